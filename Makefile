@@ -1,0 +1,47 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Another interpreter: `PYTHON=python3.12 make demo`.
+PYTHON ?= python3
+VENV ?= .venv
+DEMO_FLAGS ?= --data demo
+TEST_FLAGS ?=
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+PIP = $(VENV)/bin/python -m pip install --disable-pip-version-check
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/installed
+	$(VENV)/bin/python train_squad.py $(DEMO_FLAGS) --run-dir runs/demo-$$(date +%Y%m%d-%H%M%S)
+
+test: $(VENV)/installed-dev
+	$(VENV)/bin/python -m pytest $(TEST_FLAGS)
+
+lint: $(VENV)/installed-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+bench: $(VENV)/installed-bench
+	set -e; for script in benchmarks/*.py; do $(VENV)/bin/python -m benchmarks.$$(basename $$script .py); done
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './runs/*' -prune -exec rm -rf {} +
+
+# Each stamp is newer than the requirements it stands for; a change of those installs again.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
+	    { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: PYTHON=python3.12 make ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo "$(PYTHON) lacks its venv module; on Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: requirements.txt | $(VENV)/bin/python
+	$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
+	$(PIP) -r requirements-dev.txt
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-bench: requirements-bench.txt requirements.txt | $(VENV)/bin/python
+	$(PIP) --extra-index-url $(TORCH_INDEX) -r requirements-bench.txt
+	$(PIP) --no-deps keras-hub==0.32.0
+	@touch $@ $(VENV)/installed

@@ -1,0 +1,53 @@
+"""A residual convolution block: local context before attention."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class ConvolutionBlock(keras.layers.Layer):
+    """Pre-LN gated convolution with a residual: `x + dropout(value * sigmoid(gate))`, `value, gate = conv(norm(x))`.
+
+    A gated linear unit (Dauphin et al. 2017, equation 1) in the place of QANet's convolutions (Yu et al. 2018, figure 1).
+    Padded positions are set to zero first, so padding changes no real output.
+
+    Args:
+        width: tokens that one output sees, odd.
+        dropout: dropped share of the branch in training, 0-1.
+
+    Call arguments: inputs `(batch, sequence, hidden_dim)`; padding_mask `(batch, sequence)`, True for a real token.
+    Output: `(batch, sequence, hidden_dim)`.
+
+    Raises:
+        ValueError: `width` is even or not positive.
+    """
+
+    def __init__(self, width, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        if width <= 0 or width % 2 == 0:
+            raise ValueError(f"width must be odd and positive, got {width}")
+        self.width = width
+        self.dropout = dropout
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        policy = self.dtype_policy
+        self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy, name="norm")
+        self.convolution = keras.layers.Conv1D(
+            2 * input_shape[-1], self.width, padding="same", dtype=policy, name="convolution"
+        )
+        self.branch_dropout = keras.layers.Dropout(self.dropout, dtype=policy)
+        self.norm.build(input_shape)
+        self.convolution.build(input_shape)
+
+    def call(self, inputs, padding_mask=None, training=None):
+        x = self.norm(inputs)
+        if padding_mask is not None:
+            x = x * keras.ops.cast(padding_mask, x.dtype)[:, :, None]
+        value, gate = keras.ops.split(self.convolution(x), 2, axis=-1)
+        return inputs + self.branch_dropout(value * keras.ops.sigmoid(gate), training=training)
+
+    def compute_output_shape(self, input_shape, **_):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "width": self.width, "dropout": self.dropout}

@@ -1,0 +1,62 @@
+"""Positional encoding: tell attention where each token stands."""
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class PositionalEncoding(keras.layers.Layer):
+    """Add a vector per position to a sequence of vectors.
+
+    Sinusoidal (Vaswani et al. 2017, section 3.5): `PE[p, 2i] = sin(p / 10000^(2i/d))`,
+    `PE[p, 2i+1] = cos(p / 10000^(2i/d))`. Learned (Devlin et al. 2019): one trained vector per position.
+
+    Args:
+        max_length: longest sequence that can be encoded.
+        learned: train the table instead of computing it.
+
+    Input and output: `(batch, sequence, hidden_dim)`, `sequence <= max_length`.
+
+    Raises:
+        ValueError: `max_length` is not positive, or a sequence of known length is longer.
+    """
+
+    def __init__(self, max_length, learned=False, **kwargs):
+        super().__init__(**kwargs)
+        if max_length <= 0:
+            raise ValueError(f"max_length must be positive, got {max_length}")
+        self.max_length = max_length
+        self.learned = learned
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        hidden_dim = input_shape[-1]
+        if self.learned:
+            self.table = self.add_weight(
+                name="table",
+                shape=(self.max_length, hidden_dim),
+                initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            )
+        else:
+            self.table = sinusoidal_table(self.max_length, hidden_dim)
+
+    def call(self, inputs):
+        length = inputs.shape[1]
+        if length is not None and length > self.max_length:
+            raise ValueError(f"a sequence of {length} is longer than max_length {self.max_length}")
+        table = ops.cast(ops.convert_to_tensor(self.table), inputs.dtype)
+        return inputs + table[None, : ops.shape(inputs)[1]]
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "max_length": self.max_length, "learned": self.learned}
+
+
+def sinusoidal_table(max_length: int, hidden_dim: int) -> np.ndarray:
+    """The table of Vaswani et al. 2017, section 3.5: float32 `(max_length, hidden_dim)`, sines at even columns."""
+    column = np.arange(hidden_dim)
+    angle = np.arange(max_length)[:, None] / 10_000.0 ** ((column - column % 2) / hidden_dim)
+    return np.where(column % 2 == 0, np.sin(angle), np.cos(angle)).astype(np.float32)

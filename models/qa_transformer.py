@@ -1,0 +1,163 @@
+"""QATransformer: extractive question answering trained from scratch."""
+
+import keras
+from keras import ops
+
+from components.attention import masking_bias
+from components.context_query_attention import ContextQueryAttention
+from components.convolution_block import ConvolutionBlock
+from components.lexical_match import LexicalMatchBias, LexicalMatchFeatures, match_maps
+from components.positional_encoding import PositionalEncoding
+from components.relative_position_bias import RelativePositionBias
+from components.transformer_block import TransformerBlock
+
+NUM_SHAPES = 8
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class QATransformer(keras.Model):
+    """A joint encoder of `[CLS] question [SEP] context [SEP]` with one shared `Dense(2)` head for start and end.
+
+    With every option off this is the plain encoder (embeddings, positions, Pre-LN blocks). Each option adds one thing
+    that a model without pretraining can not be expected to find out by itself.
+
+    Args:
+        vocabulary_size: number of token ids.
+        hidden_dim, num_layers, num_heads, intermediate_dim: of the Transformer blocks.
+        dropout: dropped share of embeddings and residual branches in training, 0-1.
+        max_length: longest sequence.
+        match_features: add `LexicalMatchFeatures` and word-shape embeddings to the input.
+        match_bias: add `LexicalMatchBias` to every block's attention.
+        relative_positions: add a `RelativePositionBias` to every block's attention.
+        convolution_width: width of the two gated convolutions before each block; 0 for none.
+        context_query_attention: one `ContextQueryAttention` after half of the blocks.
+
+    Inputs, a dict of integer `(batch, sequence)`: `token_ids`; `segment_ids` (1 for the context); `padding_mask` (1 for a
+    real token); and for the match options `word_ids`, `stem_ids` (see `match_maps`) and `shape_ids` (0-7).
+
+    Output: a dict of `start` and `end`, float32 logits `(batch, sequence)`. Only context tokens and the first token (no
+    answer in this window) can be chosen; all other positions hold -1e9.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        hidden_dim=128,
+        num_layers=4,
+        num_heads=4,
+        intermediate_dim=512,
+        dropout=0.1,
+        max_length=512,
+        match_features=False,
+        match_bias=False,
+        relative_positions=False,
+        convolution_width=0,
+        context_query_attention=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.config = {
+            "vocabulary_size": vocabulary_size,
+            "hidden_dim": hidden_dim,
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "intermediate_dim": intermediate_dim,
+            "dropout": dropout,
+            "max_length": max_length,
+            "match_features": match_features,
+            "match_bias": match_bias,
+            "relative_positions": relative_positions,
+            "convolution_width": convolution_width,
+            "context_query_attention": context_query_attention,
+        }
+        policy = self.dtype_policy
+        layers = keras.layers
+
+        def embedding(size, name):
+            return layers.Embedding(
+                size, hidden_dim, embeddings_initializer=keras.initializers.RandomNormal(stddev=0.1), name=name,
+                dtype=policy,
+            )  # fmt: skip
+
+        self.token_embedding = embedding(vocabulary_size, "token_embedding")
+        self.segment_embedding = embedding(2, "segment_embedding")
+        self.position = PositionalEncoding(max_length, dtype=policy, name="position")
+        self.embedding_dropout = layers.Dropout(dropout, dtype=policy)
+        self.shape_embedding = embedding(NUM_SHAPES, "shape_embedding") if match_features else None
+        self.match_features = (
+            LexicalMatchFeatures(hidden_dim, dtype=policy, name="match_features") if match_features else None
+        )
+        self.blocks, self.match_biases, self.relative_biases, self.convolutions = [], [], [], []
+        for number in range(num_layers):
+            if convolution_width:
+                self.convolutions.append(
+                    [
+                        ConvolutionBlock(convolution_width, dropout, dtype=policy, name=f"convolution_{number}_{part}")
+                        for part in range(2)
+                    ]
+                )
+            if match_bias:
+                self.match_biases.append(LexicalMatchBias(num_heads, dtype=policy, name=f"match_bias_{number}"))
+            if relative_positions:
+                self.relative_biases.append(
+                    RelativePositionBias(num_heads, dtype=policy, name=f"relative_bias_{number}")
+                )
+            self.blocks.append(
+                TransformerBlock(
+                    num_heads, intermediate_dim, dropout, activation="relu", dtype=policy, name=f"block_{number}"
+                )
+            )
+        self.context_query = (
+            ContextQueryAttention(dropout, dtype=policy, name="context_query") if context_query_attention else None
+        )
+        self.final_norm = layers.LayerNormalization(epsilon=1e-6, dtype=policy, name="final_norm")
+        self.span_head = layers.Dense(2, dtype=policy, name="span_head")
+
+    def build(self, input_shape=None):
+        hidden_dim, num_heads = self.config["hidden_dim"], self.config["num_heads"]
+        ids, sequence = (None, None), (None, None, hidden_dim)
+        for layer in (self.token_embedding, self.segment_embedding, self.shape_embedding):
+            if layer is not None:
+                layer.build(ids)
+        maps = (None, 4, None, None)
+        for layer in (self.match_features, *self.match_biases):
+            if layer is not None:
+                layer.build(maps)
+        parts = [self.position, *self.relative_biases, *self.blocks, self.final_norm, self.span_head]
+        parts += [part for pair in self.convolutions for part in pair]
+        for layer in (*parts, self.context_query):
+            if layer is not None:
+                layer.build(sequence)
+        del num_heads
+        self.built = True
+
+    def call(self, inputs, training=None):
+        token_ids, segment_ids, padding_mask = inputs["token_ids"], inputs["segment_ids"], inputs["padding_mask"]
+        x = self.token_embedding(token_ids) + self.segment_embedding(segment_ids)
+        maps = None
+        if self.match_features is not None or self.match_biases:
+            maps = match_maps(inputs["word_ids"], inputs["stem_ids"], segment_ids, self.compute_dtype)
+        if self.match_features is not None:
+            x = x + self.shape_embedding(inputs["shape_ids"]) + self.match_features(maps, segment_ids=segment_ids)
+        x = self.embedding_dropout(self.position(x), training=training)
+        for number, block in enumerate(self.blocks):
+            if self.convolutions:
+                for convolution in self.convolutions[number]:
+                    x = convolution(x, padding_mask=padding_mask, training=training)
+            bias = None
+            if self.match_biases:
+                bias = self.match_biases[number](maps)
+            if self.relative_biases:
+                relative = self.relative_biases[number](x)
+                bias = relative if bias is None else bias + relative
+            x = block(x, padding_mask=padding_mask, attention_bias=bias, training=training)
+            if self.context_query is not None and number == (len(self.blocks) - 1) // 2:
+                x = self.context_query(x, segment_ids=segment_ids, padding_mask=padding_mask, training=training)
+        logits = ops.cast(self.span_head(self.final_norm(x)), "float32")
+        first = ops.equal(ops.arange(ops.shape(token_ids)[1]), 0)[None, :]
+        allowed = ops.logical_or(ops.equal(segment_ids, 1), first)
+        logits = logits + masking_bias(ops.logical_and(allowed, ops.cast(padding_mask, "bool")), "float32")[:, :, None]
+        return {"start": logits[:, :, 0], "end": logits[:, :, 1]}
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}

@@ -1,0 +1,425 @@
+"""Extractive question answering on SQuAD, trained from scratch.
+
+Model     QATransformer (models/qa_transformer.py): a joint encoder of question and paragraph with lexical match, gated
+          convolutions and context-query attention (`--model matching`), or the plain encoder as control (`--model plain`).
+Papers    Rajpurkar et al. 2016 (SQuAD); Chen et al. 2017 (exact match); Seo et al. 2017 and Yu et al. 2018 (context-query).
+Examples  python train_squad.py --data demo --run-dir runs/demo
+          python train_squad.py --train-files train.json.gz --test-files dev.json.gz --run-dir runs/squad
+Scores and running times with their conditions stand in docs/results.md.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from utils.errors import UserError
+from utils.run import default_precision, run_script
+
+MODELS = {
+    "plain": {"num_layers": 4},
+    "matching": {
+        "num_layers": 3,
+        "match_features": True,
+        "match_bias": True,
+        "relative_positions": True,
+        "convolution_width": 5,
+        "context_query_attention": True,
+    },
+}
+
+
+@dataclass
+class Config:
+    """Settings of one run."""
+
+    run_dir: Path
+    """Folder for everything the run writes; must not exist, unless with --resume."""
+    data: str = "squad"
+    """`demo` (built in), or a TensorFlow Datasets name: `squad`, `squad/v2.0` (downloaded on first use)."""
+    train_files: list[Path] = field(default_factory=list)
+    """SQuAD-format .json or .json.gz files to train on, in the place of --data."""
+    validation_files: list[Path] = field(default_factory=list)
+    """Files to choose the best epoch on. Left out: whole articles of the training files are held out."""
+    test_files: list[Path] = field(default_factory=list)
+    """Files that are scored once, at the end."""
+    validation_fraction: float = 0.05
+    """Share of the training questions that is held out when no validation files are given."""
+    limit: int = 0
+    """Train on this many questions, drawn with the seed; 0 is all."""
+    overfit: int = 0
+    """Sanity check: memorise this many questions without dropout; exit status 1 unless EM and F1 reach 100."""
+
+    model: Literal["matching", "plain"] = "matching"
+    """Which encoder; the options below override its parts one by one."""
+    hidden_dim: int = 128
+    """Width of the encoder."""
+    num_layers: int | None = None
+    """Transformer blocks."""
+    num_heads: int = 4
+    """Attention heads."""
+    intermediate_dim: int = 512
+    """Width of the feed-forward networks."""
+    dropout: float = 0.1
+    """Dropped share of embeddings and residual branches, 0-1."""
+    match_features: bool | None = None
+    """Lexical-match and word-shape input features."""
+    match_bias: bool | None = None
+    """Lexical-match bias on attention."""
+    relative_positions: bool | None = None
+    """Relative-position bias on attention."""
+    convolution_width: int | None = None
+    """Width of the two gated convolutions before each block, odd; 0 for none."""
+    context_query_attention: bool | None = None
+    """Context-query attention in the middle of the encoder."""
+
+    tokenizer: Path | None = None
+    """A tokenizer.json, a vocab.txt or a folder with one; left out, a WordPiece tokenizer is trained on the training text."""
+    vocabulary_size: int = 16_000
+    """Pieces of a tokenizer trained here."""
+    max_length: int = 384
+    """Longest window in tokens, question and special tokens included."""
+    doc_stride: int = 128
+    """Tokens that neighbouring windows of a long paragraph share."""
+    cache_dir: Path = Path(".cache")
+    """Where tokenized data is kept between runs."""
+
+    epochs: int = 10
+    """Passes over the training data at most."""
+    batch_size: int = 32
+    """Windows a step."""
+    learning_rate: float = 1e-3
+    """Peak learning rate of AdamW."""
+    decay: Literal["cosine", "linear", "polynomial", "constant"] = "cosine"
+    """What the learning rate does after its warm-up."""
+    warmup_steps: int = 500
+    """Steps of linear warm-up (at most a fifth of all)."""
+    weight_decay: float = 0.01
+    """AdamW's decoupled weight decay."""
+    label_smoothing: float = 0.0
+    """Share of the target spread over all positions, 0-1."""
+    clip_norm: float = 1.0
+    """Global norm that gradients are clipped to."""
+    ema: float = 0.999
+    """Momentum of the moving average of weights that is evaluated and kept; 0 for none."""
+    patience: int = 4
+    """Stop after this many epochs without a better validation F1; 0 never."""
+    seed: int = 0
+    """Seed of weights, order, dropout and held-out articles."""
+    precision: Literal["float32", "bfloat16", "float16"] = field(default_factory=default_precision)
+    """Number format of the computations; weights are float32. The default is bfloat16 where the processor has it."""
+    jit_compile: bool = False
+    """Compile the step with XLA."""
+
+    resume: bool = False
+    """Go on with the run in --run-dir."""
+    tracking: Literal["auto", "online", "offline", "off"] = "auto"
+    """Weights & Biases; auto is online when this machine is logged in, else off."""
+    export: bool = True
+    """Write a SavedModel at the end."""
+
+
+def main(config: Config) -> int:
+    check(config)
+    from utils.run import set_up_run
+
+    questions, sources = load_questions(config)  # bad data is told before anything is written
+    set_up_run(config, config.run_dir)
+
+    import keras
+
+    from utils.run import set_precision
+    from utils.tracking import start_tracking
+    from utils.training import fit
+
+    started = time.monotonic()
+    keras.utils.set_random_seed(config.seed)
+    set_precision(config.precision)
+
+    # --- data
+    tokenizer = prepare_tokenizer(config, questions["train"])
+    features = {name: prepare_features(config, name, part, tokenizer) for name, part in questions.items()}
+    steps_per_epoch = math.ceil(len(features["train"]) / config.batch_size)
+
+    # --- model
+    model = build_model(config, tokenizer.get_vocab_size())
+    compile_model(model, config, total_steps=steps_per_epoch * config.epochs)
+    print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps an epoch, {config.precision}")
+
+    # --- training
+    from utils.data.squad_features import training_batches
+
+    tracker = start_tracking(config.tracking, "engram-squad", config.run_dir, asdict(config))
+    code = 1
+    try:
+        rows = fit(
+            model,
+            lambda first_step: training_batches(features["train"], config.batch_size, config.seed, first_step),
+            steps_per_epoch=steps_per_epoch,
+            epochs=config.epochs,
+            evaluate=lambda model: validate(model, features["validation"], questions["validation"]),
+            monitor="val_f1",
+            run_dir=config.run_dir,
+            patience=config.patience,
+            tracker=tracker,
+            resume=config.resume,
+        )
+        results = finish(config, questions, features, sources, rows, tracker, started)
+        code = 0
+    finally:
+        tracker.finish(code)
+    if config.overfit:
+        scores = results["metrics"]["validation"]
+        memorised = scores["exact_match"] == 100.0 and scores["f1"] == 100.0
+        print(f"memorised {config.overfit} questions: {'yes' if memorised else 'NO'}")
+        return 0 if memorised else 1
+    return 0
+
+
+def check(config: Config) -> None:
+    """Settings that can not work, told in one line before any work is done."""
+    for name in ("dropout", "label_smoothing", "ema", "validation_fraction"):
+        if not 0 <= getattr(config, name) < 1:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 0 and less than 1")
+    for name in ("epochs", "batch_size", "learning_rate", "hidden_dim", "num_heads", "vocabulary_size", "max_length"):
+        if getattr(config, name) <= 0:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be more than 0")
+    if config.hidden_dim % config.num_heads:
+        raise UserError(f"--hidden-dim {config.hidden_dim} must be a multiple of --num-heads {config.num_heads}")
+    if config.convolution_width and config.convolution_width % 2 == 0:
+        raise UserError(f"--convolution-width {config.convolution_width}: must be odd (or 0 for none)")
+    if config.limit < 0 or config.overfit < 0:
+        raise UserError("--limit and --overfit count questions: give 0 or more")
+    if not config.train_files and (config.validation_files or config.test_files):
+        raise UserError("--validation-files and --test-files go with --train-files (or leave all out and name --data)")
+
+
+def load_questions(config: Config):
+    """The train, validation and (maybe) test questions by name, and a description of where each came from."""
+    from utils.data.squad import describe, read_squad_files, read_tfds, split_by_article
+    from utils.demo_world import demo_squad
+
+    files = {"train": config.train_files, "validation": config.validation_files, "test": config.test_files}
+    if config.train_files:
+        questions = {name: read_squad_files(paths) for name, paths in files.items() if paths}
+    elif config.data == "demo":
+        questions = demo_squad()
+    else:
+        questions = {"train": read_tfds(config.data, "train"), "test": read_tfds(config.data, "validation")}
+    sources = {name: describe(part, files[name]) for name, part in questions.items()}
+    if "validation" not in questions:
+        parts = split_by_article(questions["train"], config.validation_fraction, config.seed)
+        questions["train"], questions["validation"] = parts
+        if not questions["validation"] or not questions["train"]:
+            raise UserError(
+                f"--validation-fraction {config.validation_fraction} of {sources['train']['questions']} training questions "
+                "leaves nothing to validate or to train on; change it or give --validation-files"
+            )
+    if config.limit or config.overfit:
+        questions["train"] = draw(questions["train"], config.overfit or config.limit, config.seed)
+    if config.overfit:
+        questions = {"train": questions["train"], "validation": questions["train"]}
+    sources["used"] = {name: len(part) for name, part in questions.items()}
+    return questions, sources
+
+
+def draw(questions, count: int, seed: int):
+    """`count` of the questions, or all when there are fewer, in a seeded order."""
+    import numpy as np
+
+    order = np.random.default_rng(seed).permutation(len(questions))[:count]
+    return [questions[number] for number in order]
+
+
+def prepare_tokenizer(config: Config, questions):
+    """The run's tokenizer: its own on --resume, the one named, or one trained on the training text. It is kept with the run."""
+    from utils.run import write_atomically
+    from utils.tokenization import load_tokenizer, train_tokenizer
+
+    kept = config.run_dir / "tokenizer.json"
+    if config.resume and kept.exists():
+        return load_tokenizer(kept)
+    if config.tokenizer:
+        tokenizer = load_tokenizer(config.tokenizer)
+    else:
+        texts = dict.fromkeys(text for question in questions for text in (question.context, question.question))
+        tokenizer = train_tokenizer(texts, config.vocabulary_size)
+    write_atomically(kept, tokenizer.to_str(pretty=True))
+    return tokenizer
+
+
+def prepare_features(config: Config, name: str, questions, tokenizer):
+    """Tokenized, labelled windows of one split; labels that do not give back their answer are reported."""
+    from utils.data.squad_features import cached_features
+
+    features = cached_features(
+        questions,
+        tokenizer,
+        config.cache_dir,
+        progress=name,
+        max_length=config.max_length,
+        doc_stride=config.doc_stride,
+        labelled=name == "train",
+    )
+    line = f"{name}: {len(questions):,} questions, {len(features):,} windows, mean length {features.lengths.mean():.0f}"
+    if features.num_labels:
+        wrong = features.label_mismatches
+        line += f"; {len(wrong)} of {features.num_labels:,} labels differ from their answer"
+        line += f" (such as {wrong[0]})" if wrong else ""
+    print(line, flush=True)
+    return features
+
+
+def build_model(config: Config, vocabulary_size: int):
+    """The named encoder, with what the command line overrides."""
+    from models.qa_transformer import QATransformer
+
+    settings = dict(MODELS[config.model])
+    for name in (
+        "num_layers",
+        "match_features",
+        "match_bias",
+        "relative_positions",
+        "convolution_width",
+        "context_query_attention",
+    ):
+        if getattr(config, name) is not None:
+            settings[name] = getattr(config, name)
+    model = QATransformer(
+        vocabulary_size,
+        hidden_dim=config.hidden_dim,
+        num_heads=config.num_heads,
+        intermediate_dim=config.intermediate_dim,
+        dropout=0.0 if config.overfit else config.dropout,
+        max_length=config.max_length,
+        **settings,
+    )
+    model.build()
+    return model
+
+
+def compile_model(model, config: Config, total_steps: int) -> None:
+    """AdamW under warm-up and decay, clipped, with a moving average of the weights."""
+    import keras
+
+    from components.span_loss import PositionCrossEntropy
+    from utils.schedules import WarmupThenDecay
+
+    optimizer = keras.optimizers.AdamW(
+        WarmupThenDecay(config.learning_rate, min(config.warmup_steps, total_steps // 5), total_steps, config.decay),
+        weight_decay=config.weight_decay,
+        global_clipnorm=config.clip_norm,
+        use_ema=config.ema > 0,
+        ema_momentum=config.ema or 0.99,
+    )
+    loss = {end: PositionCrossEntropy(config.label_smoothing) for end in ("start", "end")}
+    model.compile(optimizer, loss=loss, jit_compile=config.jit_compile)
+
+
+def validate(model, features, questions) -> dict[str, float]:
+    """The epoch's evaluation: official EM and F1 over all validation questions."""
+    from utils.span_decoding import answer_questions
+    from utils.squad_evaluation import score_predictions
+
+    scores = score_predictions(questions, answer_questions(model, features, questions).answers)
+    return {"val_exact_match": scores["exact_match"], "val_f1": scores["f1"]}
+
+
+def finish(config: Config, questions, features, sources, rows, tracker, started) -> dict:
+    """Score the best epoch's model on validation and test data and write everything that a user takes home."""
+    from utils.data.squad_features import INPUT_NAMES
+    from utils.export import export_saved_model
+    from utils.plots import plot_bars, plot_history
+    from utils.run import commit, peak_memory_gib, versions, write_json
+    from utils.span_decoding import answer_questions
+    from utils.squad_evaluation import (
+        apply_null_threshold,
+        best_null_threshold,
+        bootstrap_interval,
+        breakdown,
+        question_scores,
+        score_predictions,
+    )
+
+    run_dir = config.run_dir
+    model = load_best(run_dir)
+    metrics, threshold = {}, None
+    for name in [name for name in ("validation", "test") if name in questions]:
+        part = questions[name]
+        found = answer_questions(model, features[name], part)
+        answers = found.answers
+        if any(question.is_impossible for question in part):
+            if threshold is None:  # fitted on validation data, then left alone
+                threshold, _ = best_null_threshold(part, answers, found.null_scores)
+            answers = apply_null_threshold(answers, found.null_scores, threshold)
+            write_json(run_dir / "null_scores.json", found.null_scores)
+        scores = score_predictions(part, answers)
+        em, f1 = question_scores(part, answers)
+        scores["exact_match_interval"] = bootstrap_interval(em, config.seed)
+        scores["f1_interval"] = bootstrap_interval(f1, config.seed)
+        metrics[name] = scores
+        last = (part, answers, found.n_best, em, f1)
+        print(f"{name}: EM {scores['exact_match']:.2f}  F1 {scores['f1']:.2f} "
+              f"({scores['f1_interval'][0]:.2f} to {scores['f1_interval'][1]:.2f}) on {len(part):,} questions")  # fmt: skip
+        if name == "validation":
+            table = [
+                (q.question, " | ".join(sorted({a.text for a in q.answers})), answers[q.id], float(score))
+                for q, score in zip(part[:200], f1, strict=False)
+            ]
+    part, answers, n_best, em, f1 = last  # of the test data, or of the validation data when there is no test
+    write_json(run_dir / "predictions.json", answers)
+    write_json(run_dir / "nbest_predictions.json", n_best)
+    plot_history(rows, run_dir / "history.png", {"loss": ["loss"], "EM and F1": ["val_exact_match", "val_f1"]})
+    for group, values in breakdown(part, em, f1).items():
+        title = f"{group.replace('_', ' ')} ({len(part):,} questions)"
+        plot_bars(values, run_dir / f"{group}.png", f"Scores by {title}", "score", ("EM", "F1"))
+    if config.export:
+        export_saved_model(model, run_dir / "saved_model", INPUT_NAMES)
+    results = {
+        "task": "squad",
+        "model": config.model,
+        "seed": config.seed,
+        "parameters": model.count_params(),
+        "seconds": round(sum(row["seconds"] for row in rows), 1),
+        "seconds_in_all": round(time.monotonic() - started, 1),
+        "peak_memory_gib": round(peak_memory_gib(), 2),
+        "data": sources,
+        "versions": versions(),
+        "commit": commit(),
+        "metrics": metrics,
+        "null_threshold": threshold,
+        "baselines": baselines(questions),
+    }
+    write_json(run_dir / "results.json", results)
+    tracker.log_table("validation_examples", ["question", "answers", "prediction", "f1"], table)
+    tracker.log_images({plot.stem: plot for plot in sorted(run_dir.glob("*.png"))})
+    tracker.log_artifact(run_dir / "best.keras", f"squad-{config.model}", "model")
+    tracker.summary({f"{name}_{key}": value for name, scores in metrics.items() for key, value in scores.items()})
+    print(f"everything is in {run_dir}")
+    return results
+
+
+def load_best(run_dir: Path):
+    """The best epoch's model of a run directory. Only classes of this project are read (Keras' safe mode)."""
+    import keras
+
+    import models.qa_transformer  # noqa: F401  (makes the class known to Keras)
+
+    return keras.saving.load_model(Path(run_dir) / "best.keras", compile=False, safe_mode=True)
+
+
+def baselines(questions) -> dict:
+    """What no training gives, on the last split."""
+    from utils.squad_baseline import overlap_answers
+    from utils.squad_evaluation import score_predictions
+
+    name = "test" if "test" in questions else "validation"
+    scores = score_predictions(questions[name], overlap_answers(questions[name]))
+    return {"word_overlap": {name: {key: scores[key] for key in ("exact_match", "f1")}}}
+
+
+if __name__ == "__main__":
+    run_script(main, Config)

@@ -1,0 +1,99 @@
+"""Plots of a run, as PNG files."""
+
+import math
+from pathlib import Path
+
+
+def plot_history(rows: list[dict], path: str | Path, panels: dict[str, list[str]]) -> None:
+    """Draw metrics by epoch, one panel beside the other.
+
+    Args:
+        rows: One mapping an epoch, as read from `metrics.csv`: values may be numbers or their text. The x axis is the
+            column `epoch`, or 1, 2, ... where there is none. An empty, missing or non-finite value is a gap.
+        path: The PNG file to write.
+        panels: Title of each panel to the columns drawn in it. A column without any value is left out, and a panel
+            without any says "no values".
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = _figure(4.8 * len(panels), 3.6, len(panels))
+    epochs = [_number(row.get("epoch", i)) for i, row in enumerate(rows, start=1)]
+    for ax, (title, columns) in zip(axes, panels.items(), strict=True):
+        for column in columns:
+            values = [_number(row.get(column)) for row in rows]
+            if not all(map(math.isnan, values)):
+                ax.plot(epochs, values, marker="o", markersize=3.5, linewidth=1.6, label=column)
+        ax.set(title=title, xlabel="epoch")
+        if ax.lines:
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+            if len(rows) == 1:
+                ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
+            ax.grid(alpha=0.3)
+            ax.legend(frameon=False)
+        else:
+            _no_values(ax)
+    figure.savefig(path, dpi=120)
+
+
+def plot_bars(groups: dict[str, tuple], path: str | Path, title: str, ylabel: str, series: tuple = ()) -> None:
+    """Draw a bar, or several side by side, for each group, labelled with the group's size.
+
+    Args:
+        groups: Label of each group to `(count, value, ...)`, with equally many values in each, drawn in this order.
+            A value that is missing or not finite has no bar and reads "n/a".
+        path: The PNG file to write. Without groups it says "no values".
+        title: Title of the plot.
+        ylabel: Name and unit of the values.
+        series: What the values of a group are, where there is more than one.
+    """
+    per_group = max((len(group) - 1 for group in groups.values()), default=1)
+    figure, (ax,) = _figure(max(4.8, 1.6 + len(groups) * max(0.8, 0.52 * per_group)), 3.8, 1)
+    width = 0.8 / per_group
+    for i in range(per_group):
+        values = [_number(value[i + 1]) for value in groups.values()]
+        centres = [j + (i - (per_group - 1) / 2) * width for j in range(len(groups))]
+        heights = [0.0 if math.isnan(value) else value for value in values]
+        bars = ax.bar(centres, heights, width * 0.94, label=series[i] if series else None)
+        texts = ["n/a" if math.isnan(value) else f"{value:.3g}" for value in values]
+        ax.bar_label(bars, texts, padding=2, fontsize=8)
+    ax.set(title=title, ylabel=ylabel)
+    if groups:
+        slanted = max(map(len, groups)) > 12
+        labels = [f"{label}{' ' if slanted else chr(10)}(n = {group[0]:,})" for label, group in groups.items()]
+        ax.set_xticks(range(len(groups)), labels, fontsize=8)
+        if slanted:
+            ax.tick_params("x", rotation=30)
+            for label in ax.get_xticklabels():
+                label.set_horizontalalignment("right")
+        ax.margins(x=0.02, y=0.12)
+        ax.axhline(0, color="black", linewidth=0.8)
+        if series:
+            figure.legend(loc="outside upper right", ncols=per_group, frameon=False, fontsize=8)
+    else:
+        _no_values(ax)
+    figure.savefig(path, dpi=120)
+
+
+def _figure(width: float, height: float, columns: int):
+    """A figure without pyplot's global state, and its row of axes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _no_values(ax) -> None:
+    ax.set(xticks=[], yticks=[])
+    ax.text(0.5, 0.5, "no values", transform=ax.transAxes, ha="center", va="center", color="gray")
+
+
+def _number(value) -> float:
+    """The value as a float; NaN for none, empty text and infinities."""
+    number = math.nan if value in (None, "") else float(value)
+    return number if math.isfinite(number) else math.nan

@@ -1,0 +1,154 @@
+"""What every train script does around its training: a run directory, a seed, results, and an honest exit status."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import importlib.metadata
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from utils.errors import UserError
+
+NOT_PART_OF_THE_RUN = ("run_dir", "resume", "tracking")  # settings that may differ when a run is resumed
+
+
+def run_script(main, config_class) -> None:
+    """Parse the command line into `config_class`, run `main(config)`, and exit.
+
+    Status 0; 2 for a `UserError` (printed as one line, no traceback) or a wrong flag; 130 and 143 for a signal.
+    """
+    import tyro
+
+    # A flag that does not exist is answered in one line by tyro itself, with the nearest flags.
+    config = tyro.cli(config_class, description=sys.modules[main.__module__].__doc__)
+    try:
+        status = main(config)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        status = 130
+    except OSError as error:
+        if error.errno != 28:
+            raise
+        print(f"error: no space left on the disk while writing {error.filename or 'the run directory'}: "
+              "free some and start again with --resume; what was saved before is whole", file=sys.stderr)  # fmt: skip
+        status = 2
+    sys.exit(status or 0)
+
+
+def set_up_run(config, run_dir: Path) -> None:
+    """Make the run directory and write `config.json`, or with `config.resume` check that it is this run's.
+
+    Raises:
+        UserError: the directory exists and `--resume` was not given; or it holds no run, or one with other settings.
+    """
+    run_dir = Path(run_dir)
+    settings = {k: v for k, v in _plain(dataclasses.asdict(config)).items() if k not in NOT_PART_OF_THE_RUN}
+    file = run_dir / "config.json"
+    if not config.resume:
+        if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
+            raise UserError(f"{run_dir}: exists already; name another --run-dir, or continue that run with --resume")
+        try:
+            run_dir.mkdir(parents=True, exist_ok=True)
+            write_json(file, settings)
+        except OSError as error:
+            raise UserError(f"{run_dir}: can not be written ({error.strerror}); name another --run-dir") from None
+        return
+    if not file.is_file():
+        raise UserError(f"{run_dir}: no run to resume there (no config.json); start it without --resume")
+    try:
+        stored = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file}: can not be read ({error}); start a new run in another --run-dir") from None
+    different = [name for name in {**stored, **settings} if stored.get(name) != settings.get(name)]
+    if different:
+        changes = "; ".join(f"{name} was {stored.get(name)!r}, is now {settings.get(name)!r}" for name in different)
+        raise UserError(
+            f"{run_dir}: the run to resume had other settings ({changes}); give the same, or a new --run-dir"
+        )
+
+
+def _plain(value):
+    """Dataclass contents as JSON would give them back."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def write_atomically(path: Path, data: bytes | str) -> None:
+    """Write a file so that a crash or a full disk leaves the old one whole."""
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data.encode("utf-8") if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value) -> None:
+    """Write `value` as readable JSON, atomically."""
+    write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_csv(path: Path, rows: list[dict]) -> None:
+    """Write dicts as CSV, atomically; columns in order of first appearance, empty where a row lacks one."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, buffer.getvalue())
+
+
+def set_precision(precision: str) -> None:
+    """`float32`, `bfloat16` or `float16` compute with float32 weights, for all layers made afterwards."""
+    import keras
+
+    names = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+    keras.mixed_precision.set_dtype_policy(names[precision])
+
+
+def default_precision() -> str:
+    """`bfloat16` where the processor computes in it natively (that is the fastest there), else `float32`."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return "float32"
+    return "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that shape a result."""
+    found = {"python": sys.version.split()[0]}
+    for name in ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "tokenizers"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str | None:
+    """The commit of this checkout, with `+changes` where files differ from it; None outside of git."""
+    root = Path(__file__).parent.parent
+    try:
+        head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=root, capture_output=True, text=True)
+        dirty = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=root, capture_output=True, text=True)
+    except OSError:
+        return None
+    return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "") if head.returncode == 0 else None
+
+
+def peak_memory_gib() -> float:
+    """The most resident memory that this process has had so far, in GiB (Linux)."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -1,0 +1,101 @@
+"""From start and end logits to answers: joint span decoding over all windows of a question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from utils.data.squad_features import assemble
+
+LONGEST_ANSWER = 30  # tokens
+N_BEST = 20
+
+
+def best_spans(start_logits, end_logits, allowed, n_best: int = N_BEST, max_tokens: int = LONGEST_ANSWER):
+    """The spans of highest `start + end` with `start <= end < start + max_tokens`, exactly (no top-k of each side first).
+
+    Args:
+        start_logits, end_logits: `(batch, sequence)`.
+        allowed: `(batch, sequence)`, True where a span may start or end.
+
+    Returns:
+        starts, ends (int) and scores, each `(batch, n_best)`, best first; a score of -inf or less than -1e8 is no span.
+    """
+    batch, length = start_logits.shape
+    start = np.where(allowed, start_logits, -np.inf).astype(np.float32)
+    end = np.pad(np.where(allowed, end_logits, -np.inf).astype(np.float32), ((0, 0), (0, max_tokens - 1)),
+                 constant_values=-np.inf)  # fmt: skip
+    windows = np.lib.stride_tricks.sliding_window_view(end, max_tokens, axis=1)
+    scores = (start[:, :, None] + windows).reshape(batch, length * max_tokens)
+    n_best = min(n_best, scores.shape[1])
+    top = np.argpartition(-scores, n_best - 1, axis=1)[:, :n_best]
+    top_scores = np.take_along_axis(scores, top, axis=1)
+    order = np.argsort(-top_scores, axis=1, kind="stable")
+    top, top_scores = np.take_along_axis(top, order, axis=1), np.take_along_axis(top_scores, order, axis=1)
+    starts = top // max_tokens
+    return starts, starts + top % max_tokens, top_scores
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says to some questions, each a dict by question id.
+
+    `answers`: the best non-empty text (empty only when the paragraph has no token).
+    `n_best`: a list of `{"text", "probability", "start_logit", "end_logit"}`, best first; probabilities sum to one over it.
+    `null_scores`: score of no answer less that of the best answer; above a threshold the question is taken to be
+    unanswerable (SQuAD 2.0). Of several windows, the one that is least sure of no answer speaks for it.
+    """
+
+    answers: dict[str, str]
+    n_best: dict[str, list[dict]]
+    null_scores: dict[str, float]
+
+
+def answer_questions(model, features, questions, batch_size: int = 64, n_best: int = N_BEST) -> Answers:
+    """Answer every question, from all windows of its paragraph.
+
+    Args:
+        model: returns `{"start", "end"}` logits of shape `(batch, sequence)` for the inputs of `assemble`.
+        features: `utils.data.squad_features.SquadFeatures` of `questions`, in the same order.
+    """
+    order = np.argsort(features.lengths, kind="stable")
+    candidates: list[list] = [[] for _ in questions]
+    null = np.full(len(questions), np.inf)
+    for first in range(0, len(order), batch_size):
+        windows = order[first : first + batch_size]
+        inputs = assemble(features, windows)
+        outputs = model.predict_on_batch(inputs)
+        start_logits, end_logits = np.asarray(outputs["start"]), np.asarray(outputs["end"])
+        shift = 2 + features.question_lengths[features.window_question[windows]]
+        count = features.window_end[windows] - features.window_start[windows]
+        position = np.arange(start_logits.shape[1])[None, :]
+        allowed = (position >= shift[:, None]) & (position < (shift + count)[:, None])
+        starts, ends, scores = best_spans(start_logits, end_logits, allowed, n_best)
+        for row, window in enumerate(windows):
+            question = features.window_question[window]
+            null[question] = min(null[question], start_logits[row, 0] + end_logits[row, 0])
+            move = features.window_start[window] - shift[row]
+            candidates[question] += [
+                (float(score), int(a + move), int(b + move), float(start_logits[row, a]), float(end_logits[row, b]))
+                for a, b, score in zip(starts[row], ends[row], scores[row], strict=True)
+                if np.isfinite(score)
+            ]
+    answers, all_best, null_scores = {}, {}, {}
+    for number, question in enumerate(questions):
+        context = features.window_context_of(number)
+        begin = features.contexts.offsets[context]
+        best, seen = [], set()
+        for score, a, b, start_logit, end_logit in sorted(candidates[number], reverse=True):
+            text = question.context[features.contexts.starts[begin + a] : features.contexts.ends[begin + b]]
+            if text not in seen and len(best) < n_best:
+                seen.add(text)
+                best.append({"text": text, "score": score, "start_logit": start_logit, "end_logit": end_logit})
+        scores = np.asarray([entry.pop("score") for entry in best])
+        weights = np.exp(scores - scores.max()) if len(best) else scores
+        for entry, probability in zip(best, weights / weights.sum() if len(best) else weights, strict=True):
+            entry["probability"] = float(probability)
+        answers[question.id] = best[0]["text"] if best else ""
+        all_best[question.id] = best
+        null_scores[question.id] = float(null[number] - scores.max()) if len(best) else float("inf")
+    return Answers(answers, all_best, null_scores)

@@ -1,0 +1,46 @@
+"""What no training gives: an answer by word overlap and letter case."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+
+WORD = re.compile(r"\w+(?:['\u2019.,-]\w+)*")
+SENTENCE = re.compile(r"[^.!?]+(?:[.!?](?!\s)[^.!?]*)*[.!?]?")
+
+
+def overlap_answers(questions) -> dict[str, str]:
+    """Answer with the first name or number, absent from the question, of the sentence that shares the rarest words with it.
+
+    Words count by how few of the paragraph's sentences hold them, the idea of the sliding-window baseline of Richardson et al.
+    2013 that Rajpurkar et al. 2016 compare with. Only the question and its paragraph are looked at.
+
+    Args:
+        questions: `utils.data.squad.Question` records.
+
+    Returns:
+        Question id to a piece of its paragraph.
+    """
+    answers = {}
+    for question in questions:
+        asked = {word.lower() for word in WORD.findall(question.question)}
+        sentences = [match.group().strip() for match in SENTENCE.finditer(question.context)] or [question.context]
+        words = [{word.lower() for word in WORD.findall(sentence)} for sentence in sentences]
+        counts = Counter(word for bag in words for word in bag)
+        weights = [sum(math.log1p(len(sentences) / counts[word]) for word in bag & asked) for bag in words]
+        sentence = sentences[weights.index(max(weights))]
+        answers[question.id] = _name_or_number(sentence, asked) or sentence
+    return answers
+
+
+def _name_or_number(sentence: str, asked: set[str]) -> str:
+    """The first run of capitalised words or numbers that the question does not hold (the sentence's first word aside)."""
+    run = None
+    for number, match in enumerate(WORD.finditer(sentence)):
+        word = match.group()
+        if word.lower() not in asked and (word[0].isdigit() or (word[0].isupper() and number)):
+            run = (run[0] if run else match.start(), match.end())
+        elif run:
+            break
+    return sentence[slice(*run)] if run else ""

@@ -1,0 +1,225 @@
+"""Training that can be stopped anywhere and gives the same result: evaluation, best weights, checkpoints, early stopping."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+import time
+from pathlib import Path
+
+import keras
+
+from utils.checkpoint import load_state, restore_checkpoint, save_checkpoint
+from utils.errors import UserError
+from utils.run import write_csv
+
+SAVE_EVERY_SECONDS = 60
+
+
+def fit(model, batches, *, steps_per_epoch, epochs, evaluate, monitor, run_dir, patience=0, tracker=None, resume=False):
+    """Train, evaluating and saving as it goes; returns the rows of `metrics.csv`, one an epoch.
+
+    After every epoch the moving average of the weights (if the optimizer keeps one) is evaluated, and kept as `best.keras` when
+    `monitor` is the highest so far. A checkpoint is written each epoch, each minute and at SIGINT or SIGTERM; a resumed run
+    goes on from the very next batch, so that its weights are those of an uninterrupted one.
+
+    Args:
+        model: compiled `keras.Model`.
+        batches: function of a first step; returns an endless iterator of `(inputs, targets)`; step `n` is always the
+            same batch.
+        evaluate: function of a model; returns `{"val_...": float}`.
+        monitor: the name among these that is to become large.
+        patience: epochs without a better `monitor` before stopping; 0 never stops early.
+        tracker: `utils.tracking.Tracker` or None.
+        resume: go on from `checkpoint.npz` where there is one.
+
+    Raises:
+        UserError: the loss or a weight is no longer finite; the last good checkpoint stays.
+    """
+    keeper = KeepRun(Path(run_dir), steps_per_epoch, evaluate, monitor, patience, tracker)
+    if resume and keeper.checkpoint.exists():
+        # The optimizer's variables must exist before they can be restored.
+        model.optimizer.build(model.trainable_variables)
+        keeper.restore(model)
+    while keeper.epoch < epochs and not keeper.finished:
+        # A partial epoch (after a resume) first, then all the others in one call.
+        partial = keeper.step > 0
+        model.fit(
+            as_dataset(batches, keeper.epoch * steps_per_epoch + keeper.step),
+            initial_epoch=keeper.epoch,
+            epochs=keeper.epoch + 1 if partial else epochs,
+            steps_per_epoch=steps_per_epoch - keeper.step,
+            callbacks=[keeper],
+            verbose=0,
+        )
+    return keeper.rows
+
+
+class KeepRun(keras.callbacks.Callback):
+    """Everything that happens around the steps of one run. See `fit`."""
+
+    def __init__(self, run_dir, steps_per_epoch, evaluate, monitor, patience, tracker):
+        super().__init__()
+        self.run_dir = run_dir
+        self.checkpoint = run_dir / "checkpoint.npz"
+        self.steps_per_epoch = steps_per_epoch
+        self.evaluate = evaluate
+        self.monitor = monitor
+        self.patience = patience
+        self.tracker = tracker
+        self.rows: list[dict] = []
+        self.epoch = 0  # epochs that are complete
+        self.step = 0  # steps of the epoch under way
+        self.carried_loss = 0.0  # sum of the losses of steps that an earlier process made in this epoch
+        self.carried_steps = 0
+        self.seconds = 0.0  # training time of this epoch, evaluation and earlier processes included
+        self.signal = None
+
+    @property
+    def finished(self) -> bool:
+        if not self.patience or not self.rows:
+            return False
+        values = [row[self.monitor] for row in self.rows]
+        return len(values) - 1 - values.index(max(values)) >= self.patience
+
+    def restore(self, model) -> None:
+        state = restore_checkpoint(self.checkpoint, model)
+        self.rows, self.epoch, self.step = state["rows"], state["epoch"], state["step"]
+        self.carried_loss, self.carried_steps = state["loss_sum"], self.step
+        self.seconds = state["seconds"]
+        print(f"resumed after epoch {self.epoch} and {self.step} of {self.steps_per_epoch} steps")
+
+    def on_train_begin(self, logs=None):
+        self.last_save = self.clock = time.monotonic()
+        self.handlers = {}
+        with contextlib.suppress(ValueError):  # signals can only be caught in the main thread
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self.handlers[number] = signal.signal(number, self._remember)
+
+    def _remember(self, number, frame):
+        self.signal = number
+
+    def on_train_end(self, logs=None):
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.progress = keras.utils.Progbar(self.steps_per_epoch, verbose=_progress_style(), stateful_metrics=["loss"])
+        print(f"epoch {epoch + 1}/{self.params['epochs']}", flush=True)
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            self._not_finite("the loss")
+        self.step += 1
+        steps_here = self.step - self.carried_steps
+        self.loss_sum = self.carried_loss + loss * steps_here
+        if self.step < self.steps_per_epoch:
+            self.progress.update(self.step, [("loss", self.loss_sum / self.step)])
+        if self.signal is not None:
+            self._save()
+            self.on_train_end()
+            print(f"\nstopped by a signal; saved in {self.run_dir}, go on with --resume", flush=True)
+            raise SystemExit(128 + self.signal)
+        if time.monotonic() - self.last_save > SAVE_EVERY_SECONDS and self.step < self.steps_per_epoch:
+            self._save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch + 1, "loss": self.loss_sum / self.step}
+        row["learning_rate"] = float(self.model.optimizer.learning_rate)
+        with averaged_weights(self.model):
+            row |= self.evaluate(self.model)
+            values = [earlier[self.monitor] for earlier in self.rows]
+            if not values or row[self.monitor] > max(values):
+                inference_copy(self.model).save(self._temporary)
+                self._temporary.replace(self.run_dir / "best.keras")
+        row["seconds"] = self.seconds + time.monotonic() - self.clock
+        self.clock = time.monotonic()
+        logs.update(row)
+        self.rows.append(row)
+        self.epoch, self.step = epoch + 1, 0
+        self.carried_loss, self.carried_steps, self.loss_sum, self.seconds = 0.0, 0, 0.0, 0.0
+        shown = [
+            (name, value) for name, value in row.items() if name not in ("epoch", "loss", "seconds", "learning_rate")
+        ]
+        self.progress.update(self.steps_per_epoch, [("loss", row["loss"]), *shown], finalize=True)
+        self._save()
+        write_csv(self.run_dir / "metrics.csv", self.rows)
+        if self.tracker is not None:
+            self.tracker.log({k: v for k, v in row.items() if k != "epoch"}, step=self.epoch)
+        if self.finished:
+            print(f"no better {self.monitor} for {self.patience} epochs: stopping")
+            self.model.stop_training = True
+
+    @property
+    def _temporary(self) -> Path:
+        return self.run_dir / "best.tmp.keras"
+
+    def _save(self):
+        now = time.monotonic()
+        state = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "loss_sum": self.loss_sum,
+            "seconds": self.seconds + now - self.clock,
+            "rows": self.rows,
+        }
+        try:
+            save_checkpoint(self.checkpoint, self.model, state)
+        except FloatingPointError as error:
+            self._not_finite(f"the weight {error}")
+        self.last_save = time.monotonic()
+
+    def _not_finite(self, what):
+        self.on_train_end()
+        kept = "no checkpoint had been written yet"
+        if self.checkpoint.exists():
+            state = load_state(self.checkpoint)
+            kept = f"the last good checkpoint (epoch {state['epoch']}, step {state['step']}) is {self.checkpoint}"
+        raise UserError(
+            f"{what} is not a finite number at epoch {self.epoch + 1}, step {self.step + 1}: {kept}; "
+            "try a lower --learning-rate, or --precision float32"
+        )
+
+
+def _progress_style() -> int:
+    """A bar on a terminal; into a file or pipe only the line at the end of an epoch."""
+    import sys
+
+    return 1 if sys.stdout.isatty() else 2
+
+
+@contextlib.contextmanager
+def averaged_weights(model):
+    """Within the block, the model has the optimizer's moving averages as weights (its own when none are kept)."""
+    optimizer = model.optimizer
+    if not getattr(optimizer, "use_ema", False):
+        yield
+        return
+    own = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
+    optimizer.finalize_variable_values(model.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(model.trainable_variables, own, strict=True):
+            variable.assign(value)
+
+
+def inference_copy(model):
+    """The same model and weights in float32, without optimizer or loss: what is saved, exported and scored."""
+    copy = type(model).from_config({**model.get_config(), "dtype": "float32"})
+    copy.build(None)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def as_dataset(batches, first_step: int):
+    """The endless batches as Keras wants them: on TensorFlow a `tf.data.Dataset` of unknown lengths, else the iterator."""
+    if keras.backend.backend() != "tensorflow":
+        return batches(first_step)
+    import tensorflow as tf
+
+    sample = next(batches(0))
+    spec = tf.nest.map_structure(lambda array: tf.TensorSpec((None,) * array.ndim, array.dtype), sample)
+    return tf.data.Dataset.from_generator(lambda: batches(first_step), output_signature=spec).prefetch(2)
