@@ -78,8 +78,8 @@ class Config:
 
     tokenizer: Path | None = None
     """A tokenizer.json, a vocab.txt or a folder with one; left out, a WordPiece tokenizer is trained on the training text."""
-    vocabulary_size: int = 16_000
-    """Pieces of a tokenizer trained here."""
+    vocabulary_size: int | None = None
+    """Pieces of a tokenizer trained here; left out, one for every 80 words of text, within 1,000 to 16,000."""
     max_length: int = 384
     """Longest window in tokens, question and special tokens included."""
     doc_stride: int = 128
@@ -184,7 +184,7 @@ def check(config: Config) -> None:
     for name in ("dropout", "label_smoothing", "ema", "validation_fraction"):
         if not 0 <= getattr(config, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 0 and less than 1")
-    for name in ("epochs", "batch_size", "learning_rate", "hidden_dim", "num_heads", "vocabulary_size", "max_length"):
+    for name in ("epochs", "batch_size", "learning_rate", "hidden_dim", "num_heads", "max_length"):
         if getattr(config, name) <= 0:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be more than 0")
     if config.hidden_dim % config.num_heads:
@@ -246,7 +246,8 @@ def prepare_tokenizer(config: Config, questions):
         tokenizer = load_tokenizer(config.tokenizer)
     else:
         texts = dict.fromkeys(text for question in questions for text in (question.context, question.question))
-        tokenizer = train_tokenizer(texts, config.vocabulary_size)
+        words = sum(len(text.split()) for text in texts)
+        tokenizer = train_tokenizer(texts, config.vocabulary_size or min(max(words // 80, 1_000), 16_000))
     write_atomically(kept, tokenizer.to_str(pretty=True))
     return tokenizer
 
@@ -330,6 +331,7 @@ def validate(model, features, questions) -> dict[str, float]:
 
 def finish(config: Config, questions, features, sources, rows, tracker, started) -> dict:
     """Score the best epoch's model on validation and test data and write everything that a user takes home."""
+    from models.qa_transformer import load_qa_transformer
     from utils.data.squad_features import INPUT_NAMES
     from utils.export import export_saved_model
     from utils.plots import plot_bars, plot_history
@@ -345,7 +347,7 @@ def finish(config: Config, questions, features, sources, rows, tracker, started)
     )
 
     run_dir = config.run_dir
-    model = load_best(run_dir)
+    model = load_qa_transformer(run_dir / "best.keras")
     metrics, threshold = {}, None
     for name in [name for name in ("validation", "test") if name in questions]:
         part = questions[name]
@@ -400,15 +402,6 @@ def finish(config: Config, questions, features, sources, rows, tracker, started)
     tracker.summary({f"{name}_{key}": value for name, scores in metrics.items() for key, value in scores.items()})
     print(f"everything is in {run_dir}")
     return results
-
-
-def load_best(run_dir: Path):
-    """The best epoch's model of a run directory. Only classes of this project are read (Keras' safe mode)."""
-    import keras
-
-    import models.qa_transformer  # noqa: F401  (makes the class known to Keras)
-
-    return keras.saving.load_model(Path(run_dir) / "best.keras", compile=False, safe_mode=True)
 
 
 def baselines(questions) -> dict:

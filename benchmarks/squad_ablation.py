@@ -13,7 +13,14 @@ import sys
 from pathlib import Path
 
 PARTS = ["--match-features", "--match-bias", "--relative-positions", "--convolution-width", "--context-query-attention"]
-NAMES = ["plain", "+ match features", "+ match bias", "+ relative positions", "+ convolutions", "+ context-query attention"]
+NAMES = [
+    "plain",
+    "+ match features",
+    "+ match bias",
+    "+ relative positions",
+    "+ convolutions",
+    "+ context-query attention",
+]
 
 
 def variants(width: str):
@@ -40,8 +47,26 @@ def main():
     for name, flags in variants(width="5"):
         run_dir = options.out / name.replace("+ ", "").replace(" ", "-").replace(",", "")
         if not (run_dir / "results.json").exists():
-            command = [sys.executable, script, "--model", "plain", "--num-layers", "3", "--train-files", *options.train_files]
-            command += ["--limit", options.limit, "--epochs", options.epochs, "--seed", options.seed, "--ema", options.ema]
+            command = [
+                sys.executable,
+                script,
+                "--model",
+                "plain",
+                "--num-layers",
+                "3",
+                "--train-files",
+                *options.train_files,
+            ]
+            command += [
+                "--limit",
+                options.limit,
+                "--epochs",
+                options.epochs,
+                "--seed",
+                options.seed,
+                "--ema",
+                options.ema,
+            ]
             command += ["--tracking", "off", "--no-export", "--run-dir", run_dir, *flags]
             command += ["--resume"] if (run_dir / "config.json").exists() else []
             subprocess.run([str(part) for part in command], check=True)

@@ -24,6 +24,7 @@ def run_script(main, config_class) -> None:
     """
     import tyro
 
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes say nothing about the run
     # A flag that does not exist is answered in one line by tyro itself, with the nearest flags.
     config = tyro.cli(config_class, description=sys.modules[main.__module__].__doc__)
     try:

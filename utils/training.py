@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import signal
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from utils.checkpoint import load_state, restore_checkpoint, save_checkpoint
 from utils.errors import UserError
 from utils.run import write_csv
 
-SAVE_EVERY_SECONDS = 60
+SAVE_EVERY_SECONDS = float(os.environ.get("ENGRAM_SAVE_EVERY_SECONDS", "60"))
 
 
 def fit(model, batches, *, steps_per_epoch, epochs, evaluate, monitor, run_dir, patience=0, tracker=None, resume=False):
@@ -51,6 +52,7 @@ def fit(model, batches, *, steps_per_epoch, epochs, evaluate, monitor, run_dir, 
             epochs=keeper.epoch + 1 if partial else epochs,
             steps_per_epoch=steps_per_epoch - keeper.step,
             callbacks=[keeper],
+            shuffle=False,  # the batches come in their order
             verbose=0,
         )
     return keeper.rows

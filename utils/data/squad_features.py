@@ -21,7 +21,6 @@ from utils.tokenization import special_token_ids
 
 FORMAT = 1  # part of the cache key: raise it when the meaning of a field below changes
 LENGTH_MULTIPLE = 16  # batches are padded to a multiple of this, so that compiled shapes stay few
-NUM_SHAPES = 8
 INPUT_NAMES = ("token_ids", "segment_ids", "padding_mask", "word_ids", "stem_ids", "shape_ids")
 
 

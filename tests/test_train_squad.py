@@ -1,0 +1,254 @@
+"""train_squad.py and predict.py as a user runs them."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TINY = ("--hidden-dim", "16", "--num-heads", "2", "--num-layers", "1", "--intermediate-dim", "32", "--batch-size", "16")
+TINY += ("--convolution-width", "3", "--vocabulary-size", "300", "--precision", "float32", "--tracking", "off", "--max-length", "512")
+
+
+def start(*arguments, cwd, script="train_squad.py", **options):
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **options}
+    command = [sys.executable, str(ROOT / script), *map(str, arguments)]
+    return subprocess.Popen(
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )  # fmt: skip
+
+
+def run(*arguments, cwd, script="train_squad.py", **options):
+    process = start(*arguments, cwd=cwd, script=script, **options)
+    output, errors = process.communicate(timeout=300)
+    return process.returncode, output, errors
+
+
+def error_line(errors: str) -> str:
+    """The one line that a user's error is; whatever TensorFlow says before is left out."""
+    assert "Traceback" not in errors, errors
+    lines = [line for line in errors.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, errors
+    return lines[0]
+
+
+def squad_file(path: Path, count: int = 24, **change) -> Path:
+    """A small SQuAD-format file of `count` questions."""
+    paragraphs = []
+    for number in range(count):
+        context = f"The town number {number} was founded in {1900 + number} by a baker. It has a small harbour."
+        answer = {"text": str(1900 + number), "answer_start": context.index(str(1900 + number))}
+        qas = [{"id": f"{path.stem}-{number}", "question": f"When was town {number} founded?", "answers": [answer]}]
+        paragraphs.append({"context": context, "qas": qas})
+    paragraphs[1]["qas"][0].update(change)
+    data = [{"title": f"Town_{number}", "paragraphs": [part]} for number, part in enumerate(paragraphs)]
+    path.write_text(json.dumps({"version": "1.1", "data": data}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One short run on the demo data with everything on, and what it printed."""
+    cwd = tmp_path_factory.mktemp("finished")
+    status, output, errors = run(
+        "--data", "demo", "--limit", 160, "--epochs", 2, "--run-dir", "run", *TINY, "--tracking", "offline",
+        cwd=cwd, WANDB_SILENT="true",
+    )  # fmt: skip
+    assert status == 0, errors
+    return cwd / "run", output
+
+
+def test_the_run_directory_is_complete(finished):
+    folder, output = finished
+    results = json.loads((folder / "results.json").read_text())
+    assert results["task"] == "squad" and results["model"] == "matching" and results["seed"] == 0
+    assert results["parameters"] > 0 and results["seconds"] > 0 and results["versions"]["keras"]
+    assert results["data"]["used"] == {"train": 160, "validation": 400, "test": 800}
+    for split in ("validation", "test"):
+        low, high = results["metrics"][split]["f1_interval"]
+        assert low <= results["metrics"][split]["f1"] <= high
+        assert results["metrics"][split]["total"] == results["data"]["used"][split]
+    assert results["baselines"]["word_overlap"]["test"]["f1"] > 0
+    rows = list(csv.DictReader((folder / "metrics.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert {"loss", "val_f1", "val_exact_match", "learning_rate", "seconds"} <= rows[0].keys()
+    predictions = json.loads((folder / "predictions.json").read_text())
+    n_best = json.loads((folder / "nbest_predictions.json").read_text())
+    assert len(predictions) == 800 and predictions.keys() == n_best.keys()
+    assert all(n_best[key][0]["text"] == text for key, text in predictions.items())
+    for name in ("history.png", "question_word.png", "answer_length.png"):
+        assert (folder / name).read_bytes()[:4] == b"\x89PNG"
+    assert (folder / "tokenizer.json").exists() and list(folder.glob("wandb/offline-run-*"))
+    assert "\x08" not in output  # no progress-bar backspaces in a pipe
+
+
+def test_the_saved_model_equals_the_keras_model_at_two_lengths(finished):
+    import tensorflow as tf
+
+    from models.qa_transformer import load_qa_transformer
+    from utils.data.squad_features import INPUT_NAMES
+
+    folder, _ = finished
+    model = load_qa_transformer(folder / "best.keras")
+    served = tf.saved_model.load(folder / "saved_model").signatures["serving_default"]
+    assert sorted(served.structured_input_signature[1]) == sorted(INPUT_NAMES)
+    rng = np.random.default_rng(0)
+    for batch, length in ((2, 11), (3, 29)):
+        inputs = {name: rng.integers(0, 2, (batch, length), dtype=np.int32) for name in INPUT_NAMES}
+        inputs["padding_mask"][:, :5] = 1
+        expected = model(inputs)
+        found = served(**{name: tf.constant(value) for name, value in inputs.items()})
+        for end in ("start", "end"):
+            np.testing.assert_allclose(found[end], expected[end], atol=1e-5, rtol=1e-5)
+
+
+def test_the_stored_predictions_have_the_stored_scores(finished):
+    from utils.demo_world import demo_squad
+    from utils.squad_evaluation import score_predictions
+
+    folder, _ = finished
+    scores = score_predictions(demo_squad()["test"], json.loads((folder / "predictions.json").read_text()))
+    stored = json.loads((folder / "results.json").read_text())["metrics"]["test"]
+    assert scores["f1"] == stored["f1"] and scores["exact_match"] == stored["exact_match"]
+
+
+def test_predict_answers_from_the_text(finished, tmp_path):
+    folder, _ = finished
+    (tmp_path / "text.txt").write_text("Skelmoford was founded in 1907 by a baker.")
+    status, output, _ = run(folder, "When was it founded?", "--file", "text.txt", cwd=tmp_path, script="predict.py")
+    answers = [line.split("  ", 1)[1] for line in output.splitlines() if "  " in line]
+    assert status == 0 and len(answers) == 3
+    assert all(answer in "Skelmoford was founded in 1907 by a baker." for answer in answers)
+    status, _, errors = run(tmp_path, "When?", "In 1907.", cwd=tmp_path, script="predict.py")
+    assert status == 2 and "no finished run there" in error_line(errors)
+
+
+def test_killed_and_resumed_gives_the_same_as_never_killed(tmp_path):
+    data = ("--data", "demo", "--limit", 320, "--epochs", 3, *TINY, "--no-export")
+    assert run(*data, "--run-dir", "whole", cwd=tmp_path)[0] == 0
+    # Saved after every step, so that the kill falls into the middle of an epoch.
+    process = start(*data, "--run-dir", "killed", cwd=tmp_path, ENGRAM_SAVE_EVERY_SECONDS="0")
+    checkpoint = tmp_path / "killed" / "checkpoint.npz"
+    for _ in range(1200):
+        time.sleep(0.1)
+        if checkpoint.exists() and (state := read_state(checkpoint)) and state["epoch"] == 1 and state["step"] >= 5:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    state = read_state(checkpoint)
+    assert state["epoch"] == 1 and state["step"] >= 5
+    status, output, errors = run(*data, "--run-dir", "killed", "--resume", cwd=tmp_path)
+    assert status == 0, errors
+    assert "resumed after epoch 1" in output
+    whole, killed = (list(csv.DictReader((tmp_path / name / "metrics.csv").open())) for name in ("whole", "killed"))
+    for expected, found in zip(whole, killed, strict=True):
+        assert float(found["loss"]) == pytest.approx(float(expected["loss"]), rel=1e-5)
+        assert found["val_f1"] == expected["val_f1"]
+    predictions = [(tmp_path / name / "predictions.json").read_text() for name in ("whole", "killed")]
+    assert predictions[0] == predictions[1]
+    with np.load(tmp_path / "whole" / "checkpoint.npz") as one, np.load(checkpoint) as other:
+        for name in set(one.files) - {"state"}:
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+def read_state(checkpoint):
+    from utils.checkpoint import load_state
+    from utils.errors import UserError
+
+    try:
+        return load_state(checkpoint)
+    except (UserError, OSError):
+        return None
+
+
+def test_a_signal_saves_and_exits_with_its_status(tmp_path):
+    data = ("--data", "demo", "--limit", 1600, "--epochs", 9, *TINY, "--no-export", "--run-dir", "run")
+    process = start(*data, cwd=tmp_path, ENGRAM_SAVE_EVERY_SECONDS="0")
+    for _ in range(1200):
+        time.sleep(0.1)
+        if (tmp_path / "run" / "checkpoint.npz").exists():
+            break
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "go on with --resume" in output
+    assert read_state(tmp_path / "run" / "checkpoint.npz")["step"] > 0
+
+
+def test_overfit_memorises_and_says_so(tmp_path):
+    file = squad_file(tmp_path / "towns.json")
+    flags = ("--train-files", file, "--overfit", 8, "--batch-size", 8, "--run-dir", "run", "--tracking", "off", "--no-export")
+    small = ("--hidden-dim", 32, "--num-layers", 1, "--vocabulary-size", 300, "--precision", "float32")
+    status, output, errors = run(*flags, *small, "--epochs", 120, "--patience", 0, "--ema", 0, cwd=tmp_path)
+    assert status == 0, output + errors
+    assert "memorised 8 questions: yes" in output
+    status, output, _ = run(*flags, *small, "--epochs", 1, "--run-dir", "short", cwd=tmp_path)
+    assert status == 1 and "memorised 8 questions: NO" in output
+
+
+def test_unanswerable_questions_get_a_threshold(tmp_path):
+    files = []
+    for name in ("train", "validation", "test"):
+        file = squad_file(tmp_path / f"{name}.json", is_impossible=True, answers=[])
+        content = json.loads(file.read_text())
+        files += [f"--{name}-files", file]
+        for article in content["data"]:
+            article["paragraphs"][0]["qas"][0].setdefault("is_impossible", False)
+        file.write_text(json.dumps(content))
+    status, output, errors = run(*files, "--epochs", 1, "--run-dir", "run", *TINY, "--no-export", cwd=tmp_path)
+    assert status == 0, errors
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert isinstance(results["null_threshold"], float)
+    assert {"has_ans_f1", "no_ans_f1"} <= results["metrics"]["test"].keys()
+    assert len(json.loads((tmp_path / "run" / "null_scores.json").read_text())) == 24
+
+
+def test_nan_stops_with_the_last_good_checkpoint(tmp_path):
+    file = squad_file(tmp_path / "towns.json", 64)
+    flags = ("--train-files", file, "--epochs", 50, "--run-dir", "run", *TINY, "--no-export", "--clip-norm", "1e30")
+    status, output, errors = run(*flags, "--learning-rate", "1e25", "--warmup-steps", 6, "--ema", 0, cwd=tmp_path)
+    assert status == 2, output
+    assert "is not a finite number" in error_line(errors) and "--learning-rate" in error_line(errors)
+
+
+BAD_SETTINGS = [
+    (("--train-files", "absent.json"), "absent.json"),
+    (("--train-files", "towns.json", "--tokenizer", "nowhere"), "nowhere"),
+    (("--train-files", "towns.json", "--dropout", "1"), "--dropout"),
+    (("--train-files", "towns.json", "--num-heads", "3"), "--num-heads"),
+    (("--train-files", "towns.json", "--convolution-width", "4"), "--convolution-width"),
+    (("--train-files", "towns.json", "--max-length", "100"), "--max-length"),
+    (("--train-files", "towns.json", "--validation-fraction", "0"), "--validation-fraction"),
+    (("--test-files", "towns.json"), "--train-files"),
+    (("--data", "no-such-set"), "no-such-set"),
+    (("--train-files", "towns.json", "--run-dir", "taken"), "taken"),
+    (("--train-files", "towns.json", "--resume"), "no run to resume"),
+    (("--train-files", "towns.json", "--run-dir", "other", "--resume"), "epochs was 3, is now 10"),
+]
+
+
+@pytest.mark.parametrize(("flags", "word"), BAD_SETTINGS, ids=[" ".join(flags) for flags, _ in BAD_SETTINGS])
+def test_bad_settings_are_one_line(tmp_path, monkeypatch, capsys, flags, word):
+    """Within this process, because a process for each would take minutes."""
+    from tests.in_process import run_in_process
+
+    squad_file(tmp_path / "towns.json")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    assert run_in_process("train_squad", "--run-dir", "new", *flags) == 2
+    line = error_line(capsys.readouterr().err)
+    assert word in line
+    assert (tmp_path / "taken" / "file").read_text() == "mine"
+
+
+def test_a_misspelt_flag_is_named_with_its_neighbour(tmp_path):
+    status, _, errors = run("--data", "demo", "--run-dir", "run", "--epoch", 3, cwd=tmp_path)
+    assert status == 2 and "--epochs" in errors and not (tmp_path / "run").exists()
