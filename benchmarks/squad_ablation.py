@@ -28,7 +28,7 @@ def variants(width: str):
     for number, name in enumerate(NAMES):
         flags = []
         for part in PARTS[:number]:
-            flags += [part, width] if part == "--convolution-width" else [part]
+            flags += [part, width if part == "--convolution-width" else "True"]
         yield name, flags
     yield "all of it, without EMA", [*flags, "--ema", "0"]
 

@@ -1,0 +1,18 @@
+"""Run a train script within the test's own process: quick, for what ends before any training."""
+
+import importlib
+import sys
+from unittest import mock
+
+
+def run_in_process(script: str, *arguments) -> int:
+    """The exit status of `python SCRIPT.py ARGUMENTS`."""
+    from utils.run import run_script
+
+    module = importlib.import_module(script)
+    with mock.patch.object(sys, "argv", [f"{script}.py", *map(str, arguments)]):
+        try:
+            run_script(module.main, module.Config)
+        except SystemExit as end:
+            return end.code
+    raise AssertionError("run_script returned")
