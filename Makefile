@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO_FLAGS ?= --data demo
 TEST_FLAGS ?=
+BENCH_FLAGS ?=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP = $(VENV)/bin/python -m pip install --disable-pip-version-check
 
@@ -19,7 +20,7 @@ lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff format --check .
 
 bench: $(VENV)/installed-bench
-	set -e; for script in benchmarks/*.py; do $(VENV)/bin/python -m benchmarks.$$(basename $$script .py); done
+	set -e; for name in squad_step squad_preprocessing; do $(VENV)/bin/python -m benchmarks.$$name $(BENCH_FLAGS); done
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache

@@ -13,10 +13,10 @@ class ContextQueryAttention(keras.layers.Layer):
     `S[i, j] = w1 . x_i + w2 . x_j + (w3 * x_i) . x_j` for tokens `i`, `j` of different segments (Seo et al. 2017,
     section 2.4); `A = softmax_j(S)`, `a_i = sum_j A[i, j] x_j`; `b_i = sum_j A[i, j] r_j` where `r_j` is what token `j`
     reads back (the second softmax of DCN, Xiong et al. 2017, equation 4, that QANet uses);
-    output `W [x, a, x * a, x * b]`. Both directions come from one matrix, because both segments stand in one sequence.
+    output `x + dropout(W [a, x * a, x * b])`, where all `x` on the right are normalised first. Both directions come from one matrix, because both segments stand in one sequence.
 
     Args:
-        dropout: dropped share of what enters `W`, in training, 0-1.
+        dropout: dropped share of the branch in training, 0-1.
 
     Call arguments: inputs `(batch, sequence, hidden_dim)`; segment_ids and padding_mask `(batch, sequence)`.
     Output: `(batch, sequence, hidden_dim)`.
@@ -35,11 +35,13 @@ class ContextQueryAttention(keras.layers.Layer):
             name="product_weight", shape=(hidden_dim,), initializer=keras.initializers.Constant(hidden_dim**-0.5)
         )
         self.merge = keras.layers.Dense(hidden_dim, dtype=self.dtype_policy, name="merge")
-        self.merge.build((*input_shape[:-1], 4 * hidden_dim))
-        self.merge_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.merge.build((*input_shape[:-1], 3 * hidden_dim))
+        self.branch_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=self.dtype_policy, name="norm")
+        self.norm.build(input_shape)
 
     def call(self, inputs, segment_ids, padding_mask, training=None):
-        x = inputs
+        x = self.norm(inputs)
         similarity = ops.matmul(x * ops.cast(self.product_weight, x.dtype), ops.transpose(x, (0, 2, 1)))
         similarity = similarity + ops.transpose(ops.matmul(x, ops.cast(self.column_weight, x.dtype)), (0, 2, 1))
         other = ops.not_equal(segment_ids[:, :, None], segment_ids[:, None, :])
@@ -47,8 +49,8 @@ class ContextQueryAttention(keras.layers.Layer):
         attention = ops.softmax(similarity + masking_bias(other, x.dtype), axis=-1)
         across = ops.matmul(attention, x)
         back = ops.matmul(attention, across)
-        merged = ops.concatenate([x, across, x * across, x * back], axis=-1)
-        return self.merge(self.merge_dropout(merged, training=training))
+        merged = self.merge(ops.concatenate([across, x * across, x * back], axis=-1))
+        return inputs + self.branch_dropout(merged, training=training)
 
     def compute_output_shape(self, input_shape, **_):
         return input_shape

@@ -14,7 +14,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TINY = ("--hidden-dim", "16", "--num-heads", "2", "--num-layers", "1", "--intermediate-dim", "32", "--batch-size", "16")
-TINY += ("--convolution-width", "3", "--vocabulary-size", "300", "--precision", "float32", "--tracking", "off", "--max-length", "512")
+TINY += (
+    "--convolution-width",
+    "3",
+    "--vocabulary-size",
+    "300",
+    "--precision",
+    "float32",
+    "--tracking",
+    "off",
+    "--max-length",
+    "512",
+)
 
 
 def start(*arguments, cwd, script="train_squad.py", **options):
@@ -131,22 +142,22 @@ def test_predict_answers_from_the_text(finished, tmp_path):
 
 
 def test_killed_and_resumed_gives_the_same_as_never_killed(tmp_path):
-    data = ("--data", "demo", "--limit", 320, "--epochs", 3, *TINY, "--no-export")
+    file = squad_file(tmp_path / "towns.json", 120)
+    data = ("--train-files", file, "--test-files", file, "--epochs", 20, "--patience", 0, *TINY, "--no-export")
     assert run(*data, "--run-dir", "whole", cwd=tmp_path)[0] == 0
-    # Saved after every step, so that the kill falls into the middle of an epoch.
+    # Saved after every step, so that the kill may fall anywhere in an epoch.
     process = start(*data, "--run-dir", "killed", cwd=tmp_path, ENGRAM_SAVE_EVERY_SECONDS="0")
     checkpoint = tmp_path / "killed" / "checkpoint.npz"
-    for _ in range(1200):
-        time.sleep(0.1)
-        if checkpoint.exists() and (state := read_state(checkpoint)) and state["epoch"] == 1 and state["step"] >= 5:
-            break
+    while process.poll() is None and not (
+        (state := read_state(checkpoint)) and state["epoch"] >= 1 and state["step"] >= 2
+    ):
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    state = read_state(checkpoint)
-    assert state["epoch"] == 1 and state["step"] >= 5
+    assert process.returncode == -signal.SIGKILL and read_state(checkpoint)["epoch"] < 20
     status, output, errors = run(*data, "--run-dir", "killed", "--resume", cwd=tmp_path)
     assert status == 0, errors
-    assert "resumed after epoch 1" in output
+    assert "resumed after epoch" in output
     whole, killed = (list(csv.DictReader((tmp_path / name / "metrics.csv").open())) for name in ("whole", "killed"))
     for expected, found in zip(whole, killed, strict=True):
         assert float(found["loss"]) == pytest.approx(float(expected["loss"]), rel=1e-5)
@@ -169,27 +180,38 @@ def read_state(checkpoint):
 
 
 def test_a_signal_saves_and_exits_with_its_status(tmp_path):
-    data = ("--data", "demo", "--limit", 1600, "--epochs", 9, *TINY, "--no-export", "--run-dir", "run")
-    process = start(*data, cwd=tmp_path, ENGRAM_SAVE_EVERY_SECONDS="0")
-    for _ in range(1200):
-        time.sleep(0.1)
-        if (tmp_path / "run" / "checkpoint.npz").exists():
-            break
+    data = ("--train-files", squad_file(tmp_path / "towns.json", 120), "--epochs", 500, "--patience", 0, *TINY)
+    process = start(*data, "--run-dir", "run", cwd=tmp_path)
+    checkpoint = tmp_path / "run" / "checkpoint.npz"
+    while process.poll() is None and not checkpoint.exists():
+        time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 143
     assert "go on with --resume" in output
-    assert read_state(tmp_path / "run" / "checkpoint.npz")["step"] > 0
+    assert read_state(checkpoint) is not None
 
 
 def test_overfit_memorises_and_says_so(tmp_path):
     file = squad_file(tmp_path / "towns.json")
-    flags = ("--train-files", file, "--overfit", 8, "--batch-size", 8, "--run-dir", "run", "--tracking", "off", "--no-export")
+    flags = (
+        "--train-files",
+        file,
+        "--overfit",
+        8,
+        "--batch-size",
+        8,
+        "--run-dir",
+        "run",
+        "--tracking",
+        "off",
+        "--no-export",
+    )
     small = ("--hidden-dim", 32, "--num-layers", 1, "--vocabulary-size", 300, "--precision", "float32")
-    status, output, errors = run(*flags, *small, "--epochs", 120, "--patience", 0, "--ema", 0, cwd=tmp_path)
+    status, output, errors = run(*flags, *small, "--learning-rate", 3e-3, cwd=tmp_path)
     assert status == 0, output + errors
     assert "memorised 8 questions: yes" in output
-    status, output, _ = run(*flags, *small, "--epochs", 1, "--run-dir", "short", cwd=tmp_path)
+    status, output, _ = run(*flags, *small, "--epochs", 1, "--learning-rate", 1e-9, "--run-dir", "short", cwd=tmp_path)
     assert status == 1 and "memorised 8 questions: NO" in output
 
 
@@ -202,7 +224,7 @@ def test_unanswerable_questions_get_a_threshold(tmp_path):
         for article in content["data"]:
             article["paragraphs"][0]["qas"][0].setdefault("is_impossible", False)
         file.write_text(json.dumps(content))
-    status, output, errors = run(*files, "--epochs", 1, "--run-dir", "run", *TINY, "--no-export", cwd=tmp_path)
+    status, _, errors = run(*files, "--epochs", 1, "--run-dir", "run", *TINY, "--no-export", cwd=tmp_path)
     assert status == 0, errors
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert isinstance(results["null_threshold"], float)

@@ -15,7 +15,7 @@ SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 def train_tokenizer(texts, vocabulary_size: int = 16_000, lowercase: bool = True, min_frequency: int = 2):
     """Train a BERT-style WordPiece tokenizer on an iterable of strings.
 
-    The same texts give the same tokenizer: the trainer counts words, and ties are broken by the pieces themselves.
+    The same texts give the same tokenizer, bit for bit.
 
     Args:
         texts: strings to learn the pieces from (training text only, or the test set leaks into the vocabulary).
@@ -28,17 +28,26 @@ def train_tokenizer(texts, vocabulary_size: int = 16_000, lowercase: bool = True
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=vocabulary_size,
-        min_frequency=min_frequency,
-        special_tokens=list(SPECIAL_TOKENS),
-        show_progress=False,
+    texts = list(texts)
+    normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    learner = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    learner.normalizer = normalizer
+    learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    # The trainer numbers the "##x" characters in the order of a hash table, and breaks ties by number: without fixed numbers
+    # no two tokenizers of the same text are alike. Tokens that are called special get theirs first.
+    alphabet = sorted(set().union(*(normalizer.normalize_str(text) for text in texts)))
+    fixed = [*SPECIAL_TOKENS, *(f"##{character}" for character in alphabet if not character.isspace())]
+    learner.train_from_iterator(
+        texts,
+        trainers.WordPieceTrainer(
+            vocab_size=vocabulary_size, min_frequency=min_frequency, special_tokens=fixed, show_progress=False
+        ),
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer = Tokenizer(models.WordPiece(learner.get_vocab(), unk_token="[UNK]"))
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = learner.pre_tokenizer
+    tokenizer.decoder = decoders.WordPiece()
     return tokenizer
 
 

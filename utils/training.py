@@ -55,6 +55,8 @@ def fit(model, batches, *, steps_per_epoch, epochs, evaluate, monitor, run_dir, 
             shuffle=False,  # the batches come in their order
             verbose=0,
         )
+        # Keras leaves the averaged weights in the model when a fit ends; training goes on from its own.
+        restore_checkpoint(keeper.checkpoint, model)
     return keeper.rows
 
 

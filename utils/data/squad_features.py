@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import zlib
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -135,10 +136,9 @@ def tokenize(texts: list[str], tokenizer, progress: str | None = None, chunk: in
                 rows["ends"].append(end)
         for name, values in rows.items():
             columns[name].append(np.asarray(values, np.int32))
-        if progress:
-            print(f"\r{progress}: {first + len(part):,} of {len(texts):,}", end="", flush=True)
-    if progress:
-        print()
+        if progress and sys.stdout.isatty():
+            done = first + len(part)
+            print(f"\r{progress}: {done:,} of {len(texts):,}", end="\n" if done == len(texts) else "", flush=True)
     flat = {name: np.concatenate(parts) if parts else np.zeros(0, np.int32) for name, parts in columns.items()}
     return TokenizedTexts(offsets=np.cumsum(np.asarray(lengths, np.int64)), **flat)
 
@@ -160,7 +160,7 @@ def build_features(
         questions: `utils.data.squad.Question` records.
         labelled: also find the answers' token spans, and check each one: the text under the labelled tokens must equal the
             answer's after SQuAD's normalisation.
-        progress: words to show before the counts; None is silent.
+        progress: words to show before the counts on a terminal; None is silent.
 
     Raises:
         UserError: no room for any paragraph token, or more than 1 % of the labels do not give back their answer.

@@ -1,0 +1,1 @@
+"""Side-by-side measurements; each file is a script: `python -m benchmarks.NAME --help`."""
