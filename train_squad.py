@@ -26,8 +26,7 @@ MODELS = {
         "match_features": True,
         "match_bias": True,
         "relative_positions": True,
-        "convolution_width": 5,
-        "context_query_attention": True,
+        "convolution_width": 7,
     },
 }
 OVERFIT_STEPS = 40
@@ -65,7 +64,7 @@ class Config:
     """Attention heads."""
     intermediate_dim: int = 512
     """Width of the feed-forward networks."""
-    dropout: float = 0.1
+    dropout: float = 0.15
     """Dropped share of embeddings and residual branches, 0-1."""
     match_features: bool | None = None
     """Lexical-match and word-shape input features."""
@@ -78,6 +77,8 @@ class Config:
     context_query_attention: bool | None = None
     """Context-query attention in the middle of the encoder."""
 
+    word_vectors: Literal["text", "random"] = "text"
+    """How token embeddings start: from vectors learned on the training text (co-occurrence), or random."""
     tokenizer: Path | None = None
     """A tokenizer.json, a vocab.txt or a folder with one; left out, a WordPiece tokenizer is trained on the training text."""
     vocabulary_size: int | None = None
@@ -150,6 +151,8 @@ def main(config: Config) -> int:
 
     # --- model
     model = build_model(config, tokenizer.get_vocab_size())
+    if config.word_vectors == "text":
+        learn_word_vectors(model, features["train"])
     compile_model(model, config, total_steps=steps_per_epoch * config.epochs)
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps an epoch, {config.precision}")
 
@@ -306,6 +309,22 @@ def build_model(config: Config, vocabulary_size: int):
     )
     model.build()
     return model
+
+
+def learn_word_vectors(model, features) -> None:
+    """Start the token embeddings from vectors learned on the training text instead of random ones."""
+    import numpy as np
+
+    from utils.word_vectors import cooccurrence_vectors
+
+    ids = [
+        part
+        for texts in (features.contexts, features.questions)
+        for part in np.split(texts.token_ids, texts.offsets[1:-1])
+    ]
+    size, dim = model.token_embedding.embeddings.shape
+    if dim < size:
+        model.token_embedding.set_weights([model.embedding_scale * cooccurrence_vectors(ids, size, dim)])
 
 
 def compile_model(model, config: Config, total_steps: int) -> None:

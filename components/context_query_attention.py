@@ -13,7 +13,8 @@ class ContextQueryAttention(keras.layers.Layer):
     `S[i, j] = w1 . x_i + w2 . x_j + (w3 * x_i) . x_j` for tokens `i`, `j` of different segments (Seo et al. 2017,
     section 2.4); `A = softmax_j(S)`, `a_i = sum_j A[i, j] x_j`; `b_i = sum_j A[i, j] r_j` where `r_j` is what token `j`
     reads back (the second softmax of DCN, Xiong et al. 2017, equation 4, that QANet uses);
-    output `x + dropout(W [a, x * a, x * b])`, where all `x` on the right are normalised first. Both directions come from one matrix, because both segments stand in one sequence.
+    output `x + dropout(W [a, x * a, x * b])`, where all `x` on the right are normalised first. Both directions come from one
+    matrix, because both segments stand in one sequence.
 
     Args:
         dropout: dropped share of the branch in training, 0-1.

@@ -41,6 +41,8 @@ class QATransformer(keras.Model):
     answer in this window) can be chosen; all other positions hold -1e9.
     """
 
+    embedding_scale = 0.1  # standard deviation of fresh embeddings
+
     def __init__(
         self,
         vocabulary_size,
@@ -81,7 +83,7 @@ class QATransformer(keras.Model):
 
         def embedding(size, name):
             return layers.Embedding(
-                size, hidden_dim, embeddings_initializer=keras.initializers.RandomNormal(stddev=0.1), name=name,
+                size, hidden_dim, embeddings_initializer=keras.initializers.RandomNormal(stddev=self.embedding_scale), name=name,
                 dtype=policy,
             )  # fmt: skip
 

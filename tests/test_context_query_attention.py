@@ -21,18 +21,20 @@ def make_layer():
 
 def test_equals_a_loop_with_the_row_term_left_in():
     layer = make_layer()
-    column, product, merge, offset = layer.get_weights()
+    column, product = (ops.convert_to_numpy(weight) for weight in (layer.column_weight, layer.product_weight))
+    (merge, offset), (gamma, beta) = layer.merge.get_weights(), layer.norm.get_weights()
+    normed = (INPUTS - INPUTS.mean(-1, keepdims=True)) / np.sqrt(INPUTS.var(-1, keepdims=True) + 1e-6) * gamma + beta
     row = RNG.normal(size=(DIM, 1))  # w1 of the paper; it shifts whole rows, which a softmax does not see
     expected = np.zeros_like(INPUTS)
     for b in range(BATCH):
-        x, attention = INPUTS[b], np.zeros((LENGTH, LENGTH))
+        x, attention = normed[b], np.zeros((LENGTH, LENGTH))
         for i in range(LENGTH):
             others = [j for j in range(LENGTH) if SEGMENTS[b, j] != SEGMENTS[b, i] and MASK[b, j]]
             scores = [(x[i] @ row + x[j] @ column + (product * x[i]) @ x[j]).item() for j in others]
             attention[i, others] = np.exp(scores) / np.exp(scores).sum()
         across = attention @ x
         back = attention @ across
-        expected[b] = np.concatenate([x, across, x * across, x * back], axis=-1) @ merge + offset
+        expected[b] = INPUTS[b] + np.concatenate([across, x * across, x * back], axis=-1) @ merge + offset
     found = ops.convert_to_numpy(layer(INPUTS, segment_ids=SEGMENTS, padding_mask=MASK))
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
@@ -40,7 +42,7 @@ def test_equals_a_loop_with_the_row_term_left_in():
 def test_what_is_said_across_reaches_every_token_of_the_other_segment():
     layer = make_layer()
     changed = INPUTS.copy()
-    changed[0, 1] += 1.0  # a question token
+    changed[0, 1] = RNG.normal(size=DIM)  # a question token
     before, after = (ops.convert_to_numpy(layer(x, segment_ids=SEGMENTS, padding_mask=MASK)) for x in (INPUTS, changed))
     assert (np.abs(after[0, 3:] - before[0, 3:]).max(axis=-1) > 1e-4).all()
     np.testing.assert_array_equal(after[1], before[1])  # the other row of the batch
