@@ -87,9 +87,6 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         outputs = self.output_projection(mixed)
         return (outputs, attention) if return_attention else outputs
 
-    def compute_output_shape(self, input_shape, **_):
-        return input_shape
-
     def get_config(self):
         return {
             **super().get_config(),

@@ -90,9 +90,6 @@ class TransformerBlock(keras.layers.Layer):
             x = self.ffn_norm(x)
         return (x, attention) if return_attention else x
 
-    def compute_output_shape(self, input_shape, **_):
-        return input_shape
-
     def get_config(self):
         return {
             **super().get_config(),

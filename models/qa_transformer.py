@@ -181,4 +181,7 @@ def load_qa_transformer(path) -> QATransformer:
     Raises:
         ValueError: the file holds something else, or is damaged.
     """
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    if not isinstance(model, QATransformer):
+        raise ValueError(f"{path}: holds a {type(model).__name__}, not a QATransformer")
+    return model

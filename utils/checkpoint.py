@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -56,10 +57,12 @@ def restore_checkpoint(path: Path, model) -> dict:
         return json.loads(str(stored["state"]))
 
 
+@contextlib.contextmanager
 def _open(path: Path):
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        with np.load(path, allow_pickle=False) as stored:
+            yield stored
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: not a readable checkpoint ({error}); start a new run in another --run-dir") from None
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import unicodedata
+import zipfile
 import zlib
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -132,6 +134,9 @@ def tokenize(texts: list[str], tokenizer, progress: str | None = None, chunk: in
                 rows["word_ids"].append(described[0])
                 rows["stem_ids"].append(described[1])
                 rows["shape_ids"].append(described[2])
+                # An accent written as a character of its own belongs to its letter, which tokenizers leave out.
+                while end < len(text) and unicodedata.combining(text[end]):
+                    end += 1
                 rows["starts"].append(start)
                 rows["ends"].append(end)
         for name, values in rows.items():
@@ -168,7 +173,8 @@ def build_features(
     special_ids = special_token_ids(tokenizer)
     context_index: dict[str, int] = {}
     window_question, window_context, window_start, window_end = [], [], [], []
-    answer_offsets, answer_spans, mismatches, num_labels = [0], [], [], 0
+    answer_offsets, answer_spans, num_labels = [0], [], 0
+    mismatches, uncovered = [], []
     owner = np.asarray([context_index.setdefault(q.context, len(context_index)) for q in questions], np.int32)
     asked = tokenize([q.question for q in questions], tokenizer, progress and f"{progress}: questions")
     contexts = tokenize(list(context_index), tokenizer, progress and f"{progress}: paragraphs")
@@ -193,7 +199,7 @@ def build_features(
                     mismatches.append(f"{question.id}: labelled tokens read {text!r}, the answer is {answer.text!r}")
                 if span:
                     spans.append(span)
-        first = 0
+        first, found = 0, set()
         while True:
             last = min(first + room, stop - begin)
             window_question.append(number)
@@ -202,11 +208,14 @@ def build_features(
             window_end.append(last)
             shift = 2 + int(question_lengths[number]) - first
             inside = {(a + shift, b + shift) for a, b in spans if a >= first and b < last}
+            found |= {(a - shift, b - shift) for a, b in inside}
             answer_spans += sorted(inside) or [(0, 0)]
             answer_offsets.append(len(answer_spans))
             if last == stop - begin:
                 break
             first = last - doc_stride
+        for a, b in set(spans) - found:
+            uncovered.append(f"{question.id}: no window holds the whole answer of {b - a + 1} tokens")
     if labelled and len(mismatches) > 0.01 * num_labels:
         raise UserError(
             f"{len(mismatches)} of {num_labels} labels do not give back their answer's text (first: {mismatches[0]}); "
@@ -223,7 +232,7 @@ def build_features(
         answer_offsets=np.asarray(answer_offsets, np.int64),
         answer_spans=np.asarray(answer_spans, np.int32).reshape(-1, 2),
         num_labels=num_labels,
-        label_mismatches=tuple(mismatches),
+        label_mismatches=tuple(mismatches + uncovered),
         special_ids=special_ids,
     )
 
@@ -248,7 +257,7 @@ def cached_features(questions, tokenizer, cache_dir: str | Path, progress: str |
     if path.exists():
         try:
             return load_features(path)
-        except (OSError, ValueError, KeyError, EOFError, zlib.error):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             print(f"{path}: unreadable cache file, built again")
     features = build_features(questions, tokenizer, progress=progress, **settings)
     try:
