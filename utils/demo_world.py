@@ -199,13 +199,13 @@ def demo_passages(world: World, seed: int | str = 0) -> list[list[str]]:
 
 
 def _choose_facts(rng: random.Random, world: World, main: str) -> tuple[list[Fact], list[Fact]]:
-    """Six or seven facts about `main`, and two or three of the same relations about each of two others of its kind."""
+    """Four or five facts about `main`, and two of the same relations about each of two others of its kind."""
 
     def some(facts: list[Fact], count: int) -> list[Fact]:
         rng.shuffle(facts)
         return facts[:count]
 
-    main_facts = some(world.facts_about(main), rng.randrange(6, 8))
+    main_facts = some(world.facts_about(main), rng.randrange(4, 6))
     relations = {fact.relation for fact in main_facts}
     kind = world.people if main in world.people else world.places
     one = _pick(rng, kind, main)
@@ -214,7 +214,7 @@ def _choose_facts(rng: random.Random, world: World, main: str) -> tuple[list[Fac
     other_facts = []
     for other in (one, another):
         shared = [fact for fact in world.facts_about(other) if fact.relation in relations]
-        other_facts += some(shared, rng.randrange(2, 4))
+        other_facts += some(shared, 2)
     return main_facts, other_facts
 
 
@@ -239,7 +239,7 @@ def demo_squad(
 ) -> dict[str, list[Question]]:
     """Extractive question answering on the demo world, in the form of SQuAD 1.1.
 
-    A paragraph (about 80 words) tells a few facts about its title's subject and some of the same relations about two
+    A paragraph (about 60 words) tells a few facts about its title's subject and some of the same relations about two
     others, in random order, so a question's subject and its relation must both be read. The splits share no invented
     name and no question template; the test split's paragraphs also use sentence templates of their own. Every question
     has one answer, which stands once in its paragraph.
