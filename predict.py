@@ -36,6 +36,10 @@ class Config:
 
 
 def main(config: Config) -> int:
+    if config.n_best < 1:
+        raise UserError(f"--n-best {config.n_best}: must be 1 or more")
+    if config.file and config.text:
+        raise UserError("a text and --file were given: leave one out")
     if not config.question.strip():
         raise UserError("the question is empty")
     text = read_text(config.file) if config.file else config.text
@@ -70,17 +74,22 @@ def load_run(run_dir: Path):
         raise UserError(
             f"{run_dir}: no finished run there ({', '.join(missing)} missing); name the --run-dir of a training"
         )
-    results = json.loads(files["results.json"].read_text())
-    if results["task"] != "squad":
-        raise UserError(f"{run_dir}: is a run of the task {results['task']!r}, which answers no questions about a text")
-    config = json.loads(files["config.json"].read_text())
-    settings = {name: config[name] for name in ("max_length", "doc_stride")}
-    settings["null_threshold"] = results["null_threshold"]
-
     from models.qa_transformer import load_qa_transformer
     from utils.tokenization import load_tokenizer
 
-    return load_qa_transformer(files["best.keras"]), load_tokenizer(files["tokenizer.json"]), settings
+    try:
+        config, results = (json.loads(files[name].read_text()) for name in ("config.json", "results.json"))
+        if results["task"] != "squad":
+            raise UserError(
+                f"{run_dir}: is a run of the task {results['task']!r}, which answers no questions about a text"
+            )
+        settings = {"max_length": config["max_length"], "doc_stride": config["doc_stride"]}
+        settings["null_threshold"] = results["null_threshold"]
+        model = load_qa_transformer(files["best.keras"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{run_dir}: damaged run ({reason}); name another, or train it again") from None
+    return model, load_tokenizer(files["tokenizer.json"]), settings
 
 
 def answer(model, tokenizer, settings, question: str, text: str):

@@ -1,10 +1,16 @@
 """Extractive question answering on SQuAD, trained from scratch.
 
-Model     QATransformer (models/qa_transformer.py): a joint encoder of question and paragraph with lexical match, gated
-          convolutions and context-query attention (`--model matching`), or the plain encoder as control (`--model plain`).
-Papers    Rajpurkar et al. 2016 (SQuAD); Chen et al. 2017 (exact match); Seo et al. 2017 and Yu et al. 2018 (context-query).
-Examples  python train_squad.py --data demo --run-dir runs/demo
-          python train_squad.py --train-files train.json.gz --test-files dev.json.gz --run-dir runs/squad
+Model: QATransformer (models/qa_transformer.py), a joint encoder of question and paragraph with lexical match, relative positions
+and gated convolutions (`--model matching`), or the plain encoder as control (`--model plain`).
+
+Papers: Rajpurkar et al. 2016 (SQuAD); Chen et al. 2017 (exact match); Dauphin et al. 2017 (gated convolutions).
+
+Examples:
+
+    python train_squad.py --data demo --run-dir runs/demo
+
+    python train_squad.py --train-files train.json.gz --test-files dev.json.gz --run-dir runs/squad
+
 Scores and running times with their conditions stand in docs/results.md.
 """
 
@@ -17,12 +23,13 @@ from pathlib import Path
 from typing import Literal
 
 from utils.errors import UserError
-from utils.run import default_precision, run_script
+from utils.run import check_run_dir, default_precision, run_script, set_up_run
 
 MODELS = {
-    "plain": {"num_layers": 4},
+    "plain": {"num_layers": 4, "word_vectors": "random"},
     "matching": {
         "num_layers": 3,
+        "word_vectors": "text",
         "match_features": True,
         "match_bias": True,
         "relative_positions": True,
@@ -59,7 +66,7 @@ class Config:
     hidden_dim: int = 128
     """Width of the encoder."""
     num_layers: int | None = None
-    """Transformer blocks."""
+    """Transformer blocks. Left out: as --model has it."""
     num_heads: int = 4
     """Attention heads."""
     intermediate_dim: int = 512
@@ -67,18 +74,18 @@ class Config:
     dropout: float = 0.15
     """Dropped share of embeddings and residual branches, 0-1."""
     match_features: bool | None = None
-    """Lexical-match and word-shape input features."""
+    """Lexical-match and word-shape input features. Left out: as --model has it."""
     match_bias: bool | None = None
-    """Lexical-match bias on attention."""
+    """Lexical-match bias on attention. Left out: as --model has it."""
     relative_positions: bool | None = None
-    """Relative-position bias on attention."""
+    """Relative-position bias on attention. Left out: as --model has it."""
     convolution_width: int | None = None
-    """Width of the two gated convolutions before each block, odd; 0 for none."""
+    """Width of the two gated convolutions before each block, odd; 0 for none. Left out: as --model has it."""
     context_query_attention: bool | None = None
-    """Context-query attention in the middle of the encoder."""
+    """Context-query attention in the middle of the encoder. Left out: as --model has it."""
 
-    word_vectors: Literal["text", "random"] = "text"
-    """How token embeddings start: from vectors learned on the training text (co-occurrence), or random."""
+    word_vectors: Literal["text", "random"] | None = None
+    """How token embeddings start: from co-occurrences in the training text, or random. Left out: as --model has it."""
     tokenizer: Path | None = None
     """A tokenizer.json, a vocab.txt or a folder with one; left out, a WordPiece tokenizer is trained on the training text."""
     vocabulary_size: int | None = None
@@ -127,12 +134,12 @@ class Config:
 
 def main(config: Config) -> int:
     check(config)
+    check_run_dir(config)
     if config.overfit:  # nothing that works against memorising
         config = replace(config, dropout=0.0, label_smoothing=0.0, weight_decay=0.0, ema=0.0)
-    from utils.run import set_up_run
 
     questions, sources = load_questions(config)  # bad data is told before anything is written
-    set_up_run(config, config.run_dir)
+    set_up_run(config, {name: sources[name]["checksum"] for name in sources if name != "used"})
 
     import keras
 
@@ -151,7 +158,7 @@ def main(config: Config) -> int:
 
     # --- model
     model = build_model(config, tokenizer.get_vocab_size())
-    if config.word_vectors == "text":
+    if model_settings(config)["word_vectors"] == "text" and not (config.run_dir / "checkpoint.npz").exists():
         learn_word_vectors(model, features["train"])
     compile_model(model, config, total_steps=steps_per_epoch * config.epochs)
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps an epoch, {config.precision}")
@@ -181,27 +188,54 @@ def main(config: Config) -> int:
     if config.overfit:
         scores = results["metrics"]["validation"]
         memorised = scores["exact_match"] == 100.0 and scores["f1"] == 100.0
-        print(f"memorised {config.overfit} questions: {'yes' if memorised else 'NO'}")
+        print(f"memorised {scores['total']} questions: {'yes' if memorised else 'NO'}")
         return 0 if memorised else 1
     return 0
 
 
 def check(config: Config) -> None:
     """Settings that can not work, told in one line before any work is done."""
+    from utils.tokenization import load_tokenizer, special_token_ids
+    from utils.tracking import logged_in
+
     for name in ("dropout", "label_smoothing", "ema", "validation_fraction"):
         if not 0 <= getattr(config, name) < 1:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 0 and less than 1")
-    for name in ("epochs", "batch_size", "learning_rate", "hidden_dim", "num_heads", "max_length"):
-        if getattr(config, name) <= 0:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be more than 0")
+    more_than_0 = ("epochs", "batch_size", "learning_rate", "hidden_dim", "num_layers", "num_heads", "intermediate_dim")
+    at_least_0 = (
+        "limit",
+        "overfit",
+        "seed",
+        "patience",
+        "warmup_steps",
+        "weight_decay",
+        "doc_stride",
+        "convolution_width",
+    )
+    for names, enough, words in (
+        ((*more_than_0, "max_length", "clip_norm", "vocabulary_size"), lambda value: value > 0, "more than 0"),
+        (at_least_0, lambda value: value >= 0, "0 or more"),
+    ):
+        for name in names:
+            value = getattr(config, name)
+            if value is not None and not (enough(value) and math.isfinite(value)):
+                raise UserError(f"--{name.replace('_', '-')} {value}: must be {words}")
     if config.hidden_dim % config.num_heads:
         raise UserError(f"--hidden-dim {config.hidden_dim} must be a multiple of --num-heads {config.num_heads}")
     if config.convolution_width and config.convolution_width % 2 == 0:
         raise UserError(f"--convolution-width {config.convolution_width}: must be odd (or 0 for none)")
-    if config.limit < 0 or config.overfit < 0:
-        raise UserError("--limit and --overfit count questions: give 0 or more")
+    if config.max_length <= config.doc_stride + 4:
+        raise UserError(f"--max-length {config.max_length}: must be well over --doc-stride {config.doc_stride}")
+    if not config.validation_files and not config.validation_fraction:
+        raise UserError(
+            "--validation-fraction 0.0: leaves nothing to choose the best epoch on; give --validation-files or more than 0"
+        )
     if not config.train_files and (config.validation_files or config.test_files):
         raise UserError("--validation-files and --test-files go with --train-files (or leave all out and name --data)")
+    if config.tracking == "online" and not logged_in():
+        raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
+    if config.tokenizer:
+        special_token_ids(load_tokenizer(config.tokenizer))
 
 
 def load_questions(config: Config):
@@ -220,11 +254,7 @@ def load_questions(config: Config):
     if "validation" not in questions:
         parts = split_by_article(questions["train"], config.validation_fraction, config.seed)
         questions["train"], questions["validation"] = parts
-        if not questions["validation"] or not questions["train"]:
-            raise UserError(
-                f"--validation-fraction {config.validation_fraction} of {sources['train']['questions']} training questions "
-                "leaves nothing to validate or to train on; change it or give --validation-files"
-            )
+    check_disjoint(questions)
     if config.limit or config.overfit:
         questions["train"] = draw(questions["train"], config.overfit or config.limit, config.seed)
     if config.overfit:
@@ -233,6 +263,21 @@ def load_questions(config: Config):
         questions = {"train": alone, "validation": alone}
     sources["used"] = {name: len(part) for name, part in questions.items()}
     return questions, sources
+
+
+def check_disjoint(questions) -> None:
+    """No paragraph may stand in two splits: a score on what was trained on, or chosen on, says nothing."""
+    seen = {}
+    for name, part in questions.items():
+        texts = {" ".join(question.context.lower().split()): question.id for question in part}
+        for text, identifier in texts.items():
+            if text in seen:
+                other, other_id = seen[text]
+                raise UserError(
+                    f"the {name} data (question {identifier}) and the {other} data (question {other_id}) share the paragraph "
+                    f"{text[:40]!r}...; take it out of one of them"
+                )
+        seen |= {text: (name, identifier) for text, identifier in texts.items()}
 
 
 def draw(questions, count: int, seed: int):
@@ -283,21 +328,20 @@ def prepare_features(config: Config, name: str, questions, tokenizer):
     return features
 
 
+def model_settings(config: Config) -> dict:
+    """What the named model is made of, with what the command line overrides."""
+    settings = MODELS[config.model]
+    names = ("num_layers", "word_vectors", "match_features", "match_bias", "relative_positions", "convolution_width")
+    names += ("context_query_attention",)
+    return settings | {name: getattr(config, name) for name in names if getattr(config, name) is not None}
+
+
 def build_model(config: Config, vocabulary_size: int):
-    """The named encoder, with what the command line overrides."""
+    """The encoder of `model_settings`, built."""
     from models.qa_transformer import QATransformer
 
-    settings = dict(MODELS[config.model])
-    for name in (
-        "num_layers",
-        "match_features",
-        "match_bias",
-        "relative_positions",
-        "convolution_width",
-        "context_query_attention",
-    ):
-        if getattr(config, name) is not None:
-            settings[name] = getattr(config, name)
+    settings = model_settings(config)
+    del settings["word_vectors"]
     model = QATransformer(
         vocabulary_size,
         hidden_dim=config.hidden_dim,
@@ -350,8 +394,25 @@ def validate(model, features, questions) -> dict[str, float]:
     from utils.span_decoding import answer_questions
     from utils.squad_evaluation import score_predictions
 
-    scores = score_predictions(questions, answer_questions(model, features, questions).answers)
+    found = answer_questions(model, features, questions)
+    scores = score_predictions(questions, with_null(found, null_threshold(questions, found)))
     return {"val_exact_match": scores["exact_match"], "val_f1": scores["f1"]}
+
+
+def null_threshold(questions, found) -> float | None:
+    """The score above which a question is taken to be unanswerable, fitted on these; None when all have answers."""
+    from utils.squad_evaluation import best_null_threshold
+
+    if not any(question.is_impossible for question in questions):
+        return None
+    return best_null_threshold(questions, found.answers, found.null_scores)[0]
+
+
+def with_null(found, threshold: float | None) -> dict[str, str]:
+    """Answers, empty where the null score is above the threshold."""
+    from utils.squad_evaluation import apply_null_threshold
+
+    return found.answers if threshold is None else apply_null_threshold(found.answers, found.null_scores, threshold)
 
 
 def finish(config: Config, questions, features, sources, rows, tracker, started) -> dict:
@@ -360,11 +421,9 @@ def finish(config: Config, questions, features, sources, rows, tracker, started)
     from utils.data.squad_features import INPUT_NAMES
     from utils.export import export_saved_model
     from utils.plots import plot_bars, plot_history
-    from utils.run import commit, peak_memory_gib, versions, write_json
+    from utils.run import peak_memory_gib, versions, write_json
     from utils.span_decoding import answer_questions
     from utils.squad_evaluation import (
-        apply_null_threshold,
-        best_null_threshold,
         bootstrap_interval,
         breakdown,
         question_scores,
@@ -377,18 +436,15 @@ def finish(config: Config, questions, features, sources, rows, tracker, started)
     for name in [name for name in ("validation", "test") if name in questions]:
         part = questions[name]
         found = answer_questions(model, features[name], part)
-        answers = found.answers
-        if any(question.is_impossible for question in part):
-            if threshold is None:  # fitted on validation data, then left alone
-                threshold, _ = best_null_threshold(part, answers, found.null_scores)
-            answers = apply_null_threshold(answers, found.null_scores, threshold)
-            write_json(run_dir / "null_scores.json", found.null_scores)
+        if name == "validation":
+            threshold = null_threshold(part, found)
+        answers = with_null(found, threshold)
         scores = score_predictions(part, answers)
         em, f1 = question_scores(part, answers)
         scores["exact_match_interval"] = bootstrap_interval(em, config.seed)
         scores["f1_interval"] = bootstrap_interval(f1, config.seed)
         metrics[name] = scores
-        last = (part, answers, found.n_best, em, f1)
+        last = (part, answers, found.n_best, found.null_scores, em, f1)
         print(f"{name}: EM {scores['exact_match']:.2f}  F1 {scores['f1']:.2f} "
               f"({scores['f1_interval'][0]:.2f} to {scores['f1_interval'][1]:.2f}) on {len(part):,} questions")  # fmt: skip
         if name == "validation":
@@ -396,7 +452,11 @@ def finish(config: Config, questions, features, sources, rows, tracker, started)
                 (q.question, " | ".join(sorted({a.text for a in q.answers})), answers[q.id], float(score))
                 for q, score in zip(part[:200], f1, strict=False)
             ]
-    part, answers, n_best, em, f1 = last  # of the test data, or of the validation data when there is no test
+    part, answers, n_best, null_scores, em, f1 = (
+        last  # of the test data, or of the validation data when there is no test
+    )
+    if threshold is not None:
+        write_json(run_dir / "null_scores.json", null_scores)
     write_json(run_dir / "predictions.json", answers)
     write_json(run_dir / "nbest_predictions.json", n_best)
     plot_history(rows, run_dir / "history.png", {"loss": ["loss"], "EM and F1": ["val_exact_match", "val_f1"]})
@@ -415,7 +475,7 @@ def finish(config: Config, questions, features, sources, rows, tracker, started)
         "peak_memory_gib": round(peak_memory_gib(), 2),
         "data": sources,
         "versions": versions(),
-        "commit": commit(),
+        "commit": ", ".join((run_dir / "commits.txt").read_text().split()),
         "metrics": metrics,
         "null_threshold": threshold,
         "baselines": baselines(questions),
@@ -425,7 +485,7 @@ def finish(config: Config, questions, features, sources, rows, tracker, started)
     tracker.log_images({plot.stem: plot for plot in sorted(run_dir.glob("*.png"))})
     tracker.log_artifact(run_dir / "best.keras", f"squad-{config.model}", "model")
     tracker.summary({f"{name}_{key}": value for name, scores in metrics.items() for key, value in scores.items()})
-    print(f"everything is in {run_dir}")
+    print(f"everything is in {run_dir}; ask it: python predict.py {run_dir} QUESTION TEXT")
     return results
 
 

@@ -15,7 +15,8 @@ def match_maps(word_ids, stem_ids, segment_ids, dtype="float32"):
     """Which pairs of tokens are the same word or stem.
 
     Args:
-        word_ids, stem_ids: `(batch, sequence)` integers, equal for equal words or stems, 0 for what is no word.
+        word_ids, stem_ids: `(batch, sequence)` integers, equal for equal words or stems (punctuation marks count
+            as words); 0 for special tokens and padding.
         segment_ids: `(batch, sequence)`, 0 for the question and 1 for the context.
 
     Returns:

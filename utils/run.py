@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import errno
 import importlib.metadata
 import io
 import json
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from utils.errors import UserError
 
-NOT_PART_OF_THE_RUN = ("run_dir", "resume", "tracking")  # settings that may differ when a run is resumed
+NOT_PART_OF_THE_RUN = ("run_dir", "resume", "tracking", "cache_dir", "export")  # may differ when a run is resumed
 
 
 def run_script(main, config_class) -> None:
@@ -22,12 +23,19 @@ def run_script(main, config_class) -> None:
 
     Status 0; 2 for a `UserError` (printed as one line, no traceback) or a wrong flag; 130 and 143 for a signal.
     """
+    import difflib
+
     import tyro
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes say nothing about the run
-    # A flag that does not exist is answered in one line by tyro itself, with the nearest flags.
-    config = tyro.cli(config_class, description=sys.modules[main.__module__].__doc__)
+    description = sys.modules[main.__module__].__doc__
     try:
+        config, unknown = tyro.cli(config_class, description=description, return_unknown_args=True)
+        if unknown:
+            flags = ["--" + field.name.replace("_", "-") for field in dataclasses.fields(config_class)]
+            near = difflib.get_close_matches(unknown[0], flags, 1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise UserError(f"{unknown[0]}: no such flag or argument; {hint}--help lists them all")
         status = main(config)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -36,7 +44,7 @@ def run_script(main, config_class) -> None:
         print("stopped", file=sys.stderr)
         status = 130
     except OSError as error:
-        if error.errno != 28:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         print(f"error: no space left on the disk while writing {error.filename or 'the run directory'}: "
               "free some and start again with --resume; what was saved before is whole", file=sys.stderr)  # fmt: skip
@@ -44,36 +52,65 @@ def run_script(main, config_class) -> None:
     sys.exit(status or 0)
 
 
-def set_up_run(config, run_dir: Path) -> None:
-    """Make the run directory and write `config.json`, or with `config.resume` check that it is this run's.
+def check_run_dir(config) -> None:
+    """Tell before any work whether the run directory can be used: a new one, or with `config.resume` one with a run in it.
 
     Raises:
-        UserError: the directory exists and `--resume` was not given; or it holds no run, or one with other settings.
+        UserError: there is a run (or something else) already; or none to resume.
     """
-    run_dir = Path(run_dir)
-    settings = {k: v for k, v in _plain(dataclasses.asdict(config)).items() if k not in NOT_PART_OF_THE_RUN}
-    file = run_dir / "config.json"
-    if not config.resume:
-        if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
+    run_dir = Path(config.run_dir)
+    if config.resume and not (run_dir / "config.json").is_file():
+        raise UserError(f"{run_dir}: no run to resume there (no config.json); start it without --resume")
+    if not config.resume and run_dir.exists():
+        # A start that failed before its training leaves only these, and may be repeated.
+        of_no_value = {"config.json", "tokenizer.json", "commits.txt"}
+        if not run_dir.is_dir() or {path.name for path in run_dir.iterdir()} - of_no_value:
             raise UserError(f"{run_dir}: exists already; name another --run-dir, or continue that run with --resume")
-        try:
+
+
+def set_up_run(config, checksums: dict[str, str]) -> None:
+    """Make the run directory and write `config.json`, or with `config.resume` check that it is this run's.
+
+    Args:
+        config: the dataclass of settings, with `run_dir` and `resume`.
+        checksums: of the data by split, kept with the settings because a resumed run must have the same.
+
+    Raises:
+        UserError: the directory can not be written, or holds a run with other settings or data.
+    """
+    check_run_dir(config)
+    run_dir = Path(config.run_dir)
+    settings = {k: v for k, v in _plain(dataclasses.asdict(config)).items() if k not in NOT_PART_OF_THE_RUN}
+    settings["data_checksums"] = checksums
+    file = run_dir / "config.json"
+    try:
+        if config.resume:
+            stored = json.loads(file.read_text())
+            different = [name for name in {**stored, **settings} if stored.get(name) != settings.get(name)]
+            if different:
+                changes = "; ".join(
+                    f"{name} was {stored.get(name)!r}, is now {settings.get(name)!r}" for name in different
+                )
+                raise UserError(
+                    f"{run_dir}: the run there had other settings ({changes}); give the same, or a new --run-dir"
+                )
+        else:
             run_dir.mkdir(parents=True, exist_ok=True)
             write_json(file, settings)
-        except OSError as error:
-            raise UserError(f"{run_dir}: can not be written ({error.strerror}); name another --run-dir") from None
-        return
-    if not file.is_file():
-        raise UserError(f"{run_dir}: no run to resume there (no config.json); start it without --resume")
-    try:
-        stored = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+        record_commit(run_dir)
+    except ValueError as error:
         raise UserError(f"{file}: can not be read ({error}); start a new run in another --run-dir") from None
-    different = [name for name in {**stored, **settings} if stored.get(name) != settings.get(name)]
-    if different:
-        changes = "; ".join(f"{name} was {stored.get(name)!r}, is now {settings.get(name)!r}" for name in different)
-        raise UserError(
-            f"{run_dir}: the run to resume had other settings ({changes}); give the same, or a new --run-dir"
-        )
+    except OSError as error:
+        raise UserError(f"{run_dir}: can not be used ({error.strerror}); name another --run-dir") from None
+
+
+def record_commit(run_dir: Path) -> None:
+    """Note the commit that this process runs, below those of earlier processes of the run."""
+    file = Path(run_dir) / "commits.txt"
+    lines = file.read_text().splitlines() if file.exists() else []
+    now = commit() or "unknown"
+    if now not in lines[-1:]:
+        write_atomically(file, "\n".join([*lines, now]) + "\n")
 
 
 def _plain(value):

@@ -5,6 +5,7 @@ Everything here is a thin layer over Hugging Face `tokenizers` (Rust, no network
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from utils.errors import UserError
@@ -54,6 +55,8 @@ def train_tokenizer(texts, vocabulary_size: int = 16_000, lowercase: bool = True
 def load_tokenizer(path: str | Path):
     """Load a tokenizer from `tokenizer.json`, a BERT `vocab.txt`, or a folder that holds one of the two.
 
+    A `vocab.txt` is taken as lower-case, unless a `tokenizer_config.json` beside it says `"do_lower_case": false`.
+
     Raises:
         UserError: nothing usable at `path`, or a file that does not parse.
     """
@@ -66,7 +69,9 @@ def load_tokenizer(path: str | Path):
             continue
         try:
             if file.suffix == ".txt":
-                return Tokenizer.from_str(BertWordPieceTokenizer(str(file), lowercase=True).to_str())
+                settings = file.with_name("tokenizer_config.json")
+                cased = settings.is_file() and json.loads(settings.read_text()).get("do_lower_case") is False
+                return Tokenizer.from_str(BertWordPieceTokenizer(str(file), lowercase=not cased).to_str())
             tokenizer = Tokenizer.from_file(str(file))
             tokenizer.no_padding()
             tokenizer.no_truncation()

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from utils.checkpoint import load_state, restore_checkpoint, save_checkpoint
 from utils.errors import UserError
@@ -23,7 +24,7 @@ def fit(model, batches, *, steps_per_epoch, epochs, evaluate, monitor, run_dir, 
 
     After every epoch the moving average of the weights (if the optimizer keeps one) is evaluated, and kept as `best.keras` when
     `monitor` is the highest so far. A checkpoint is written each epoch, each minute and at SIGINT or SIGTERM; a resumed run
-    goes on from the very next batch, so that its weights are those of an uninterrupted one.
+    goes on from the very next batch after its last checkpoint, so that its weights are those of an uninterrupted one.
 
     Args:
         model: compiled `keras.Model`.
@@ -38,7 +39,7 @@ def fit(model, batches, *, steps_per_epoch, epochs, evaluate, monitor, run_dir, 
     Raises:
         UserError: the loss or a weight is no longer finite; the last good checkpoint stays.
     """
-    keeper = KeepRun(Path(run_dir), steps_per_epoch, evaluate, monitor, patience, tracker)
+    keeper = KeepRun(Path(run_dir), epochs, steps_per_epoch, evaluate, monitor, patience, tracker)
     if resume and keeper.checkpoint.exists():
         # The optimizer's variables must exist before they can be restored.
         model.optimizer.build(model.trainable_variables)
@@ -63,10 +64,11 @@ def fit(model, batches, *, steps_per_epoch, epochs, evaluate, monitor, run_dir, 
 class KeepRun(keras.callbacks.Callback):
     """Everything that happens around the steps of one run. See `fit`."""
 
-    def __init__(self, run_dir, steps_per_epoch, evaluate, monitor, patience, tracker):
+    def __init__(self, run_dir, epochs, steps_per_epoch, evaluate, monitor, patience, tracker):
         super().__init__()
         self.run_dir = run_dir
         self.checkpoint = run_dir / "checkpoint.npz"
+        self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
         self.evaluate = evaluate
         self.monitor = monitor
@@ -92,6 +94,8 @@ class KeepRun(keras.callbacks.Callback):
         self.rows, self.epoch, self.step = state["rows"], state["epoch"], state["step"]
         self.carried_loss, self.carried_steps = state["loss_sum"], self.step
         self.seconds = state["seconds"]
+        if self.rows:
+            write_csv(self.run_dir / "metrics.csv", self.rows)
         print(f"resumed after epoch {self.epoch} and {self.step} of {self.steps_per_epoch} steps")
 
     def on_train_begin(self, logs=None):
@@ -110,7 +114,7 @@ class KeepRun(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.progress = keras.utils.Progbar(self.steps_per_epoch, verbose=_progress_style(), stateful_metrics=["loss"])
-        print(f"epoch {epoch + 1}/{self.params['epochs']}", flush=True)
+        print(f"epoch {epoch + 1}/{self.epochs}", flush=True)
 
     def on_train_batch_end(self, batch, logs=None):
         loss = float(logs["loss"])
@@ -121,15 +125,18 @@ class KeepRun(keras.callbacks.Callback):
         self.loss_sum = self.carried_loss + loss * steps_here
         if self.step < self.steps_per_epoch:
             self.progress.update(self.step, [("loss", self.loss_sum / self.step)])
+        if self.step == self.steps_per_epoch:
+            return  # the epoch's end saves
         if self.signal is not None:
             self._save()
-            self.on_train_end()
-            print(f"\nstopped by a signal; saved in {self.run_dir}, go on with --resume", flush=True)
-            raise SystemExit(128 + self.signal)
-        if time.monotonic() - self.last_save > SAVE_EVERY_SECONDS and self.step < self.steps_per_epoch:
+            self._stop()
+        if time.monotonic() - self.last_save > SAVE_EVERY_SECONDS:
             self._save()
 
     def on_epoch_end(self, epoch, logs=None):
+        for variable in self.model.trainable_variables:
+            if not np.isfinite(np.asarray(variable)).all():
+                self._not_finite(f"the weight {variable.path}")
         row = {"epoch": epoch + 1, "loss": self.loss_sum / self.step}
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         with averaged_weights(self.model):
@@ -155,6 +162,13 @@ class KeepRun(keras.callbacks.Callback):
         if self.finished:
             print(f"no better {self.monitor} for {self.patience} epochs: stopping")
             self.model.stop_training = True
+        if self.signal is not None:
+            self._stop()
+
+    def _stop(self):
+        self.on_train_end()
+        print(f"\nstopped by a signal; saved in {self.run_dir}, go on with --resume", flush=True)
+        raise SystemExit(128 + self.signal)
 
     @property
     def _temporary(self) -> Path:
@@ -197,8 +211,9 @@ def _progress_style() -> int:
 @contextlib.contextmanager
 def averaged_weights(model):
     """Within the block, the model has the optimizer's moving averages as weights (its own when none are kept)."""
-    optimizer = model.optimizer
-    if not getattr(optimizer, "use_ema", False):
+    # In float16 the optimizer that keeps the averages is wrapped in one that scales the loss.
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if not optimizer.use_ema:
         yield
         return
     own = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]

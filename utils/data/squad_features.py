@@ -177,13 +177,13 @@ def build_features(
     mismatches, uncovered = [], []
     owner = np.asarray([context_index.setdefault(q.context, len(context_index)) for q in questions], np.int32)
     asked = tokenize([q.question for q in questions], tokenizer, progress and f"{progress}: questions")
-    contexts = tokenize(list(context_index), tokenizer, progress and f"{progress}: paragraphs")
     question_lengths = np.minimum(np.diff(asked.offsets), max_question_length).astype(np.int32)
     if max_length - 3 - int(question_lengths.max(initial=0)) <= doc_stride:
         raise UserError(
             f"--max-length {max_length} leaves no room beside a question of {question_lengths.max()} tokens and a "
             f"--doc-stride of {doc_stride}: raise the one or lower the others"
         )
+    contexts = tokenize(list(context_index), tokenizer, progress and f"{progress}: paragraphs")
     for number, question in enumerate(questions):
         context = int(owner[number])
         begin, stop = contexts.offsets[context], contexts.offsets[context + 1]
