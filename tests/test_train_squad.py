@@ -54,7 +54,9 @@ def squad_file(path: Path, count: int = 24, **change) -> Path:
     """A small SQuAD-format file of `count` questions."""
     paragraphs = []
     for number in range(count):
-        context = f"The town number {number} was founded in {1900 + number} by a baker. It has a small harbour."
+        context = (
+            f"In {path.stem} county, town number {number} was founded in {1900 + number} by a baker. It has a harbour."
+        )
         answer = {"text": str(1900 + number), "answer_start": context.index(str(1900 + number))}
         qas = [{"id": f"{path.stem}-{number}", "question": f"When was town {number} founded?", "answers": [answer]}]
         paragraphs.append({"context": context, "qas": qas})
@@ -160,8 +162,7 @@ def test_killed_and_resumed_gives_the_same_as_never_killed(tmp_path):
     assert "resumed after epoch" in output
     whole, killed = (list(csv.DictReader((tmp_path / name / "metrics.csv").open())) for name in ("whole", "killed"))
     for expected, found in zip(whole, killed, strict=True):
-        assert float(found["loss"]) == pytest.approx(float(expected["loss"]), rel=1e-5)
-        assert found["val_f1"] == expected["val_f1"]
+        assert found.pop("seconds") != expected.pop("seconds") and found == expected
     predictions = [(tmp_path / name / "predictions.json").read_text() for name in ("whole", "killed")]
     assert predictions[0] == predictions[1]
     with np.load(tmp_path / "whole" / "checkpoint.npz") as one, np.load(checkpoint) as other:

@@ -68,7 +68,7 @@ def _copies(monkeypatch):
     monkeypatch.setattr("utils.training.inference_copy", keras.models.clone_model)
 
 
-@pytest.mark.parametrize("stop_at", [3, 7, 12])
+@pytest.mark.parametrize("stop_at", [3, 7, 11, 12])
 def test_a_crash_anywhere_changes_nothing(tmp_path, monkeypatch, stop_at):
     monkeypatch.setattr("utils.training.SAVE_EVERY_SECONDS", 0)
     (tmp_path / "whole").mkdir()
@@ -82,7 +82,7 @@ def test_a_crash_anywhere_changes_nothing(tmp_path, monkeypatch, stop_at):
     resumed, _ = run(tmp_path / "crashed", values=values, resume=True)
     for expected, found in zip(whole, resumed, strict=True):
         assert found["val_weight"] == expected["val_weight"]
-        assert found["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+        assert found["loss"] == expected["loss"]
     with np.load(tmp_path / "whole/checkpoint.npz") as one, np.load(tmp_path / "crashed/checkpoint.npz") as other:
         for name in set(one.files) - {"state"}:
             np.testing.assert_array_equal(one[name], other[name])

@@ -77,8 +77,7 @@ class KeepRun(keras.callbacks.Callback):
         self.rows: list[dict] = []
         self.epoch = 0  # epochs that are complete
         self.step = 0  # steps of the epoch under way
-        self.carried_loss = 0.0  # sum of the losses of steps that an earlier process made in this epoch
-        self.carried_steps = 0
+        self.loss_so_far = None  # total and count of the losses that an earlier process had in this epoch
         self.seconds = 0.0  # training time of this epoch, evaluation and earlier processes included
         self.signal = None
 
@@ -92,7 +91,7 @@ class KeepRun(keras.callbacks.Callback):
     def restore(self, model) -> None:
         state = restore_checkpoint(self.checkpoint, model)
         self.rows, self.epoch, self.step = state["rows"], state["epoch"], state["step"]
-        self.carried_loss, self.carried_steps = state["loss_sum"], self.step
+        self.loss_so_far = state["loss"] if self.step else None
         self.seconds = state["seconds"]
         if self.rows:
             write_csv(self.run_dir / "metrics.csv", self.rows)
@@ -112,7 +111,16 @@ class KeepRun(keras.callbacks.Callback):
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
 
+    @property
+    def _loss_metric(self):
+        return next(metric for metric in self.model.metrics if metric.name == "loss")
+
     def on_epoch_begin(self, epoch, logs=None):
+        if self.loss_so_far is not None:
+            total, count = self.loss_so_far
+            self._loss_metric.total.assign(total)
+            self._loss_metric.count.assign(count)
+            self.loss_so_far = None
         self.progress = keras.utils.Progbar(self.steps_per_epoch, verbose=_progress_style(), stateful_metrics=["loss"])
         print(f"epoch {epoch + 1}/{self.epochs}", flush=True)
 
@@ -121,10 +129,8 @@ class KeepRun(keras.callbacks.Callback):
         if not math.isfinite(loss):
             self._not_finite("the loss")
         self.step += 1
-        steps_here = self.step - self.carried_steps
-        self.loss_sum = self.carried_loss + loss * steps_here
         if self.step < self.steps_per_epoch:
-            self.progress.update(self.step, [("loss", self.loss_sum / self.step)])
+            self.progress.update(self.step, [("loss", loss)])
         if self.step == self.steps_per_epoch:
             return  # the epoch's end saves
         if self.signal is not None:
@@ -137,7 +143,7 @@ class KeepRun(keras.callbacks.Callback):
         for variable in self.model.trainable_variables:
             if not np.isfinite(np.asarray(variable)).all():
                 self._not_finite(f"the weight {variable.path}")
-        row = {"epoch": epoch + 1, "loss": self.loss_sum / self.step}
+        row = {"epoch": epoch + 1, "loss": float(logs["loss"])}
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         with averaged_weights(self.model):
             row |= self.evaluate(self.model)
@@ -150,7 +156,7 @@ class KeepRun(keras.callbacks.Callback):
         logs.update(row)
         self.rows.append(row)
         self.epoch, self.step = epoch + 1, 0
-        self.carried_loss, self.carried_steps, self.loss_sum, self.seconds = 0.0, 0, 0.0, 0.0
+        self.seconds = 0.0
         shown = [
             (name, value) for name, value in row.items() if name not in ("epoch", "loss", "seconds", "learning_rate")
         ]
@@ -179,7 +185,7 @@ class KeepRun(keras.callbacks.Callback):
         state = {
             "epoch": self.epoch,
             "step": self.step,
-            "loss_sum": self.loss_sum,
+            "loss": [float(self._loss_metric.total), float(self._loss_metric.count)],
             "seconds": self.seconds + now - self.clock,
             "rows": self.rows,
         }
