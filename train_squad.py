@@ -113,8 +113,9 @@ class Config:
     """Share of the target spread over all positions, 0-1."""
     clip_norm: float = 1.0
     """Global norm that gradients are clipped to."""
-    ema: float = 0.999
-    """Momentum of the moving average of weights that is evaluated and kept; 0 for none."""
+    ema: float | None = None
+    """Momentum of the moving average of weights that is evaluated and kept; 0 for none. Left out: such that it looks back on a
+    tenth of all steps, at most 0.999."""
     patience: int = 4
     """Stop after this many epochs without a better validation F1; 0 never."""
     seed: int = 0
@@ -199,8 +200,9 @@ def check(config: Config) -> None:
     from utils.tracking import logged_in
 
     for name in ("dropout", "label_smoothing", "ema", "validation_fraction"):
-        if not 0 <= getattr(config, name) < 1:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 0 and less than 1")
+        value = getattr(config, name)
+        if value is not None and not 0 <= value < 1:
+            raise UserError(f"--{name.replace('_', '-')} {value}: must be at least 0 and less than 1")
     more_than_0 = ("epochs", "batch_size", "learning_rate", "hidden_dim", "num_layers", "num_heads", "intermediate_dim")
     at_least_0 = (
         "limit",
@@ -378,12 +380,13 @@ def compile_model(model, config: Config, total_steps: int) -> None:
     from components.span_loss import PositionCrossEntropy
     from utils.schedules import WarmupThenDecay
 
+    momentum = min(0.999, max(0.0, 1 - 10 / total_steps)) if config.ema is None else config.ema
     optimizer = keras.optimizers.AdamW(
         WarmupThenDecay(config.learning_rate, min(config.warmup_steps, total_steps // 5), total_steps, config.decay),
         weight_decay=config.weight_decay,
         global_clipnorm=config.clip_norm,
-        use_ema=config.ema > 0,
-        ema_momentum=config.ema or 0.99,
+        use_ema=momentum > 0,
+        ema_momentum=momentum or 0.99,
     )
     loss = {end: PositionCrossEntropy(config.label_smoothing) for end in ("start", "end")}
     model.compile(optimizer, loss=loss, jit_compile=config.jit_compile)
