@@ -72,7 +72,7 @@ def test_same_seed_same_data_and_other_seed_other_data(squad):
 def test_data_does_not_change_unnoticed(squad):
     """Scores are compared between machines and versions, so the data itself is pinned."""
     digest = hashlib.sha256(repr([squad[split] for split in SPLITS]).encode()).hexdigest()
-    assert digest[:16] == "6bb892699bf9ce7c"
+    assert digest[:16] == "8a506e4865b3f033"
 
 
 def test_sizes_and_ids(squad):
@@ -80,7 +80,7 @@ def test_sizes_and_ids(squad):
     ids = [question.id for questions in squad.values() for question in questions]
     assert len(set(ids)) == len(ids) == 5200
     lengths = [len(question.context.split()) for questions in squad.values() for question in questions]
-    assert min(lengths) > 40 and max(lengths) < 90
+    assert min(lengths) > 35 and max(lengths) < 90
     per_paragraph = Counter(question.context for question in squad["train"])
     assert 4.5 < sum(per_paragraph.values()) / len(per_paragraph) <= 5
     small = demo_squad(0, 13, 7, 3)
@@ -125,7 +125,7 @@ def test_splits_share_no_question_template(squad):
     train, validation, test = (templates(squad[split]) for split in SPLITS)
     assert not train & validation and not train & test and not validation & test
     relations = len(demo_phrases.RELATIONS)
-    assert len(train) >= 6 * relations and len(validation) == relations and len(test) == 2 * relations
+    assert len(train) >= 20 * relations and len(validation) >= 3 * relations and len(test) >= 4 * relations
 
 
 def test_held_out_templates_use_words_of_the_training_split(squad):

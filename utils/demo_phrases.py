@@ -5,7 +5,7 @@ words that the training questions of the same relation use, so a model that has 
 that has learned the templates can not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,51 @@ PLACE_RELATIONS = {
     ),
 }
 
-RELATIONS = PERSON_RELATIONS | PLACE_RELATIONS
+# Names of what a relation leads to, and frames that ask for it by such a name. Every name meets every frame, but in one
+# split only; so a held-out question joins a name and a frame that training knows from other company.
+NAMES = {
+    "born_in": "birthplace | place of birth | native town",
+    "birth_year": "year of birth | birth year | date of birth",
+    "studied_at": "school | place of study | university",
+    "taught_by": "teacher | mentor | tutor",
+    "occupation": "profession | job | occupation",
+    "works_for": "employer | company | place of work",
+    "lives_in": "home | home town | place of residence",
+    "married_to": "spouse | partner | husband or wife",
+    "known_for": "book | best known work | claim to fame",
+    "instrument": "instrument | favourite instrument | musical instrument",
+    "country": "country | nation | state",
+    "founded_year": "year of foundation | founding year | date of foundation",
+    "river": "river | source of water | nearest river",
+    "mountain": "mountain | peak | nearest mountain",
+    "population": "population | number of inhabitants | number of people",
+    "product": "main product | export | famous product",
+    "mayor": "mayor | head of the town hall | governor",
+}
+FRAMES = _parts(
+    """What is the {n} of {s}? | What is {s}'s {n}? | Can you name the {n} of {s}? | Do you know {s}'s {n}? |
+    Speaking of {s}, what is the {n}? | What does the text give as the {n} of {s}? | Which {n} does {s} have? |
+    What would you say is {s}'s {n}?"""
+)
+
+
+def _with_composed_questions(relation: int, name: str, phrases: Phrases) -> Phrases:
+    """The phrases of the relation of this number, with the questions that `NAMES` and `FRAMES` make."""
+    questions = {split: list(templates) for split, templates in phrases.questions.items()}
+    written = {template for templates in phrases.questions.values() for template in templates}
+    for row, noun in enumerate(_parts(NAMES[name])):
+        for column, frame in enumerate(FRAMES):
+            split = {0: "test", 1: "validation"}.get((relation + 3 * row + column) % len(FRAMES), "train")
+            template = frame.replace("{n}", noun)
+            if template not in written:
+                questions[split].append(template)
+    return replace(phrases, questions={split: tuple(templates) for split, templates in questions.items()})
+
+
+RELATIONS = {
+    name: _with_composed_questions(number, name, phrases)
+    for number, (name, phrases) in enumerate((PERSON_RELATIONS | PLACE_RELATIONS).items())
+}
 
 ONSETS = _parts("b|br|d|dr|f|g|gl|h|j|k|kr|l|m|n|p|r|s|sk|st|t|th|v|w|z")
 VOWELS = _parts("a|e|i|o|u|ae|ei")
