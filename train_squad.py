@@ -71,7 +71,7 @@ class Config:
     """Attention heads."""
     intermediate_dim: int = 512
     """Width of the feed-forward networks."""
-    dropout: float = 0.15
+    dropout: float = 0.1
     """Dropped share of embeddings and residual branches, 0-1."""
     match_features: bool | None = None
     """Lexical-match and word-shape input features. Left out: as --model has it."""

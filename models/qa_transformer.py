@@ -145,7 +145,8 @@ class QATransformer(keras.Model):
 
     def call(self, inputs, training=None):
         token_ids, segment_ids, padding_mask = inputs["token_ids"], inputs["segment_ids"], inputs["padding_mask"]
-        x = self.token_embedding(token_ids) + self.segment_embedding(segment_ids)
+        # Scaled as in Vaswani et al. 2017, section 3.4: else the positions, of size 0.7, would drown the tokens.
+        x = self.token_embedding(token_ids) * self.config["hidden_dim"] ** 0.5 + self.segment_embedding(segment_ids)
         maps = None
         if self.match_features is not None or self.match_biases:
             maps = match_maps(inputs["word_ids"], inputs["stem_ids"], segment_ids, self.compute_dtype)
