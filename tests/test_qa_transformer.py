@@ -123,7 +123,9 @@ def test_half_precision(policy):
     half.set_weights(exact.get_weights())
     found, expected = logits(half, batch), logits(exact, batch)
     assert found.dtype == np.float32 and half.span_head.compute_dtype == policy.removeprefix("mixed_")
-    np.testing.assert_allclose(found[expected > -1e8], expected[expected > -1e8], atol=0.3)
+    # Random weights have no scale of their own, so the error is told beside the spread of the logits.
+    found_real, expected_real = found[expected > -1e8], expected[expected > -1e8]
+    assert np.sqrt(np.mean((found_real - expected_real) ** 2)) < 0.1 * expected_real.std()
     assert ((found < -1e8) == (expected < -1e8)).all() and np.isfinite(found).all()
 
 
