@@ -24,7 +24,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.squad_step import fresh_process, processor, staged_files, usable_cores
+from benchmarks.squad_step import fresh_process, processor, staged_files, usable_cores, write_report
 from utils.errors import UserError
 from utils.run import commit, peak_memory_gib, versions
 
@@ -54,9 +54,7 @@ def main() -> int:
         **found,
     }
     print(as_markdown(report))
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(report, indent=1) + "\n")
+    write_report(report, options.out)
     return 0
 
 

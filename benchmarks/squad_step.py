@@ -98,10 +98,15 @@ def main() -> int:
     }
     report = json.loads(json.dumps(report, default=str))
     print(as_markdown(report))
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(report, indent=1) + "\n")
+    write_report(report, options.out)
     return 0
+
+
+def write_report(report: dict, path: Path | None) -> None:
+    """Write a benchmark's figures as JSON, where a path was given."""
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def parse():
