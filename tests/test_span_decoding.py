@@ -6,6 +6,7 @@ import pytest
 from utils.data.squad import Answer, Question
 from utils.data.squad_features import assemble, build_features
 from utils.span_decoding import answer_questions, best_spans
+from utils.squad_evaluation import normalize_answer
 from utils.tokenization import train_tokenizer
 
 CONTEXTS = ["Ada met Bob in Rome. Bob left Rome for Oslo in May, and Ada stayed.", "Eve stayed in Oslo.", "Bob left."]
@@ -66,8 +67,8 @@ def test_more_spans_are_asked_for_than_there_are():
     assert sorted(zip(starts[0, :3].tolist(), ends[0, :3].tolist(), strict=True)) == [(1, 1), (1, 2), (2, 2)]
 
 
-def answers_by_brute_force(model, features, questions):
-    """Per question: text to its best score, and the null score, window by window and span by span."""
+def spans_by_brute_force(model, features, questions):
+    """Per question: the best score of every span of the paragraph over all windows, and the null score."""
     best, null = [{} for _ in questions], [np.inf] * len(questions)
     for window in range(len(features)):
         number = int(features.window_question[window])
@@ -80,33 +81,68 @@ def answers_by_brute_force(model, features, questions):
         shift = 2 + features.question_lengths[number] - begin
         for i in range(begin, stop):
             for j in range(i, min(stop, i + 30)):
-                text = questions[number].context[features.contexts.starts[i] : features.contexts.ends[j]]
+                span = features.contexts.starts[i], features.contexts.ends[j]
                 score = float(np.float32(start[i + shift] + end[j + shift]))
-                best[number][text] = max(best[number].get(text, -np.inf), score)
+                best[number][span] = max(best[number].get(span, -np.inf), score)
     return best, null
 
 
+@pytest.mark.parametrize("length_penalty", [0.0, 0.4])
 @pytest.mark.parametrize("seed", range(3))
-def test_all_windows_of_all_questions_are_merged(tokenizer, seed):
+def test_all_windows_of_all_questions_are_merged(tokenizer, seed, length_penalty):
     questions = [question(number, CONTEXTS[number % 3]) for number in range(5)]
     features = build_features(questions, tokenizer, **WINDOWS)
     assert np.bincount(features.window_question).tolist() == [4, 1, 1, 4, 1]
     model = FakeModel(seed)
-    found = answer_questions(model, features, questions, batch_size=2, n_best=6)
+    found = answer_questions(model, features, questions, batch_size=2, n_best=500, length_penalty=length_penalty)
     assert model.batches == 6
-    expected, null = answers_by_brute_force(model, features, questions)
+    expected, null = spans_by_brute_force(model, features, questions)
     for number, record in enumerate(questions):
-        ranked = sorted(expected[number].values(), reverse=True)
+        weights = {}
+        for (start, end), score in expected[number].items():
+            text = normalize_answer(record.context[start:end]) or record.context[start:end]
+            weights[text] = weights.get(text, 0.0) + np.exp(score) / len(text.split()) ** length_penalty
         n_best = found.n_best[record.id]
         assert found.answers[record.id] == n_best[0]["text"]
-        assert len(n_best) == len({entry["text"] for entry in n_best}) == min(6, len(ranked))
-        scores = [expected[number][entry["text"]] for entry in n_best]
-        np.testing.assert_allclose(scores, ranked[: len(scores)], atol=1e-6)
-        np.testing.assert_allclose([e["start_logit"] + e["end_logit"] for e in n_best], scores, atol=1e-5)
-        probabilities = np.array([entry["probability"] for entry in n_best])
-        np.testing.assert_allclose(probabilities, np.exp(scores) / np.exp(scores).sum(), rtol=1e-5)
-        np.testing.assert_allclose(probabilities.sum(), 1, rtol=1e-9)
-        np.testing.assert_allclose(found.null_scores[record.id], null[number] - ranked[0], atol=1e-5)
+        probabilities = {
+            normalize_answer(entry["text"]) or entry["text"]: entry["probability"] for entry in n_best
+        }  # fmt: skip
+        assert list(probabilities.values()) == sorted(probabilities.values(), reverse=True)
+        assert len(n_best) == len(weights) and set(probabilities) == set(weights)
+        for text, weight in weights.items():
+            np.testing.assert_allclose(probabilities[text], weight / sum(weights.values()), rtol=1e-5)
+        np.testing.assert_allclose(
+            found.null_scores[record.id], null[number] - max(expected[number].values()), atol=1e-5
+        )  # fmt: skip
+
+
+def test_pooled_answers_and_the_length_penalty(tokenizer):
+    """Two mentions together outweigh a better single span; at equal logits the shorter answer wins, by its power of words."""
+    record = question(0, CONTEXTS[0])
+    features = build_features([record], tokenizer, max_length=64, doc_stride=8, labelled=False)
+
+    class Model:
+        def __init__(self, **logits):
+            self.logits = {tokenizer.token_to_id(token): value for token, value in logits.items()}
+
+        def predict_on_batch(self, inputs):
+            values = np.vectorize(lambda token: self.logits.get(token, -30.0))(inputs["token_ids"]).astype("float32")
+            return {"start": values, "end": values}
+
+    found = answer_questions(Model(bob=1.0, may=1.1), features, [record], length_penalty=0.0).n_best["q0"]
+    by_text = {entry["text"]: entry for entry in found}
+    # Bob (twice), May, and the two stretches from Bob to May: 2 e^2, e^2.2, e^2.1 each
+    assert found[0]["text"] == "Bob"
+    np.testing.assert_allclose(
+        by_text["Bob"]["probability"] / by_text["May"]["probability"], 2 * np.exp(-0.2), rtol=1e-5
+    )
+    np.testing.assert_allclose([by_text["Bob"][end] for end in ("start_logit", "end_logit")], 1.0)
+    for penalty in (0.0, 1.0):
+        found = answer_questions(Model(eve=0, oslo=1.0, may=1.0), features, [record], length_penalty=penalty).n_best[
+            "q0"
+        ]
+        by_text = {entry["text"]: entry["probability"] for entry in found}
+        np.testing.assert_allclose(by_text["Oslo"] / by_text["Oslo in May"], 3.0**penalty, rtol=1e-5)
 
 
 def test_an_answer_that_only_the_second_window_holds(tokenizer):

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.data.squad_features import assemble
+from utils.squad_evaluation import normalize_answer
 
 LONGEST_ANSWER = 30  # tokens
 N_BEST = 20
+LENGTH_PENALTY = 0.4
+"""Power of the number of words that an answer's weight is divided by: `start + end` knows no difference between an answer and the
+stretch from the start of one candidate to the end of another. Chosen on validation data (docs/results.md)."""
 
 
 def best_spans(start_logits, end_logits, allowed, n_best: int = N_BEST, max_tokens: int = LONGEST_ANSWER):
@@ -42,7 +46,9 @@ class Answers:
     """What a model says to some questions, each a dict by question id.
 
     `answers`: the best non-empty text (empty only when the paragraph has no token).
-    `n_best`: a list of `{"text", "probability", "start_logit", "end_logit"}`, best first; probabilities sum to one over it.
+    `n_best`: a list of `{"text", "probability", "start_logit", "end_logit"}`, best first; probabilities sum to one over it. Spans
+    whose texts are equal once normalised (case, punctuation, articles) are one answer: it has the sum of their weights, and the
+    text and logits of the best of them.
     `null_scores`: score of no answer less that of the best answer; above a threshold the question is taken to be
     unanswerable (SQuAD 2.0). Of several windows, the one that is least sure of no answer speaks for it.
     """
@@ -52,12 +58,15 @@ class Answers:
     null_scores: dict[str, float]
 
 
-def answer_questions(model, features, questions, batch_size: int = 64, n_best: int = N_BEST) -> Answers:
+def answer_questions(
+    model, features, questions, batch_size: int = 64, n_best: int = N_BEST, length_penalty: float = LENGTH_PENALTY
+) -> Answers:
     """Answer every question, from all windows of its paragraph.
 
     Args:
         model: returns `{"start", "end"}` logits of shape `(batch, sequence)` for the inputs of `assemble`.
         features: `utils.data.squad_features.SquadFeatures` of `questions`, in the same order.
+        length_penalty: an answer of n words weighs `exp(start + end) / n ** length_penalty`.
     """
     order = np.argsort(features.lengths, kind="stable")
     candidates: list[list] = [[] for _ in questions]
@@ -85,17 +94,23 @@ def answer_questions(model, features, questions, batch_size: int = 64, n_best: i
     for number, question in enumerate(questions):
         context = features.window_context_of(number)
         begin = features.contexts.offsets[context]
-        best, seen = [], set()
-        for score, a, b, start_logit, end_logit in sorted(candidates[number], reverse=True):
+        spans = {}
+        for score, a, b, start_logit, end_logit in sorted(candidates[number]):
+            spans[a, b] = score, start_logit, end_logit  # of the window that is surest of it
+        top = max((score for score, _, _ in spans.values()), default=0.0)
+        pooled = {}
+        for (a, b), (score, start_logit, end_logit) in sorted(spans.items(), key=lambda item: -item[1][0]):
             text = question.context[features.contexts.starts[begin + a] : features.contexts.ends[begin + b]]
-            if text not in seen and len(best) < n_best:
-                seen.add(text)
-                best.append({"text": text, "score": score, "start_logit": start_logit, "end_logit": end_logit})
-        scores = np.asarray([entry.pop("score") for entry in best])
-        weights = np.exp(scores - scores.max()) if len(best) else scores
-        for entry, probability in zip(best, weights / weights.sum() if len(best) else weights, strict=True):
-            entry["probability"] = float(probability)
+            key = normalize_answer(text) or text
+            entry = pooled.setdefault(
+                key, {"text": text, "probability": 0.0, "start_logit": start_logit, "end_logit": end_logit}
+            )
+            entry["probability"] += float(np.exp(score - top)) / max(len(key.split()), 1) ** length_penalty
+        best = sorted(pooled.values(), key=lambda entry: -entry["probability"])[:n_best]
+        total = sum(entry["probability"] for entry in best)
+        for entry in best:
+            entry["probability"] /= total
         answers[question.id] = best[0]["text"] if best else ""
         all_best[question.id] = best
-        null_scores[question.id] = float(null[number] - scores.max()) if len(best) else float("inf")
+        null_scores[question.id] = float(null[number] - top) if best else float("inf")
     return Answers(answers, all_best, null_scores)
