@@ -17,7 +17,8 @@ Scores and running times with their conditions stand in docs/results.md.
 from __future__ import annotations
 
 import math
-import time
+import shlex
+import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -148,7 +149,6 @@ def main(config: Config) -> int:
     from utils.tracking import start_tracking
     from utils.training import fit
 
-    started = time.monotonic()
     keras.utils.set_random_seed(config.seed)
     set_precision(config.precision)
 
@@ -182,7 +182,7 @@ def main(config: Config) -> int:
             tracker=tracker,
             resume=config.resume,
         )
-        results = finish(config, questions, features, sources, rows, tracker, started)
+        results = finish(config, questions, features, sources, rows, tracker)
         code = 0
     finally:
         tracker.finish(code)
@@ -310,6 +310,8 @@ def prepare_tokenizer(config: Config, questions):
 
 def prepare_features(config: Config, name: str, questions, tokenizer):
     """Tokenized, labelled windows of one split; labels that do not give back their answer are reported."""
+    import numpy as np
+
     from utils.data.squad_features import cached_features
 
     features = cached_features(
@@ -322,6 +324,8 @@ def prepare_features(config: Config, name: str, questions, tokenizer):
         labelled=name == "train",
     )
     line = f"{name}: {len(questions):,} questions, {len(features):,} windows, mean length {features.lengths.mean():.0f}"
+    cut = int((np.diff(features.questions.offsets) > features.question_lengths).sum())
+    line += f"; {cut} questions cut to {features.question_lengths.max()} tokens" if cut else ""
     if features.num_labels:
         wrong = features.label_mismatches
         line += f"; {len(wrong)} of {features.num_labels:,} labels differ from their answer"
@@ -388,6 +392,7 @@ def compile_model(model, config: Config, total_steps: int) -> None:
         use_ema=momentum > 0,
         ema_momentum=momentum or 0.99,
     )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])  # decay is for what multiplies inputs
     loss = {end: PositionCrossEntropy(config.label_smoothing) for end in ("start", "end")}
     model.compile(optimizer, loss=loss, jit_compile=config.jit_compile)
 
@@ -418,54 +423,28 @@ def with_null(found, threshold: float | None) -> dict[str, str]:
     return found.answers if threshold is None else apply_null_threshold(found.answers, found.null_scores, threshold)
 
 
-def finish(config: Config, questions, features, sources, rows, tracker, started) -> dict:
+def finish(config: Config, questions, features, sources, rows, tracker) -> dict:
     """Score the best epoch's model on validation and test data and write everything that a user takes home."""
     from models.qa_transformer import load_qa_transformer
     from utils.data.squad_features import INPUT_NAMES
     from utils.export import export_saved_model
-    from utils.plots import plot_bars, plot_history
-    from utils.run import peak_memory_gib, versions, write_json
+    from utils.run import hardware, peak_memory_gib, versions, write_json
     from utils.span_decoding import answer_questions
-    from utils.squad_evaluation import (
-        bootstrap_interval,
-        breakdown,
-        question_scores,
-        score_predictions,
-    )
 
     run_dir = config.run_dir
     model = load_qa_transformer(run_dir / "best.keras")
-    metrics, threshold = {}, None
-    for name in [name for name in ("validation", "test") if name in questions]:
-        part = questions[name]
-        found = answer_questions(model, features[name], part)
-        if name == "validation":
-            threshold = null_threshold(part, found)
-        answers = with_null(found, threshold)
-        scores = score_predictions(part, answers)
-        em, f1 = question_scores(part, answers)
-        scores["exact_match_interval"] = bootstrap_interval(em, config.seed)
-        scores["f1_interval"] = bootstrap_interval(f1, config.seed)
-        metrics[name] = scores
-        last = (part, answers, found.n_best, found.null_scores, em, f1)
-        print(f"{name}: EM {scores['exact_match']:.2f}  F1 {scores['f1']:.2f} "
-              f"({scores['f1_interval'][0]:.2f} to {scores['f1_interval'][1]:.2f}) on {len(part):,} questions")  # fmt: skip
-        if name == "validation":
-            table = [
-                (q.question, " | ".join(sorted({a.text for a in q.answers})), answers[q.id], float(score))
-                for q, score in zip(part[:200], f1, strict=False)
-            ]
-    part, answers, n_best, null_scores, em, f1 = (
-        last  # of the test data, or of the validation data when there is no test
-    )
+    splits = [name for name in ("validation", "test") if name in questions]
+    found = {name: answer_questions(model, features[name], questions[name]) for name in splits}
+    threshold = null_threshold(questions["validation"], found["validation"])
+    answers = {name: with_null(found[name], threshold) for name in splits}
+    metrics = {name: score(name, questions[name], answers[name], config.seed) for name in splits}
+
+    last = splits[-1]  # the test data, or the validation data when there is no test
     if threshold is not None:
-        write_json(run_dir / "null_scores.json", null_scores)
-    write_json(run_dir / "predictions.json", answers)
-    write_json(run_dir / "nbest_predictions.json", n_best)
-    plot_history(rows, run_dir / "history.png", {"loss": ["loss"], "EM and F1": ["val_exact_match", "val_f1"]})
-    for group, values in breakdown(part, em, f1).items():
-        title = f"{group.replace('_', ' ')} ({len(part):,} questions)"
-        plot_bars(values, run_dir / f"{group}.png", f"Scores by {title}", "score", ("EM", "F1"))
+        write_json(run_dir / "null_scores.json", found[last].null_scores)
+    write_json(run_dir / "predictions.json", answers[last])
+    write_json(run_dir / "nbest_predictions.json", found[last].n_best)
+    plot_scores(run_dir, rows, questions[last], answers[last])
     if config.export:
         export_saved_model(model, run_dir / "saved_model", INPUT_NAMES)
     results = {
@@ -474,16 +453,18 @@ def finish(config: Config, questions, features, sources, rows, tracker, started)
         "seed": config.seed,
         "parameters": model.count_params(),
         "seconds": round(sum(row["seconds"] for row in rows), 1),
-        "seconds_in_all": round(time.monotonic() - started, 1),
         "peak_memory_gib": round(peak_memory_gib(), 2),
+        "command": shlex.join(sys.argv),
+        "hardware": hardware(),
         "data": sources,
         "versions": versions(),
         "commit": ", ".join((run_dir / "commits.txt").read_text().split()),
         "metrics": metrics,
         "null_threshold": threshold,
-        "baselines": baselines(questions),
+        "references": {last: reference_scores(questions[last])},
     }
     write_json(run_dir / "results.json", results)
+    table = example_table(questions["validation"][:200], answers["validation"])
     tracker.log_table("validation_examples", ["question", "answers", "prediction", "f1"], table)
     tracker.log_images({plot.stem: plot for plot in sorted(run_dir.glob("*.png"))})
     tracker.log_artifact(run_dir / "best.keras", f"squad-{config.model}", "model")
@@ -492,14 +473,51 @@ def finish(config: Config, questions, features, sources, rows, tracker, started)
     return results
 
 
-def baselines(questions) -> dict:
-    """What no training gives, on the last split."""
-    from utils.squad_baseline import overlap_answers
+def score(name: str, questions, answers, seed: int) -> dict:
+    """Official EM and F1 of one split, with intervals; printed too."""
+    from utils.squad_evaluation import bootstrap_interval, question_scores, score_predictions
+
+    scores = score_predictions(questions, answers)
+    em, f1 = question_scores(questions, answers)
+    scores["exact_match_interval"] = bootstrap_interval(em, seed)
+    low, high = scores["f1_interval"] = bootstrap_interval(f1, seed)
+    print(
+        f"{name}: EM {scores['exact_match']:.2f}  F1 {scores['f1']:.2f} ({low:.2f} to {high:.2f}) on {len(questions):,} questions"
+    )
+    return scores
+
+
+def reference_scores(questions) -> dict:
+    """What stands beside a score: word overlap without training, and people where a question has several references."""
+    from utils.squad_baseline import human_answers, overlap_answers
     from utils.squad_evaluation import score_predictions
 
-    name = "test" if "test" in questions else "validation"
-    scores = score_predictions(questions[name], overlap_answers(questions[name]))
-    return {"word_overlap": {name: {key: scores[key] for key in ("exact_match", "f1")}}}
+    answered = {"word_overlap": (questions, overlap_answers(questions)), "human": human_answers(questions)}
+    scores = {name: score_predictions(*pair) for name, pair in answered.items() if pair[0]}
+    return {
+        name: {key: values[key] for key in ("exact_match", "f1", "total")} for name, values in scores.items()
+    }  # fmt: skip
+
+
+def plot_scores(run_dir: Path, rows, questions, answers) -> None:
+    """The scores epoch by epoch, by question word and by answer length, as PNG files."""
+    from utils.plots import plot_bars, plot_history
+    from utils.squad_evaluation import breakdown, question_scores
+
+    plot_history(rows, run_dir / "history.png", {"loss": ["loss"], "EM and F1": ["val_exact_match", "val_f1"]})
+    for group, values in breakdown(questions, *question_scores(questions, answers)).items():
+        title = f"{group.replace('_', ' ')} ({len(questions):,} questions)"
+        plot_bars(values, run_dir / f"{group}.png", f"Scores by {title}", "score", ("EM", "F1"))
+
+
+def example_table(questions, answers) -> list[tuple]:
+    """Rows of question, reference answers, predicted answer and F1."""
+    from utils.squad_evaluation import question_scores
+
+    return [
+        (question.question, " | ".join(sorted({a.text for a in question.answers})), answers[question.id], float(f1))
+        for question, f1 in zip(questions, question_scores(questions, answers)[1], strict=True)
+    ]
 
 
 if __name__ == "__main__":

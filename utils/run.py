@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import errno
@@ -9,6 +10,7 @@ import importlib.metadata
 import io
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -172,6 +174,16 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def hardware() -> str:
+    """Processor, cores that this process may use, and memory, in words."""
+    model, memory = platform.processor() or platform.machine(), ""
+    with contextlib.suppress(OSError):
+        lines = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
+        model = next((value.strip() for name, value in lines.items() if name.strip() == "model name"), model)
+        memory = f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
+    return f"{model}, {len(os.sched_getaffinity(0))} cores{memory}"
 
 
 def commit() -> str | None:

@@ -1,10 +1,11 @@
-"""What no training gives: an answer by word overlap and letter case."""
+"""What stands beside every SQuAD score: what no training gives (word overlap and letter case), and what people reach."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections import Counter
+from dataclasses import replace
 
 WORD = re.compile(r"\w+(?:['\u2019.,-]\w+)*")
 SENTENCE = re.compile(r"[^.!?]+(?:[.!?](?!\s)[^.!?]*)*[.!?]?")
@@ -32,6 +33,22 @@ def overlap_answers(questions) -> dict[str, str]:
         sentence = sentences[weights.index(max(weights))]
         answers[question.id] = _name_or_number(sentence, asked) or sentence
     return answers
+
+
+def human_answers(questions):
+    """Each question's second reference answer as a person's answer, to be scored against the other references.
+
+    Rajpurkar et al. 2016, section 6. A model is scored against one reference more, so this ceiling is a little low.
+
+    Args:
+        questions: `utils.data.squad.Question` records.
+
+    Returns:
+        The questions with two references or more, without their second one; and question id to that one's text.
+    """
+    several = [question for question in questions if len(question.answers) > 1]
+    others = [replace(question, answers=question.answers[:1] + question.answers[2:]) for question in several]
+    return others, {question.id: question.answers[1].text for question in several}
 
 
 def _name_or_number(sentence: str, asked: set[str]) -> str:
