@@ -461,7 +461,7 @@ def finish(config: Config, questions, features, sources, rows, tracker) -> dict:
         "commit": ", ".join((run_dir / "commits.txt").read_text().split()),
         "metrics": metrics,
         "null_threshold": threshold,
-        "references": {last: reference_scores(questions[last])},
+        "baselines": {name: {last: scores} for name, scores in baselines(questions[last]).items()},
     }
     write_json(run_dir / "results.json", results)
     table = example_table(questions["validation"][:200], answers["validation"])
@@ -487,7 +487,7 @@ def score(name: str, questions, answers, seed: int) -> dict:
     return scores
 
 
-def reference_scores(questions) -> dict:
+def baselines(questions) -> dict:
     """What stands beside a score: word overlap without training, and people where a question has several references."""
     from utils.squad_baseline import human_answers, overlap_answers
     from utils.squad_evaluation import score_predictions

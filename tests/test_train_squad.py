@@ -88,7 +88,7 @@ def test_the_run_directory_is_complete(finished):
         low, high = results["metrics"][split]["f1_interval"]
         assert low <= results["metrics"][split]["f1"] <= high
         assert results["metrics"][split]["total"] == results["data"]["used"][split]
-    assert results["references"]["test"]["word_overlap"]["f1"] > 0 and results["hardware"] and results["command"]
+    assert results["baselines"]["word_overlap"]["test"]["f1"] > 0 and results["hardware"] and results["command"]
     rows = list(csv.DictReader((folder / "metrics.csv").open()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert {"loss", "val_f1", "val_exact_match", "learning_rate", "seconds"} <= rows[0].keys()
