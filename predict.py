@@ -74,7 +74,7 @@ def load_run(run_dir: Path):
         raise UserError(
             f"{run_dir}: no finished run there ({', '.join(missing)} missing); name the --run-dir of a training"
         )
-    from models.qa_transformer import load_qa_transformer
+    from models.span_model import load_span_model
     from utils.tokenization import load_tokenizer
 
     try:
@@ -85,7 +85,7 @@ def load_run(run_dir: Path):
             )
         settings = {"max_length": config["max_length"], "doc_stride": config["doc_stride"]}
         settings["null_threshold"] = results["null_threshold"]
-        model = load_qa_transformer(files["best.keras"])
+        model = load_span_model(files["best.keras"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{run_dir}: damaged run ({reason}); name another, or train it again") from None

@@ -1,15 +1,19 @@
-"""Extractive question answering on SQuAD, trained from scratch.
+"""Extractive question answering on SQuAD, trained from scratch or from a pretrained encoder.
 
-Model: QATransformer (models/qa_transformer.py), a joint encoder of question and paragraph with lexical match, relative positions
-and gated convolutions (`--model matching`), or the plain encoder as control (`--model plain`).
+Models: QATransformer (models/qa_transformer.py), a joint encoder of question and paragraph with lexical match, relative positions
+and gated convolutions (`--model matching`), or the plain encoder as control (`--model plain`); BertQA (models/bert_qa.py),
+a pretrained DistilBERT or BERT with a span head (`--model distilbert`, `--model bert`, any checkpoint with `--init-from`).
 
-Papers: Rajpurkar et al. 2016 (SQuAD); Chen et al. 2017 (exact match); Dauphin et al. 2017 (gated convolutions).
+Papers: Rajpurkar et al. 2016 (SQuAD); Chen et al. 2017 (exact match); Dauphin et al. 2017 (gated convolutions); Devlin et al. 2019
+(BERT); Sanh et al. 2019 (DistilBERT).
 
 Examples:
 
-    python train_squad.py --data demo --run-dir runs/demo
+    python train_squad.py --data demo --dropout 0.1 --run-dir runs/demo
 
     python train_squad.py --train-files train.json.gz --test-files dev.json.gz --run-dir runs/squad
+
+    python train_squad.py --data squad --model distilbert --run-dir runs/distilbert
 
 Scores and running times with their conditions stand in docs/results.md.
 """
@@ -26,16 +30,36 @@ from typing import Literal
 from utils.errors import UserError
 from utils.run import check_run_dir, default_precision, run_script, set_up_run
 
+# What a setting is that the command line leaves out.
+PLAIN = {
+    "hidden_dim": 128,
+    "num_layers": 4,
+    "num_heads": 4,
+    "intermediate_dim": 512,
+    "match_features": False,
+    "match_bias": False,
+    "relative_positions": False,
+    "convolution_width": 0,
+    "context_query_attention": False,
+    "word_vectors": "random",
+    "dropout": 0.2,
+    "epochs": 8,
+    "learning_rate": 1e-3,
+}
+MATCHING = PLAIN | {
+    "num_layers": 3,
+    "match_features": True,
+    "match_bias": True,
+    "relative_positions": True,
+    "convolution_width": 7,
+    "word_vectors": "text",
+}
+PRETRAINED = {"dropout": 0.1, "epochs": 3, "learning_rate": 5e-5, "ema": 0.0}
 MODELS = {
-    "plain": {"num_layers": 4, "word_vectors": "random"},
-    "matching": {
-        "num_layers": 3,
-        "word_vectors": "text",
-        "match_features": True,
-        "match_bias": True,
-        "relative_positions": True,
-        "convolution_width": 7,
-    },
+    "plain": PLAIN,
+    "matching": MATCHING,
+    "distilbert": PRETRAINED | {"init_from": "distilbert-base-uncased"},
+    "bert": PRETRAINED | {"init_from": "bert-base-uncased"},
 }
 OVERFIT_STEPS = 40
 """Steps between two looks at a model that is to memorise some questions."""
@@ -62,33 +86,39 @@ class Config:
     overfit: int = 0
     """Sanity check: memorise this many questions (no dropout, smoothing or EMA); exit status 1 unless EM and F1 reach 100."""
 
-    model: Literal["matching", "plain"] = "matching"
-    """Which encoder; the options below override its parts one by one."""
-    hidden_dim: int = 128
+    model: Literal["matching", "plain", "distilbert", "bert"] = "matching"
+    """Which encoder; the options below override its parts one by one (None: as this model has it)."""
+    init_from: str | None = None
+    """Pretrained checkpoint: a folder with config.json and model.safetensors, or a name on the Hugging Face hub. A model that is
+    trained from scratch takes its tokenizer and its token embeddings, reduced to --hidden-dim."""
+    hidden_dim: int | None = None
     """Width of the encoder."""
     num_layers: int | None = None
-    """Transformer blocks. Left out: as --model has it."""
-    num_heads: int = 4
+    """Transformer blocks."""
+    num_heads: int | None = None
     """Attention heads."""
-    intermediate_dim: int = 512
+    intermediate_dim: int | None = None
     """Width of the feed-forward networks."""
-    dropout: float = 0.1
+    dropout: float | None = None
     """Dropped share of embeddings and residual branches, 0-1."""
+    attention_dropout: float = 0.0
+    """Dropped share of attention weights, 0-1; slow on CPUs."""
     match_features: bool | None = None
-    """Lexical-match and word-shape input features. Left out: as --model has it."""
+    """Lexical-match and word-shape input features."""
     match_bias: bool | None = None
-    """Lexical-match bias on attention. Left out: as --model has it."""
+    """Lexical-match bias on attention."""
     relative_positions: bool | None = None
-    """Relative-position bias on attention. Left out: as --model has it."""
+    """Relative-position bias on attention."""
     convolution_width: int | None = None
-    """Width of the two gated convolutions before each block, odd; 0 for none. Left out: as --model has it."""
+    """Width of the two gated convolutions before each block, odd; 0 for none."""
     context_query_attention: bool | None = None
-    """Context-query attention in the middle of the encoder. Left out: as --model has it."""
+    """Context-query attention in the middle of the encoder."""
 
-    word_vectors: Literal["text", "random"] | None = None
-    """How token embeddings start: from co-occurrences in the training text, or random. Left out: as --model has it."""
+    word_vectors: Literal["text", "random", "pretrained"] | None = None
+    """How token embeddings start: from co-occurrences in the training text, random, or as --init-from has them."""
     tokenizer: Path | None = None
-    """A tokenizer.json, a vocab.txt or a folder with one; left out, a WordPiece tokenizer is trained on the training text."""
+    """A tokenizer.json, a vocab.txt or a folder with one; left out, that of --init-from, or one that is trained on the
+    training text."""
     vocabulary_size: int | None = None
     """Pieces of a tokenizer trained here; left out, one for every 80 words of text, within 1,000 to 16,000."""
     max_length: int = 384
@@ -98,12 +128,14 @@ class Config:
     cache_dir: Path = Path(".cache")
     """Where tokenized data is kept between runs."""
 
-    epochs: int = 10
+    epochs: int | None = None
     """Passes over the training data at most."""
     batch_size: int = 32
     """Windows a step."""
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
     """Peak learning rate of AdamW."""
+    layer_decay: float = 1.0
+    """Factor on the learning rate from one layer to the one below, for a pretrained encoder."""
     decay: Literal["cosine", "linear", "polynomial", "constant"] = "cosine"
     """What the learning rate does after its warm-up."""
     warmup_steps: int = 500
@@ -135,8 +167,10 @@ class Config:
 
 
 def main(config: Config) -> int:
+    config = resolve(config)
     check(config)
     check_run_dir(config)
+    checkpoint = pretrained(config)
     if config.overfit:  # nothing that works against memorising
         config = replace(config, dropout=0.0, label_smoothing=0.0, weight_decay=0.0, ema=0.0)
 
@@ -153,14 +187,14 @@ def main(config: Config) -> int:
     set_precision(config.precision)
 
     # --- data
-    tokenizer = prepare_tokenizer(config, questions["train"])
+    tokenizer = prepare_tokenizer(config, questions["train"], checkpoint)
     features = {name: prepare_features(config, name, part, tokenizer) for name, part in questions.items()}
     steps_per_epoch = OVERFIT_STEPS if config.overfit else math.ceil(len(features["train"]) / config.batch_size)
 
     # --- model
-    model = build_model(config, tokenizer.get_vocab_size())
-    if model_settings(config)["word_vectors"] == "text" and not (config.run_dir / "checkpoint.npz").exists():
-        learn_word_vectors(model, features["train"])
+    model = build_model(config, tokenizer.get_vocab_size(), checkpoint)
+    if not (config.run_dir / "checkpoint.npz").exists():
+        start_weights(model, config, checkpoint, features["train"])
     compile_model(model, config, total_steps=steps_per_epoch * config.epochs)
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps an epoch, {config.precision}")
 
@@ -194,12 +228,53 @@ def main(config: Config) -> int:
     return 0
 
 
+def resolve(config: Config) -> Config:
+    """The settings with all that was left out filled in from the model's own.
+
+    Raises:
+        UserError: a setting that the model has no use for.
+    """
+    preset = MODELS[config.model]
+    useless = [name for name in PLAIN if name not in preset and getattr(config, name) is not None]
+    if useless:
+        flags = ", ".join("--" + name.replace("_", "-") for name in useless)
+        raise UserError(f"--model {config.model} has its shape from its checkpoint: leave out {flags}")
+    if config.init_from and config.word_vectors is None and "word_vectors" in preset:
+        preset = preset | {"word_vectors": "pretrained"}
+    return replace(config, **{name: value for name, value in preset.items() if getattr(config, name) is None})
+
+
+def pretrained(config: Config):
+    """The checkpoint of --init-from, with what it is used for checked; None without.
+
+    Raises:
+        UserError: it can not be read, does not fit the tokenizer beside it, or is too small for these settings.
+    """
+    if not config.init_from:
+        return None
+    from utils.pretrained import check_vocabulary, checkpoint_folder, read_checkpoint
+    from utils.tokenization import load_tokenizer
+
+    checkpoint = read_checkpoint(checkpoint_folder(config.init_from))
+    check_vocabulary(load_tokenizer(checkpoint.folder), checkpoint)
+    longest, dim = checkpoint.encoder["max_length"], checkpoint.encoder["embedding_dim"]
+    if config.hidden_dim is None and config.max_length > longest:
+        raise UserError(
+            f"--max-length {config.max_length}: {config.init_from} has positions for {longest} tokens at most"
+        )
+    if config.hidden_dim is not None and config.hidden_dim > dim:
+        raise UserError(
+            f"--hidden-dim {config.hidden_dim}: {config.init_from} has embeddings of {dim} columns, which must be enough"
+        )
+    return checkpoint
+
+
 def check(config: Config) -> None:
     """Settings that can not work, told in one line before any work is done."""
     from utils.tokenization import load_tokenizer, special_token_ids
     from utils.tracking import logged_in
 
-    for name in ("dropout", "label_smoothing", "ema", "validation_fraction"):
+    for name in ("dropout", "attention_dropout", "label_smoothing", "ema", "validation_fraction"):
         value = getattr(config, name)
         if value is not None and not 0 <= value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: must be at least 0 and less than 1")
@@ -215,14 +290,26 @@ def check(config: Config) -> None:
         "convolution_width",
     )
     for names, enough, words in (
-        ((*more_than_0, "max_length", "clip_norm", "vocabulary_size"), lambda value: value > 0, "more than 0"),
+        (
+            (*more_than_0, "max_length", "clip_norm", "vocabulary_size", "layer_decay"),
+            lambda value: value > 0,
+            "more than 0",
+        ),
         (at_least_0, lambda value: value >= 0, "0 or more"),
     ):
         for name in names:
             value = getattr(config, name)
             if value is not None and not (enough(value) and math.isfinite(value)):
                 raise UserError(f"--{name.replace('_', '-')} {value}: must be {words}")
-    if config.hidden_dim % config.num_heads:
+    if config.layer_decay > 1 or (config.layer_decay < 1 and "hidden_dim" in MODELS[config.model]):
+        raise UserError(
+            f"--layer-decay {config.layer_decay}: must be at most 1, and 1 for a model that is trained from scratch"
+        )
+    if config.word_vectors == "pretrained" and not config.init_from:
+        raise UserError("--word-vectors pretrained: name the checkpoint with --init-from")
+    if config.tokenizer and config.init_from:
+        raise UserError("--tokenizer: leave it out, a checkpoint comes with its own")
+    if config.hidden_dim and config.hidden_dim % config.num_heads:
         raise UserError(f"--hidden-dim {config.hidden_dim} must be a multiple of --num-heads {config.num_heads}")
     if config.convolution_width and config.convolution_width % 2 == 0:
         raise UserError(f"--convolution-width {config.convolution_width}: must be odd (or 0 for none)")
@@ -290,16 +377,17 @@ def draw(questions, count: int, seed: int):
     return [questions[number] for number in order]
 
 
-def prepare_tokenizer(config: Config, questions):
-    """The run's tokenizer: its own on --resume, the one named, or one trained on the training text. It is kept with the run."""
+def prepare_tokenizer(config: Config, questions, checkpoint=None):
+    """The run's tokenizer: its own on --resume, the one named, the checkpoint's, or one trained on the training text. It is kept
+    with the run."""
     from utils.run import write_atomically
     from utils.tokenization import load_tokenizer, train_tokenizer
 
     kept = config.run_dir / "tokenizer.json"
     if config.resume and kept.exists():
         return load_tokenizer(kept)
-    if config.tokenizer:
-        tokenizer = load_tokenizer(config.tokenizer)
+    if config.tokenizer or checkpoint:
+        tokenizer = load_tokenizer(config.tokenizer or checkpoint.folder)
     else:
         texts = dict.fromkeys(text for question in questions for text in (question.context, question.question))
         words = sum(len(text.split()) for text in texts)
@@ -334,63 +422,72 @@ def prepare_features(config: Config, name: str, questions, tokenizer):
     return features
 
 
-def model_settings(config: Config) -> dict:
-    """What the named model is made of, with what the command line overrides."""
-    settings = MODELS[config.model]
-    names = ("num_layers", "word_vectors", "match_features", "match_bias", "relative_positions", "convolution_width")
-    names += ("context_query_attention",)
-    return settings | {name: getattr(config, name) for name in names if getattr(config, name) is not None}
-
-
-def build_model(config: Config, vocabulary_size: int):
-    """The encoder of `model_settings`, built."""
+def build_model(config: Config, vocabulary_size: int, checkpoint=None):
+    """The model that the settings name, built, with fresh weights."""
+    from models.bert_qa import BertQA
     from models.qa_transformer import QATransformer
 
-    settings = model_settings(config)
-    del settings["word_vectors"]
-    model = QATransformer(
-        vocabulary_size,
-        hidden_dim=config.hidden_dim,
-        num_heads=config.num_heads,
-        intermediate_dim=config.intermediate_dim,
-        dropout=config.dropout,
-        max_length=config.max_length,
-        **settings,
-    )
+    if config.model in ("distilbert", "bert"):
+        dropout = {"dropout": config.dropout, "attention_dropout": config.attention_dropout}
+        model = BertQA(checkpoint.encoder | dropout)
+    else:
+        names = (
+            "hidden_dim",
+            "num_layers",
+            "num_heads",
+            "intermediate_dim",
+            "dropout",
+            "attention_dropout",
+            "max_length",
+        )
+        names += ("match_features", "match_bias", "relative_positions", "convolution_width", "context_query_attention")
+        model = QATransformer(vocabulary_size, **{name: getattr(config, name) for name in names})
     model.build()
     return model
 
 
-def learn_word_vectors(model, features) -> None:
-    """Start the token embeddings from vectors learned on the training text instead of random ones."""
+def start_weights(model, config: Config, checkpoint, features) -> None:
+    """Replace what need not start random: a pretrained encoder, or token embeddings."""
     import numpy as np
 
+    from utils.pretrained import assign, reduced_embeddings
     from utils.word_vectors import cooccurrence_vectors
 
-    ids = [
-        part
-        for texts in (features.contexts, features.questions)
-        for part in np.split(texts.token_ids, texts.offsets[1:-1])
-    ]
-    size, dim = model.token_embedding.embeddings.shape
-    if dim < size:
-        model.token_embedding.set_weights([model.embedding_scale * cooccurrence_vectors(ids, size, dim)])
+    if config.word_vectors is None:
+        assign(model.encoder, checkpoint.weights, checkpoint.folder)
+        if checkpoint.span_head:
+            assign(model.span_head, checkpoint.span_head, checkpoint.folder)
+    elif config.word_vectors == "pretrained":
+        vectors = np.zeros(model.token_embedding.embeddings.shape, np.float32)
+        reduced = reduced_embeddings(checkpoint, config.hidden_dim)[: len(vectors)]
+        vectors[: len(reduced)] = model.embedding_scale * reduced
+        model.token_embedding.set_weights([vectors])
+    elif config.word_vectors == "text":
+        ids = [
+            part
+            for texts in (features.contexts, features.questions)
+            for part in np.split(texts.token_ids, texts.offsets[1:-1])
+        ]
+        size, dim = model.token_embedding.embeddings.shape
+        if dim < size:
+            model.token_embedding.set_weights([model.embedding_scale * cooccurrence_vectors(ids, size, dim)])
 
 
 def compile_model(model, config: Config, total_steps: int) -> None:
     """AdamW under warm-up and decay, clipped, with a moving average of the weights."""
-    import keras
-
     from components.span_loss import PositionCrossEntropy
+    from utils.optimizers import LayerwiseAdamW
     from utils.schedules import WarmupThenDecay
 
     momentum = min(0.999, max(0.0, 1 - 10 / total_steps)) if config.ema is None else config.ema
-    optimizer = keras.optimizers.AdamW(
+    optimizer = LayerwiseAdamW(
         WarmupThenDecay(config.learning_rate, min(config.warmup_steps, total_steps // 5), total_steps, config.decay),
         weight_decay=config.weight_decay,
         global_clipnorm=config.clip_norm,
         use_ema=momentum > 0,
         ema_momentum=momentum or 0.99,
+        decay=config.layer_decay,
+        num_layers=len(model.encoder.blocks) if config.layer_decay < 1 else 0,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])  # decay is for what multiplies inputs
     loss = {end: PositionCrossEntropy(config.label_smoothing) for end in ("start", "end")}
@@ -425,14 +522,13 @@ def with_null(found, threshold: float | None) -> dict[str, str]:
 
 def finish(config: Config, questions, features, sources, rows, tracker) -> dict:
     """Score the best epoch's model on validation and test data and write everything that a user takes home."""
-    from models.qa_transformer import load_qa_transformer
-    from utils.data.squad_features import INPUT_NAMES
+    from models.span_model import load_span_model
     from utils.export import export_saved_model
     from utils.run import hardware, peak_memory_gib, versions, write_json
     from utils.span_decoding import answer_questions
 
     run_dir = config.run_dir
-    model = load_qa_transformer(run_dir / "best.keras")
+    model = load_span_model(run_dir / "best.keras")
     splits = [name for name in ("validation", "test") if name in questions]
     found = {name: answer_questions(model, features[name], questions[name]) for name in splits}
     threshold = null_threshold(questions["validation"], found["validation"])
@@ -446,7 +542,7 @@ def finish(config: Config, questions, features, sources, rows, tracker) -> dict:
     write_json(run_dir / "nbest_predictions.json", found[last].n_best)
     plot_scores(run_dir, rows, questions[last], answers[last])
     if config.export:
-        export_saved_model(model, run_dir / "saved_model", INPUT_NAMES)
+        export_saved_model(model, run_dir / "saved_model", model.feature_names)
     results = {
         "task": "squad",
         "model": config.model,

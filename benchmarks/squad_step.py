@@ -357,7 +357,7 @@ def keras_trainer(name: str, job: dict):
     """A function that trains on batches as train_squad.py does, giving the seconds; and what is told of the model."""
     import keras
 
-    from train_squad import Config, compile_model
+    from train_squad import Config, compile_model, resolve
     from utils.run import set_precision
     from utils.training import as_dataset
 
@@ -383,7 +383,7 @@ def keras_trainer(name: str, job: dict):
         logits = keras.layers.Dense(2, name="span_head")(bert.output["sequence_output"])
         model = keras.Model(bert.input, {"start": logits[:, :, 0], "end": logits[:, :, 1]})
         attention_dropout = job["dropout"]
-    config = Config(run_dir=Path("unused"), ema=0.0, precision=job["precision"])
+    config = resolve(Config(run_dir=Path("unused"), ema=0.0, precision=job["precision"]))
     compile_model(model, config, total_steps=1000)
 
     class Clock(keras.callbacks.Callback):
@@ -417,7 +417,7 @@ def torch_trainer(name: str, job: dict):
     import torch
     from transformers import BertConfig, BertForQuestionAnswering
 
-    from train_squad import Config
+    from train_squad import Config, resolve
 
     torch.manual_seed(job["seed"])
     torch.set_num_threads(job["threads"])
@@ -433,7 +433,7 @@ def torch_trainer(name: str, job: dict):
         attn_implementation=job["torch_attention"],
     )
     model = BertForQuestionAnswering(config).train()
-    ours = Config(run_dir=Path("unused"))
+    ours = resolve(Config(run_dir=Path("unused")))
     optimizer = torch.optim.AdamW(model.parameters(), lr=ours.learning_rate, weight_decay=ours.weight_decay, fused=True)
     lower = torch.autocast("cpu", dtype=torch.bfloat16, enabled=job["precision"] == "bfloat16")
 

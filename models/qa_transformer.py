@@ -1,14 +1,13 @@
 """QATransformer: extractive question answering trained from scratch."""
 
 import keras
-from keras import ops
 
-from components.attention import masking_bias
 from components.context_query_attention import ContextQueryAttention
 from components.convolution_block import ConvolutionBlock
 from components.lexical_match import LexicalMatchBias, LexicalMatchFeatures, match_maps
 from components.positional_encoding import PositionalEncoding
 from components.relative_position_bias import RelativePositionBias
+from components.span_head import span_logits
 from components.transformer_block import TransformerBlock
 
 NUM_SHAPES = 8
@@ -41,6 +40,7 @@ class QATransformer(keras.Model):
     answer in this window) can be chosen; all other positions hold -1e9.
     """
 
+    feature_names = ("token_ids", "segment_ids", "padding_mask", "word_ids", "stem_ids", "shape_ids")
     embedding_scale = 0.1  # standard deviation of fresh embeddings
 
     def __init__(
@@ -166,23 +166,7 @@ class QATransformer(keras.Model):
             x = block(x, padding_mask=padding_mask, attention_bias=bias, training=training)
             if self.context_query is not None and number == (len(self.blocks) - 1) // 2:
                 x = self.context_query(x, segment_ids=segment_ids, padding_mask=padding_mask, training=training)
-        logits = ops.cast(self.span_head(self.final_norm(x)), "float32")
-        first = ops.equal(ops.arange(ops.shape(token_ids)[1]), 0)[None, :]
-        allowed = ops.logical_or(ops.equal(segment_ids, 1), first)
-        logits = logits + masking_bias(ops.logical_and(allowed, ops.cast(padding_mask, "bool")), "float32")[:, :, None]
-        return {"start": logits[:, :, 0], "end": logits[:, :, 1]}
+        return span_logits(self.span_head(self.final_norm(x)), segment_ids, padding_mask)
 
     def get_config(self):
         return {**super().get_config(), **self.config}
-
-
-def load_qa_transformer(path) -> QATransformer:
-    """Read a `.keras` file of this model, in Keras' safe mode: no code that it may carry is run.
-
-    Raises:
-        ValueError: the file holds something else, or is damaged.
-    """
-    model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    if not isinstance(model, QATransformer):
-        raise ValueError(f"{path}: holds a {type(model).__name__}, not a QATransformer")
-    return model

@@ -8,7 +8,8 @@ import pytest
 from keras import ops
 
 from components.span_loss import PositionCrossEntropy
-from models.qa_transformer import QATransformer, load_qa_transformer
+from models.qa_transformer import QATransformer
+from models.span_model import load_span_model
 
 VOCABULARY, LENGTH = 31, 17
 SIZES = {"hidden_dim": 6, "num_layers": 2, "num_heads": 3, "intermediate_dim": 5, "max_length": 23}
@@ -101,7 +102,7 @@ def test_the_config_holds_every_argument(options):
 def test_a_saved_model_gives_the_same(options, tmp_path):
     model = make_model(options)
     model.save(tmp_path / "model.keras")
-    again = load_qa_transformer(tmp_path / "model.keras")
+    again = load_span_model(tmp_path / "model.keras")
     for length in (LENGTH, LENGTH + 6):
         np.testing.assert_array_equal(logits(again, make_batch(length)), logits(model, make_batch(length)))
 
@@ -111,10 +112,10 @@ def test_a_file_that_is_no_model_is_told(tmp_path):
     make_model(PLAIN).save(file)
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(ValueError, match=r"model\.keras"):
-        load_qa_transformer(file)
+        load_span_model(file)
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(file)
     with pytest.raises(ValueError, match=r"model\.keras"):
-        load_qa_transformer(file)
+        load_span_model(file)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])

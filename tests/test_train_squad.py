@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
+PRETRAINED = str(ROOT / "tests" / "fixtures" / "pretrained" / "bert")
 TINY = ("--hidden-dim", "16", "--num-heads", "2", "--num-layers", "1", "--intermediate-dim", "32", "--batch-size", "16")
 TINY += (
     "--convolution-width",
@@ -105,11 +106,11 @@ def test_the_run_directory_is_complete(finished):
 def test_the_saved_model_equals_the_keras_model_at_two_lengths(finished):
     import tensorflow as tf
 
-    from models.qa_transformer import load_qa_transformer
+    from models.span_model import load_span_model
     from utils.data.squad_features import INPUT_NAMES
 
     folder, _ = finished
-    model = load_qa_transformer(folder / "best.keras")
+    model = load_span_model(folder / "best.keras")
     served = tf.saved_model.load(folder / "saved_model").signatures["serving_default"]
     assert sorted(served.structured_input_signature[1]) == sorted(INPUT_NAMES)
     rng = np.random.default_rng(0)
@@ -130,6 +131,34 @@ def test_the_stored_predictions_have_the_stored_scores(finished):
     scores = score_predictions(demo_squad()["test"], json.loads((folder / "predictions.json").read_text()))
     stored = json.loads((folder / "results.json").read_text())["metrics"]["test"]
     assert scores["f1"] == stored["f1"] and scores["exact_match"] == stored["exact_match"]
+
+
+PRETRAINED_RUNS = {
+    "bert": ("--model", "bert", "--layer-decay", "0.8"),
+    "distilbert": ("--model", "distilbert"),
+    "hybrid": ("--model", "matching", "--hidden-dim", "16", "--num-heads", "2", "--num-layers", "1"),
+}
+
+
+@pytest.mark.parametrize("name", PRETRAINED_RUNS)
+def test_a_pretrained_encoder_is_fine_tuned_exported_and_asked(tmp_path, name):
+    """The same run directory as from scratch; the tokenizer is the checkpoint's."""
+    folder = Path(PRETRAINED).with_name("distilbert" if name == "distilbert" else "bert")
+    flags = ("--train-files", "towns.json", "--test-files", "test.json", "--max-length", "96", "--doc-stride", "16")
+    flags += ("--epochs", "2", "--batch-size", "8", "--validation-fraction", "0.3", "--tracking", "off")
+    squad_file(tmp_path / "towns.json")
+    squad_file(tmp_path / "test.json")
+    code, output, errors = run(
+        *flags, *PRETRAINED_RUNS[name], "--init-from", folder, "--run-dir", "run", cwd=tmp_path
+    )  # fmt: skip
+    assert code == 0, errors
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["model"] == PRETRAINED_RUNS[name][1] and results["metrics"]["test"]["total"] == 24
+    kept, given = (json.loads((place / "tokenizer.json").read_text()) for place in (tmp_path / "run", folder))
+    assert kept["model"]["vocab"] == given["model"]["vocab"]
+    assert (tmp_path / "run" / "saved_model" / "saved_model.pb").exists()
+    code, output, errors = run("run", "When was it?", "It was in 1905.", cwd=tmp_path, script="predict.py")
+    assert code == 0 and "ms)" in output, errors
 
 
 def test_predict_answers_from_the_text(finished, tmp_path):
@@ -259,7 +288,17 @@ BAD_SETTINGS = [
     (("--train-files", "towns.json", "--epoch", "3"), "did you mean --epochs"),
     (("--train-files", "towns.json", "--run-dir", "taken"), "taken"),
     (("--train-files", "towns.json", "--resume"), "no run to resume"),
-    (("--train-files", "towns.json", "--run-dir", "other", "--resume"), "epochs was 3, is now 10"),
+    (("--train-files", "towns.json", "--run-dir", "other", "--resume"), "epochs was 3, is now 8"),
+    (("--train-files", "towns.json", "--model", "bert", "--init-from", "./nothing/here"), "no such folder"),
+    (("--train-files", "towns.json", "--model", "bert", "--init-from", PRETRAINED), "positions for 96 tokens at most"),
+    (
+        ("--train-files", "towns.json", "--model", "bert", "--init-from", PRETRAINED, "--num-layers", "3"),
+        "--num-layers",
+    ),
+    (("--train-files", "towns.json", "--init-from", PRETRAINED), "embeddings of 24 columns"),
+    (("--train-files", "towns.json", "--init-from", PRETRAINED, "--tokenizer", PRETRAINED), "--tokenizer"),
+    (("--train-files", "towns.json", "--layer-decay", "0.9"), "trained from scratch"),
+    (("--train-files", "towns.json", "--word-vectors", "pretrained"), "--init-from"),
 ]
 
 
@@ -267,12 +306,12 @@ BAD_SETTINGS = [
 def test_bad_settings_are_one_line(tmp_path, monkeypatch, capsys, flags, word):
     """Within this process, because a process for each would take minutes."""
     from tests.in_process import run_in_process
-    from train_squad import Config
+    from train_squad import Config, resolve
     from utils.run import set_up_run
 
     monkeypatch.chdir(tmp_path)
     squad_file(tmp_path / "towns.json")
-    earlier = Config(run_dir=Path("other"), train_files=[Path("towns.json")], epochs=3)
+    earlier = resolve(Config(run_dir=Path("other"), train_files=[Path("towns.json")], epochs=3))
     set_up_run(earlier, {})
     (tmp_path / "other" / "checkpoint.npz").write_bytes(b"")
     (tmp_path / "taken").mkdir()

@@ -1,0 +1,139 @@
+"""The encoder of BERT and its relatives, made of this project's own layers."""
+
+import keras
+from keras import ops
+
+from components.positional_encoding import PositionalEncoding
+from components.transformer_block import TransformerBlock
+
+
+@keras.saving.register_keras_serializable(package="engram")
+def gelu_tanh(x):
+    """GELU by its tanh approximation (Hendrycks and Gimpel 2016), which some checkpoints were trained with."""
+    return keras.activations.gelu(x, approximate=True)
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class BertEncoder(keras.layers.Layer):
+    """Token, position and segment embeddings, normalised, then a stack of Post-LN Transformer blocks.
+
+    BERT (Devlin et al. 2019); with `num_segments=0` DistilBERT (Sanh et al. 2019); with `embedding_dim` smaller than
+    `hidden_dim` ELECTRA (Clark et al. 2020), which projects its embeddings; RoBERTa (Liu et al. 2019) is BERT with one segment.
+    `utils.pretrained.read_checkpoint` gives the arguments and the weights of a published one.
+
+    Args:
+        vocabulary_size: number of token ids.
+        hidden_dim, num_layers, num_heads, intermediate_dim: of the Transformer blocks.
+        max_length: longest sequence.
+        num_segments: segment ids that have an embedding; 0 for none.
+        embedding_dim: width of the embeddings; None is `hidden_dim`.
+        dropout: dropped share of embeddings and residual branches in training, 0-1.
+        attention_dropout: dropped share of attention weights in training, 0-1; slow on CPUs.
+        activation: of the feed-forward networks; a Keras name, or `gelu_tanh`.
+        norm_epsilon: added to the variance in the normalisations.
+
+    Call arguments:
+        token_ids: integer `(batch, sequence)`.
+        segment_ids: integer `(batch, sequence)`; None is all 0; larger ids than there are count as the last.
+        padding_mask: `(batch, sequence)`, True or 1 for a real token.
+
+    Output: `(batch, sequence, hidden_dim)`. What stands at padded positions has no meaning (but is finite).
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        hidden_dim=768,
+        num_layers=12,
+        num_heads=12,
+        intermediate_dim=3072,
+        max_length=512,
+        num_segments=2,
+        embedding_dim=None,
+        dropout=0.1,
+        attention_dropout=0.0,
+        activation="gelu",
+        norm_epsilon=1e-12,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.config = {
+            "vocabulary_size": vocabulary_size,
+            "hidden_dim": hidden_dim,
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "intermediate_dim": intermediate_dim,
+            "max_length": max_length,
+            "num_segments": num_segments,
+            "embedding_dim": embedding_dim,
+            "dropout": dropout,
+            "attention_dropout": attention_dropout,
+            "activation": activation,
+            "norm_epsilon": norm_epsilon,
+        }
+        policy, layers = self.dtype_policy, keras.layers
+
+        def initializer():
+            return keras.initializers.TruncatedNormal(stddev=0.02)
+
+        def embedding(size, name):
+            return layers.Embedding(
+                size, embedding_dim or hidden_dim, embeddings_initializer=initializer(), dtype=policy, name=name
+            )
+
+        self.token_embedding = embedding(vocabulary_size, "token_embedding")
+        self.segment_embedding = embedding(num_segments, "segment_embedding") if num_segments else None
+        self.position = PositionalEncoding(max_length, learned=True, dtype=policy, name="position")
+        self.embedding_norm = layers.LayerNormalization(epsilon=norm_epsilon, dtype=policy, name="embedding_norm")
+        self.embedding_dropout = layers.Dropout(dropout, dtype=policy)
+        self.embedding_projection = None
+        if embedding_dim and embedding_dim != hidden_dim:
+            self.embedding_projection = layers.Dense(
+                hidden_dim, kernel_initializer=initializer(), dtype=policy, name="embedding_projection"
+            )
+        self.blocks = [
+            TransformerBlock(
+                num_heads,
+                intermediate_dim,
+                dropout,
+                attention_dropout,
+                norm_first=False,
+                activation=gelu_tanh if activation == "gelu_tanh" else activation,
+                norm_epsilon=norm_epsilon,
+                kernel_initializer=initializer(),
+                dtype=policy,
+                name=f"block_{number}",
+            )
+            for number in range(num_layers)
+        ]
+
+    def build(self, input_shape=None):
+        ids, hidden = (None, None), (None, None, self.config["hidden_dim"])
+        embedded = (None, None, self.config["embedding_dim"] or self.config["hidden_dim"])
+        self.token_embedding.build(ids)
+        if self.segment_embedding is not None:
+            self.segment_embedding.build(ids)
+        for layer in (self.position, self.embedding_norm, self.embedding_projection):
+            if layer is not None:
+                layer.build(embedded)
+        for block in self.blocks:
+            block.build(hidden)
+        self.built = True
+
+    def call(self, token_ids, segment_ids=None, padding_mask=None, training=None):
+        x = self.token_embedding(token_ids)
+        if self.segment_embedding is not None:
+            segment_ids = ops.zeros_like(token_ids) if segment_ids is None else segment_ids
+            x = x + self.segment_embedding(ops.minimum(segment_ids, self.config["num_segments"] - 1))
+        x = self.embedding_dropout(self.embedding_norm(self.position(x)), training=training)
+        if self.embedding_projection is not None:
+            x = self.embedding_projection(x)
+        for block in self.blocks:
+            x = block(x, padding_mask=padding_mask, training=training)
+        return x
+
+    def compute_output_shape(self, token_ids_shape, *args, **kwargs):
+        return (*token_ids_shape, self.config["hidden_dim"])
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
