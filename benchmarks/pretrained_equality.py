@@ -1,0 +1,100 @@
+"""Are this project's layers, with a checkpoint's weights, the model that the checkpoint was saved from?
+
+For every checkpoint folder, the hidden states of `BertEncoder` and of transformers' PyTorch model (eager attention, float32) on the
+same question and paragraph pairs, padded to the longest of their batch, and their largest difference at real tokens. Needs
+PyTorch and transformers (requirements-bench.txt).
+
+    python -m benchmarks.pretrained_equality --checkpoints tests/fixtures/pretrained/* path/to/MiniLM --out runs/equality.json
+
+Text: the first questions of --files (SQuAD format), else of the demo world.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.squad_step import write_report
+from utils.run import commit, hardware, versions
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoints", type=Path, nargs="+", required=True)
+    parser.add_argument("--files", type=Path, nargs="*", help="SQuAD-format files")
+    parser.add_argument("--questions", type=int, default=64)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    rows = [compare(folder, texts(options)) for folder in options.checkpoints if folder.is_dir()]
+    print(
+        "| checkpoint | architecture | parameters | largest difference | mean size of a hidden state |\n|---|---|---|---|---|"
+    )
+    for row in rows:
+        print(
+            f"| {row['checkpoint']} | {row['architecture']} | {row['parameters']:,} | {row['largest_difference']:.1e} "
+            f"| {row['mean_size']:.2f} |"
+        )
+    report = {"benchmark": "pretrained_equality", "hardware": hardware(), "versions": versions(), "commit": commit()}
+    write_report(report | {"questions": options.questions, "checkpoints": rows}, options.out)
+
+
+def texts(options):
+    """Question records to compare on."""
+    from utils.data.squad import read_squad_files
+    from utils.demo_world import demo_squad
+
+    questions = read_squad_files(options.files) if options.files else demo_squad()["test"]
+    return questions[:: max(1, len(questions) // options.questions)][: options.questions]
+
+
+def compare(folder: Path, questions) -> dict:
+    """The largest difference over some questions, in batches of 8."""
+    import keras
+    import torch
+    import transformers
+
+    from components.bert_encoder import BertEncoder
+    from utils.data.squad_features import assemble, build_features
+    from utils.pretrained import assign, read_checkpoint
+    from utils.tokenization import load_tokenizer
+
+    checkpoint = read_checkpoint(folder)
+    ours = BertEncoder(**checkpoint.encoder, name="encoder")
+    ours.build()
+    assign(ours, checkpoint.weights, folder)
+    theirs = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+    kind = json.loads((folder / "config.json").read_text())["model_type"]
+    length = min(384, checkpoint.encoder["max_length"])
+    features = build_features(questions, load_tokenizer(folder), length, length // 6, labelled=False)
+    largest, sizes, padded = 0.0, [], 0
+    for first in range(0, len(features), 8):
+        batch = assemble(features, np.arange(first, min(first + 8, len(features))))
+        real = batch["padding_mask"] == 1
+        ids = np.where(real, batch["token_ids"], theirs.config.pad_token_id)
+        padded += int((~real).sum())
+        arguments = {
+            "input_ids": torch.tensor(ids).long(),
+            "attention_mask": torch.tensor(batch["padding_mask"]).long(),
+        }
+        if checkpoint.encoder["num_segments"] > 1:
+            arguments["token_type_ids"] = torch.tensor(batch["segment_ids"]).long()
+        with torch.no_grad():
+            expected = theirs(**arguments).last_hidden_state.numpy()[real]
+        found = keras.ops.convert_to_numpy(ours(ids, batch["segment_ids"], batch["padding_mask"]))[real]
+        largest = max(largest, float(np.abs(found - expected).max()))
+        sizes.append(float(np.abs(expected).mean()))
+    assert padded, "no padding, so nothing shows that it plays no part"
+    return {
+        "checkpoint": folder.name,
+        "architecture": kind,
+        "parameters": ours.count_params(),
+        "windows": len(features),
+        "padded_positions": padded,
+        "largest_difference": largest,
+        "mean_size": float(np.mean(sizes)),
+    }
+
+
+if __name__ == "__main__":
+    main()
