@@ -107,17 +107,6 @@ def test_a_saved_model_gives_the_same(options, tmp_path):
         np.testing.assert_array_equal(logits(again, make_batch(length)), logits(model, make_batch(length)))
 
 
-def test_a_file_that_is_no_model_is_told(tmp_path):
-    file = tmp_path / "model.keras"
-    make_model(PLAIN).save(file)
-    file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(ValueError, match=r"model\.keras"):
-        load_span_model(file)
-    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(file)
-    with pytest.raises(ValueError, match=r"model\.keras"):
-        load_span_model(file)
-
-
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_half_precision(policy):
     exact, half, batch = make_model(FULL), make_model(FULL, dtype=policy), make_batch()
