@@ -10,9 +10,9 @@ are on held-out training articles; test data is not touched. Two cores: about 5 
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
+
+from benchmarks.squad_compare import train_or_read
 
 PLAIN = ("--model", "plain", "--num-layers", "3", "--word-vectors", "random", "--dropout", "0.1")
 # Each part is added to those above it.
@@ -47,16 +47,11 @@ def main():
     parser.add_argument("--epochs", default="3")
     parser.add_argument("--seed", default="0")
     options = parser.parse_args()
-    script = Path(__file__).parent.parent / "train_squad.py"
     rows = []
     for name, flags in variants(options.study).items():
         run_dir = options.out / "".join(letter if letter.isalnum() else "-" for letter in name).strip("-")
-        if not (run_dir / "results.json").exists():
-            command = [sys.executable, script, "--train-files", *options.train_files, "--run-dir", run_dir, *flags]
-            command += ["--epochs", options.epochs, "--seed", options.seed, "--tracking", "off", "--no-export"]
-            command += ["--resume"] if (run_dir / "config.json").exists() else []
-            subprocess.run([str(part) for part in command], check=True)
-        results = json.loads((run_dir / "results.json").read_text())
+        flags = ["--train-files", *options.train_files, *flags, "--epochs", options.epochs, "--seed", options.seed]
+        results = train_or_read(run_dir, [*flags, "--tracking", "off", "--no-export"])
         scores = results["metrics"]["validation"]
         rows.append(
             {

@@ -5,7 +5,8 @@ Measured    Examples per second of whole training steps (forward, backward, clip
 Models      ours        QATransformer, the plain encoder; Pre-LN, fixed sinusoidal positions, exact GELU
             torch       transformers' BertForQuestionAnswering, not compiled; Post-LN, learned positions, exact GELU
             keras-hub   BertBackbone and Dense(2), TensorFlow backend; Post-LN, learned positions, tanh GELU
-            All have random weights. `ours` and `keras-hub` are compiled by train_squad.py's own `compile_model` (its
+            All have random weights; with --init-from FOLDER, `ours` (then BertQA) and `torch` have those of a pretrained BERT
+            and are its size, which is fine-tuning. `ours` and `keras-hub` are compiled by train_squad.py's own `compile_model` (its
             moving average of weights off, for the peers keep none); `torch` takes the fused AdamW, as transformers'
             Trainer does.
 Batches     padded      random examples, padded to the maximum length, as transformers' example script does
@@ -19,6 +20,7 @@ Fairness    Each case runs in a process of its own, all with the same allocator 
             taken round by round, and their median is told.
 
     python -m benchmarks.squad_step --train-files train.json.gz --out runs/squad_step.json
+    python -m benchmarks.squad_step --init-from MiniLM/ --cases ours/bucketed torch/bucketed --out runs/fine_tuning.json
 
 Without files it takes $ENGRAM_DATA/squad/train-v1.1-partial.json.gz where that exists, else the built-in demo data
 (whose paragraphs are short). Peers: requirements-bench.txt; one that is missing is left out. The default run takes
@@ -128,6 +130,7 @@ def parse():
     add("--num-heads", type=int, default=12)
     add("--intermediate-dim", type=int, default=1536)
     add("--vocabulary-size", type=int, default=16_000)
+    add("--init-from", type=Path, help="folder of a pretrained BERT; sizes are its own")
     add("--dropout", type=float, default=0.1, help="of embeddings and branches")
     add("--attention-dropout", type=float, default=0.1, help="of attention weights; keras-hub has --dropout there too")
     add(
@@ -140,6 +143,8 @@ def parse():
     if min(options.rounds, options.steps, options.batch_size, options.threads) < 1:
         parser.error("--rounds, --steps, --batch-size and --threads must be at least 1")
     options.cases, options.precisions = list(dict.fromkeys(options.cases)), list(dict.fromkeys(options.precisions))
+    if options.init_from and any(case.startswith("keras-hub") for case in options.cases):
+        parser.error("--init-from: leave keras-hub out of --cases, it is not given the checkpoint here")
     return options
 
 
@@ -162,14 +167,15 @@ def prepare(options, file: Path) -> dict:
     from utils.data.squad import read_squad_files
     from utils.data.squad_features import assemble, batch_order, build_features
     from utils.demo_world import demo_squad
-    from utils.tokenization import train_tokenizer
+    from utils.tokenization import load_tokenizer, train_tokenizer
 
     questions = read_squad_files(options.train_files) if options.train_files else demo_squad()["train"]
     rng = np.random.default_rng(options.seed)
     chosen = rng.permutation(len(questions))[: options.limit or None]
     questions = [questions[number] for number in chosen]
     texts = dict.fromkeys(text for question in questions for text in (question.context, question.question))
-    tokenizer = train_tokenizer(texts, options.vocabulary_size)
+    named = options.init_from
+    tokenizer = load_tokenizer(named) if named else train_tokenizer(texts, options.vocabulary_size)
     features = build_features(questions, tokenizer, max_length=options.max_length, doc_stride=options.max_length // 3)
 
     epoch = [part for part in batch_order(features.lengths, options.batch_size, options.seed, 0)
@@ -364,7 +370,17 @@ def keras_trainer(name: str, job: dict):
     keras.utils.set_random_seed(job["seed"])
     set_precision(job["precision"])
     size = {key: job[key] for key in ("num_layers", "hidden_dim", "num_heads", "intermediate_dim", "dropout")}
-    if name == "ours":
+    if name == "ours" and job["init_from"]:
+        from models.bert_qa import BertQA
+        from utils.pretrained import assign, read_checkpoint
+
+        checkpoint = read_checkpoint(job["init_from"])
+        dropout = {name: job[name] for name in ("dropout", "attention_dropout")}
+        model = BertQA(checkpoint.encoder | dropout)
+        model.build()
+        assign(model.encoder, checkpoint.weights, job["init_from"])
+        attention_dropout = job["attention_dropout"]
+    elif name == "ours":
         from models.qa_transformer import QATransformer
 
         model = QATransformer(
@@ -383,7 +399,7 @@ def keras_trainer(name: str, job: dict):
         logits = keras.layers.Dense(2, name="span_head")(bert.output["sequence_output"])
         model = keras.Model(bert.input, {"start": logits[:, :, 0], "end": logits[:, :, 1]})
         attention_dropout = job["dropout"]
-    config = resolve(Config(run_dir=Path("unused"), ema=0.0, precision=job["precision"]))
+    config = resolve(Config(run_dir=Path("unused"), model=preset(job), ema=0.0, precision=job["precision"]))
     compile_model(model, config, total_steps=1000)
 
     class Clock(keras.callbacks.Callback):
@@ -412,6 +428,11 @@ def keras_trainer(name: str, job: dict):
     return train, facts
 
 
+def preset(job: dict) -> str:
+    """The model of train_squad.py whose learning rate and weight decay are taken."""
+    return "bert" if job["init_from"] else "matching"
+
+
 def torch_trainer(name: str, job: dict):
     """As `keras_trainer`, for transformers' BertForQuestionAnswering."""
     import torch
@@ -421,6 +442,11 @@ def torch_trainer(name: str, job: dict):
 
     torch.manual_seed(job["seed"])
     torch.set_num_threads(job["threads"])
+    dropout = {
+        "hidden_dropout_prob": job["dropout"],
+        "attention_probs_dropout_prob": job["attention_dropout"],
+        "attn_implementation": job["torch_attention"],
+    }
     config = BertConfig(
         vocab_size=job["vocabulary_size"],
         num_hidden_layers=job["num_layers"],
@@ -428,12 +454,13 @@ def torch_trainer(name: str, job: dict):
         num_attention_heads=job["num_heads"],
         intermediate_size=job["intermediate_dim"],
         max_position_embeddings=job["max_length"],
-        hidden_dropout_prob=job["dropout"],
-        attention_probs_dropout_prob=job["attention_dropout"],
-        attn_implementation=job["torch_attention"],
+        **dropout,
     )
-    model = BertForQuestionAnswering(config).train()
-    ours = resolve(Config(run_dir=Path("unused")))
+    if job["init_from"]:
+        model = BertForQuestionAnswering.from_pretrained(job["init_from"], **dropout).train()
+    else:
+        model = BertForQuestionAnswering(config).train()
+    ours = resolve(Config(run_dir=Path("unused"), model=preset(job)))
     optimizer = torch.optim.AdamW(model.parameters(), lr=ours.learning_rate, weight_decay=ours.weight_decay, fused=True)
     lower = torch.autocast("cpu", dtype=torch.bfloat16, enabled=job["precision"] == "bfloat16")
 
@@ -493,10 +520,14 @@ def as_markdown(report: dict) -> str:
         f"{row['attention_dropout']} on attention" + (f" ({row['attention']})" if "attention" in row else "")
         for row in report["cases"]
     }
+    size = (
+        f"{settings['num_layers']} layers, hidden {settings['hidden_dim']}, {settings['num_heads']} heads, "
+        f"intermediate {settings['intermediate_dim']}, vocabulary {settings['vocabulary_size']:,}"
+    )
+    if settings["init_from"]:
+        size = f"that of {Path(settings['init_from']).name}"
     lines += [
-        f"- size: {settings['num_layers']} layers, hidden {settings['hidden_dim']}, {settings['num_heads']} heads, "
-        f"intermediate {settings['intermediate_dim']}, vocabulary {settings['vocabulary_size']:,}, maximum length "
-        f"{settings['max_length']}, batches of {settings['batch_size']}",
+        f"- size: {size}, maximum length {settings['max_length']}, batches of {settings['batch_size']}",
         f"- dropout: {'; '.join(sorted(dropouts))}",
         f"- data: {', '.join(data['files'])}; {data['windows']:,} windows of mean length {data['mean_length']}; "
         f"measured {settings['rounds']} rounds of {data['examples_a_round']} examples, mean length "

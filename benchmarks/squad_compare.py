@@ -1,0 +1,103 @@
+"""SQuAD models side by side: the same data, the same evaluation, several seeds; one table and one figure.
+
+Trains `train_squad.py --model NAME --seed SEED` for every model and seed (skipping runs that are done, going on with those that are
+not) and writes `table.json` and `scores.png`. Everything after `--` goes to each training.
+
+    python -m benchmarks.squad_compare --models plain matching distilbert --out runs/compare -- --data squad
+
+    python -m benchmarks.squad_compare --models matching bert --seeds 0 1 2 --out runs/low-data -- --limit 3000 --epochs 3 \\
+        --train-files train.json.gz --test-files dev.json.gz
+
+A model may have flags of its own, `bert:--init-from=MiniLM:--learning-rate=1e-4`. Scores are on the test data where there is some,
+else on validation data.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from statistics import mean
+
+ROOT = Path(__file__).parent.parent
+
+
+def train_or_read(run_dir: Path, flags) -> dict:
+    """The results of `train_squad.py` with these flags, run if there are none yet, resumed if it was cut off."""
+    if not (run_dir / "results.json").exists():
+        command = [sys.executable, ROOT / "train_squad.py", "--run-dir", run_dir, *flags]
+        command += ["--resume"] if (run_dir / "checkpoint.npz").exists() else []
+        subprocess.run([str(part) for part in command], check=True)
+    return json.loads((run_dir / "results.json").read_text())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", required=True, metavar="NAME[:--flag=value...]")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs, table.json and scores.png")
+    arguments, training = sys.argv[1:], []
+    if "--" in arguments:
+        arguments, training = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
+    options = parser.parse_args(arguments)
+    rows = []
+    for model in options.models:
+        name, *own = model.split(":--")
+        flags = ["--model", name, *training, *(f"--{flag}" for flag in own)]
+        folder = options.out / "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in model)
+        rows.append(
+            row(
+                model,
+                {seed: (folder / f"seed-{seed}", [*flags, "--seed", str(seed)]) for seed in options.seeds},
+            )
+        )
+        options.out.joinpath("table.json").write_text(json.dumps(rows, indent=1) + "\n")
+    print(
+        "| model | F1: mean (lowest to highest) | EM | 95 % of F1, first seed | parameters | seconds | questions a second |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for found in rows:
+        f1, em, interval = found["f1"], found["exact_match"], found["f1_interval"][0]
+        print(
+            f"| {found['model']} | {mean(f1):.2f} ({min(f1):.2f} to {max(f1):.2f}) | {mean(em):.2f} "
+            f"({min(em):.2f} to {max(em):.2f}) | {interval[0]:.1f} to {interval[1]:.1f} | {found['parameters']:,} "
+            f"| {mean(found['seconds']):.0f} | {mean(found['questions_per_second']):.1f} |"
+        )
+    plot(rows, options.out / "scores.png")
+
+
+def row(model: str, runs: dict) -> dict:
+    """One model's figures, a list entry a seed."""
+    found = {"model": model, "seeds": list(runs)}
+    for run_dir, flags in runs.values():
+        results = train_or_read(run_dir, flags)
+        split = list(results["metrics"])[-1]
+        scores = results["metrics"][split]
+        with open(run_dir / "metrics.csv") as file:
+            epochs = len(list(csv.DictReader(file)))
+        trained = results["data"]["used"]["train"]
+        found |= {"parameters": results["parameters"], "split": split, "questions": trained, "scored": scores["total"]}
+        for name, value in (
+            ("f1", scores["f1"]),
+            ("exact_match", scores["exact_match"]),
+            ("f1_interval", scores["f1_interval"]),
+            ("seconds", results["seconds"]),
+            ("questions_per_second", trained * epochs / results["seconds"]),
+            ("commit", results["commit"]),
+        ):
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def plot(rows, path: Path) -> None:
+    """EM and F1 of every model, means over seeds, as a PNG file."""
+    sys.path.insert(0, str(ROOT))
+    from utils.plots import plot_bars
+
+    values = {found["model"]: (found["scored"], mean(found["exact_match"]), mean(found["f1"])) for found in rows}
+    plot_bars(values, path, f"SQuAD, {rows[0]['split']} data", "score", ("EM", "F1"))
+
+
+if __name__ == "__main__":
+    main()
