@@ -29,7 +29,7 @@ def overlap_answers(questions) -> dict[str, str]:
         sentences = [match.group().strip() for match in SENTENCE.finditer(question.context)] or [question.context]
         words = [{word.lower() for word in WORD.findall(sentence)} for sentence in sentences]
         counts = Counter(word for bag in words for word in bag)
-        weights = [sum(math.log1p(len(sentences) / counts[word]) for word in bag & asked) for bag in words]
+        weights = [sum(math.log1p(len(sentences) / counts[word]) for word in sorted(bag & asked)) for bag in words]
         sentence = sentences[weights.index(max(weights))]
         answers[question.id] = _name_or_number(sentence, asked) or sentence
     return answers
