@@ -43,10 +43,10 @@ class PositionalEncoding(keras.layers.Layer):
 
     def call(self, inputs):
         length = inputs.shape[1]
-        if length is not None and length > self.max_length:
+        if isinstance(length, int) and length > self.max_length:  # an exporter's free length can not be compared
             raise ValueError(f"a sequence of {length} is longer than max_length {self.max_length}")
         table = ops.cast(ops.convert_to_tensor(self.table), inputs.dtype)
-        return inputs + table[None, : ops.shape(inputs)[1]]
+        return inputs + ops.take(table, ops.arange(ops.shape(inputs)[1]), axis=0)[None]
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -7,6 +7,7 @@ from keras import ops
 
 from models.bert_qa import BertQA
 from models.span_model import load_span_model
+from utils.export import export_saved_model
 
 SIZE = {
     "vocabulary_size": 37,
@@ -56,6 +57,19 @@ def test_a_saved_model_gives_the_same(change, tmp_path):
     assert isinstance(again, BertQA) and again.get_config() == model.get_config()
     for length in (LENGTH, LENGTH + 6):
         np.testing.assert_array_equal(logits(again, make_batch(length)), logits(model, make_batch(length)))
+
+
+def test_an_exported_model_gives_the_same_at_any_length(tmp_path):
+    tensorflow = pytest.importorskip("tensorflow")
+    model = make_model()
+    export_saved_model(model, tmp_path / "saved", model.feature_names)
+    served = tensorflow.saved_model.load(str(tmp_path / "saved"))
+    for length in (LENGTH, LENGTH + 6):
+        batch = {name: values.astype("int32") for name, values in make_batch(length).items()}
+        outputs = served.serve(batch)
+        np.testing.assert_allclose(
+            np.stack([outputs[name].numpy() for name in ("start", "end")]), logits(model, batch), atol=1e-5
+        )
 
 
 def test_a_fixed_batch_is_learned():

@@ -10,6 +10,7 @@ from keras import ops
 from components.span_loss import PositionCrossEntropy
 from models.qa_transformer import QATransformer
 from models.span_model import load_span_model
+from utils.export import export_saved_model
 
 VOCABULARY, LENGTH = 31, 17
 SIZES = {"hidden_dim": 6, "num_layers": 2, "num_heads": 3, "intermediate_dim": 5, "max_length": 23}
@@ -105,6 +106,20 @@ def test_a_saved_model_gives_the_same(options, tmp_path):
     again = load_span_model(tmp_path / "model.keras")
     for length in (LENGTH, LENGTH + 6):
         np.testing.assert_array_equal(logits(again, make_batch(length)), logits(model, make_batch(length)))
+
+
+@both
+def test_an_exported_model_gives_the_same_at_any_length(options, tmp_path):
+    tensorflow = pytest.importorskip("tensorflow")
+    model = make_model(options)
+    export_saved_model(model, tmp_path / "saved", model.feature_names)
+    served = tensorflow.saved_model.load(str(tmp_path / "saved"))
+    for length in (LENGTH, LENGTH + 6):
+        batch = {name: values.astype("int32") for name, values in make_batch(length).items()}
+        outputs = served.serve(batch)
+        found = np.stack([outputs[name].numpy() for name in ("start", "end")])
+        expected = np.stack([keras.ops.convert_to_numpy(model(batch)[name]) for name in ("start", "end")])
+        np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])

@@ -16,4 +16,7 @@ def export_saved_model(model, path: str | Path, input_names) -> None:
     import keras
 
     signature = [{name: keras.InputSpec(shape=(None, None), dtype="int32", name=name) for name in input_names}]
-    model.export(str(path), format="tf_saved_model", input_signature=signature, verbose=False)
+    more = {}
+    if keras.backend.backend() == "jax":  # which else takes each input's free length for another
+        more["jax2tf_kwargs"] = {"polymorphic_shapes": [dict.fromkeys(input_names, "(batch, sequence)")]}
+    model.export(str(path), format="tf_saved_model", input_signature=signature, verbose=False, **more)
