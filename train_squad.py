@@ -148,7 +148,7 @@ class Config:
     """Global norm that gradients are clipped to."""
     ema: float | None = None
     """Momentum of the moving average of weights that is evaluated and kept; 0 for none. Left out: such that it looks back on a
-    tenth of all steps, at most 0.999."""
+    tenth of all steps, at most 0.999 (0 for a pretrained encoder)."""
     patience: int = 4
     """Stop after this many epochs without a better validation F1; 0 never."""
     seed: int = 0
@@ -172,10 +172,13 @@ def main(config: Config) -> int:
     check_run_dir(config)
     checkpoint = pretrained(config)
     if config.overfit:  # nothing that works against memorising
-        config = replace(config, dropout=0.0, label_smoothing=0.0, weight_decay=0.0, ema=0.0)
+        config = replace(config, dropout=0.0, attention_dropout=0.0, label_smoothing=0.0, weight_decay=0.0, ema=0.0)
 
     questions, sources = load_questions(config)  # bad data is told before anything is written
-    set_up_run(config, {name: sources[name]["checksum"] for name in sources if name != "used"})
+    checksums = {name: sources[name]["checksum"] for name in sources if name != "used"}
+    if checkpoint:
+        checksums["init_from"] = sources["init_from"] = checkpoint.checksum
+    set_up_run(config, checksums)
 
     import keras
 
@@ -195,6 +198,7 @@ def main(config: Config) -> int:
     model = build_model(config, tokenizer.get_vocab_size(), checkpoint)
     if not (config.run_dir / "checkpoint.npz").exists():
         start_weights(model, config, checkpoint, features["train"])
+    del checkpoint  # it may be as large as the model
     compile_model(model, config, total_steps=steps_per_epoch * config.epochs)
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps an epoch, {config.precision}")
 
@@ -238,7 +242,9 @@ def resolve(config: Config) -> Config:
     useless = [name for name in PLAIN if name not in preset and getattr(config, name) is not None]
     if useless:
         flags = ", ".join("--" + name.replace("_", "-") for name in useless)
-        raise UserError(f"--model {config.model} has its shape from its checkpoint: leave out {flags}")
+        raise UserError(f"--model {config.model} has its shape and embeddings from its checkpoint: leave out {flags}")
+    if config.init_from == "":
+        raise UserError("--init-from: is empty; name a folder or a model on the hub, or leave it out")
     if config.init_from and config.word_vectors is None and "word_vectors" in preset:
         preset = preset | {"word_vectors": "pretrained"}
     return replace(config, **{name: value for name, value in preset.items() if getattr(config, name) is None})
@@ -252,20 +258,23 @@ def pretrained(config: Config):
     """
     if not config.init_from:
         return None
-    from utils.pretrained import check_vocabulary, checkpoint_folder, read_checkpoint
+    from utils.data.squad_features import padded_length
+    from utils.pretrained import check_vocabulary, checkpoint_folder, read_checkpoint, reduced_embeddings
     from utils.tokenization import load_tokenizer
 
     checkpoint = read_checkpoint(checkpoint_folder(config.init_from))
+    if not any((checkpoint.folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
+        raise UserError(
+            f"{checkpoint.folder}: no tokenizer.json or vocab.txt there; put the checkpoint's beside its weights"
+        )
     check_vocabulary(load_tokenizer(checkpoint.folder), checkpoint)
-    longest, dim = checkpoint.encoder["max_length"], checkpoint.encoder["embedding_dim"]
-    if config.hidden_dim is None and config.max_length > longest:
+    longest = checkpoint.encoder["max_length"]
+    if config.word_vectors is None and padded_length(config.max_length) > longest:
         raise UserError(
             f"--max-length {config.max_length}: {config.init_from} has positions for {longest} tokens at most"
         )
-    if config.hidden_dim is not None and config.hidden_dim > dim:
-        raise UserError(
-            f"--hidden-dim {config.hidden_dim}: {config.init_from} has embeddings of {dim} columns, which must be enough"
-        )
+    if config.word_vectors == "pretrained":
+        reduced_embeddings(checkpoint, config.hidden_dim)
     return checkpoint
 
 
@@ -307,8 +316,8 @@ def check(config: Config) -> None:
         )
     if config.word_vectors == "pretrained" and not config.init_from:
         raise UserError("--word-vectors pretrained: name the checkpoint with --init-from")
-    if config.tokenizer and config.init_from:
-        raise UserError("--tokenizer: leave it out, a checkpoint comes with its own")
+    if config.init_from and (config.tokenizer or config.vocabulary_size):
+        raise UserError("--tokenizer, --vocabulary-size: leave them out, a checkpoint comes with its own tokenizer")
     if config.hidden_dim and config.hidden_dim % config.num_heads:
         raise UserError(f"--hidden-dim {config.hidden_dim} must be a multiple of --num-heads {config.num_heads}")
     if config.convolution_width and config.convolution_width % 2 == 0:
@@ -426,22 +435,16 @@ def build_model(config: Config, vocabulary_size: int, checkpoint=None):
     """The model that the settings name, built, with fresh weights."""
     from models.bert_qa import BertQA
     from models.qa_transformer import QATransformer
+    from utils.data.squad_features import padded_length
 
     if config.model in ("distilbert", "bert"):
         dropout = {"dropout": config.dropout, "attention_dropout": config.attention_dropout}
         model = BertQA(checkpoint.encoder | dropout)
     else:
-        names = (
-            "hidden_dim",
-            "num_layers",
-            "num_heads",
-            "intermediate_dim",
-            "dropout",
-            "attention_dropout",
-            "max_length",
-        )
+        names = ("hidden_dim", "num_layers", "num_heads", "intermediate_dim", "dropout", "attention_dropout")
         names += ("match_features", "match_bias", "relative_positions", "convolution_width", "context_query_attention")
-        model = QATransformer(vocabulary_size, **{name: getattr(config, name) for name in names})
+        settings = {name: getattr(config, name) for name in names}
+        model = QATransformer(vocabulary_size, max_length=padded_length(config.max_length), **settings)
     model.build()
     return model
 
@@ -522,6 +525,8 @@ def with_null(found, threshold: float | None) -> dict[str, str]:
 
 def finish(config: Config, questions, features, sources, rows, tracker) -> dict:
     """Score the best epoch's model on validation and test data and write everything that a user takes home."""
+    import keras
+
     from models.span_model import load_span_model
     from utils.export import export_saved_model
     from utils.run import hardware, peak_memory_gib, versions, write_json
@@ -552,6 +557,7 @@ def finish(config: Config, questions, features, sources, rows, tracker) -> dict:
         "peak_memory_gib": round(peak_memory_gib(), 2),
         "command": shlex.join(sys.argv),
         "hardware": hardware(),
+        "backend": keras.backend.backend(),
         "data": sources,
         "versions": versions(),
         "commit": ", ".join((run_dir / "commits.txt").read_text().split()),
@@ -588,7 +594,9 @@ def baselines(questions) -> dict:
     from utils.squad_baseline import human_answers, overlap_answers
     from utils.squad_evaluation import score_predictions
 
-    answered = {"word_overlap": (questions, overlap_answers(questions)), "human": human_answers(questions)}
+    answered = {"word_overlap": (questions, overlap_answers(questions))}
+    if not any(question.is_impossible for question in questions):  # no person's second opinion is known of those
+        answered["human"] = human_answers(questions)
     scores = {name: score_predictions(*pair) for name, pair in answered.items() if pair[0]}
     return {
         name: {key: values[key] for key in ("exact_match", "f1", "total")} for name, values in scores.items()

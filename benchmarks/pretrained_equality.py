@@ -11,22 +11,28 @@ Text: the first questions of --files (SQuAD format), else of the demo world.
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.squad_step import write_report
+from utils.errors import UserError
 from utils.run import commit, hardware, versions
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoints", type=Path, nargs="+", required=True)
     parser.add_argument("--files", type=Path, nargs="*", help="SQuAD-format files")
     parser.add_argument("--questions", type=int, default=64)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    rows = [compare(folder, texts(options)) for folder in options.checkpoints if folder.is_dir()]
+    try:
+        rows = [compare(folder, texts(options)) for folder in options.checkpoints]
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     print(
         "| checkpoint | architecture | parameters | largest difference | mean size of a hidden state |\n|---|---|---|---|---|"
     )
@@ -37,6 +43,7 @@ def main():
         )
     report = {"benchmark": "pretrained_equality", "hardware": hardware(), "versions": versions(), "commit": commit()}
     write_report(report | {"questions": options.questions, "checkpoints": rows}, options.out)
+    return 0
 
 
 def texts(options):
@@ -84,7 +91,10 @@ def compare(folder: Path, questions) -> dict:
         found = keras.ops.convert_to_numpy(ours(ids, batch["segment_ids"], batch["padding_mask"]))[real]
         largest = max(largest, float(np.abs(found - expected).max()))
         sizes.append(float(np.abs(expected).mean()))
-    assert padded, "no padding, so nothing shows that it plays no part"
+    if not padded:
+        raise UserError(
+            f"{folder}: no window was padded, so nothing shows that padding plays no part; raise --questions"
+        )
     return {
         "checkpoint": folder.name,
         "architecture": kind,
@@ -97,4 +107,4 @@ def compare(folder: Path, questions) -> dict:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -24,11 +24,22 @@ ROOT = Path(__file__).parent.parent
 
 
 def train_or_read(run_dir: Path, flags) -> dict:
-    """The results of `train_squad.py` with these flags, run if there are none yet, resumed if it was cut off."""
+    """The results of `train_squad.py` with these flags, run if there are none yet, resumed if it was cut off.
+
+    Exits with the training's status where that fails, and with 2 where the run there had other flags.
+    """
+    flags, kept = [str(flag) for flag in flags], run_dir.with_name(run_dir.name + ".flags.json")
+    if kept.exists() and json.loads(kept.read_text()) != flags:
+        print(f"error: {run_dir}: was trained with other flags (see {kept}); name another --out", file=sys.stderr)
+        sys.exit(2)
     if not (run_dir / "results.json").exists():
-        command = [sys.executable, ROOT / "train_squad.py", "--run-dir", run_dir, *flags]
-        command += ["--resume"] if (run_dir / "checkpoint.npz").exists() else []
-        subprocess.run([str(part) for part in command], check=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(flags) + "\n")
+        command = [sys.executable, str(ROOT / "train_squad.py"), "--run-dir", str(run_dir), *flags]
+        command += ["--resume"] if (run_dir / "config.json").exists() else []
+        status = subprocess.run(command).returncode
+        if status:
+            sys.exit(status)
     return json.loads((run_dir / "results.json").read_text())
 
 
@@ -92,7 +103,6 @@ def row(model: str, runs: dict) -> dict:
 
 def plot(rows, path: Path) -> None:
     """EM and F1 of every model, means over seeds, as a PNG file."""
-    sys.path.insert(0, str(ROOT))
     from utils.plots import plot_bars
 
     values = {found["model"]: (found["scored"], mean(found["exact_match"]), mean(found["f1"])) for found in rows}

@@ -24,9 +24,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.squad_step import fresh_process, processor, staged_files, usable_cores, write_report
+from benchmarks.squad_step import fresh_process, staged_files, write_report
 from utils.errors import UserError
-from utils.run import commit, peak_memory_gib, versions
+from utils.run import commit, peak_memory_gib, processor, usable_cores, versions
 
 SQUAD_QUESTIONS = 87_599
 

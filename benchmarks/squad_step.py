@@ -35,7 +35,6 @@ import importlib.metadata
 import importlib.util
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -46,7 +45,7 @@ from pathlib import Path
 from statistics import median
 
 from utils.errors import UserError
-from utils.run import commit, peak_memory_gib, versions
+from utils.run import commit, peak_memory_gib, processor, usable_cores, versions
 
 ALLOCATOR = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
@@ -142,6 +141,16 @@ def parse():
     options = parser.parse_args()
     if min(options.rounds, options.steps, options.batch_size, options.threads) < 1:
         parser.error("--rounds, --steps, --batch-size and --threads must be at least 1")
+    if options.init_from:
+        from utils.pretrained import read_checkpoint
+
+        try:
+            encoder = read_checkpoint(options.init_from).encoder
+        except UserError as error:
+            parser.error(str(error))
+        for name in ("vocabulary_size", "hidden_dim", "num_layers", "num_heads", "intermediate_dim"):
+            setattr(options, name, encoder[name])
+        options.max_length = min(options.max_length, encoder["max_length"])
     options.cases, options.precisions = list(dict.fromkeys(options.cases)), list(dict.fromkeys(options.precisions))
     if options.init_from and any(case.startswith("keras-hub") for case in options.cases):
         parser.error("--init-from: leave keras-hub out of --cases, it is not given the checkpoint here")
@@ -520,12 +529,11 @@ def as_markdown(report: dict) -> str:
         f"{row['attention_dropout']} on attention" + (f" ({row['attention']})" if "attention" in row else "")
         for row in report["cases"]
     }
-    size = (
+    size = f"{Path(settings['init_from']).name}: " if settings["init_from"] else ""
+    size += (
         f"{settings['num_layers']} layers, hidden {settings['hidden_dim']}, {settings['num_heads']} heads, "
         f"intermediate {settings['intermediate_dim']}, vocabulary {settings['vocabulary_size']:,}"
     )
-    if settings["init_from"]:
-        size = f"that of {Path(settings['init_from']).name}"
     lines += [
         f"- size: {size}, maximum length {settings['max_length']}, batches of {settings['batch_size']}",
         f"- dropout: {'; '.join(sorted(dropouts))}",
@@ -558,22 +566,6 @@ def summary(rows) -> list[str]:
 def fresh_process() -> ProcessPoolExecutor:
     """Runs functions in one new process, which starts small (not as a copy of this one)."""
     return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def processor() -> str:
-    """The processor's name and, where it has them, its instructions for bfloat16."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    entries = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    flags = [name for name in ("avx512_bf16", "amx_bf16") if name in entries.get("flags", "").split()]
-    return entries.get("model name", platform.machine()) + (f" ({', '.join(flags)})" if flags else "")
 
 
 def peer_versions() -> dict[str, str]:

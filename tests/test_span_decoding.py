@@ -111,9 +111,11 @@ def test_all_windows_of_all_questions_are_merged(tokenizer, seed, length_penalty
         assert len(n_best) == len(weights) and set(probabilities) == set(weights)
         for text, weight in weights.items():
             np.testing.assert_allclose(probabilities[text], weight / sum(weights.values()), rtol=1e-5)
-        np.testing.assert_allclose(
-            found.null_scores[record.id], null[number] - max(expected[number].values()), atol=1e-5
-        )  # fmt: skip
+        best = n_best[0]["start_logit"] + n_best[0]["end_logit"]
+        spans = {score: (start, end) for (start, end), score in expected[number].items()}
+        start, end = min(spans.items(), key=lambda item: abs(item[0] - best))[1]
+        assert record.context[start:end] == n_best[0]["text"]
+        np.testing.assert_allclose(found.null_scores[record.id], null[number] - best, atol=1e-5)
 
 
 def test_pooled_answers_and_the_length_penalty(tokenizer):

@@ -161,6 +161,45 @@ def test_a_pretrained_encoder_is_fine_tuned_exported_and_asked(tmp_path, name):
     assert code == 0 and "ms)" in output, errors
 
 
+def test_pretrained_weights_are_what_training_starts_from():
+    from train_squad import Config, build_model, pretrained, resolve, start_weights
+    from utils.pretrained import reduced_embeddings
+
+    common = {"run_dir": Path("unused"), "init_from": PRETRAINED, "max_length": 96}
+    config = resolve(Config(model="bert", **common))
+    checkpoint = pretrained(config)
+    model = build_model(config, checkpoint.encoder["vocabulary_size"], checkpoint)
+    start_weights(model, config, checkpoint, None)
+    for variable in model.encoder.weights:
+        np.testing.assert_array_equal(variable, checkpoint.weights[variable.path.split("encoder/", 1)[1]])
+    np.testing.assert_array_equal(model.span_head.kernel, checkpoint.span_head["kernel"])
+
+    config = resolve(Config(model="matching", hidden_dim=12, num_heads=2, **common | {"max_length": 90}))
+    model = build_model(config, checkpoint.encoder["vocabulary_size"], checkpoint)
+    assert model.position.max_length == 96  # what batches are padded to
+    start_weights(model, config, checkpoint, None)
+    expected = model.embedding_scale * reduced_embeddings(checkpoint, 12)
+    np.testing.assert_allclose(model.token_embedding.embeddings, expected, rtol=1e-6)
+
+
+def test_what_is_decayed_and_at_which_rate():
+    from train_squad import Config, build_model, compile_model, pretrained, resolve
+
+    config = resolve(Config(run_dir=Path("unused"), model="bert", init_from=PRETRAINED, max_length=96, layer_decay=0.5))
+    checkpoint = pretrained(config)
+    model = build_model(config, 0, checkpoint)
+    compile_model(model, config, total_steps=10)
+    model.optimizer.build(model.trainable_variables)
+    decayed = {variable.path for variable in model.trainable_variables if model.optimizer._use_weight_decay(variable)}
+    assert {path.rsplit("/", 1)[1] for path in decayed} == {"kernel", "qkv_kernel", "embeddings", "table"}
+    factors = {
+        variable.path: factor
+        for variable, factor in zip(model.trainable_variables, model.optimizer.factors, strict=True)
+    }
+    assert {factor for path, factor in factors.items() if "span_head" in path} == {1.0}
+    assert {factor for path, factor in factors.items() if "block_1/" in path} == {0.5}
+
+
 def test_predict_answers_from_the_text(finished, tmp_path):
     folder, _ = finished
     (tmp_path / "text.txt").write_text("Skelmoford was founded in 1907 by a baker.")
@@ -295,9 +334,10 @@ BAD_SETTINGS = [
         ("--train-files", "towns.json", "--model", "bert", "--init-from", PRETRAINED, "--num-layers", "3"),
         "--num-layers",
     ),
-    (("--train-files", "towns.json", "--init-from", PRETRAINED), "embeddings of 24 columns"),
+    (("--train-files", "towns.json", "--init-from", PRETRAINED), "its embeddings have 24 columns"),
     (("--train-files", "towns.json", "--init-from", PRETRAINED, "--tokenizer", PRETRAINED), "--tokenizer"),
     (("--train-files", "towns.json", "--layer-decay", "0.9"), "trained from scratch"),
+    (("--train-files", "towns.json", "--model", "bert", "--init-from", ""), "--init-from: is empty"),
     (("--train-files", "towns.json", "--word-vectors", "pretrained"), "--init-from"),
 ]
 

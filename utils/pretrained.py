@@ -1,10 +1,12 @@
 """Read pretrained encoders in Hugging Face's format: config.json and model.safetensors, from a folder or the hub.
 
-Supported: BERT (and what has its layout: MiniLM, BERT-tiny to large), DistilBERT, ELECTRA, RoBERTa. Nothing is unpickled.
+Supported: BERT (and what has its layout: MiniLM, BERT-tiny to large), DistilBERT, ELECTRA, RoBERTa. Nothing is unpickled. Span
+models join question and paragraph by one separator for all of them; RoBERTa was pretrained with two, which fine-tuning must unlearn.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -75,6 +77,14 @@ class Checkpoint:
     span_head: dict[str, np.ndarray] = field(default_factory=dict)
     heads: tuple[str, ...] = ()
 
+    @property
+    def checksum(self) -> str:
+        """Of the encoder's weights: the same where they are."""
+        digest = hashlib.sha256()
+        for name in sorted(self.weights):
+            digest.update(name.encode() + np.ascontiguousarray(self.weights[name]).tobytes())
+        return digest.hexdigest()[:16]
+
 
 def checkpoint_folder(name_or_folder: str | Path) -> Path:
     """A folder as it is, or the local copy of a hub name (`distilbert-base-uncased`, `owner/name`), downloaded on first use.
@@ -92,7 +102,15 @@ def checkpoint_folder(name_or_folder: str | Path) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=FILES))
+        found = Path(snapshot_download(name, allow_patterns=FILES))
+        if not list(found.glob("*.safetensors")):
+            raise UserError(
+                f"{name}: has no model.safetensors on the hub; convert it where you trust it: "
+                "AutoModel.from_pretrained(NAME).save_pretrained(FOLDER, safe_serialization=True), and name the folder"
+            )
+        return found
+    except UserError:
+        raise
     except Exception as error:  # its errors come from several libraries
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(
@@ -163,7 +181,7 @@ def check_vocabulary(tokenizer, checkpoint: Checkpoint) -> None:
 
 
 def reduced_embeddings(checkpoint: Checkpoint, dim: int) -> np.ndarray:
-    """The token embeddings in their `dim` directions of largest variance, each column of the same mean size: `(tokens, dim)`.
+    """The token embeddings in their `dim` directions of largest variance, scaled to a standard deviation of 1: `(tokens, dim)`.
 
     Raises:
         UserError: the checkpoint's are narrower than `dim`.
@@ -206,7 +224,7 @@ def _encoder_arguments(config: dict, file: Path) -> dict:
         dim, layers, heads, inner, dropout, attention_dropout, activation = (config[name] for name in names)
         positions = config["max_position_embeddings"]
         if kind == "roberta":  # its positions are counted from the padding id + 1
-            positions -= config["pad_token_id"] + 1
+            positions = positions - config["pad_token_id"] - 1
         found = {
             "vocabulary_size": config["vocab_size"],
             "hidden_dim": dim,
@@ -221,8 +239,13 @@ def _encoder_arguments(config: dict, file: Path) -> dict:
             "activation": activations[activation],
             "norm_epsilon": config.get("layer_norm_eps", 1e-12),
         }
-    except KeyError as error:
+    except (KeyError, TypeError) as error:
         raise UserError(f"{file}: {error} is missing or not supported; give the config of a {kind} encoder") from None
+    for name, value in found.items():
+        if name not in ("dropout", "attention_dropout", "activation", "norm_epsilon") and type(value) is not int:
+            raise UserError(f"{file}: {value!r} where a whole number is wanted ({name}); get the checkpoint again")
+    if not 0 < heads <= dim or dim % heads:
+        raise UserError(f"{file}: {heads} attention heads do not divide a width of {dim}; get the checkpoint again")
     if config.get("position_embedding_type", "absolute") != "absolute":
         raise UserError(f"{file}: position_embedding_type {config['position_embedding_type']!r} is not supported")
     return found
@@ -230,13 +253,14 @@ def _encoder_arguments(config: dict, file: Path) -> dict:
 
 def _read_tensors(folder: Path) -> dict[str, np.ndarray]:
     """All tensors of a folder's model.safetensors, or of the parts that its index names, as float32."""
+    import ml_dtypes  # noqa: F401 - gives NumPy the type bfloat16
     from safetensors import SafetensorError, safe_open
 
     file, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
     if index.is_file() and not file.is_file():
         try:
             files = sorted({folder / part for part in json.loads(index.read_text())["weight_map"].values()})
-        except (ValueError, KeyError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{index}: can not be read ({error}); get the checkpoint again") from None
     else:
         files = [file]

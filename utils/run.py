@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 import errno
@@ -176,14 +175,26 @@ def versions() -> dict[str, str]:
     return found
 
 
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def processor() -> str:
+    """The processor's name and, where it has them, its instructions for bfloat16."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    entries = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = [name for name in ("avx512_bf16", "amx_bf16") if name in entries.get("flags", "").split()]
+    return entries.get("model name", platform.machine()) + (f" ({', '.join(flags)})" if flags else "")
+
+
 def hardware() -> str:
-    """Processor, cores that this process may use, and memory, in words."""
-    model, memory = platform.processor() or platform.machine(), ""
-    with contextlib.suppress(OSError):
-        lines = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
-        model = next((value.strip() for name, value in lines.items() if name.strip() == "model name"), model)
-        memory = f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
-    return f"{model}, {len(os.sched_getaffinity(0))} cores{memory}"
+    """The processor, the cores that this process may use, and the memory, in words."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{processor()}, {usable_cores()} cores, {memory:.0f} GiB"
 
 
 def commit() -> str | None:

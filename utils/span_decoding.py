@@ -112,5 +112,6 @@ def answer_questions(
             entry["probability"] /= total
         answers[question.id] = best[0]["text"] if best else ""
         all_best[question.id] = best
-        null_scores[question.id] = float(null[number] - top) if best else float("inf")
+        chosen = best[0]["start_logit"] + best[0]["end_logit"] if best else -np.inf
+        null_scores[question.id] = float(null[number] - chosen)
     return Answers(answers, all_best, null_scores)

@@ -79,6 +79,7 @@ class KeepRun(keras.callbacks.Callback):
         self.step = 0  # steps of the epoch under way
         self.loss_so_far = None  # total and count of the losses that an earlier process had in this epoch
         self.seconds = 0.0  # training time of this epoch, evaluation and earlier processes included
+        self.save_seconds = 0.0  # what the last checkpoint took: a large model's are written less often
         self.signal = None
 
     @property
@@ -136,7 +137,7 @@ class KeepRun(keras.callbacks.Callback):
         if self.signal is not None:
             self._save()
             self._stop()
-        if time.monotonic() - self.last_save > SAVE_EVERY_SECONDS:
+        if time.monotonic() - self.last_save > max(SAVE_EVERY_SECONDS, 20 * self.save_seconds):
             self._save()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -194,6 +195,7 @@ class KeepRun(keras.callbacks.Callback):
         except FloatingPointError as error:
             self._not_finite(f"the weight {error}")
         self.last_save = time.monotonic()
+        self.save_seconds = self.last_save - now
 
     def _not_finite(self, what):
         self.on_train_end()

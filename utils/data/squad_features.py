@@ -305,7 +305,7 @@ def assemble(features: SquadFeatures, windows: np.ndarray) -> dict[str, np.ndarr
     """The model's inputs for some windows: int32 arrays of shape (batch, longest length rounded up), padding 0."""
     padding_id, start_id, separator_id = features.special_ids
     longest = int(features.lengths[windows].max())
-    length = -(-longest // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
+    length = padded_length(longest)
     batch = {name: np.zeros((len(windows), length), np.int32) for name in INPUT_NAMES}
     batch["token_ids"][:] = padding_id
     for row, window in enumerate(windows):
@@ -323,6 +323,11 @@ def assemble(features: SquadFeatures, windows: np.ndarray) -> dict[str, np.ndarr
         batch["segment_ids"][row, 2 + q_length : 3 + q_length + c_length] = 1
         batch["padding_mask"][row, : 3 + q_length + c_length] = 1
     return batch
+
+
+def padded_length(length: int) -> int:
+    """What `assemble` pads a longest window of this many tokens to."""
+    return -(-length // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
 
 
 def batch_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
