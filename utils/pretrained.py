@@ -1,7 +1,7 @@
 """Read pretrained encoders in Hugging Face's format: config.json and model.safetensors, from a folder or the hub.
 
-Supported: BERT (and what has its layout: MiniLM, BERT-tiny to large), DistilBERT, ELECTRA, RoBERTa. Nothing is unpickled. Span
-models join question and paragraph by one separator for all of them; RoBERTa was pretrained with two, which fine-tuning must unlearn.
+Supported: BERT (and what has its layout: MiniLM, BERT-tiny to large), DistilBERT, ELECTRA, RoBERTa. Nothing is unpickled.
+Span models join question and paragraph by one separator for all of them; RoBERTa was pretrained with two, and must get used to it.
 """
 
 from __future__ import annotations
