@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,11 +47,12 @@ def main(config: Config) -> int:
     if not text.strip():
         raise UserError("the text is empty; give it after the question or with --file")
     model, tokenizer, settings = load_run(config.run_dir)
+    settings["n_best"] = max(config.n_best, 20)
     answer(model, tokenizer, settings, config.question, text)  # the first call builds the graph
     started = time.perf_counter()
     best, null_score = answer(model, tokenizer, settings, config.question, text)
     milliseconds = 1000 * (time.perf_counter() - started)
-    if settings["null_threshold"] is not None and null_score > settings["null_threshold"]:
+    if not best or (settings["null_threshold"] is not None and null_score > settings["null_threshold"]):
         print("(no answer in this text)")
     for entry in best[: config.n_best]:
         print(f"{entry['probability']:.3f}  {entry['text']}")
@@ -86,7 +88,7 @@ def load_run(run_dir: Path):
         settings = {"max_length": config["max_length"], "doc_stride": config["doc_stride"]}
         settings["null_threshold"] = results["null_threshold"]
         model = load_span_model(files["best.keras"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{run_dir}: damaged run ({reason}); name another, or train it again") from None
     return model, load_tokenizer(files["tokenizer.json"]), settings
@@ -102,7 +104,7 @@ def answer(model, tokenizer, settings, question: str, text: str):
     features = build_features(
         questions, tokenizer, settings["max_length"], settings["doc_stride"], labelled=False
     )  # fmt: skip
-    found = answer_questions(model, features, questions)
+    found = answer_questions(model, features, questions, n_best=settings["n_best"])
     return found.n_best["asked"], found.null_scores["asked"]
 
 

@@ -61,6 +61,7 @@ MODELS = {
     "distilbert": PRETRAINED | {"init_from": "distilbert-base-uncased"},
     "bert": PRETRAINED | {"init_from": "bert-base-uncased"},
 }
+PRETRAINED_MODELS = ("distilbert", "bert")
 OVERFIT_STEPS = 40
 """Steps between two looks at a model that is to memorise some questions."""
 
@@ -269,7 +270,7 @@ def pretrained(config: Config):
         )
     check_vocabulary(load_tokenizer(checkpoint.folder), checkpoint)
     longest = checkpoint.encoder["max_length"]
-    if config.word_vectors is None and padded_length(config.max_length) > longest:
+    if config.model in PRETRAINED_MODELS and padded_length(config.max_length) > longest:
         raise UserError(
             f"--max-length {config.max_length}: {config.init_from} has positions for {longest} tokens at most"
         )
@@ -310,7 +311,7 @@ def check(config: Config) -> None:
             value = getattr(config, name)
             if value is not None and not (enough(value) and math.isfinite(value)):
                 raise UserError(f"--{name.replace('_', '-')} {value}: must be {words}")
-    if config.layer_decay > 1 or (config.layer_decay < 1 and "hidden_dim" in MODELS[config.model]):
+    if config.layer_decay > 1 or (config.layer_decay < 1 and config.model not in PRETRAINED_MODELS):
         raise UserError(
             f"--layer-decay {config.layer_decay}: must be at most 1, and 1 for a model that is trained from scratch"
         )
@@ -437,7 +438,7 @@ def build_model(config: Config, vocabulary_size: int, checkpoint=None):
     from models.qa_transformer import QATransformer
     from utils.data.squad_features import padded_length
 
-    if config.model in ("distilbert", "bert"):
+    if config.model in PRETRAINED_MODELS:
         dropout = {"dropout": config.dropout, "attention_dropout": config.attention_dropout}
         model = BertQA(checkpoint.encoder | dropout)
     else:
@@ -456,15 +457,13 @@ def start_weights(model, config: Config, checkpoint, features) -> None:
     from utils.pretrained import assign, reduced_embeddings
     from utils.word_vectors import cooccurrence_vectors
 
-    if config.word_vectors is None:
-        assign(model.encoder, checkpoint.weights, checkpoint.folder)
+    if config.model in PRETRAINED_MODELS:
+        assign(model.encoder, checkpoint.weights)
         if checkpoint.span_head:
-            assign(model.span_head, checkpoint.span_head, checkpoint.folder)
+            assign(model.span_head, checkpoint.span_head)
     elif config.word_vectors == "pretrained":
-        vectors = np.zeros(model.token_embedding.embeddings.shape, np.float32)
-        reduced = reduced_embeddings(checkpoint, config.hidden_dim)[: len(vectors)]
-        vectors[: len(reduced)] = model.embedding_scale * reduced
-        model.token_embedding.set_weights([vectors])
+        vectors = reduced_embeddings(checkpoint, config.hidden_dim)[: model.config["vocabulary_size"]]
+        model.token_embedding.set_weights([model.embedding_scale * vectors])
     elif config.word_vectors == "text":
         ids = [
             part

@@ -61,7 +61,7 @@ def ours(checkpoint, seed):
 
     model = BertQA(checkpoint.encoder | {"attention_dropout": checkpoint.encoder["dropout"]})
     model.build()
-    assign(model.encoder, checkpoint.weights, checkpoint.folder)
+    assign(model.encoder, checkpoint.weights)
     return model
 
 

@@ -69,7 +69,7 @@ def compare(folder: Path, questions) -> dict:
     checkpoint = read_checkpoint(folder)
     ours = BertEncoder(**checkpoint.encoder, name="encoder")
     ours.build()
-    assign(ours, checkpoint.weights, folder)
+    assign(ours, checkpoint.weights)
     theirs = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
     kind = json.loads((folder / "config.json").read_text())["model_type"]
     length = min(384, checkpoint.encoder["max_length"])

@@ -65,7 +65,7 @@ def main():
         )
         options.out.joinpath("table.json").write_text(json.dumps(rows, indent=1) + "\n")
     print(
-        "| model | F1: mean (lowest to highest) | EM | 95 % of F1, first seed | parameters | seconds | questions a second |"
+        "| model | F1: mean (lowest to highest) | EM | 95 %, first seed | parameters | seconds in all | questions a second |"
     )
     print("|---|---|---|---|---|---|---|")
     for found in rows:

@@ -387,7 +387,7 @@ def keras_trainer(name: str, job: dict):
         dropout = {name: job[name] for name in ("dropout", "attention_dropout")}
         model = BertQA(checkpoint.encoder | dropout)
         model.build()
-        assign(model.encoder, checkpoint.weights, job["init_from"])
+        assign(model.encoder, checkpoint.weights)
         attention_dropout = job["attention_dropout"]
     elif name == "ours":
         from models.qa_transformer import QATransformer

@@ -18,7 +18,7 @@ def loaded(kind):
     checkpoint = read_checkpoint(FIXTURES / kind)
     encoder = BertEncoder(**checkpoint.encoder, name="encoder")
     encoder.build()
-    assign(encoder, checkpoint.weights, kind)
+    assign(encoder, checkpoint.weights)
     return encoder
 
 

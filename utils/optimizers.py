@@ -22,6 +22,10 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
 
     def __init__(self, *args, decay=1.0, num_layers=0, **kwargs):
         super().__init__(*args, **kwargs)
+        if not 0 < decay <= 1 or (decay < 1 and num_layers < 1):
+            raise ValueError(
+                f"decay {decay} must be in (0, 1], and below 1 go with the number of layers, not {num_layers}"
+            )
         self.decay = decay
         self.num_layers = num_layers
 

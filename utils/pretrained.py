@@ -114,7 +114,7 @@ def checkpoint_folder(name_or_folder: str | Path) -> Path:
     except Exception as error:  # its errors come from several libraries
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"{name}: no such folder here, and the hub does not give it ({type(error).__name__}: {reason[:150]}); "
+            f"{name}: no such folder here, and the hub does not give it ({type(error).__name__}: {reason[:300]}); "
             "with a network check the name, without one name a folder with config.json and model.safetensors"
         ) from None
 
@@ -136,38 +136,72 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
         place = _place(kind, inner)
         if place:
             weights[place] = array
-        elif inner in ("qa_outputs.weight", "qa_outputs.bias"):
+        elif inner in ("qa_outputs.weight", "qa_outputs.bias") and len(array) == 2:
             span_head[_DENSE[inner.rpartition(".")[2]]] = array.T
-        elif inner.startswith(_HEADS[kind]):
+        elif inner.startswith((*_HEADS[kind], "qa_outputs.")):
             heads.append(name)
         elif inner not in _BUFFERS:
             unknown.append(name)
     if unknown:
-        raise UserError(f"{folder}: {_several(unknown, 'tensor')} of no known place in a {kind} encoder")
-    return Checkpoint(folder, encoder, _fuse(weights, kind, config), span_head, tuple(sorted(heads)))
+        raise UserError(
+            f"{folder}: {_several(unknown, 'tensor')} of no known place in a {kind} encoder; is its model_type right?"
+        )
+    weights = _fuse(weights, kind, config)
+    _check_shapes(weights, encoder, folder)
+    return Checkpoint(folder, encoder, weights, span_head if len(span_head) == 2 else {}, tuple(sorted(heads)))
 
 
-def assign(layer, arrays: dict[str, np.ndarray], source) -> None:
+def assign(layer, arrays: dict[str, np.ndarray]) -> None:
     """Give a built layer's variables these values, by path inside the layer; every one on both sides must have its partner.
 
     Raises:
-        UserError: some are missing, left over or of another shape.
+        ValueError: some are missing, left over or of another shape.
     """
     variables = {variable.path.split(f"{layer.name}/", 1)[1]: variable for variable in layer.weights}
-    problems = []
-    for what, names in (("missing", variables.keys() - arrays.keys()), ("left over", arrays.keys() - variables.keys())):
-        problems += [f"{_several(sorted(names), 'weight')} {what}"] if names else []
-    for name in variables.keys() & arrays.keys():
-        if tuple(variables[name].shape) != arrays[name].shape:
-            problems.append(f"{name} is {arrays[name].shape} where config.json asks for {tuple(variables[name].shape)}")
-    if problems:
-        raise UserError(f"{source}: does not fit its config.json: {'; '.join(problems[:3])}")
+    if variables.keys() != arrays.keys():
+        raise ValueError(
+            f"{layer.name}: its variables and the arrays differ: {sorted(variables.keys() ^ arrays.keys())}"
+        )
     for name, variable in variables.items():
         variable.assign(arrays[name])
 
 
+def _check_shapes(weights: dict[str, np.ndarray], encoder: dict, folder: Path) -> None:
+    """Every weight of an encoder of this config must be there in its shape, and none else."""
+    dim, inner, width = encoder["hidden_dim"], encoder["intermediate_dim"], encoder["embedding_dim"]
+    wanted = {
+        "token_embedding/embeddings": (encoder["vocabulary_size"], width),
+        "position/table": (encoder["max_length"], width),
+        "embedding_norm/gamma": (width,),
+        "embedding_norm/beta": (width,),
+    }
+    if encoder["num_segments"]:
+        wanted["segment_embedding/embeddings"] = (encoder["num_segments"], width)
+    if width != dim:
+        wanted |= {"embedding_projection/kernel": (width, dim), "embedding_projection/bias": (dim,)}
+    dense = {
+        "attention/qkv_": (dim, 3 * dim),
+        "attention/output/": (dim, dim),
+        "expand/": (dim, inner),
+        "contract/": (inner, dim),
+    }
+    for block in (f"block_{number}/" for number in range(encoder["num_layers"])):
+        for part, shape in dense.items():
+            wanted |= {f"{block}{part}kernel": shape, f"{block}{part}bias": shape[1:]}
+        for part in ("attention_norm/", "ffn_norm/"):
+            wanted |= {f"{block}{part}gamma": (dim,), f"{block}{part}beta": (dim,)}
+    problems = []
+    for what, names in (("missing", wanted.keys() - weights.keys()), ("left over", weights.keys() - wanted.keys())):
+        problems += [f"{_several(sorted(names), 'weight')} {what}"] if names else []
+    for name in sorted(wanted.keys() & weights.keys()):
+        if weights[name].shape != wanted[name]:
+            problems.append(f"{name} is {weights[name].shape} where config.json asks for {wanted[name]}")
+    if problems:
+        raise UserError(f"{folder}: does not fit its config.json: {'; '.join(problems[:3])}")
+
+
 def check_vocabulary(tokenizer, checkpoint: Checkpoint) -> None:
-    """The tokenizer must be the checkpoint's: as many tokens as it has embeddings (which may be padded up by 63).
+    """The tokenizer must have as many tokens as the checkpoint has embeddings (which may be padded up by 63).
 
     Raises:
         UserError: it has more, or many less.
@@ -205,7 +239,7 @@ def _read_config(file: Path) -> dict:
         kind = config.get("model_type")
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"{file}: can not be read as JSON settings ({error}); get the checkpoint again") from None
-    if kind not in _LAYERS:
+    if not isinstance(kind, str) or kind not in _LAYERS:
         raise UserError(f"{file}: model_type {kind!r} is not supported; these are: {', '.join(sorted(_LAYERS))}")
     return config
 
@@ -242,8 +276,10 @@ def _encoder_arguments(config: dict, file: Path) -> dict:
     except (KeyError, TypeError) as error:
         raise UserError(f"{file}: {error} is missing or not supported; give the config of a {kind} encoder") from None
     for name, value in found.items():
-        if name not in ("dropout", "attention_dropout", "activation", "norm_epsilon") and type(value) is not int:
-            raise UserError(f"{file}: {value!r} where a whole number is wanted ({name}); get the checkpoint again")
+        wanted = (int, float) if name in ("dropout", "attention_dropout", "norm_epsilon") else (int,)
+        if name != "activation" and type(value) not in wanted:
+            word = "number" if float in wanted else "whole number"
+            raise UserError(f"{file}: {value!r} where a {word} is wanted ({name}); get the checkpoint again")
     if not 0 < heads <= dim or dim % heads:
         raise UserError(f"{file}: {heads} attention heads do not divide a width of {dim}; get the checkpoint again")
     if config.get("position_embedding_type", "absolute") != "absolute":
@@ -280,7 +316,7 @@ def _read_tensors(folder: Path) -> dict[str, np.ndarray]:
         except (SafetensorError, OSError, TypeError) as error:
             raise UserError(f"{part}: damaged or cut short ({error}); get the file again") from None
     return {
-        name: array.astype(np.float32) if array.dtype.kind != "i" else array for name, array in tensors.items()
+        name: array.astype(np.float32, copy=False) if array.dtype.kind != "i" else array for name, array in tensors.items()
     }  # fmt: skip
 
 
