@@ -1,11 +1,12 @@
 """Extractive question answering on SQuAD, trained from scratch or from a pretrained encoder.
 
-Models: QATransformer (models/qa_transformer.py), a joint encoder of question and paragraph with lexical match, relative positions
-and gated convolutions (`--model matching`), or the plain encoder as control (`--model plain`); BertQA (models/bert_qa.py),
-a pretrained DistilBERT or BERT with a span head (`--model distilbert`, `--model bert`, any checkpoint with `--init-from`).
+Models: QATransformer (models/qa_transformer.py), a joint encoder of question and paragraph with lexical match, relative positions,
+gated convolutions and context-query attention (`--model matching`), or the plain encoder as control (`--model plain`); BertQA
+(models/bert_qa.py), a pretrained DistilBERT or BERT with a span head (`--model distilbert`, `--model bert`, any checkpoint with
+`--init-from`).
 
-Papers: Rajpurkar et al. 2016 (SQuAD); Chen et al. 2017 (exact match); Dauphin et al. 2017 (gated convolutions); Devlin et al. 2019
-(BERT); Sanh et al. 2019 (DistilBERT).
+Papers: Rajpurkar et al. 2016 (SQuAD); Chen et al. 2017 (exact match); Dauphin et al. 2017 (gated convolutions); Seo et al. 2017
+(context-query attention); Devlin et al. 2019 (BERT); Sanh et al. 2019 (DistilBERT).
 
 Examples:
 
@@ -52,6 +53,7 @@ MATCHING = PLAIN | {
     "match_bias": True,
     "relative_positions": True,
     "convolution_width": 7,
+    "context_query_attention": True,
     "word_vectors": "text",
 }
 PRETRAINED = {"dropout": 0.1, "epochs": 3, "learning_rate": 5e-5, "ema": 0.0}

@@ -79,7 +79,7 @@ class KeepRun(keras.callbacks.Callback):
         self.step = 0  # steps of the epoch under way
         self.loss_so_far = None  # total and count of the losses that an earlier process had in this epoch
         self.seconds = 0.0  # training time of this epoch, evaluation and earlier processes included
-        self.save_seconds = 0.0  # what the last checkpoint took: a large model's are written less often
+        self.save_seconds = 0.0  # what the last checkpoint took
         self.signal = None
 
     @property
@@ -137,7 +137,8 @@ class KeepRun(keras.callbacks.Callback):
         if self.signal is not None:
             self._save()
             self._stop()
-        if time.monotonic() - self.last_save > max(SAVE_EVERY_SECONDS, 20 * self.save_seconds):
+        # A large model's checkpoints, which take long, are written less often.
+        if time.monotonic() - self.last_save > SAVE_EVERY_SECONDS * max(1, self.save_seconds / 3):
             self._save()
 
     def on_epoch_end(self, epoch, logs=None):
