@@ -10,7 +10,7 @@ Papers: Rajpurkar et al. 2016 (SQuAD); Chen et al. 2017 (exact match); Dauphin e
 
 Examples:
 
-    python train_squad.py --data demo --dropout 0.1 --run-dir runs/demo
+    python train_squad.py --data demo --dropout 0.1 --epochs 6 --run-dir runs/demo
 
     python train_squad.py --train-files train.json.gz --test-files dev.json.gz --run-dir runs/squad
 
