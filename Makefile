@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Another interpreter: `PYTHON=python3.12 make demo`.
 PYTHON ?= python3
 VENV ?= .venv
-DEMO_FLAGS ?= --data demo --dropout 0.1 --epochs 6
+DEMO_FLAGS ?= --data demo --epochs 6
 TEST_FLAGS ?=
 BENCH_FLAGS ?=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu

@@ -10,7 +10,7 @@ Papers: Rajpurkar et al. 2016 (SQuAD); Chen et al. 2017 (exact match); Dauphin e
 
 Examples:
 
-    python train_squad.py --data demo --dropout 0.1 --epochs 6 --run-dir runs/demo
+    python train_squad.py --data demo --epochs 6 --run-dir runs/demo
 
     python train_squad.py --train-files train.json.gz --test-files dev.json.gz --run-dir runs/squad
 
@@ -43,8 +43,8 @@ PLAIN = {
     "convolution_width": 0,
     "context_query_attention": False,
     "word_vectors": "random",
-    "dropout": 0.2,
-    "epochs": 8,
+    "dropout": 0.1,
+    "epochs": 3,
     "learning_rate": 1e-3,
 }
 MATCHING = PLAIN | {

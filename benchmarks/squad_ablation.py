@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.squad_compare import train_or_read
 
-PLAIN = ("--model", "plain", "--num-layers", "3", "--word-vectors", "random", "--dropout", "0.1")
+PLAIN = ("--model", "plain", "--num-layers", "3", "--word-vectors", "random")
 # Each part is added to those above it.
 PARTS = {
     "match features": ("--match-features", "True"),
@@ -29,7 +29,7 @@ SIZES = (9_000, 18_000, 0)
 def variants(study: str):
     """Name and flags of every variant of a study."""
     if study == "data":
-        return {f"{size or 'all'} questions": ("--dropout", "0.1", "--limit", str(size)) for size in SIZES}
+        return {f"{size or 'all'} questions": ("--limit", str(size)) for size in SIZES}
     found, flags = {"plain": PLAIN}, PLAIN
     for name, part in PARTS.items():
         flags = (*flags, *part)

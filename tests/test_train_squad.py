@@ -327,7 +327,7 @@ BAD_SETTINGS = [
     (("--train-files", "towns.json", "--epoch", "3"), "did you mean --epochs"),
     (("--train-files", "towns.json", "--run-dir", "taken"), "taken"),
     (("--train-files", "towns.json", "--resume"), "no run to resume"),
-    (("--train-files", "towns.json", "--run-dir", "other", "--resume"), "epochs was 3, is now 8"),
+    (("--train-files", "towns.json", "--run-dir", "other", "--resume"), "epochs was 5, is now 3"),
     (("--train-files", "towns.json", "--model", "bert", "--init-from", "./nothing/here"), "no such folder"),
     (("--train-files", "towns.json", "--model", "bert", "--init-from", PRETRAINED), "positions for 96 tokens at most"),
     (
@@ -351,7 +351,7 @@ def test_bad_settings_are_one_line(tmp_path, monkeypatch, capsys, flags, word):
 
     monkeypatch.chdir(tmp_path)
     squad_file(tmp_path / "towns.json")
-    earlier = resolve(Config(run_dir=Path("other"), train_files=[Path("towns.json")], epochs=3))
+    earlier = resolve(Config(run_dir=Path("other"), train_files=[Path("towns.json")], epochs=5))
     set_up_run(earlier, {})
     (tmp_path / "other" / "checkpoint.npz").write_bytes(b"")
     (tmp_path / "taken").mkdir()
