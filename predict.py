@@ -47,7 +47,7 @@ def main(config: Config) -> int:
     if not text.strip():
         raise UserError("the text is empty; give it after the question or with --file")
     model, tokenizer, settings = load_run(config.run_dir)
-    settings["n_best"] = max(config.n_best, 20)
+    settings["n_best"] = config.n_best
     answer(model, tokenizer, settings, config.question, text)  # the first call builds the graph
     started = time.perf_counter()
     best, null_score = answer(model, tokenizer, settings, config.question, text)
@@ -98,13 +98,13 @@ def answer(model, tokenizer, settings, question: str, text: str):
     """The n-best list and the null score of one question about one text."""
     from utils.data.squad import Question
     from utils.data.squad_features import build_features
-    from utils.span_decoding import answer_questions
+    from utils.span_decoding import N_BEST, answer_questions
 
     questions = [Question(id="asked", title="", context=text, question=question, answers=())]
     features = build_features(
         questions, tokenizer, settings["max_length"], settings["doc_stride"], labelled=False
     )  # fmt: skip
-    found = answer_questions(model, features, questions, n_best=settings["n_best"])
+    found = answer_questions(model, features, questions, n_best=max(settings["n_best"], N_BEST))
     return found.n_best["asked"], found.null_scores["asked"]
 
 

@@ -262,7 +262,7 @@ def pretrained(config: Config):
     if not config.init_from:
         return None
     from utils.data.squad_features import padded_length
-    from utils.pretrained import check_vocabulary, checkpoint_folder, read_checkpoint, reduced_embeddings
+    from utils.pretrained import check_vocabulary, check_width, checkpoint_folder, read_checkpoint
     from utils.tokenization import load_tokenizer
 
     checkpoint = read_checkpoint(checkpoint_folder(config.init_from))
@@ -277,7 +277,7 @@ def pretrained(config: Config):
             f"--max-length {config.max_length}: {config.init_from} has positions for {longest} tokens at most"
         )
     if config.word_vectors == "pretrained":
-        reduced_embeddings(checkpoint, config.hidden_dim)
+        check_width(checkpoint, config.hidden_dim)
     return checkpoint
 
 

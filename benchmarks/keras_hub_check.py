@@ -32,6 +32,7 @@ def main():
 
     from utils.data.squad import read_squad_files, split_by_article
     from utils.data.squad_features import build_features
+    from utils.pretrained import read_checkpoint
     from utils.run import set_precision
     from utils.tokenization import load_tokenizer
 
@@ -39,11 +40,11 @@ def main():
     train, validation = split_by_article(read_squad_files(options.files), 0.1, 0)
     train = train[:: max(1, len(train) // options.questions)][: options.questions]
     validation = validation[:: max(1, len(validation) // options.validation_questions)][: options.validation_questions]
-    tokenizer = load_tokenizer(options.checkpoint)
+    checkpoint, tokenizer = read_checkpoint(options.checkpoint), load_tokenizer(options.checkpoint)
     features = build_features(train, tokenizer), build_features(validation, tokenizer, labelled=False)
     rows = []
     for name, make in (("this project", ours), ("keras-hub", theirs)):
-        found = [fine_tune(make, options, seed, *features, validation) for seed in options.seeds]
+        found = [fine_tune(make, checkpoint, options, seed, *features, validation) for seed in options.seeds]
         f1, em = ([scores[key] for scores in found] for key in ("f1", "exact_match"))
         rows.append({"encoder": name, "seeds": options.seeds, "f1": f1, "exact_match": em})
         print(f"{name}: F1 {mean(f1):.2f} (deviation {stdev(f1) if len(f1) > 1 else 0:.2f}): {f1}", flush=True)
@@ -54,7 +55,7 @@ def main():
     )
 
 
-def ours(checkpoint, seed):
+def ours(checkpoint):
     """BertQA with the checkpoint's weights; attention dropout as KerasHub has it."""
     from models.bert_qa import BertQA
     from utils.pretrained import assign
@@ -65,7 +66,7 @@ def ours(checkpoint, seed):
     return model
 
 
-def theirs(checkpoint, seed):
+def theirs(checkpoint):
     """KerasHub's backbone from the same folder, with the same kind of head."""
     import keras
     import keras_hub
@@ -97,19 +98,18 @@ def theirs(checkpoint, seed):
     return HubQA()
 
 
-def fine_tune(make, options, seed, features, validation_features, validation):
+def fine_tune(make, checkpoint, options, seed, features, validation_features, validation):
     """Scores of one encoder after training with one seed."""
     import keras
 
     from train_squad import Config, compile_model, resolve
     from utils.data.squad_features import training_batches
-    from utils.pretrained import read_checkpoint
     from utils.span_decoding import answer_questions
     from utils.squad_evaluation import score_predictions
     from utils.training import as_dataset
 
     keras.utils.set_random_seed(seed)
-    model = make(read_checkpoint(options.checkpoint), seed)
+    model = make(checkpoint)
     steps = options.epochs * -(-len(features) // options.batch_size)
     config = Config(run_dir=Path("unused"), model="bert", learning_rate=options.learning_rate, precision="float32")
     compile_model(model, resolve(config), total_steps=steps)

@@ -29,7 +29,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     try:
-        rows = [compare(folder, texts(options)) for folder in options.checkpoints]
+        questions = texts(options)
+        rows = [compare(folder, questions) for folder in options.checkpoints]
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

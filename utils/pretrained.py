@@ -214,17 +214,25 @@ def check_vocabulary(tokenizer, checkpoint: Checkpoint) -> None:
         )
 
 
+def check_width(checkpoint: Checkpoint, dim: int) -> None:
+    """Token embeddings can be reduced to fewer columns, not to more.
+
+    Raises:
+        UserError: the checkpoint's are narrower than `dim`.
+    """
+    columns = checkpoint.encoder["embedding_dim"]
+    if columns < dim:
+        raise UserError(f"{checkpoint.folder}: its embeddings have {columns} columns, less than --hidden-dim {dim}")
+
+
 def reduced_embeddings(checkpoint: Checkpoint, dim: int) -> np.ndarray:
     """The token embeddings in their `dim` directions of largest variance, scaled to a standard deviation of 1: `(tokens, dim)`.
 
     Raises:
         UserError: the checkpoint's are narrower than `dim`.
     """
+    check_width(checkpoint, dim)
     table = checkpoint.weights["token_embedding/embeddings"]
-    if table.shape[1] < dim:
-        raise UserError(
-            f"{checkpoint.folder}: its embeddings have {table.shape[1]} columns, less than --hidden-dim {dim}"
-        )
     centred = table - table.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)
     reduced = centred @ axes[:, ::-1][:, :dim]
