@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from components.dropout import Dropout
+
 
 @keras.saving.register_keras_serializable(package="engram")
 class MultiHeadSelfAttention(keras.layers.Layer):
@@ -56,7 +58,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             name="output",
         )
         self.output_projection.build(input_shape)
-        self.attention_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.attention_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
 
     def _three_kernels(self, shape, dtype=None):
         size = shape[0]

@@ -3,14 +3,9 @@
 import keras
 from keras import ops
 
+from components.dropout import Dropout
 from components.positional_encoding import PositionalEncoding
 from components.transformer_block import TransformerBlock
-
-
-@keras.saving.register_keras_serializable(package="engram")
-def gelu_tanh(x):
-    """GELU by its tanh approximation (Hendrycks and Gimpel 2016), which some checkpoints were trained with."""
-    return keras.activations.gelu(x, approximate=True)
 
 
 @keras.saving.register_keras_serializable(package="engram")
@@ -85,7 +80,7 @@ class BertEncoder(keras.layers.Layer):
         self.segment_embedding = embedding(num_segments, "segment_embedding") if num_segments else None
         self.position = PositionalEncoding(max_length, learned=True, dtype=policy, name="position")
         self.embedding_norm = layers.LayerNormalization(epsilon=norm_epsilon, dtype=policy, name="embedding_norm")
-        self.embedding_dropout = layers.Dropout(dropout, dtype=policy)
+        self.embedding_dropout = Dropout(dropout, dtype=policy)
         self.embedding_projection = None
         if embedding_dim and embedding_dim != hidden_dim:
             self.embedding_projection = layers.Dense(
@@ -98,7 +93,7 @@ class BertEncoder(keras.layers.Layer):
                 dropout,
                 attention_dropout,
                 norm_first=False,
-                activation=gelu_tanh if activation == "gelu_tanh" else activation,
+                activation=activation,
                 norm_epsilon=norm_epsilon,
                 kernel_initializer=initializer(),
                 dtype=policy,

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from components.attention import masking_bias
+from components.dropout import Dropout
 
 
 @keras.saving.register_keras_serializable(package="engram")
@@ -37,7 +38,7 @@ class ContextQueryAttention(keras.layers.Layer):
         )
         self.merge = keras.layers.Dense(hidden_dim, dtype=self.dtype_policy, name="merge")
         self.merge.build((*input_shape[:-1], 3 * hidden_dim))
-        self.branch_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.branch_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
         self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=self.dtype_policy, name="norm")
         self.norm.build(input_shape)
 

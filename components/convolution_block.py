@@ -2,6 +2,8 @@
 
 import keras
 
+from components.dropout import Dropout
+
 
 @keras.saving.register_keras_serializable(package="engram")
 class ConvolutionBlock(keras.layers.Layer):
@@ -35,7 +37,7 @@ class ConvolutionBlock(keras.layers.Layer):
         self.convolution = keras.layers.Conv1D(
             2 * input_shape[-1], self.width, padding="same", dtype=policy, name="convolution"
         )
-        self.branch_dropout = keras.layers.Dropout(self.dropout, dtype=policy)
+        self.branch_dropout = Dropout(self.dropout, dtype=policy)
         self.norm.build(input_shape)
         self.convolution.build(input_shape)
 

@@ -2,7 +2,9 @@
 
 import keras
 
+from components.activations import by_name
 from components.attention import MultiHeadSelfAttention
+from components.dropout import Dropout
 
 
 @keras.saving.register_keras_serializable(package="engram")
@@ -18,7 +20,7 @@ class TransformerBlock(keras.layers.Layer):
         dropout: dropped share of both branches' outputs in training, 0-1.
         attention_dropout: dropped share of attention weights in training, 0-1.
         norm_first: Pre-LN if true, Post-LN if false.
-        activation: of the feed-forward network.
+        activation: of the feed-forward network; a Keras name (`gelu` is `components.activations`'), or `gelu_tanh`.
         norm_epsilon: added to the variance in the normalisations.
 
     Call arguments as for `MultiHeadSelfAttention`. Input and output: `(batch, sequence, hidden_dim)`; with
@@ -43,7 +45,7 @@ class TransformerBlock(keras.layers.Layer):
         self.dropout = dropout
         self.attention_dropout = attention_dropout
         self.norm_first = norm_first
-        self.activation = keras.activations.get(activation)
+        self.activation = by_name(activation)
         self.norm_epsilon = norm_epsilon
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.supports_masking = True
@@ -66,8 +68,8 @@ class TransformerBlock(keras.layers.Layer):
             input_shape[-1], kernel_initializer=initializer(), dtype=policy, name="contract"
         )
         self.ffn_norm = keras.layers.LayerNormalization(epsilon=self.norm_epsilon, dtype=policy, name="ffn_norm")
-        self.attention_branch_dropout = keras.layers.Dropout(self.dropout, dtype=policy)
-        self.ffn_branch_dropout = keras.layers.Dropout(self.dropout, dtype=policy)
+        self.attention_branch_dropout = Dropout(self.dropout, dtype=policy)
+        self.ffn_branch_dropout = Dropout(self.dropout, dtype=policy)
         for layer in (self.attention, self.attention_norm, self.expand, self.ffn_norm):
             layer.build(input_shape)
         self.contract.build((*input_shape[:-1], self.intermediate_dim))

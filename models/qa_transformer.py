@@ -4,6 +4,7 @@ import keras
 
 from components.context_query_attention import ContextQueryAttention
 from components.convolution_block import ConvolutionBlock
+from components.dropout import Dropout
 from components.lexical_match import LexicalMatchBias, LexicalMatchFeatures, match_maps
 from components.positional_encoding import PositionalEncoding
 from components.relative_position_bias import RelativePositionBias
@@ -90,7 +91,7 @@ class QATransformer(keras.Model):
         self.token_embedding = embedding(vocabulary_size, "token_embedding")
         self.segment_embedding = embedding(2, "segment_embedding")
         self.position = PositionalEncoding(max_length, dtype=policy, name="position")
-        self.embedding_dropout = layers.Dropout(dropout, dtype=policy)
+        self.embedding_dropout = Dropout(dropout, dtype=policy)
         self.shape_embedding = embedding(NUM_SHAPES, "shape_embedding") if match_features else None
         self.match_features = (
             LexicalMatchFeatures(hidden_dim, dtype=policy, name="match_features") if match_features else None

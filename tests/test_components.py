@@ -11,6 +11,7 @@ from keras import ops
 from components.attention import MultiHeadSelfAttention
 from components.context_query_attention import ContextQueryAttention
 from components.convolution_block import ConvolutionBlock
+from components.dropout import Dropout
 from components.lexical_match import LexicalMatchBias, LexicalMatchFeatures, match_maps
 from components.positional_encoding import PositionalEncoding
 from components.relative_position_bias import RelativePositionBias
@@ -44,6 +45,7 @@ LAYERS = [
     (TransformerBlock, {"num_heads": 2, "intermediate_dim": 5}, ["inputs", "padding_mask"]),
     (ConvolutionBlock, {"width": 3, "dropout": 0.2}, ["inputs", "padding_mask"]),
     (ContextQueryAttention, {"dropout": 0.2}, ["inputs", "segment_ids", "padding_mask"]),
+    (Dropout, {"rate": 0.2, "seed": 4}, ["inputs"]),
     (LexicalMatchFeatures, {"hidden_dim": 5}, ["maps", "segment_ids"]),
     (LexicalMatchBias, {"num_heads": 3}, ["maps"]),
     (RelativePositionBias, {"num_heads": 3, "max_distance": 2}, ["inputs"]),
