@@ -358,8 +358,10 @@ def worker(job: dict) -> None:
                 names = (*INPUTS, "start", "end")
                 batches.append({name: stored[f"{kind}.{turn}.{step}.{name}"] for name in names})
     train, facts = (torch_trainer if model == "torch" else keras_trainer)(model, job)
-    longest = max((batch for batches in rounds for batch in batches), key=lambda batch: batch["token_ids"].shape[1])
-    train([longest, rounds[0][0]])  # the longest first: afterwards, memory grows no more
+    # Both sides prepare their matrix products for every new length, which a real epoch does not notice: a batch of each. The
+    # longest first: afterwards, memory grows no more.
+    by_length = {batch["token_ids"].shape[1]: batch for batches in rounds for batch in batches}
+    train([by_length[length] for length in sorted(by_length, reverse=True)])
     reply(facts)
     for line in sys.stdin:
         if line.strip() == "end":
