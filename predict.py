@@ -2,8 +2,12 @@
 
     python predict.py runs/squad "Who wrote it?" "The report was written by Ada Lovelace in 1843."
     python predict.py runs/squad "Who wrote it?" --file report.txt
+    python predict.py runs/memnet "When was Ada Lovelace born?"
+    python predict.py runs/memnet "When was Ada Lovelace born?" --file facts.tsv
 
-Prints the answer with its probability among the best spans, and the runners-up.
+A model of texts prints the answer with its probability among the best spans, and the runners-up. A model of facts answers from
+those it was trained beside, or from a file's: it prints answers with their probabilities, and the facts it attended to with their
+weights.
 """
 
 from __future__ import annotations
@@ -25,13 +29,13 @@ class Config:
     """What to ask of which run."""
 
     run_dir: tyro.conf.Positional[Path]
-    """Run directory of a training that has ended."""
+    """Run directory of a train_squad.py or train_memnet.py that has ended."""
     question: tyro.conf.Positional[str]
     """The question."""
     text: tyro.conf.Positional[str] = ""
     """The text that holds the answer."""
     file: Path | None = None
-    """Read the text from this file instead (UTF-8)."""
+    """Read the text from this file instead (UTF-8); for a model of facts, its facts (CSV or TSV)."""
     n_best: int = 3
     """Answers to show."""
 
@@ -43,6 +47,25 @@ def main(config: Config) -> int:
         raise UserError("a text and --file were given: leave one out")
     if not config.question.strip():
         raise UserError("the question is empty")
+    tasks = {"squad": answer_from_text, "memnet": answer_from_facts}
+    task = finished_task(config.run_dir)
+    if task not in tasks:
+        raise UserError(f"{config.run_dir}: is a run of the task {task!r}, which answers no questions")
+    return tasks[task](config)
+
+
+def finished_task(run_dir: Path) -> str:
+    """The task of a training that has ended."""
+    try:
+        return str(json.loads((run_dir / "results.json").read_text())["task"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{run_dir}: no finished run there (results.json); name the --run-dir of a training") from None
+
+
+# --- a text
+
+
+def answer_from_text(config: Config) -> int:
     text = read_text(config.file) if config.file else config.text
     if not text.strip():
         raise UserError("the text is empty; give it after the question or with --file")
@@ -81,10 +104,6 @@ def load_run(run_dir: Path):
 
     try:
         config, results = (json.loads(files[name].read_text()) for name in ("config.json", "results.json"))
-        if results["task"] != "squad":
-            raise UserError(
-                f"{run_dir}: is a run of the task {results['task']!r}, which answers no questions about a text"
-            )
         settings = {"max_length": config["max_length"], "doc_stride": config["doc_stride"]}
         settings["null_threshold"] = results["null_threshold"]
         model = load_span_model(files["best.keras"])
@@ -106,6 +125,70 @@ def answer(model, tokenizer, settings, question: str, text: str):
     )  # fmt: skip
     found = answer_questions(model, features, questions, n_best=max(settings["n_best"], N_BEST))
     return found.n_best["asked"], found.null_scores["asked"]
+
+
+# --- facts
+
+
+def answer_from_facts(config: Config) -> int:
+    import numpy as np
+
+    from utils.data.facts import split_words
+    from utils.data.memory_features import MemoryFeatures
+    from utils.fact_index import WordIndex
+    from utils.memory_evaluation import ranked_values, score_slots
+
+    if config.text:
+        raise UserError("this run answers from facts, not from a text: leave the text out, or give facts with --file")
+    model, vocabulary, base, facts, most = load_memory(config)
+    index = WordIndex(facts.keys)
+    ids = vocabulary.ids(split_words(config.question))
+
+    def ask():
+        memory = index.candidates(ids, most)[None]
+        features = MemoryFeatures(np.array([ids], np.int32), memory, np.zeros(memory.shape, bool))
+        return memory[0], score_slots(model, features, facts) if memory.size else None
+
+    ask()  # the first call builds the graph
+    started = time.perf_counter()
+    memory, found = ask()
+    milliseconds = 1000 * (time.perf_counter() - started)
+    if found is None:
+        print("(no memory: no fact shares a word with the question)")
+        return 0
+    texts = dict(zip(facts.objects.tolist(), (fact.object for fact in base.facts), strict=True))
+    values, probabilities = ranked_values(found.scores[0], facts.objects[memory], model.config["answer"] == "pointer")
+    for value, probability in zip(values[: config.n_best].tolist(), probabilities, strict=False):
+        print(f"{probability:.3f}  {texts[value]}")
+    print("attended to:")
+    for slot in found.address[0].argsort()[::-1][: config.n_best]:
+        fact = base.facts[memory[slot]]
+        print(f"{found.address[0, slot]:.3f}  {fact.subject} / {fact.relation} / {fact.object}")
+    print(f"({milliseconds:.0f} ms, {len(memory)} of {len(base.facts):,} facts)")
+    return 0
+
+
+def load_memory(config: Config):
+    """The model, its vocabulary, the facts, the facts' words, and how many facts the model is given."""
+    import keras
+
+    from models.kv_memnet import KVMemNet  # noqa: F401 (registers the class that is read)
+    from utils.data.facts import read_facts
+    from utils.data.memory_features import Vocabulary, encode_facts
+
+    run_dir = config.run_dir
+    try:
+        words = json.loads((run_dir / "vocabulary.json").read_text())
+        vocabulary = Vocabulary(words["words"], words["hashed"])
+        most = json.loads((run_dir / "config.json").read_text())["candidates"]
+        model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{run_dir}: damaged run ({reason}); name another, or train it again") from None
+    base, notes = read_facts([config.file or run_dir / "facts.tsv"])
+    for note in notes if config.file else ():
+        print(note)
+    return model, vocabulary, base, encode_facts(base, vocabulary), most
 
 
 if __name__ == "__main__":

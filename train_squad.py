@@ -548,7 +548,7 @@ def finish(config: Config, questions, features, sources, rows, tracker) -> dict:
     write_json(run_dir / "nbest_predictions.json", found[last].n_best)
     plot_scores(run_dir, rows, questions[last], answers[last])
     if config.export:
-        export_saved_model(model, run_dir / "saved_model", model.feature_names)
+        export_saved_model(model, run_dir / "saved_model", dict.fromkeys(model.feature_names, ("batch", "sequence")))
     results = {
         "task": "squad",
         "model": config.model,

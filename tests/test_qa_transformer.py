@@ -112,7 +112,7 @@ def test_a_saved_model_gives_the_same(options, tmp_path):
 def test_an_exported_model_gives_the_same_at_any_length(options, tmp_path):
     tensorflow = pytest.importorskip("tensorflow")
     model = make_model(options)
-    export_saved_model(model, tmp_path / "saved", model.feature_names)
+    export_saved_model(model, tmp_path / "saved", dict.fromkeys(model.feature_names, ("batch", "sequence")))
     served = tensorflow.saved_model.load(str(tmp_path / "saved"))
     for length in (LENGTH, LENGTH + 6):
         batch = {name: values.astype("int32") for name, values in make_batch(length).items()}

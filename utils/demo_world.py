@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from utils import demo_phrases as words
+from utils.data.facts import Fact
 from utils.data.squad import Answer, Question
 
 # How often a sentence that may say "She", may say a last name only, or may join the sentence before it, does so.
@@ -20,18 +21,11 @@ PRONOUN_RATE, LAST_NAME_RATE, JOIN_RATE = 0.3, 0.3, 0.3
 RELATIVE_RATE = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A triple; `relation` is a key of `utils.demo_phrases.RELATIONS`. No two facts share subject and relation."""
-
-    subject: str
-    relation: str
-    object: str
-
-
 @dataclass(frozen=True)
 class World:
     """People ("Talia Brondek"), places ("Skelmoford") and the facts about them.
+
+    A fact's relation is a key of `utils.demo_phrases.RELATIONS`; no two share subject and relation.
 
     Every person has all person relations (with an odd number of people one is unmarried), every place all place
     relations.

@@ -74,15 +74,36 @@ def plot_bars(groups: dict[str, tuple], path: str | Path, title: str, ylabel: st
     figure.savefig(path, dpi=120)
 
 
-def _figure(width: float, height: float, columns: int):
-    """A figure without pyplot's global state, and its row of axes."""
+def plot_attention(shown, path: str | Path) -> None:
+    """Draw which facts some questions attended to: a panel a question, a bar a fact, those that answer in another colour.
+
+    Args:
+        shown: pairs of question and its `(fact, weight, answers)`, most attention first. None says "no values".
+        path: The PNG file to write.
+    """
+    figure, axes = _figure(9, max(1.6, 0.35 + sum(0.5 + 0.2 * len(seen) for _, seen in shown)), 1, max(1, len(shown)))
+    for ax, (question, seen) in zip(axes, shown, strict=False):
+        colours = ["tab:green" if answers else "tab:gray" for *_, answers in seen]
+        ax.barh(range(len(seen)), [weight for _, weight, _ in seen], color=colours)
+        ax.set_yticks(range(len(seen)), [fact[:60] for fact, *_ in seen], fontsize=7)
+        ax.set(xlim=(0, 1))
+        ax.tick_params("x", labelsize=7)
+        ax.invert_yaxis()
+        ax.set_title(question[:100], fontsize=8, loc="left")
+    if not shown:
+        _no_values(axes[0])
+    figure.savefig(path, dpi=120)
+
+
+def _figure(width: float, height: float, columns: int, rows: int = 1):
+    """A figure without pyplot's global state, and its axes row by row."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, columns, squeeze=False)[0]
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
     return figure, axes

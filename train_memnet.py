@@ -1,0 +1,416 @@
+"""Key-value memory networks: answer a question by attending over facts.
+
+Models: KVMemNet (models/kv_memnet.py) that points at a fact by its key (`--model pointer`), that scores values by the embedding
+of questions (`--model tied`) or by one of their own (`--model untied`), and the untied one with all words in its vocabulary, as
+key-value memory networks are usually written down (`--model documented`, a control).
+
+Papers: Sukhbaatar et al. 2015 (end-to-end memory networks); Miller et al. 2016 (key-value memory networks).
+
+Examples:
+
+    python train_memnet.py --run-dir runs/memnet
+
+    python train_memnet.py --facts people.tsv --templates questions.tsv --distractors 20 --run-dir runs/people
+
+    python train_memnet.py --train-files wikimovies.jsonl.gz --run-dir runs/wikimovies
+
+Scores and running times with their conditions stand in docs/results.md.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from utils.errors import UserError
+from utils.run import check_run_dir, run_script, set_up_run
+
+# What a setting is that the command line leaves out.
+OPEN = {"encoder": "words", "vocabulary": "open", "hidden_dim": 128, "learning_rate": 3e-3, "redraw": True}
+MODELS = {
+    "pointer": OPEN,
+    "tied": OPEN,
+    "untied": OPEN,
+    "documented": {
+        "encoder": "position",
+        "vocabulary": "closed",
+        "hidden_dim": 200,
+        "learning_rate": 5e-4,
+        "redraw": False,
+    },
+}
+SHOWN = 8
+"""Questions, and facts of each, in the picture of attention."""
+SWEPT = 1_000
+"""Test questions that are asked again with other numbers of distractors, and of the whole knowledge base."""
+
+
+@dataclass
+class Config:
+    """Settings of one run."""
+
+    run_dir: Path
+    """Folder for everything the run writes; must not exist, unless with --resume."""
+    data: Literal["demo"] = "demo"
+    """Built-in facts about 650 invented people, in the place of files."""
+    facts: list[Path] = field(default_factory=list)
+    """CSV or TSV files of subject, relation and object, or WikiMovies' knowledge base (.txt)."""
+    templates: Path | None = None
+    """Question templates for --facts: rows of relation, template with {s} for the subject, and perhaps `test`."""
+    train_files: list[Path] = field(default_factory=list)
+    """Questions as JSON lines or in WikiMovies' text format, in the place of templates."""
+    validation_files: list[Path] = field(default_factory=list)
+    """Questions to choose the best epoch on. Left out: whole subjects are held out."""
+    test_files: list[Path] = field(default_factory=list)
+    """Questions that are scored once, at the end. Left out: whole subjects are held out."""
+    validation_fraction: float = 0.1
+    """Share of the subjects held out when no validation files are given."""
+    test_fraction: float = 0.2
+    """Share of the subjects held out when no test files are given."""
+    held_out_values: float = 0.1
+    """Share of every relation's values that no training fact has, for the score on unseen values; with templates."""
+    templates_each: int = 4
+    """Templates that a subject and relation is asked about with, drawn from all; 0 is all."""
+    distractors: int = 15
+    """Facts beside those that answer, where the data gives no memories."""
+    sweep: list[int] = field(default_factory=lambda: [15, 100, 1000])
+    """Numbers of distractors that the test is repeated with."""
+    candidates: int = 100
+    """Facts that retrieval from the whole knowledge base gives the model."""
+    retrieval: Literal["words", "vectors"] = "words"
+    """How they are found: inverted index of words, or nearest neighbours of the question's vector."""
+    limit: int = 0
+    """Train on this many questions, drawn with the seed; 0 is all."""
+
+    model: Literal["pointer", "tied", "untied", "documented"] = "pointer"
+    """How values are scored; the options below override its parts one by one (None: as this model has it)."""
+    encoder: Literal["words", "position", "transformer"] | None = None
+    """How a text becomes a vector."""
+    vocabulary: Literal["open", "closed"] | None = None
+    """Open: only words that ask are learned, names are hashed. Closed: all words of facts and questions."""
+    hidden_dim: int | None = None
+    """Size of the vectors."""
+    num_hops: int = 1
+    """Reads of the memory."""
+    attention_supervision: float = 0.0
+    """Weight of the loss that wants attention on the facts that answer."""
+    redraw: bool | None = None
+    """Draw new distractors for every epoch."""
+
+    epochs: int = 20
+    """Passes over the training questions at most."""
+    batch_size: int = 32
+    """Questions a step."""
+    learning_rate: float | None = None
+    """Peak learning rate of AdamW."""
+    warmup_steps: int = 100
+    """Steps of linear warm-up (at most a fifth of all)."""
+    weight_decay: float = 0.0
+    """AdamW's decoupled weight decay."""
+    patience: int = 0
+    """Stop after this many epochs without a better validation accuracy; 0 never."""
+    seed: int = 0
+    """Seed of weights, order and distractors."""
+    split_seed: int = 0
+    """Seed of the demo people, of what is held out, and of what --limit draws."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number format of the computations."""
+    jit_compile: bool = False
+    """Compile the step with XLA."""
+
+    resume: bool = False
+    """Go on with the run in --run-dir."""
+    tracking: Literal["auto", "online", "offline", "off"] = "auto"
+    """Weights & Biases; auto is online when this machine is logged in, else off."""
+    export: bool = True
+    """Write a SavedModel at the end."""
+
+
+def main(config: Config) -> int:
+    preset = MODELS[config.model]
+    config = replace(config, **{name: value for name, value in preset.items() if getattr(config, name) is None})
+    check(config)
+    check_run_dir(config)
+    data = load_data(config)  # bad data is told before anything is written
+    for note in data.notes:
+        print(note)
+    set_up_run(config, {"facts_and_questions": data.checksum})
+
+    import keras
+
+    from utils.run import set_precision
+    from utils.tracking import start_tracking
+    from utils.training import fit
+
+    keras.utils.set_random_seed(config.seed)
+    set_precision(config.precision)
+
+    # --- data
+    from utils.data.memory_features import build_features, encode_facts, encode_questions, training_batches
+
+    vocabulary = keep_vocabulary(config, data)
+    facts = encode_facts(data.base, vocabulary)
+    features = {name: data.features(name, vocabulary, facts) for name in data.questions}
+    train_ids = encode_questions(data.questions["train"], vocabulary)
+    cached = {}
+
+    def features_of_epoch(epoch: int):
+        if not config.redraw or data.given_memories:
+            return features["train"]
+        if epoch not in cached:
+            cached.clear()
+            memories = data.memories("train", config.distractors, (config.seed, 1, epoch))
+            cached[epoch] = build_features(data.base, data.questions["train"], train_ids, memories)
+        return cached[epoch]
+
+    # --- model
+    model = build_model(config, vocabulary)
+    steps_per_epoch = math.ceil(len(data.questions["train"]) / config.batch_size)
+    compile_model(model, config, steps_per_epoch * config.epochs)
+    counts = ", ".join(f"{name} {len(part):,}" for name, part in data.questions.items())
+    print(f"{len(data.base.facts):,} facts, {len(vocabulary):,} words learned; questions: {counts}")
+    print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps an epoch")
+
+    # --- training
+    from utils.memory_evaluation import evaluate
+
+    def validate(model):
+        scores, _, _ = evaluate(model, features["validation"], facts, data.base, data.questions["validation"])
+        return {f"val_{name}": scores[name] for name in ("accuracy", "hits@10", "mrr", "gold_key_accuracy")}
+
+    tracker = start_tracking(config.tracking, "engram-memnet", config.run_dir, asdict(config))
+    code = 1
+    try:
+        rows = fit(
+            model,
+            lambda first_step: training_batches(features_of_epoch, facts, config.batch_size, config.seed, first_step),
+            steps_per_epoch=steps_per_epoch,
+            epochs=config.epochs,
+            evaluate=validate,
+            monitor="val_accuracy",
+            run_dir=config.run_dir,
+            patience=config.patience,
+            tracker=tracker,
+            resume=config.resume,
+        )
+        finish(config, data, vocabulary, facts, features, rows, tracker)
+        code = 0
+    finally:
+        tracker.finish(code)
+    return 0
+
+
+def check(config: Config) -> None:
+    """Settings that can not work, told in one line before any work is done."""
+    from utils.tracking import logged_in
+
+    for name in ("validation_fraction", "test_fraction", "held_out_values"):
+        if not 0 <= getattr(config, name) < 1:
+            raise UserError(
+                f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 0 and less than 1"
+            )  # fmt: skip
+    for name in ("hidden_dim", "num_hops", "epochs", "batch_size", "learning_rate", "candidates", "distractors"):
+        if not 0 < getattr(config, name) < math.inf:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be more than 0")
+    not_negative = ("limit", "templates_each", "warmup_steps", "weight_decay", "attention_supervision", "patience")
+    for name in (*not_negative, "seed", "split_seed"):
+        if not 0 <= getattr(config, name) < math.inf:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be 0 or more")
+    if min(config.sweep, default=1) < 1:
+        raise UserError(f"--sweep {min(config.sweep)}: must be more than 0")
+    if config.encoder == "transformer" and config.hidden_dim % 4:
+        raise UserError(
+            f"--hidden-dim {config.hidden_dim}: must be a multiple of 4, the Transformer's heads"
+        )  # fmt: skip
+    if bool(config.templates) != bool(config.facts and not config.train_files):
+        raise UserError("--facts wants --templates (or --train-files with questions), and --templates wants --facts")
+    if (config.validation_files or config.test_files) and not config.train_files:
+        raise UserError("--validation-files and --test-files go with --train-files")
+    if not config.validation_files and not config.validation_fraction:
+        raise UserError("--validation-fraction 0.0: leaves nothing to choose the best epoch on; give more than 0")
+    if config.tracking == "online" and not logged_in():
+        raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
+
+
+def load_data(config: Config):
+    """The facts, the questions of every split, and how memories are drawn."""
+    from utils.data.facts import read_facts, read_templates
+    from utils.data.memory_splits import demo_people, split_files, split_templates
+
+    if config.train_files:
+        base, notes = read_facts(config.facts) if config.facts else (None, [])
+        return split_files(config, base, notes)
+    if config.facts:
+        base, notes = read_facts(config.facts)
+        return split_templates(config, base, notes, read_templates(config.templates))
+    base, templates, subjects = demo_people(config.split_seed)
+    return split_templates(config, base, [], templates, subjects)
+
+
+def keep_vocabulary(config: Config, data):
+    """The run's vocabulary, kept in its folder with its facts; the one there on --resume."""
+    import json
+
+    from utils.data.memory_features import Vocabulary, closed_vocabulary, open_vocabulary
+    from utils.run import write_atomically, write_json
+
+    kept = config.run_dir / "vocabulary.json"
+    if not (config.resume and kept.exists()):
+        training = data.questions["train"]
+        made = {"open": open_vocabulary, "closed": closed_vocabulary}[config.vocabulary]
+        vocabulary = made(data.base, training)
+        rows = ["subject\trelation\tobject", *("\t".join(triple) for triple in map(data.row, data.base.facts))]
+        write_atomically(config.run_dir / "facts.tsv", "\n".join(rows) + "\n")
+        write_json(kept, {"words": vocabulary.words, "hashed": vocabulary.hashed})
+    stored = json.loads(kept.read_text())
+    return Vocabulary(stored["words"], stored["hashed"])
+
+
+def build_model(config: Config, vocabulary):
+    """The model that the settings name, built, with fresh weights."""
+    from models.kv_memnet import KVMemNet
+    from utils.data.memory_features import HASHES
+
+    model = KVMemNet(
+        len(vocabulary),
+        hidden_dim=config.hidden_dim,
+        num_hops=config.num_hops,
+        answer="untied" if config.model == "documented" else config.model,
+        encoder=config.encoder,
+        num_buckets=math.isqrt(HASHES) if vocabulary.hashed else 0,
+    )
+    model.build()
+    return model
+
+
+def compile_model(model, config: Config, total_steps: int) -> None:
+    """AdamW under warm-up and decay; cross-entropy over the slots, and on the attention where that is asked for."""
+    import keras
+
+    from utils.schedules import WarmupThenDecay
+
+    schedule = WarmupThenDecay(config.learning_rate, min(config.warmup_steps, total_steps // 5), total_steps, "cosine")
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=10.0)
+    losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in ("scores", "address")}
+    weights = {"scores": 1.0, "address": config.attention_supervision}
+    model.compile(optimizer, loss=losses, loss_weights=weights, jit_compile=config.jit_compile)
+
+
+def finish(config: Config, data, vocabulary, facts, features, rows, tracker) -> dict:
+    """Score the best epoch's model on everything and write what a user takes home."""
+    import keras
+
+    from models.kv_memnet import KVMemNet  # noqa: F401 (registers the class that is read)
+    from utils.export import export_saved_model
+    from utils.memory_baselines import baseline_scores
+    from utils.memory_evaluation import evaluate
+    from utils.run import hardware, peak_memory_gib, versions, write_json
+
+    run_dir, base = config.run_dir, data.base
+    model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    metrics, baselines, shown = {}, {}, []
+    parts = {name: (part, features[name]) for name, part in data.questions.items() if name != "train"}
+    parts |= data.repeats(vocabulary, facts, model, SWEPT)
+    for name, (questions, part) in parts.items():
+        metrics[name], _, found = evaluate(model, part, facts, base, questions)
+        print(told(name, metrics[name]))
+        if name == "validation":
+            continue
+        for baseline, scores in baseline_scores(base, facts, part, questions, data.questions["train"]).items():
+            baselines.setdefault(baseline, {})[name] = scores
+        if name == "test":
+            shown = attention_rows(base, questions, part, found)
+            write_json(run_dir / "predictions.json", predictions(base, questions, part, found))
+    ids = {name: [question.id for question in part] for name, part in data.questions.items()}
+    write_json(run_dir / "splits.json", {"split_seed": config.split_seed, **ids})
+    plots(run_dir, rows, shown)
+    if config.export:
+        shapes = {"question_ids": ("batch", "question_words"), "key_ids": ("batch", "slots", "key_words")}
+        shapes |= {"value_ids": ("batch", "slots", "value_words"), "memory_mask": ("batch", "slots")}
+        export_saved_model(model, run_dir / "saved_model", shapes)
+    results = {
+        "task": "memnet",
+        "model": config.model,
+        "seed": config.seed,
+        "parameters": model.count_params(),
+        "seconds": round(sum(row["seconds"] for row in rows), 1),
+        "peak_memory_gib": round(peak_memory_gib(), 2),
+        "command": shlex.join(sys.argv),
+        "hardware": hardware(),
+        "backend": keras.backend.backend(),
+        "data": data.described,
+        "versions": versions(),
+        "commit": ", ".join((run_dir / "commits.txt").read_text().split()),
+        "metrics": metrics,
+        "baselines": baselines,
+    }
+    write_json(run_dir / "results.json", results)
+    table = [(question, fact, float(weight), gold) for question, seen in shown for fact, weight, gold in seen]
+    tracker.log_table("attention", ["question", "fact", "weight", "answers"], table)
+    tracker.log_images({plot.stem: plot for plot in sorted(run_dir.glob("*.png"))})
+    tracker.log_artifact(run_dir / "best.keras", f"memnet-{config.model}", "model")
+    tracker.summary({f"{name}_{key}": value for name, scores in metrics.items() for key, value in scores.items()})
+    print(f"everything is in {run_dir}; ask it: python predict.py {run_dir} QUESTION")
+    return results
+
+
+def told(name: str, scores: dict) -> str:
+    """One split's scores as a line."""
+    if not scores["total"]:
+        return f"{name}: no questions"
+    return (
+        f"{name}: accuracy {scores['accuracy']:.4f}, MRR {scores['mrr']:.4f}, gold key {scores['gold_key_accuracy']:.4f}, "
+        f"answer in memory {scores['candidate_recall']:.4f}, {scores['total']:,} questions"
+    )
+
+
+def fact_text(fact) -> str:
+    return f"{fact.subject} / {fact.relation} / {fact.object}"
+
+
+def attention_rows(base, questions, features, found):
+    """Of the first questions, the facts with most attention: text, weight, and whether it answers."""
+    rows = []
+    for row, question in enumerate(questions[:SHOWN]):
+        order = found.address[row].argsort()[::-1][:SHOWN]
+        order = [slot for slot in order if features.memory[row, slot] >= 0]
+        seen = [
+            (
+                fact_text(base.facts[features.memory[row, slot]]),
+                found.address[row, slot],
+                bool(features.gold[row, slot]),
+            )
+            for slot in order
+        ]
+        rows.append((question.text, seen))
+    return rows
+
+
+def predictions(base, questions, features, found) -> list[dict]:
+    """Every question with its best slot's value and fact."""
+    rows = []
+    for row, question in enumerate(questions):
+        place = int(found.scores[row].argmax())
+        number = int(features.memory[row, place])
+        answer = {"answer": None}  # no memory
+        if number >= 0:
+            answer = {"answer": base.facts[number].object, "fact": fact_text(base.facts[number])}
+        rows.append({"id": question.id, "question": question.text, "right": list(question.answers), **answer})
+    return rows
+
+
+def plots(run_dir: Path, rows, shown) -> None:
+    """Scores epoch by epoch, and the attention of some questions, as PNG files."""
+    from utils.plots import plot_attention, plot_history
+
+    panels = {"loss": ["loss"], "validation": ["val_accuracy", "val_gold_key_accuracy"]}
+    plot_history(rows, run_dir / "history.png", panels)
+    plot_attention(shown, run_dir / "attention.png")
+
+
+if __name__ == "__main__":
+    run_script(main, Config)
