@@ -85,7 +85,7 @@ def padded(rows: Sequence[Sequence[int]], filler: int = 0) -> np.ndarray:
 
 @dataclass(frozen=True)
 class EncodedFacts:
-    """Word ids `(facts, words)`: `keys` of subject and relation, `values` of the object. `objects`: a number for each distinct one."""
+    """Word ids `(facts, words)`: `keys` of subject and relation, `values` of the object. `objects` numbers the distinct ones."""
 
     keys: np.ndarray
     values: np.ndarray
