@@ -59,7 +59,7 @@ class VectorIndex:
     def __init__(self, vectors: np.ndarray, probes: int = 32, seed: int = 0):
         import faiss
 
-        lists = int(np.clip(4 * len(vectors) ** 0.5, 1, len(vectors) / 39))
+        lists = max(1, int(min(4 * len(vectors) ** 0.5, len(vectors) / 39)))
         quantizer = faiss.IndexFlatIP(vectors.shape[1])
         self.index = faiss.IndexIVFScalarQuantizer(
             quantizer, vectors.shape[1], lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT

@@ -1,0 +1,58 @@
+"""HashedEmbedding: learned rows, fixed rows, padding."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from components.hashed_embedding import HashedEmbedding
+
+VOCABULARY, DIM, BUCKETS = 5, 7, 11
+
+
+@pytest.fixture
+def layer():
+    keras.utils.set_random_seed(2)
+    layer = HashedEmbedding(VOCABULARY, DIM, BUCKETS, gain=2.0)
+    layer.build()
+    return layer
+
+
+def vectors(layer, ids, **more):
+    return ops.convert_to_numpy(layer(np.array(ids, "int32"), **more))
+
+
+def test_equals_the_equation(layer):
+    learned, fixed = ops.convert_to_numpy(layer.learned), ops.convert_to_numpy(layer.fixed)
+    hashed = 3 + 4 * BUCKETS
+    found = vectors(layer, [[3, VOCABULARY + hashed], [0, 4]])
+    np.testing.assert_allclose(found[0, 0], learned[3], rtol=1e-6)
+    np.testing.assert_allclose(found[0, 1], 2 * (fixed[3] + fixed[4]), rtol=1e-6)
+    np.testing.assert_allclose(found[1], [np.zeros(DIM), learned[4]], rtol=1e-6)
+
+
+def test_parts_are_disjoint_and_add_up(layer):
+    ids = np.array([0, 1, VOCABULARY - 1, VOCABULARY, VOCABULARY + BUCKETS**2 - 1], "int32")
+    learned, fixed = (ops.convert_to_numpy(part) for part in layer(ids, parts=True))
+    np.testing.assert_allclose(learned + fixed, vectors(layer, ids))
+    assert (np.abs(learned).sum(-1) > 0).tolist() == [False, True, True, False, False]
+    assert (np.abs(fixed).sum(-1) > 0).tolist() == [False, False, False, True, True]
+
+
+def test_every_hash_has_a_vector_of_its_own_of_length_about_one():
+    keras.utils.set_random_seed(2)
+    layer = HashedEmbedding(VOCABULARY, 64, BUCKETS, gain=1.0)
+    layer.build()
+    found = vectors(layer, VOCABULARY + np.arange(BUCKETS**2))
+    # The two rows are added, so the hash whose rows are exchanged has the same vector: half of them are told apart.
+    different = len(np.unique(found.round(5), axis=0))
+    assert different == BUCKETS * (BUCKETS + 1) // 2
+    assert abs(np.linalg.norm(found, axis=1).mean() - 1) < 0.15
+
+
+def test_fixed_rows_are_not_trained(layer):
+    assert [weight.name for weight in layer.trainable_variables] == ["learned", "gain"]
+    closed = HashedEmbedding(VOCABULARY, DIM, num_buckets=0)
+    closed.build()
+    assert [weight.name for weight in closed.weights] == ["learned"]
+    assert vectors(closed, [1, 2]).shape == (2, DIM)
