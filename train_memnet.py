@@ -373,9 +373,10 @@ def fact_text(fact) -> str:
 
 
 def attention_rows(base, questions, features, found):
-    """Of the first questions, the facts with most attention: text, weight, and whether it answers."""
+    """Of some questions, evenly spaced, the facts with most attention: text, weight, and whether it answers."""
     rows = []
-    for row, question in enumerate(questions[:SHOWN]):
+    for row in range(0, len(questions), max(1, len(questions) // SHOWN))[:SHOWN]:
+        question = questions[row]
         order = found.address[row].argsort()[::-1][:SHOWN]
         order = [slot for slot in order if features.memory[row, slot] >= 0]
         seen = [
