@@ -103,7 +103,7 @@ def fit_rule(chances: np.ndarray, responses: np.ndarray) -> Rule:
     """The rule with the highest QWK on these responses, by a search over slopes and shifts."""
     categories, centre = chances.shape[1], float(expected_category(chances).mean())
     shifts = np.linspace(0, categories - 1, 4 * (categories - 1) * 3 + 1)
-    rules = [Rule(slope, shift, centre) for slope in np.linspace(0.6, 3, 25) for shift in shifts]
+    rules = [Rule(slope, shift, centre) for slope in np.geomspace(0.5, 8, 33) for shift in shifts]
     return max(rules, key=lambda rule: quadratic_weighted_kappa(rule(chances), responses, categories))
 
 
