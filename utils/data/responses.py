@@ -1,0 +1,226 @@
+"""Sequences of answered items as plain records: readers, students by split, pieces, batches."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.data.facts import read_lines
+from utils.errors import UserError
+
+LENGTH_MULTIPLE = 16
+"""Steps of a batch are padded to a multiple of this."""
+
+
+@dataclass(frozen=True)
+class ResponseSequence:
+    """What one student answered, in order: `items` (ids as in the file), `responses` (0 and up), `skills` where they are known."""
+
+    student: str
+    items: tuple[str, ...]
+    responses: np.ndarray
+    skills: tuple[str, ...] | None = None
+
+
+def read_responses(path: str | Path) -> tuple[list[ResponseSequence], list[str]]:
+    """Read a file of either format, and notes on what was left out.
+
+    - three lines a student (DKVMN, deep-gpcm): the number of responses, item ids and responses, with commas between;
+    - `.csv`: a header with `student`, `item`, `response` and perhaps `time` (a number, which orders a student's rows; else their
+      order in the file does) and `skill`.
+
+    A student without responses is left out and named in a note.
+
+    Raises:
+        UserError: naming file and line, for lines that are ragged, not whole numbers, negative, or have no usable time.
+    """
+    path = Path(path)
+    table = path.name.removesuffix(".gz").lower().endswith(".csv")
+    sequences, empty = [], []
+    for line, sequence in _table(path) if table else _three_lines(path):
+        if len(sequence.responses):
+            sequences.append(sequence)
+        else:
+            empty.append(line)
+    if not sequences:
+        raise UserError(
+            f"{path}: no responses there; give three lines a student, or a .csv with student, item and response"
+        )
+    some = ", ".join(f"{line:,}" for line in empty[:5]) + (", ..." if len(empty) > 5 else "")
+    return sequences, [f"{path}: {len(empty):,} students without responses left out (line {some})"] if empty else []
+
+
+def _three_lines(path: Path) -> Iterator[tuple[int, ResponseSequence]]:
+    lines = [(number, line.strip()) for number, line in read_lines(path)]
+    while len(lines) % 3 and not lines[-1][1]:  # blank lines at the end
+        lines.pop()
+    if len(lines) % 3:
+        raise UserError(f"{path}: has {len(lines):,} lines, not three for every student; the file may be cut off")
+    for start in range(0, len(lines), 3):
+        (first, count), (second, items), (third, responses) = lines[start : start + 3]
+        if not (count or items or responses):
+            continue
+        items, responses = (
+            tuple(part.strip() for part in line.rstrip(",").split(",") if part.strip()) for line in (items, responses)
+        )
+        for line, found in ((second, items), (third, responses)):
+            if not count.isdigit() or int(count) != len(found):
+                raise UserError(
+                    f"{path}, line {line:,}: has {len(found):,} entries, but line {first:,} says {count[:20]!r}; mend one"
+                )
+        yield first, ResponseSequence(str(start // 3), items, _whole_numbers(path, third, responses))
+
+
+def _whole_numbers(path: Path, line: int, texts: Sequence[str]) -> np.ndarray:
+    try:
+        found = np.array([int(text) for text in texts], np.int64)
+    except ValueError as error:
+        raise UserError(f"{path}, line {line:,}: responses must be whole numbers ({error})") from None
+    if len(found) and found.min() < 0:
+        raise UserError(f"{path}, line {line:,}: has the response {found.min()}; categories count from 0")
+    return found
+
+
+def _table(path: Path) -> Iterator[tuple[int, ResponseSequence]]:
+    reader = csv.DictReader(line for _, line in read_lines(path))
+    names = {name.strip().lower(): name for name in reader.fieldnames or ()}
+    missing = [name for name in ("student", "item", "response") if name not in names]
+    if missing:
+        raise UserError(
+            f"{path}: its first line has no column {', '.join(missing)}; name the columns student, item and response"
+        )
+    rows = {}
+    for row in reader:
+        line = reader.line_num
+        student, item, response = ((row[names[name]] or "").strip() for name in ("student", "item", "response"))
+        if not student or not item:
+            raise UserError(f"{path}, line {line:,}: student or item is empty; fill it in or take the row out")
+        time = _time(path, line, row[names["time"]]) if "time" in names else len(rows)
+        skill = (row[names["skill"]] or "").strip() if "skill" in names else None
+        (value,) = _whole_numbers(path, line, [response])
+        rows.setdefault(student, []).append((time, item, value, skill, line))
+    for student, found in rows.items():
+        if "time" in names:
+            found.sort(key=lambda entry: entry[0])  # stable: equal times stay in the file's order
+        skills = tuple(entry[3] for entry in found) if "skill" in names else None
+        responses = np.array([entry[2] for entry in found], np.int64)
+        yield found[0][4], ResponseSequence(student, tuple(entry[1] for entry in found), responses, skills)
+
+
+def _time(path: Path, line: int, text: str | None) -> float:
+    try:
+        time = float(text or "")
+    except ValueError:
+        time = math.nan
+    if not math.isfinite(time):
+        raise UserError(f"{path}, line {line:,}: time {text!r} is no number; give seconds, or leave the column out")
+    return time
+
+
+def count_categories(sequences: Iterable[ResponseSequence], wanted: int | None = None) -> tuple[int, list[str]]:
+    """How many categories there are (the largest response and one, or `wanted`), and a note on those that never occur.
+
+    Raises:
+        UserError: fewer than two, or a response that is not below `wanted`.
+    """
+    counts = np.bincount(np.concatenate([sequence.responses for sequence in sequences]))
+    found = wanted or len(counts)
+    if len(counts) > found:
+        raise UserError(
+            f"a response is {len(counts) - 1}, but there are {found} categories, 0 to {found - 1}; give more categories"
+        )
+    if found < 2:
+        raise UserError("all responses are 0; there is nothing to predict")
+    never = [str(category) for category in range(found) if category >= len(counts) or not counts[category]]
+    return found, [f"no response is in category {', '.join(never)}"] if never else []
+
+
+def item_numbers(sequences: Iterable[ResponseSequence]) -> dict[str, int]:
+    """A number from 1 for every item; 0 is left for items that are not among them."""
+    items = {item for sequence in sequences for item in sequence.items}
+    return {item: number for number, item in enumerate(sorted(items, key=lambda item: (len(item), item)), start=1)}
+
+
+def split_students(sequences: Sequence[ResponseSequence], fraction: float, seed: int):
+    """Two lists: a share of the students drawn with the seed, at least one, and the others."""
+    order = np.random.default_rng(seed).permutation(len(sequences))
+    count = max(1, round(fraction * len(sequences)))
+    held_out = set(order[:count].tolist())
+    parts = ([], [])
+    for number, sequence in enumerate(sequences):
+        parts[number not in held_out].append(sequence)
+    return parts
+
+
+def folds(sequences: Sequence[ResponseSequence], count: int, seed: int) -> Iterator[tuple[list, list]]:
+    """`count` pairs of held-out and other students; every student is held out once."""
+    order = np.random.default_rng(seed).permutation(len(sequences))
+    for fold in range(count):
+        held_out = set(order[fold::count].tolist())
+        yield [sequences[n] for n in sorted(held_out)], [s for n, s in enumerate(sequences) if n not in held_out]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Part of a sequence: `items` and `responses` as numbers, of which those before `first_scored` are there as history alone."""
+
+    items: np.ndarray
+    responses: np.ndarray
+    first_scored: int = 0
+
+
+def cut(sequences: Iterable[ResponseSequence], numbers: dict[str, int], length: int, history: int = 0) -> list[Piece]:
+    """Sequences in pieces of at most `length` steps, in order; every response is scored in exactly one of them.
+
+    Args:
+        numbers: of the items; others become 0.
+        history: steps before each piece (but the first) that go along unscored; less than `length`.
+    """
+    pieces = []
+    for sequence in sequences:
+        items = np.array([numbers.get(item, 0) for item in sequence.items], np.int32)
+        start = 0
+        while start < len(items):
+            before = min(start, history)
+            end = min(len(items), start - before + length)
+            part = slice(start - before, end)
+            pieces.append(Piece(items[part], sequence.responses[part].astype(np.int32), before))
+            start = end
+    return pieces
+
+
+def assemble(pieces: Sequence[Piece]) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Inputs, targets and weights, all `(batch, steps)`; the weight of a step that is not scored is 0.
+
+    Inputs are int32 `item_ids`, `responses` and `padding_mask`.
+    """
+    steps = max(len(piece.items) for piece in pieces)
+    steps += -steps % LENGTH_MULTIPLE
+    item_ids, responses, mask = (np.zeros((len(pieces), steps), np.int32) for _ in range(3))
+    weights = np.zeros((len(pieces), steps), np.float32)
+    for row, piece in enumerate(pieces):
+        count = len(piece.items)
+        item_ids[row, :count], responses[row, :count], mask[row, :count] = piece.items, piece.responses, 1
+        weights[row, piece.first_scored : count] = 1
+    return {"item_ids": item_ids, "responses": responses, "padding_mask": mask}, responses, weights
+
+
+def training_batches(pieces: Sequence[Piece], batch_size: int, seed: int, first_step: int):
+    """Endless `(inputs, targets, weights)` from a step on; step `n` is always the same batch, of pieces of similar length."""
+    lengths = np.array([len(piece.items) for piece in pieces])
+    steps = -(-len(pieces) // batch_size)
+    epoch, step = divmod(first_step, steps)
+    while True:
+        rng = np.random.default_rng((seed, epoch))
+        order = rng.permutation(len(pieces))
+        parts = np.split(order, range(20 * batch_size, len(order), 20 * batch_size))
+        order = np.concatenate([part[np.argsort(lengths[part], kind="stable")] for part in parts])
+        batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+        for place in rng.permutation(len(batches))[step:]:
+            yield assemble([pieces[number] for number in batches[place]])
+        epoch, step = epoch + 1, 0
