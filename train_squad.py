@@ -105,7 +105,7 @@ class Config:
     dropout: float | None = None
     """Dropped share of embeddings and residual branches, 0-1."""
     attention_dropout: float = 0.0
-    """Dropped share of attention weights, 0-1; slow on CPUs."""
+    """Dropped share of attention weights, 0-1; slow on CPUs. A checkpoint's own (0.1 for BERT) is not taken."""
     match_features: bool | None = None
     """Lexical-match and word-shape input features."""
     match_bias: bool | None = None
@@ -180,7 +180,8 @@ def main(config: Config) -> int:
     questions, sources = load_questions(config)  # bad data is told before anything is written
     checksums = {name: sources[name]["checksum"] for name in sources if name != "used"}
     if checkpoint:
-        checksums["init_from"] = sources["init_from"] = checkpoint.checksum
+        checksums["init_from"] = checkpoint.checksum
+        sources["init_from"] = {"architecture": checkpoint.architecture, "checksum": checkpoint.checksum}
     set_up_run(config, checksums)
 
     import keras
@@ -261,20 +262,19 @@ def pretrained(config: Config):
     """
     if not config.init_from:
         return None
-    from utils.data.squad_features import padded_length
+    from utils.data.squad_features import LENGTH_MULTIPLE, padded_length
     from utils.pretrained import check_vocabulary, check_width, checkpoint_folder, read_checkpoint
-    from utils.tokenization import load_tokenizer
+    from utils.tokenization import load_tokenizer, special_token_ids
 
     checkpoint = read_checkpoint(checkpoint_folder(config.init_from))
-    if not any((checkpoint.folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
-        raise UserError(
-            f"{checkpoint.folder}: no tokenizer.json or vocab.txt there; put the checkpoint's beside its weights"
-        )
-    check_vocabulary(load_tokenizer(checkpoint.folder), checkpoint)
+    tokenizer = load_tokenizer(checkpoint.folder)
+    special_token_ids(tokenizer)
+    check_vocabulary(tokenizer, checkpoint)
     longest = checkpoint.encoder["max_length"]
     if config.model in PRETRAINED_MODELS and padded_length(config.max_length) > longest:
         raise UserError(
-            f"--max-length {config.max_length}: {config.init_from} has positions for {longest} tokens at most"
+            f"--max-length {config.max_length}: {config.init_from} has positions for {longest} tokens; give at most "
+            f"{longest // LENGTH_MULTIPLE * LENGTH_MULTIPLE}"
         )
     if config.word_vectors == "pretrained":
         check_width(checkpoint, config.hidden_dim)

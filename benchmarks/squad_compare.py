@@ -29,7 +29,7 @@ def train_or_read(run_dir: Path, flags) -> dict:
     Exits with the training's status where that fails, and with 2 where the run there had other flags.
     """
     flags, kept = [str(flag) for flag in flags], run_dir.with_name(run_dir.name + ".flags.json")
-    if kept.exists() and json.loads(kept.read_text()) != flags:
+    if (run_dir / "config.json").exists() and kept.exists() and json.loads(kept.read_text()) != flags:
         print(f"error: {run_dir}: was trained with other flags (see {kept}); name another --out", file=sys.stderr)
         sys.exit(2)
     if not (run_dir / "results.json").exists():
@@ -64,9 +64,8 @@ def main():
             )
         )
         options.out.joinpath("table.json").write_text(json.dumps(rows, indent=1) + "\n")
-    print(
-        "| model | F1: mean (lowest to highest) | EM | 95 %, first seed | parameters | seconds in all | questions a second |"
-    )
+    titles = ("model", "F1: mean (lowest to highest)", "EM", "95 %, first seed", "parameters", "seconds in all")
+    print(f"| {' | '.join(titles)} | questions a second, validation included |")
     print("|---|---|---|---|---|---|---|")
     for found in rows:
         f1, em, interval = found["f1"], found["exact_match"], found["f1_interval"][0]

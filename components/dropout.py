@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-BITS = 16  # of randomness a value: the rate is met to 1/65,536
+LEVELS = 2**16  # the rate is met to 1/65,536
 
 
 @keras.saving.register_keras_serializable(package="engram")
@@ -25,8 +25,7 @@ class Dropout(keras.layers.Dropout):
             raise ValueError(f"rate {rate} must be less than 1, and noise_shape {self.noise_shape} must be None")
 
     def call(self, inputs, training=False):
-        levels = 2**BITS
-        dropped = min(round(self.rate * levels), levels - 1)
+        dropped = min(round(self.rate * LEVELS), LEVELS - 1)
         if not training or not dropped:
             return inputs
         shape = ops.shape(inputs)
@@ -34,9 +33,9 @@ class Dropout(keras.layers.Dropout):
         for size in shape:
             count = count * size
         # One number of 32 bits is seen as two of 16. `ops.view` wants a last axis of known size, so the words are a column.
-        words = (count * BITS + 31) // 32
+        words = (count + 1) // 2
         drawn = keras.random.randint((words, 1), -(2**31), 2**31 - 1, dtype="int32", seed=self.seed_generator)
-        drawn = ops.reshape(ops.reshape(ops.view(drawn, f"uint{BITS}"), (-1,))[:count], shape)
-        kept = ops.greater_equal(drawn, ops.cast(dropped, f"uint{BITS}"))
-        scale = ops.cast(levels / (levels - dropped), inputs.dtype)
+        drawn = ops.reshape(ops.reshape(ops.view(drawn, "uint16"), (-1,))[:count], shape)
+        kept = ops.greater_equal(drawn, ops.cast(dropped, "uint16"))
+        scale = ops.cast(LEVELS / (LEVELS - dropped), inputs.dtype)
         return inputs * ops.where(kept, scale, ops.zeros_like(scale))

@@ -14,8 +14,8 @@ def span_logits(logits, segment_ids, padding_mask):
         padding_mask: `(batch, sequence)`, 1 for a real token.
 
     Returns:
-        A dict of `start` and `end`, float32 `(batch, sequence)`. Only context tokens and the first token (no answer in this
-        window) can be chosen.
+        A dict of `start` and `end`, float32 `(batch, sequence)`. Only tokens of segment 1 (the context and
+        the separator after it) and the first token (no answer in this window) can be chosen.
     """
     logits = ops.cast(logits, "float32")
     first = ops.equal(ops.arange(ops.shape(segment_ids)[1]), 0)[None, :]

@@ -202,3 +202,42 @@ def test_the_real_minilm():
         pytest.skip("ENGRAM_MINILM is not set: it names a folder with all-MiniLM-L6-v2")
     encoder, checkpoint = loaded(folder)
     assert encoder.count_params() == 22_565_376 and len(checkpoint.heads) == 2
+
+
+def test_a_span_head_of_another_shape_and_values_that_are_no_numbers(copy):
+    tensors_of(copy, lambda tensors: tensors.update({"qa_outputs.weight": np.zeros((2, 12), np.float32)}))
+    fails(copy, str(copy), "question-answering head", "kernel (12, 2)")
+    tensors_of(copy, lambda tensors: tensors.pop("qa_outputs.weight"))
+    fails(copy, str(copy), "question-answering head", "bias (2,)")
+    tensors_of(copy, lambda tensors: tensors.update({"qa_outputs.bias": np.array([0, np.nan], np.float32)}))
+    fails(copy, "qa_outputs.bias", "no finite numbers")
+
+
+def test_positions_of_roberta_start_after_its_padding_id(tmp_path):
+    folder = Path(shutil.copytree(FIXTURES / "roberta", tmp_path / "roberta"))
+    table = load_file(folder / "model.safetensors")["roberta.embeddings.position_embeddings.weight"]
+    change(folder, pad_token_id=1)
+    checkpoint = read_checkpoint(folder)
+    assert checkpoint.encoder["max_length"] == len(table) - 2
+    np.testing.assert_array_equal(checkpoint.weights["position/table"], table[2:])
+    change(folder, pad_token_id=None)
+    fails(folder, "config.json", "pad_token_id")
+
+
+def test_a_token_without_an_embedding(copy):
+    checkpoint, file = read_checkpoint(copy), copy / "tokenizer.json"
+    settings = json.loads(file.read_text())
+    last = max(settings["model"]["vocab"], key=settings["model"]["vocab"].get)
+    settings["model"]["vocab"][last] = 999
+    file.write_text(json.dumps(settings))
+    with pytest.raises(UserError, match="up to id 999"):
+        check_vocabulary(load_tokenizer(copy), checkpoint)
+
+
+def test_the_checksum_is_of_all_that_a_model_takes(copy):
+    before = read_checkpoint(copy).checksum
+    assert before == read_checkpoint(FIXTURES / "bert").checksum
+    change(copy, layer_norm_eps=1e-6)
+    after = read_checkpoint(copy).checksum
+    tensors_of(copy, lambda tensors: tensors.update({"qa_outputs.bias": tensors["qa_outputs.bias"] + 1}))
+    assert len({before, after, read_checkpoint(copy).checksum}) == 3

@@ -64,7 +64,7 @@ def test_a_loaded_tokenizer_neither_pads_nor_truncates(tokenizer, tmp_path):
 
 
 def test_what_is_no_tokenizer_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"nowhere: no tokenizer.json or vocab.txt there; leave --tokenizer out"):
+    with pytest.raises(UserError, match=r"nowhere: no tokenizer.json or vocab.txt there; name a file or a folder"):
         load_tokenizer(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"no tokenizer.json or vocab.txt there"):
         load_tokenizer(tmp_path)

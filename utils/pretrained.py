@@ -66,12 +66,13 @@ _BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
 class Checkpoint:
     """A pretrained encoder.
 
-    `encoder`: constructor arguments of `components.bert_encoder.BertEncoder`. `weights`: arrays by the path of its variable.
-    `span_head`: `kernel` and `bias` of a question-answering head, where the checkpoint has one. `heads`: tensors of other
-    heads, which are not used.
+    `architecture`: its `model_type`, such as `bert`. `encoder`: constructor arguments of
+    `components.bert_encoder.BertEncoder`. `weights`: arrays by the path of its variable. `span_head`: `kernel` and `bias` of a
+    question-answering head, where the checkpoint has one. `heads`: tensors of other heads, which are not used.
     """
 
     folder: Path
+    architecture: str
     encoder: dict
     weights: dict[str, np.ndarray]
     span_head: dict[str, np.ndarray] = field(default_factory=dict)
@@ -79,10 +80,11 @@ class Checkpoint:
 
     @property
     def checksum(self) -> str:
-        """Of the encoder's weights: the same where they are."""
-        digest = hashlib.sha256()
-        for name in sorted(self.weights):
-            digest.update(name.encode() + np.ascontiguousarray(self.weights[name]).tobytes())
+        """Of all that a model takes from it: the encoder's shape and weights, and the span head's."""
+        digest = hashlib.sha256(json.dumps([self.architecture, self.encoder], sort_keys=True).encode())
+        for arrays in (self.weights, self.span_head):
+            for name in sorted(arrays):
+                digest.update(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
         return digest.hexdigest()[:16]
 
 
@@ -132,6 +134,10 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
     encoder = _encoder_arguments(config, folder / "config.json")
     weights, span_head, heads, unknown = {}, {}, [], []
     for name, array in _read_tensors(folder).items():
+        if not np.isfinite(array).all():
+            raise UserError(
+                f"{folder}: the tensor {name} holds values that are no finite numbers; get the checkpoint again"
+            )
         inner = name.removeprefix(f"{kind}.")
         place = _place(kind, inner)
         if place:
@@ -148,7 +154,12 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
         )
     weights = _fuse(weights, kind, config)
     _check_shapes(weights, encoder, folder)
-    return Checkpoint(folder, encoder, weights, span_head if len(span_head) == 2 else {}, tuple(sorted(heads)))
+    if span_head and (len(span_head) < 2 or span_head["kernel"].shape != (encoder["hidden_dim"], 2)):
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in sorted(span_head.items()))
+        raise UserError(
+            f"{folder}: its question-answering head ({shapes}) does not fit its config.json; get the checkpoint again"
+        )
+    return Checkpoint(folder, kind, encoder, weights, span_head, tuple(sorted(heads)))
 
 
 def assign(layer, arrays: dict[str, np.ndarray]) -> None:
@@ -204,12 +215,13 @@ def check_vocabulary(tokenizer, checkpoint: Checkpoint) -> None:
     """The tokenizer must have as many tokens as the checkpoint has embeddings (which may be padded up by 63).
 
     Raises:
-        UserError: it has more, or many less.
+        UserError: it has more or many less, or a token without an embedding.
     """
     tokens, rows = tokenizer.get_vocab_size(), checkpoint.encoder["vocabulary_size"]
-    if not rows - 64 < tokens <= rows:
+    largest = max(tokenizer.get_vocab().values())
+    if not rows - 64 < tokens <= rows or largest >= rows:
         raise UserError(
-            f"{checkpoint.folder}: the tokenizer has {tokens:,} tokens and the model {rows:,} embeddings; "
+            f"{checkpoint.folder}: the tokenizer has {tokens:,} tokens up to id {largest:,} and the model {rows:,} embeddings; "
             "they do not belong together: give the tokenizer files of this checkpoint"
         )
 
@@ -266,6 +278,8 @@ def _encoder_arguments(config: dict, file: Path) -> dict:
         dim, layers, heads, inner, dropout, attention_dropout, activation = (config[name] for name in names)
         positions = config["max_position_embeddings"]
         if kind == "roberta":  # its positions are counted from the padding id + 1
+            if type(config["pad_token_id"]) is not int:
+                raise KeyError("pad_token_id")
             positions = positions - config["pad_token_id"] - 1
         found = {
             "vocabulary_size": config["vocab_size"],

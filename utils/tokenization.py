@@ -80,7 +80,7 @@ def load_tokenizer(path: str | Path):
             raise UserError(
                 f"{file}: not a tokenizer file ({error}); give a tokenizer.json, a vocab.txt or their folder"
             ) from None
-    raise UserError(f"{path}: no tokenizer.json or vocab.txt there; leave --tokenizer out to train one on the data")
+    raise UserError(f"{path}: no tokenizer.json or vocab.txt there; name a file or a folder with one")
 
 
 def special_token_ids(tokenizer) -> tuple[int, int, int]:

@@ -23,8 +23,9 @@ def fit(model, batches, *, steps_per_epoch, epochs, evaluate, monitor, run_dir, 
     """Train, evaluating and saving as it goes; returns the rows of `metrics.csv`, one an epoch.
 
     After every epoch the moving average of the weights (if the optimizer keeps one) is evaluated, and kept as `best.keras` when
-    `monitor` is the highest so far, or as high. A checkpoint is written each epoch, each minute and at SIGINT or SIGTERM; a resumed
-    run goes on from the very next batch after its last checkpoint, so that its weights are those of an uninterrupted one.
+    `monitor` is the highest so far, or as high. A checkpoint is written each epoch, each minute (less often if that takes long) and
+    at SIGINT or SIGTERM; a resumed run goes on from the very next batch after its last checkpoint, so that its weights are those of
+    an uninterrupted one.
 
     Args:
         model: compiled `keras.Model`.
