@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.data.facts import KnowledgeBase, MemoryQuestion
-from utils.data.memory_features import EncodedFacts, MemoryFeatures, assemble
+from utils.data.memory_features import MULTIPLE, EncodedFacts, MemoryFeatures, assemble
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,24 @@ def score_slots(model, features: MemoryFeatures, facts: EncodedFacts, slots_a_ba
     """Run the model over all questions; `slots_a_batch` bounds what is held at a time."""
     shape = features.memory.shape
     scores, address = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.float32)
-    order = np.argsort(features.sizes, kind="stable")
-    start = 0
-    while start < len(order):
-        most = max(1, slots_a_batch // max(8, int(features.sizes[order[start : start + 2048]].max())))
-        rows = order[start : start + min(most, 2048)]
-        found = model.predict_on_batch(assemble(features, facts, rows))
-        width = min(shape[1], found["scores"].shape[1])
-        held = features.memory[rows, :width] >= 0
-        scores[rows, :width] = np.where(held, found["scores"][:, :width], -np.inf)
-        address[rows, :width] = np.where(held, _softmax(np.asarray(found["address"], np.float32))[:, :width], 0)
-        start += len(rows)
+    # Widths and numbers of questions are powers of two: few shapes, each of which is compiled once.
+    widths = np.array([_power_of_two(max(int(size), MULTIPLE)) for size in features.sizes])
+    for slots in np.unique(widths).tolist():
+        group, most = np.flatnonzero(widths == slots), min(2048, max(1, slots_a_batch // slots))
+        for start in range(0, len(group), most):
+            rows = group[start : start + most]
+            asked = np.resize(rows, _power_of_two(len(rows)))  # repeats fill it up
+            found = model.predict_on_batch(assemble(features, facts, asked, slots))
+            held = features.memory[rows, :slots] >= 0
+            logits = {name: np.asarray(array)[: len(rows), : held.shape[1]] for name, array in found.items()}
+            scores[rows, :slots] = np.where(held, logits["scores"], -np.inf)
+            address[rows, :slots] = np.where(held, _softmax(logits["address"]), 0)
     return SlotScores(scores, address)
+
+
+def _power_of_two(number: int) -> int:
+    """The least that is not smaller."""
+    return 1 << (number - 1).bit_length()
 
 
 def _softmax(logits):

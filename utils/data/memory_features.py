@@ -13,8 +13,8 @@ from utils.data.facts import KnowledgeBase, MemoryQuestion, split_words
 
 HASHES = 2**26
 """Hashes that a word outside of the vocabulary may have: the square of `HashedEmbedding`'s 8,192 buckets."""
-SLOT_MULTIPLE = 8
-"""Slots of a batch are padded to a multiple of this."""
+MULTIPLE = 8
+"""Slots of a batch, and words of its questions, are padded to a multiple of this: few shapes, each compiled once."""
 
 
 class Vocabulary:
@@ -194,21 +194,26 @@ def build_features(base, questions, question_ids, memories) -> MemoryFeatures:
     return MemoryFeatures(question_ids, memory, gold)
 
 
-def assemble(features: MemoryFeatures, facts: EncodedFacts, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """The model's inputs for some of the questions, padded to what the longest of them needs."""
-    slots = max(1, int(features.sizes[rows].max()))
-    slots += -slots % SLOT_MULTIPLE
+def assemble(features: MemoryFeatures, facts: EncodedFacts, rows: np.ndarray, slots: int = 0) -> dict[str, np.ndarray]:
+    """The model's inputs for some of the questions; words, and slots where no number is given, as the longest needs, rounded up."""
+    slots = slots or _rounded(int(features.sizes[rows].max()), MULTIPLE)
     memory = features.memory[rows, :slots]
     memory = np.pad(memory, ((0, 0), (0, slots - memory.shape[1])), constant_values=-1)
     held = memory >= 0
-    question_ids = features.question_ids[rows]
+    longest = max(1, int((features.question_ids[rows] > 0).sum(axis=1).max()))
+    question_ids, words = features.question_ids[rows, :longest], _rounded(longest, MULTIPLE)
     inputs = {
-        "question_ids": question_ids[:, : max(1, int((question_ids > 0).sum(axis=1).max()))],
+        "question_ids": np.pad(question_ids, ((0, 0), (0, words - question_ids.shape[1]))),
         "key_ids": facts.keys[memory] * held[..., None],
         "value_ids": facts.values[memory] * held[..., None],
         "memory_mask": held.astype(np.int32),
     }
     return {name: np.ascontiguousarray(array, np.int32) for name, array in inputs.items()}
+
+
+def _rounded(size: int, multiple: int) -> int:
+    """Up to the next multiple, at least one."""
+    return max(1, -(-size // multiple)) * multiple
 
 
 def targets(features: MemoryFeatures, rows: np.ndarray, slots: int) -> np.ndarray:
