@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from utils.plots import plot_bars, plot_history
+from utils.plots import plot_attention, plot_bars, plot_history
 
 
 def png_size(path):
@@ -74,3 +74,12 @@ def test_plots_leave_pyplot_alone(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
     plot_history([{"loss": 1.0}], tmp_path / "plot.png", {"Loss": ["loss"]})
     assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_attention_tells_every_weight_and_marks_what_answers(tmp_path, texts):
+    seen = [("Ada / born_in / Rome", 0.9321, True), ("Bob / born_in / Oslo", 3e-7, False)]
+    plot_attention([("Where was Ada born?", seen), ("And nobody?", [])], tmp_path / "plot.png")
+    assert {"Where was Ada born?", "0.9321", "3e-07", "And nobody?", "Ada / born_in / Rome ✓"} <= set(texts)
+    assert png_size(tmp_path / "plot.png")[0] == 840
+    plot_attention([], tmp_path / "none.png")
+    assert "no values" in texts

@@ -75,20 +75,23 @@ def plot_bars(groups: dict[str, tuple], path: str | Path, title: str, ylabel: st
 
 
 def plot_attention(shown, path: str | Path) -> None:
-    """Draw which facts some questions attended to: a panel a question, a bar a fact, those that answer in another colour.
+    """Draw which facts some questions attended to: a heat map a question, a row a fact, marked where the fact answers.
 
     Args:
         shown: pairs of question and its `(fact, weight, answers)`, most attention first. None says "no values".
         path: The PNG file to write.
     """
-    figure, axes = _figure(9, max(1.6, 0.35 + sum(0.5 + 0.2 * len(seen) for _, seen in shown)), 1, max(1, len(shown)))
+    figure, axes = _figure(7, max(1.6, 0.2 + sum(0.35 + 0.18 * len(seen) for _, seen in shown)), 1, max(1, len(shown)))
     for ax, (question, seen) in zip(axes, shown, strict=False):
-        colours = ["tab:green" if answers else "tab:gray" for *_, answers in seen]
-        ax.barh(range(len(seen)), [weight for _, weight, _ in seen], color=colours)
-        ax.set_yticks(range(len(seen)), [fact[:60] for fact, *_ in seen], fontsize=7)
-        ax.set(xlim=(0, 1))
-        ax.tick_params("x", labelsize=7)
-        ax.invert_yaxis()
+        weights = [[max(float(weight), 1e-6)] for _, weight, _ in seen] or [[math.nan]]
+        ax.imshow([[math.log10(weight) for weight in row] for row in weights], "Greens", aspect="auto", vmin=-6, vmax=0)
+        for place, (_, weight, _) in enumerate(seen):
+            told = f"{weight:.4f}" if weight >= 5e-5 else f"{weight:.0e}"
+            ax.text(0, place, told, ha="center", va="center", fontsize=7, color="white" if weight > 1e-2 else "black")
+        facts = [f"{fact[:60]} {'✓' if answers else '  '}" for fact, _, answers in seen]
+        ax.set_yticks(range(len(seen)), facts, fontsize=7)
+        ax.set_xticks([])
+        ax.tick_params("y", length=0)
         ax.set_title(question[:100], fontsize=8, loc="left")
     if not shown:
         _no_values(axes[0])
