@@ -43,6 +43,7 @@ MODELS = {
         "redraw": False,
     },
 }
+STEPS_PER_EXECUTION = 16
 SHOWN = 8
 """Questions, and facts of each, in the picture of attention."""
 SWEPT = 1_000
@@ -119,7 +120,7 @@ class Config:
     """Seed of the demo people, of what is held out, and of what --limit draws."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """Number format of the computations."""
-    jit_compile: bool = False
+    jit_compile: bool = True
     """Compile the step with XLA."""
 
     resume: bool = False
@@ -196,6 +197,7 @@ def main(config: Config) -> int:
             patience=config.patience,
             tracker=tracker,
             resume=config.resume,
+            steps_per_execution=STEPS_PER_EXECUTION,
         )
         finish(config, data, vocabulary, facts, features, rows, tracker)
         code = 0

@@ -136,12 +136,13 @@ def set_up_keras(config, vocabulary, total_steps: int, rounds):
     """Make the model as train_memnet.py does; returns its weights by name, and its logits on the first batch."""
     import keras
 
-    from train_memnet import build_model, compile_model
+    from train_memnet import STEPS_PER_EXECUTION, build_model, compile_model
     from utils.training import as_dataset
 
     keras.utils.set_random_seed(config.seed)
     model = build_model(config, vocabulary)
     compile_model(model, config, total_steps)
+    model.steps_per_execution = STEPS_PER_EXECUTION  # as utils.training.fit does
 
     class Clock(keras.callbacks.Callback):
         """From the beginning of the first step to the end of the last."""

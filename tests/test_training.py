@@ -10,7 +10,7 @@ import pytest
 
 from utils.checkpoint import load_state
 from utils.errors import UserError
-from utils.training import averaged_weights, fit
+from utils.training import as_dataset, averaged_weights, fit
 
 STEPS = 5
 
@@ -71,6 +71,7 @@ def _copies(monkeypatch):
 @pytest.mark.parametrize("stop_at", [3, 7, 11, 12])
 def test_a_crash_anywhere_changes_nothing(tmp_path, monkeypatch, stop_at):
     monkeypatch.setattr("utils.training.SAVE_EVERY_SECONDS", 0)
+    monkeypatch.setattr("utils.training.BATCHES_A_STACK", 1)  # so that all steps before the crash are taken
     (tmp_path / "whole").mkdir()
     (tmp_path / "crashed").mkdir()
     whole, _ = run(tmp_path / "whole")
@@ -87,6 +88,43 @@ def test_a_crash_anywhere_changes_nothing(tmp_path, monkeypatch, stop_at):
         for name in set(one.files) - {"state"}:
             np.testing.assert_array_equal(one[name], other[name])
     assert len(list(csv.DictReader((tmp_path / "crashed/metrics.csv").open()))) == 4
+
+
+def test_batches_keep_their_order_whatever_their_shapes():
+    shapes = [2, 2, 3, 3, 3, 2, 5, *[4] * 40, 2, 2]
+
+    def varied(first_step):
+        for step in range(first_step, len(shapes)):
+            yield {"x": np.full((shapes[step], 7), step)}, np.full(shapes[step], step)
+
+    found = [(inputs["x"].numpy(), target.numpy()) for inputs, target in as_dataset(varied, 1, 46)]
+    assert [target[0] for _, target in found] == list(range(1, 47))
+    for inputs, target in found:
+        assert inputs.shape == (shapes[target[0]], 7) and (inputs == target[0]).all() and (target == target[0]).all()
+    assert len(list(as_dataset(varied, 0))) == len(shapes)
+
+
+def test_steps_taken_in_one_call_are_the_same_steps(tmp_path):
+    """Three steps a call do not divide an epoch's five; a run that is stopped goes on after the first three of its second epoch."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "three").mkdir()
+    expected, _ = run(tmp_path / "one")
+
+    def interrupted(first_step):
+        if first_step == STEPS:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return batches(first_step)
+
+    options = {"epochs": 4, "steps_per_epoch": STEPS, "monitor": "val_f1", "run_dir": tmp_path / "three"}
+    with pytest.raises(SystemExit):
+        fit(make_model(), interrupted, evaluate=lambda model: {"val_f1": 0.0}, steps_per_execution=3, **options)
+    state = load_state(tmp_path / "three" / "checkpoint.npz")
+    assert (state["epoch"], state["step"]) == (1, 3)
+    found, _ = run(tmp_path / "three", values=range(1, 100), steps_per_execution=3, resume=True)
+    assert [row["loss"] for row in found] == [row["loss"] for row in expected]
+    with np.load(tmp_path / "one/checkpoint.npz") as one, np.load(tmp_path / "three/checkpoint.npz") as other:
+        for name in set(one.files) - {"state"}:
+            np.testing.assert_array_equal(one[name], other[name])
 
 
 @pytest.mark.parametrize("steps_per_epoch", [1, STEPS])

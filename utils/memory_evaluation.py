@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.data.facts import KnowledgeBase, MemoryQuestion
-from utils.data.memory_features import MULTIPLE, EncodedFacts, MemoryFeatures, assemble
+from utils.data.memory_features import EncodedFacts, MemoryFeatures, assemble, padded_slots
 
 
 @dataclass(frozen=True)
@@ -24,24 +24,18 @@ def score_slots(model, features: MemoryFeatures, facts: EncodedFacts, slots_a_ba
     """Run the model over all questions; `slots_a_batch` bounds what is held at a time."""
     shape = features.memory.shape
     scores, address = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.float32)
-    # Widths and numbers of questions are powers of two: few shapes, each of which is compiled once.
-    widths = np.array([_power_of_two(max(int(size), MULTIPLE)) for size in features.sizes])
+    widths = padded_slots(features.sizes)
     for slots in np.unique(widths).tolist():
         group, most = np.flatnonzero(widths == slots), min(2048, max(1, slots_a_batch // slots))
         for start in range(0, len(group), most):
             rows = group[start : start + most]
-            asked = np.resize(rows, _power_of_two(len(rows)))  # repeats fill it up
+            asked = np.resize(rows, 1 << (len(rows) - 1).bit_length())  # to a power of two, by repeats: few shapes
             found = model.predict_on_batch(assemble(features, facts, asked, slots))
             held = features.memory[rows, :slots] >= 0
             logits = {name: np.asarray(array)[: len(rows), : held.shape[1]] for name, array in found.items()}
             scores[rows, :slots] = np.where(held, logits["scores"], -np.inf)
             address[rows, :slots] = np.where(held, _softmax(logits["address"]), 0)
     return SlotScores(scores, address)
-
-
-def _power_of_two(number: int) -> int:
-    """The least that is not smaller."""
-    return 1 << (number - 1).bit_length()
 
 
 def _softmax(logits):

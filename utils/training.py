@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import signal
@@ -17,9 +18,24 @@ from utils.errors import UserError
 from utils.run import write_csv
 
 SAVE_EVERY_SECONDS = float(os.environ.get("ENGRAM_SAVE_EVERY_SECONDS", "60"))
+BATCHES_A_STACK = 16
+"""Batches of equal shapes that reach TensorFlow together."""
 
 
-def fit(model, batches, *, steps_per_epoch, epochs, evaluate, monitor, run_dir, patience=0, tracker=None, resume=False):
+def fit(
+    model,
+    batches,
+    *,
+    steps_per_epoch,
+    epochs,
+    evaluate,
+    monitor,
+    run_dir,
+    patience=0,
+    tracker=None,
+    resume=False,
+    steps_per_execution=1,
+):
     """Train, evaluating and saving as it goes; returns the rows of `metrics.csv`, one an epoch.
 
     After every epoch the moving average of the weights (if the optimizer keeps one) is evaluated, and kept as `best.keras` when
@@ -36,6 +52,8 @@ def fit(model, batches, *, steps_per_epoch, epochs, evaluate, monitor, run_dir, 
         patience: epochs without a better `monitor` before stopping; 0 never stops early.
         tracker: `utils.tracking.Tracker` or None.
         resume: go on from `checkpoint.npz` where there is one.
+        steps_per_execution: steps that TensorFlow takes in one call, without a look at the loss, at signals or at the clock;
+            what Keras does around a small model's step takes longer than the step. The result is the same.
 
     Raises:
         UserError: the loss or a weight is no longer finite; the last good checkpoint stays.
@@ -45,14 +63,15 @@ def fit(model, batches, *, steps_per_epoch, epochs, evaluate, monitor, run_dir, 
         # The optimizer's variables must exist before they can be restored.
         model.optimizer.build(model.trainable_variables)
         keeper.restore(model)
+    if keras.backend.backend() == "tensorflow":
+        model.steps_per_execution = steps_per_execution
     while keeper.epoch < epochs and not keeper.finished:
-        # A partial epoch (after a resume) first, then all the others in one call.
-        partial = keeper.step > 0
+        steps = steps_per_epoch - keeper.step
         model.fit(
-            as_dataset(batches, keeper.epoch * steps_per_epoch + keeper.step),
+            as_dataset(batches, keeper.epoch * steps_per_epoch + keeper.step, steps),
             initial_epoch=keeper.epoch,
-            epochs=keeper.epoch + 1 if partial else epochs,
-            steps_per_epoch=steps_per_epoch - keeper.step,
+            epochs=keeper.epoch + 1,
+            steps_per_epoch=steps,
             callbacks=[keeper],
             shuffle=False,  # the batches come in their order
             verbose=0,
@@ -101,6 +120,7 @@ class KeepRun(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.last_save = self.clock = time.monotonic()
+        self.first_step = self.step
         self.handlers = {}
         with contextlib.suppress(ValueError):  # signals can only be caught in the main thread
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -130,7 +150,7 @@ class KeepRun(keras.callbacks.Callback):
         loss = float(logs["loss"])
         if not math.isfinite(loss):
             self._not_finite("the loss")
-        self.step += 1
+        self.step = min(self.first_step + batch + 1, self.steps_per_epoch)
         if self.step < self.steps_per_epoch:
             self.progress.update(self.step, [("loss", loss)])
         if self.step == self.steps_per_epoch:
@@ -243,12 +263,28 @@ def inference_copy(model):
     return copy
 
 
-def as_dataset(batches, first_step: int):
-    """The endless batches as Keras wants them: on TensorFlow a `tf.data.Dataset` of unknown lengths, else the iterator."""
+def as_dataset(batches, first_step: int, steps: int | None = None):
+    """The batches from a step on, all or so many, as Keras wants them: on TensorFlow a `tf.data.Dataset` of unknown lengths, else
+    an iterator."""
     if keras.backend.backend() != "tensorflow":
-        return batches(first_step)
+        return itertools.islice(batches(first_step), steps)
     import tensorflow as tf
 
     sample = next(batches(0))
-    spec = tf.nest.map_structure(lambda array: tf.TensorSpec((None,) * array.ndim, array.dtype), sample)
-    return tf.data.Dataset.from_generator(lambda: batches(first_step), output_signature=spec).prefetch(2)
+    spec = tf.nest.map_structure(lambda array: tf.TensorSpec((None,) * (1 + array.ndim), array.dtype), sample)
+
+    def stacks():
+        # Neighbours of equal shapes go together: what an element of a generator costs is then paid once for all of them.
+        kept, kept_shapes = [], None
+        for batch in itertools.islice(batches(first_step), steps):
+            shapes = [array.shape for array in tf.nest.flatten(batch)]
+            if kept and (shapes != kept_shapes or len(kept) == BATCHES_A_STACK):
+                yield tf.nest.map_structure(lambda *arrays: np.stack(arrays), *kept)
+                kept = []
+            kept.append(batch)
+            kept_shapes = shapes
+        if kept:
+            yield tf.nest.map_structure(lambda *arrays: np.stack(arrays), *kept)
+
+    dataset = tf.data.Dataset.from_generator(stacks, output_signature=spec)
+    return dataset.flat_map(lambda *stack: tf.data.Dataset.from_tensor_slices(stack)).prefetch(2)

@@ -13,8 +13,8 @@ from utils.data.facts import KnowledgeBase, MemoryQuestion, split_words
 
 HASHES = 2**26
 """Hashes that a word outside of the vocabulary may have: the square of `HashedEmbedding`'s 8,192 buckets."""
-MULTIPLE = 8
-"""Slots of a batch, and words of its questions, are padded to a multiple of this: few shapes, each compiled once."""
+WORD_MULTIPLE = 8
+"""Questions of a batch are padded to a multiple of this: few shapes, each of which is compiled once."""
 
 
 class Vocabulary:
@@ -196,12 +196,13 @@ def build_features(base, questions, question_ids, memories) -> MemoryFeatures:
 
 def assemble(features: MemoryFeatures, facts: EncodedFacts, rows: np.ndarray, slots: int = 0) -> dict[str, np.ndarray]:
     """The model's inputs for some of the questions; words, and slots where no number is given, as the longest needs, rounded up."""
-    slots = slots or _rounded(int(features.sizes[rows].max()), MULTIPLE)
+    slots = slots or int(padded_slots(features.sizes[rows].max()))
     memory = features.memory[rows, :slots]
     memory = np.pad(memory, ((0, 0), (0, slots - memory.shape[1])), constant_values=-1)
     held = memory >= 0
     longest = max(1, int((features.question_ids[rows] > 0).sum(axis=1).max()))
-    question_ids, words = features.question_ids[rows, :longest], _rounded(longest, MULTIPLE)
+    words = longest + -longest % WORD_MULTIPLE
+    question_ids = features.question_ids[rows, :longest]
     inputs = {
         "question_ids": np.pad(question_ids, ((0, 0), (0, words - question_ids.shape[1]))),
         "key_ids": facts.keys[memory] * held[..., None],
@@ -211,9 +212,10 @@ def assemble(features: MemoryFeatures, facts: EncodedFacts, rows: np.ndarray, sl
     return {name: np.ascontiguousarray(array, np.int32) for name, array in inputs.items()}
 
 
-def _rounded(size: int, multiple: int) -> int:
-    """Up to the next multiple, at least one."""
-    return max(1, -(-size // multiple)) * multiple
+def padded_slots(sizes) -> np.ndarray:
+    """Memory sizes rounded up to 8, 12, 16, 24, 32, 48, ...: few shapes, each of which is compiled once."""
+    octave = 8 * 2 ** np.ceil(np.log2(np.maximum(sizes, 8) / 8)).astype(int)
+    return np.where(np.less_equal(sizes, octave * 3 // 4) & (octave > 8), octave * 3 // 4, octave)
 
 
 def targets(features: MemoryFeatures, rows: np.ndarray, slots: int) -> np.ndarray:
