@@ -1,9 +1,12 @@
-"""Key-value memory: reading."""
+"""Key-value memory: reading, and writing step by step."""
 
 import keras
 from keras import ops
 
 from components.attention import masking_bias
+
+STEPS_A_CHUNK = 16
+"""Of `memory_scan`: the memory is kept at the beginning of every chunk, and computed again within it for the gradient."""
 
 
 @keras.saving.register_keras_serializable(package="engram")
@@ -30,3 +33,156 @@ class KeyValueMemory(keras.layers.Layer):
 
     def compute_output_shape(self, query_shape, keys_shape, values_shape, memory_mask_shape):
         return (*query_shape[:-1], values_shape[-1]), keys_shape[:-1]
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class DynamicKeyValueMemory(keras.layers.Layer):
+    """A memory that a sequence reads and writes, step by step (DKVMN; Zhang et al. 2017, section 3.2).
+
+    Keys `K` and the values at the beginning, `M_1`, are learned. At step t, with slots i,
+
+        w_t = softmax_i(query_t . K_i)                         address
+        r_t = sum_i w_t(i) M_t(i)                              read, before the step writes
+        e_t = sigmoid(E value_t + b);  a_t = tanh(D value_t + c)
+        M_{t+1}(i) = M_t(i) (1 - w_t(i) e_t) + w_t(i) a_t      erase, then add
+
+    so that no read depends on its own step's value or on a later one.
+
+    Args:
+        num_slots: slots of the memory, N.
+        value_dim: size of a slot's value.
+
+    Call arguments:
+        query: `(batch, steps, key_dim)`.
+        value: `(batch, steps, write_dim)`, what each step writes.
+        padding_mask: `(batch, steps)`, True or 1 where there is a step; others write nothing. Their reads mean nothing.
+
+    Output: the pair of reads, `(batch, steps, value_dim)`, and addresses, `(batch, steps, num_slots)`.
+    """
+
+    def __init__(self, num_slots, value_dim, **kwargs):
+        super().__init__(**kwargs)
+        self.num_slots = num_slots
+        self.value_dim = value_dim
+
+    def build(self, query_shape, value_shape, padding_mask_shape=None):
+        def dense(name, activation):
+            layer = keras.layers.Dense(self.value_dim, activation, dtype=self.dtype_policy, name=name)
+            layer.build(value_shape)
+            return layer
+
+        normal = keras.initializers.RandomNormal
+        self.keys = self.add_weight(
+            name="keys", shape=(self.num_slots, query_shape[-1]), initializer=normal(query_shape[-1] ** -0.5)
+        )
+        self.values = self.add_weight(name="values", shape=(self.num_slots, self.value_dim), initializer=normal(0.1))
+        self.erase, self.add = dense("erase", "sigmoid"), dense("add", "tanh")
+
+    def call(self, query, value, padding_mask=None):
+        address = ops.softmax(ops.cast(ops.matmul(query, ops.transpose(self.keys)), "float32"), axis=-1)
+        written = address
+        if padding_mask is not None:
+            written = address * ops.cast(padding_mask, "float32")[..., None]
+        erase, add = (ops.cast(layer(value), "float32") for layer in (self.erase, self.add))
+        values = ops.cast(self.values, "float32")
+        values = ops.broadcast_to(values, (ops.shape(query)[0], self.num_slots, self.value_dim))
+        time_major = (ops.swapaxes(part, 0, 1) for part in (written, erase, add))
+        read = ops.swapaxes(memory_scan(values, *time_major), 0, 1)
+        return ops.cast(read, self.compute_dtype), ops.cast(address, self.compute_dtype)
+
+    def compute_output_shape(self, query_shape, value_shape, padding_mask_shape=None):
+        return (*query_shape[:-1], self.value_dim), (*query_shape[:-1], self.num_slots)
+
+    def get_config(self):
+        return {**super().get_config(), "num_slots": self.num_slots, "value_dim": self.value_dim}
+
+
+@ops.custom_gradient
+def memory_scan(memory, address, erase, add):
+    """Read, then write, at every step; see `DynamicKeyValueMemory` for the equations.
+
+    One compiled loop forward and one backward. Kept for the gradient is the memory at the start of each chunk of steps, from which
+    the chunk's other states are computed again: the states of all steps would be `steps` times the memory.
+
+    Args:
+        memory: `M_1`, `(batch, num_slots, value_dim)`, float32, as are all.
+        address: `(steps, batch, num_slots)`.
+        erase, add: `(steps, batch, value_dim)`.
+
+    Returns:
+        the reads, `(steps, batch, value_dim)`.
+    """
+    steps, batch, slots = ops.shape(address)
+    dim = ops.shape(memory)[-1]
+    chunks = (steps + STEPS_A_CHUNK - 1) // STEPS_A_CHUNK
+
+    def length(chunk):
+        return ops.minimum(STEPS_A_CHUNK, steps - chunk * STEPS_A_CHUNK)
+
+    def forward(chunk, state):
+        memory, starts, reads = state
+
+        def step(offset, state):
+            memory, reads = state
+            t = chunk * STEPS_A_CHUNK + offset
+            weight = _at(address, t)
+            read = ops.sum(weight[..., None] * memory, axis=1)
+            return _written(memory, weight, _at(erase, t), _at(add, t)), _put(reads, t, read)
+
+        starts = _put(starts, chunk, memory)
+        memory, reads = ops.fori_loop(0, length(chunk), step, (memory, reads))
+        return memory, starts, reads
+
+    kept = ops.zeros((chunks, batch, slots, dim)), ops.zeros((steps, batch, dim))
+    _, starts, reads = ops.fori_loop(0, chunks, forward, (memory, *kept))
+
+    def gradient(*given, upstream=None):
+        upstream = given[0] if upstream is None else upstream
+
+        def backward(number, state):
+            chunk = chunks - 1 - number
+
+            def again(offset, state):
+                memory, states = state
+                t = chunk * STEPS_A_CHUNK + offset
+                return _written(memory, _at(address, t), _at(erase, t), _at(add, t)), _put(states, offset, memory)
+
+            def step(number, state):
+                of_memory, of_address, of_erase, of_add = state
+                offset = length(chunk) - 1 - number
+                t = chunk * STEPS_A_CHUNK + offset
+                memory, weight = _at(states, offset), _at(address, t)[..., None]
+                erased, added, of_read = (_at(part, t)[:, None] for part in (erase, add, upstream))
+                weighted = weight * of_memory
+                of_address = _put(
+                    of_address, t, ops.sum(of_memory * (added - memory * erased) + memory * of_read, axis=2)
+                )
+                of_erase = _put(of_erase, t, -ops.sum(weighted * memory, axis=1))
+                of_add = _put(of_add, t, ops.sum(weighted, axis=1))
+                return of_memory * (1 - weight * erased) + weight * of_read, of_address, of_erase, of_add
+
+            states = ops.zeros((STEPS_A_CHUNK, batch, slots, dim))
+            _, states = ops.fori_loop(0, length(chunk), again, (_at(starts, chunk), states))
+            return ops.fori_loop(0, length(chunk), step, state)
+
+        zeros = (ops.zeros_like(part) for part in (memory, address, erase, add))
+        return ops.fori_loop(0, chunks, backward, tuple(zeros))
+
+    return reads, gradient
+
+
+def _written(memory, weight, erase, add):
+    """`M_{t+1}` of `M_t`."""
+    weight = weight[..., None]
+    return memory * (1 - weight * erase[:, None]) + weight * add[:, None]
+
+
+def _at(sequence, t):
+    """`sequence[t]`."""
+    shape = ops.shape(sequence)
+    return ops.reshape(ops.slice(sequence, (t, *[0] * (len(shape) - 1)), (1, *shape[1:])), shape[1:])
+
+
+def _put(sequence, t, element):
+    """The sequence with `element` at `t`."""
+    return ops.slice_update(sequence, (t, *[0] * (len(element.shape))), element[None])
