@@ -12,7 +12,9 @@ ROOT = Path(__file__).parent.parent
 WRITTEN_IN_KERAS = sorted(
     path.stem for room in ("components", "models") for path in (ROOT / room).glob("*.py") if path.stem != "__init__"
 )
-FILES = [f"tests/test_{name}.py" for name in ("components", "schedules", "checkpoint", *WRITTEN_IN_KERAS)]
+FILES = [
+    f"tests/test_{name}.py" for name in ("components", "dynamic_memory", "schedules", "checkpoint", *WRITTEN_IN_KERAS)
+]
 
 
 def test_every_layer_and_model_has_its_test():
