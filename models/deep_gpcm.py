@@ -1,0 +1,109 @@
+"""DeepGPCM: knowledge tracing by a dynamic key-value memory, with a partial-credit output."""
+
+import keras
+from keras import ops
+
+from components.gpcm import IRTParameters, ResponseEmbedding, gpcm_logits
+from components.key_value_memory import DynamicKeyValueMemory
+
+HEADS = ("gpcm", "linear")
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class DeepGPCM(keras.Model):
+    """What a student will answer, from what was answered before (Zhang et al. 2017; Yeung 2019; Muraki 1992).
+
+    The item's vector addresses a memory, which is read before this step's response is written to it; the read and the item give
+    ability, discrimination and thresholds, and those the categories' logits:
+
+        r_t = read of DynamicKeyValueMemory at q_t;  s_t = tanh(W [r_t; q_t] + b)
+        theta_t, alpha_t, beta_t = IRTParameters(s_t, q_t);  logits = GPCM(theta_t, alpha_t, beta_t)
+
+    With `head="linear"` and two categories it is DKVMN as published: `logits = (0, w . s_t + b)`, the sigmoid's logit.
+
+    Args:
+        num_items: item ids, 0 included, which is an item that training did not have.
+        num_categories: K, at least 2.
+        num_slots, key_dim, value_dim, summary_dim: sizes of the memory and of `s`.
+        response_embedding: a kind of `components.gpcm.ResponseEmbedding`.
+        head: `gpcm` or `linear`.
+        monotone, item_discrimination: see `IRTParameters`.
+        dropout: of `s`.
+
+    Inputs, a dict of integers `(batch, steps)`: `item_ids`; `responses`, 0 to K - 1; `padding_mask`, 1 where there is a step.
+    The response of a step has no influence on its own output nor on an earlier one.
+
+    Output: a dict of float32 `logits` `(batch, steps, K)` and `address` `(batch, steps, num_slots)`; with the head `gpcm` also
+    `ability` and `discrimination` `(batch, steps)`, and `thresholds` `(batch, steps, K - 1)`.
+    """
+
+    def __init__(
+        self,
+        num_items,
+        num_categories,
+        num_slots=20,
+        key_dim=50,
+        value_dim=100,
+        summary_dim=50,
+        response_embedding="linear_decay",
+        head="gpcm",
+        monotone=False,
+        item_discrimination=True,
+        dropout=0.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if head not in HEADS:
+            raise ValueError(f"head {head!r} must be one of {HEADS}")
+        self.config = {
+            "num_items": num_items,
+            "num_categories": num_categories,
+            "num_slots": num_slots,
+            "key_dim": key_dim,
+            "value_dim": value_dim,
+            "summary_dim": summary_dim,
+            "response_embedding": response_embedding,
+            "head": head,
+            "monotone": monotone,
+            "item_discrimination": item_discrimination,
+            "dropout": dropout,
+        }
+        policy = self.dtype_policy
+        self.item_embedding = keras.layers.Embedding(num_items, key_dim, dtype=policy, name="item_embedding")
+        self.response_embedding = ResponseEmbedding(
+            num_items, num_categories, value_dim, response_embedding, dtype=policy, name="response_embedding"
+        )
+        self.memory = DynamicKeyValueMemory(num_slots, value_dim, dtype=policy, name="memory")
+        self.summary = keras.layers.Dense(summary_dim, "tanh", dtype=policy, name="summary")
+        self.dropout = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
+        if head == "gpcm":
+            self.irt = IRTParameters(num_categories, monotone, item_discrimination, dtype=policy, name="irt")
+        else:
+            self.categories = keras.layers.Dense(num_categories - 1, dtype=policy, name="categories")
+
+    def build(self, input_shape=None):
+        sizes = {name: (None, None, self.config[name]) for name in ("key_dim", "value_dim", "summary_dim")}
+        self.item_embedding.build((None, None))
+        self.response_embedding.build()
+        self.memory.build(sizes["key_dim"], sizes["value_dim"])
+        self.summary.build((None, None, self.config["value_dim"] + self.config["key_dim"]))
+        if self.config["head"] == "gpcm":
+            self.irt.build(sizes["summary_dim"], sizes["key_dim"])
+        else:
+            self.categories.build(sizes["summary_dim"])
+        self.built = True
+
+    def call(self, inputs, training=None):
+        item = self.item_embedding(inputs["item_ids"])
+        answered = self.response_embedding(inputs["item_ids"], inputs["responses"])
+        read, address = self.memory(item, answered, inputs["padding_mask"])
+        summary = self.dropout(self.summary(ops.concatenate([read, item], axis=-1)), training=training)
+        if self.config["head"] == "linear":
+            others = ops.cast(self.categories(summary), "float32")
+            return {"logits": ops.concatenate([ops.zeros_like(others[..., :1]), others], axis=-1), "address": address}
+        irt = self.irt(summary, item)
+        logits = gpcm_logits(irt["ability"], irt["discrimination"], irt["thresholds"])
+        return {"logits": logits, "address": address, **irt}
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
