@@ -92,6 +92,7 @@ def row(model: str, runs: dict) -> dict:
             ("f1", scores["f1"]),
             ("exact_match", scores["exact_match"]),
             ("f1_interval", scores["f1_interval"]),
+            ("exact_match_interval", scores["exact_match_interval"]),
             ("seconds", results["seconds"]),
             ("questions_per_second", trained * epochs / results["seconds"]),
             ("commit", results["commit"]),
@@ -101,11 +102,16 @@ def row(model: str, runs: dict) -> dict:
 
 
 def plot(rows, path: Path) -> None:
-    """EM and F1 of every model, means over seeds, as a PNG file."""
-    from utils.plots import plot_bars
+    """EM and F1 of every model as a PNG file: means over seeds, from the lowest to the highest end of the seeds' intervals."""
+    from utils.plots import plot_comparison
 
-    values = {found["model"]: (found["scored"], mean(found["exact_match"]), mean(found["f1"])) for found in rows}
-    plot_bars(values, path, f"SQuAD, {rows[0]['split']} data", "score", ("EM", "F1"))
+    def bar(found, name):
+        lows, highs = zip(*found[f"{name}_interval"], strict=True)
+        return mean(found[name]), min(lows), max(highs)
+
+    scores = {found["model"]: {"EM": bar(found, "exact_match"), "F1": bar(found, "f1")} for found in rows}
+    seeds = len(rows[0]["seeds"])
+    plot_comparison(scores, path, f"SQuAD, {rows[0]['split']} data, {seeds} seeds", "score, with 95 % intervals")
 
 
 if __name__ == "__main__":

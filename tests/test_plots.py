@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from utils.plots import plot_attention, plot_bars, plot_history
+from utils.plots import plot_attention, plot_bars, plot_comparison, plot_history
 
 
 def png_size(path):
@@ -83,3 +83,13 @@ def test_attention_tells_every_weight_and_marks_what_answers(tmp_path, texts):
     assert png_size(tmp_path / "plot.png")[0] == 840
     plot_attention([], tmp_path / "none.png")
     assert "no values" in texts
+
+
+def test_a_comparison_tells_every_model_and_score(tmp_path, texts):
+    rows = {
+        "plain": {"EM": (4.17, 3.9, 4.6), "F1": (7.11, 6.5, 7.7)},
+        "bert:--rate=2e-4": {"EM": (51, 50, 52), "F1": (62.3, 61, 63)},
+    }
+    plot_comparison(rows, tmp_path / "plot.png", "SQuAD", "score")
+    assert {"SQuAD", "score", "EM", "F1", "plain", "bert\n--rate=2e-4", "4.17", "62.3"} <= set(texts)
+    assert png_size(tmp_path / "plot.png") == (960, 355)

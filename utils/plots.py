@@ -74,6 +74,35 @@ def plot_bars(groups: dict[str, tuple], path: str | Path, title: str, ylabel: st
     figure.savefig(path, dpi=120)
 
 
+def plot_comparison(rows: dict[str, dict[str, tuple]], path: str | Path, title: str, xlabel: str) -> None:
+    """Draw scores side by side with their intervals: a row a model, from top to bottom, a bar a score.
+
+    Args:
+        rows: label of each row to its scores: name to `(value, low, high)`; the same names in every row, drawn in this order.
+        path: The PNG file to write.
+        title: Title of the plot.
+        xlabel: Name and unit of the scores.
+    """
+    names = list(next(iter(rows.values())))
+    figure, (ax,) = _figure(8, 1.4 + 0.3 * len(rows) * (len(names) + 0.6), 1)
+    height = 0.8 / len(names)
+    for number, name in enumerate(names):
+        values, lows, highs = zip(*(row[name] for row in rows.values()), strict=True)
+        places = [place + (number - (len(names) - 1) / 2) * height for place in range(len(rows))]
+        away = [
+            [v - low for v, low in zip(values, lows, strict=True)],
+            [h - v for v, h in zip(values, highs, strict=True)],
+        ]
+        bars = ax.barh(places, values, height * 0.92, xerr=away, label=name, error_kw={"linewidth": 1, "capsize": 2})
+        ax.bar_label(bars, [f"{value:.4g}" for value in values], padding=3, fontsize=8)
+    ax.set_yticks(range(len(rows)), [label.replace(":--", "\n--") for label in rows], fontsize=8)
+    ax.invert_yaxis()
+    ax.margins(x=0.1)
+    ax.set(title=title, xlabel=xlabel)
+    figure.legend(loc="outside upper right", ncols=len(names), frameon=False, fontsize=8)
+    figure.savefig(path, dpi=120)
+
+
 def plot_attention(shown, path: str | Path) -> None:
     """Draw which facts some questions attended to: a heat map a question, a row a fact, marked where the fact answers.
 
