@@ -6,8 +6,8 @@
     python predict.py runs/memnet "When was Ada Lovelace born?" --file facts.tsv
 
 A model of texts prints the answer with its probability among the best spans, and the runners-up. A model of facts answers from
-those it was trained beside, or from a file's: it prints answers with their probabilities, and the facts it attended to with their
-weights.
+those it was trained beside, or from a file's, among which an index of words finds its memory: it prints answers with their
+probabilities, the facts it attended to with their weights, and words of the question that no fact has.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Config:
     text: tyro.conf.Positional[str] = ""
     """The text that holds the answer."""
     file: Path | None = None
-    """Read the text from this file instead (UTF-8); for a model of facts, its facts (CSV or TSV)."""
+    """Read the text from this file instead (UTF-8); for a model of facts, its facts (CSV, TSV, or .txt as WikiMovies has)."""
     n_best: int = 3
     """Answers to show."""
 
@@ -153,6 +153,13 @@ def answer_from_facts(config: Config) -> int:
     started = time.perf_counter()
     memory, found = ask()
     milliseconds = 1000 * (time.perf_counter() - started)
+    unknown = [
+        word
+        for word in dict.fromkeys(split_words(config.question))
+        if word not in vocabulary.words and not any(map(index.knows, vocabulary.ids([word])))
+    ]
+    if unknown:
+        print(f"(no fact has: {', '.join(unknown)})")
     if found is None:
         print("(no memory: no fact shares a word with the question)")
         return 0

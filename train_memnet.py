@@ -59,25 +59,26 @@ class Config:
     data: Literal["demo"] = "demo"
     """Built-in facts about 650 invented people, in the place of files."""
     facts: list[Path] = field(default_factory=list)
-    """CSV or TSV files of subject, relation and object, or WikiMovies' knowledge base (.txt)."""
+    """CSV or TSV files of subject, relation and object (by a header, or in this order), or WikiMovies' knowledge base (.txt)."""
     templates: Path | None = None
-    """Question templates for --facts: rows of relation, template with {s} for the subject, and perhaps `test`."""
+    """Question templates for --facts: rows of relation, template with {s} for the subject, and perhaps `test` (a way to ask that
+    training does not have), with tabs between and no header."""
     train_files: list[Path] = field(default_factory=list)
-    """Questions as JSON lines or in WikiMovies' text format, in the place of templates."""
+    """Questions in the place of templates: JSON lines of question, answers and perhaps memory (facts), or WikiMovies' text."""
     validation_files: list[Path] = field(default_factory=list)
     """Questions to choose the best epoch on. Left out: whole subjects are held out."""
     test_files: list[Path] = field(default_factory=list)
     """Questions that are scored once, at the end. Left out: whole subjects are held out."""
     validation_fraction: float = 0.1
-    """Share of the subjects held out when no validation files are given."""
+    """Share of the subjects held out when no validation files are given (the demo has 50 people for it)."""
     test_fraction: float = 0.2
-    """Share of the subjects held out when no test files are given."""
+    """Share of the subjects held out when no test files are given (the demo has 100 people for it)."""
     held_out_values: float = 0.1
-    """Share of every relation's values that no training fact has, for the score on unseen values; with templates."""
+    """Share of every relation's values that no training fact has, for the score on unseen values (not with --train-files)."""
     templates_each: int = 4
     """Templates that a subject and relation is asked about with, drawn from all; 0 is all."""
     distractors: int = 15
-    """Facts beside those that answer, where the data gives no memories."""
+    """Facts beside those that answer, where questions are made of templates."""
     sweep: list[int] = field(default_factory=lambda: [15, 100, 1000])
     """Numbers of distractors that the test is repeated with."""
     candidates: int = 100
@@ -155,21 +156,21 @@ def main(config: Config) -> int:
 
     vocabulary = keep_vocabulary(config, data)
     facts = encode_facts(data.base, vocabulary)
-    features = {name: data.features(name, vocabulary, facts) for name in data.questions}
+    features = {name: data.features(name, vocabulary) for name in data.questions if name != "train"}
     train_ids = encode_questions(data.questions["train"], vocabulary)
-    cached = {}
+    drawn = {}
 
     def features_of_epoch(epoch: int):
-        if not config.redraw or data.given_memories:
-            return features["train"]
-        if epoch not in cached:
-            cached.clear()
+        epoch = epoch if config.redraw and not data.given_memories else 0
+        if epoch not in drawn:
+            drawn.clear()
             memories = data.memories("train", config.distractors, (config.seed, 1, epoch))
-            cached[epoch] = build_features(data.base, data.questions["train"], train_ids, memories)
-        return cached[epoch]
+            drawn[epoch] = build_features(data.base, data.questions["train"], train_ids, memories)
+        return drawn[epoch]
 
     # --- model
-    model = build_model(config, vocabulary)
+    longest = max(part.shape[1] for part in (train_ids, facts.keys, facts.values))
+    model = build_model(config, vocabulary, max_length=max(64, longest))
     steps_per_epoch = math.ceil(len(data.questions["train"]) / config.batch_size)
     compile_model(model, config, steps_per_epoch * config.epochs)
     counts = ", ".join(f"{name} {len(part):,}" for name, part in data.questions.items())
@@ -188,7 +189,9 @@ def main(config: Config) -> int:
     try:
         rows = fit(
             model,
-            lambda first_step: training_batches(features_of_epoch, facts, config.batch_size, config.seed, first_step),
+            lambda first_step: training_batches(
+                features_of_epoch, len(train_ids), facts, config.batch_size, config.seed, first_step
+            ),
             steps_per_epoch=steps_per_epoch,
             epochs=config.epochs,
             evaluate=validate,
@@ -234,6 +237,19 @@ def check(config: Config) -> None:
         raise UserError("--validation-files and --test-files go with --train-files")
     if not config.validation_files and not config.validation_fraction:
         raise UserError("--validation-fraction 0.0: leaves nothing to choose the best epoch on; give more than 0")
+    if config.attention_supervision and config.model == "pointer":
+        raise UserError(
+            "--attention-supervision: a pointer's scores are its attention, which is trained anyway; leave it out"
+        )
+    if config.hidden_dim % 2:
+        raise UserError(f"--hidden-dim {config.hidden_dim}: must be even")
+    fields = Config.__dataclass_fields__
+    for name in ("templates_each", "held_out_values", "distractors", "sweep"):
+        default = fields[name].default_factory() if name == "sweep" else fields[name].default
+        if config.train_files and getattr(config, name) != default:
+            raise UserError(
+                f"--{name.replace('_', '-')}: is for questions made of templates, not for --train-files; leave it out"
+            )
     if config.tracking == "online" and not logged_in():
         raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
 
@@ -272,8 +288,8 @@ def keep_vocabulary(config: Config, data):
     return Vocabulary(stored["words"], stored["hashed"])
 
 
-def build_model(config: Config, vocabulary):
-    """The model that the settings name, built, with fresh weights."""
+def build_model(config: Config, vocabulary, max_length: int = 64):
+    """The model that the settings name, built, with fresh weights; a Transformer reads texts of `max_length` words."""
     from models.kv_memnet import KVMemNet
     from utils.data.memory_features import HASHES
 
@@ -284,6 +300,7 @@ def build_model(config: Config, vocabulary):
         answer="untied" if config.model == "documented" else config.model,
         encoder=config.encoder,
         num_buckets=math.isqrt(HASHES) if vocabulary.hashed else 0,
+        max_length=max_length,
     )
     model.build()
     return model
@@ -308,12 +325,13 @@ def finish(config: Config, data, vocabulary, facts, features, rows, tracker) -> 
 
     from models.kv_memnet import KVMemNet  # noqa: F401 (registers the class that is read)
     from utils.export import export_saved_model
-    from utils.memory_baselines import baseline_scores
+    from utils.memory_baselines import Baselines
     from utils.memory_evaluation import evaluate
     from utils.run import hardware, peak_memory_gib, versions, write_json
 
     run_dir, base = config.run_dir, data.base
     model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    plain = Baselines(base, data.questions["train"])
     metrics, baselines, shown = {}, {}, []
     parts = {name: (part, features[name]) for name, part in data.questions.items() if name != "train"}
     parts |= data.repeats(vocabulary, facts, model, SWEPT)
@@ -322,11 +340,12 @@ def finish(config: Config, data, vocabulary, facts, features, rows, tracker) -> 
         print(told(name, metrics[name]))
         if name == "validation":
             continue
-        for baseline, scores in baseline_scores(base, facts, part, questions, data.questions["train"]).items():
+        for baseline, scores in plain.scores(facts, part, questions).items():
             baselines.setdefault(baseline, {})[name] = scores
         if name == "test":
             shown = attention_rows(base, questions, part, found)
-            write_json(run_dir / "predictions.json", predictions(base, questions, part, found))
+            pointer = model.config["answer"] == "pointer"
+            write_json(run_dir / "predictions.json", predictions(base, facts, questions, part, found, pointer))
     ids = {name: [question.id for question in part] for name, part in data.questions.items()}
     write_json(run_dir / "splits.json", {"split_seed": config.split_seed, **ids})
     plots(run_dir, rows, shown)
@@ -393,15 +412,19 @@ def attention_rows(base, questions, features, found):
     return rows
 
 
-def predictions(base, questions, features, found) -> list[dict]:
-    """Every question with its best slot's value and fact."""
+def predictions(base, facts, questions, features, found, pointer: bool) -> list[dict]:
+    """Every question with the best value, and the fact that was most attended to."""
+    from utils.memory_evaluation import ranked_values
+
+    texts = dict(zip(facts.objects.tolist(), (fact.object for fact in base.facts), strict=True))
     rows = []
     for row, question in enumerate(questions):
-        place = int(found.scores[row].argmax())
-        number = int(features.memory[row, place])
+        held = features.memory[row] >= 0
         answer = {"answer": None}  # no memory
-        if number >= 0:
-            answer = {"answer": base.facts[number].object, "fact": fact_text(base.facts[number])}
+        if held.any():
+            values, _ = ranked_values(found.scores[row][held], facts.objects[features.memory[row][held]], pointer)
+            number = int(features.memory[row, found.address[row].argmax()])
+            answer = {"answer": texts[int(values[0])], "fact": fact_text(base.facts[number])}
         rows.append({"id": question.id, "question": question.text, "right": list(question.answers), **answer})
     return rows
 

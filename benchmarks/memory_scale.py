@@ -123,12 +123,14 @@ def prepare(options, folder: Path):
     keras.utils.set_random_seed(options.seed)
     vocabulary = open_vocabulary(small, data.questions["train"])
     facts = encode_facts(small, vocabulary)
-    features = data.features("train", vocabulary, facts)
+    features = data.features("train", vocabulary)
     model = build_model(config, vocabulary)
     compile_model(model, config, options.training_steps)
 
     def batches(first_step):
-        return training_batches(lambda epoch: features, facts, config.batch_size, config.seed, first_step)
+        return training_batches(
+            lambda epoch: features, len(features.memory), facts, config.batch_size, config.seed, first_step
+        )
 
     model.fit(as_dataset(batches, 0), steps_per_epoch=options.training_steps, shuffle=False, verbose=0)
     model.save(folder / "model.keras")

@@ -92,8 +92,8 @@ def measure(case: str, options) -> dict:
     made = {"open": open_vocabulary, "closed": closed_vocabulary}[config.vocabulary]
     vocabulary = made(data.base, data.questions["train"])
     facts = encode_facts(data.base, vocabulary)
-    features = data.features("train", vocabulary, facts)
-    endless = training_batches(lambda epoch: features, facts, config.batch_size, config.seed, 0)
+    features = data.features("train", vocabulary)
+    endless = training_batches(lambda epoch: features, len(features.memory), facts, config.batch_size, config.seed, 0)
     rounds = [list(islice(endless, options.steps)) for _ in range(options.rounds + 1)]  # the first warms up
     total_steps = config.epochs * -(-len(data.questions["train"]) // config.batch_size)
 

@@ -40,7 +40,7 @@ class Network(nn.Module):
     def sum_of_words(self, ids):
         names = ids >= self.vocabulary_size
         hashed = torch.where(names, ids - self.vocabulary_size, 0)
-        fixed = self.fixed[hashed % len(self.fixed)] + self.fixed[hashed // len(self.fixed)]
+        fixed = torch.cat([self.fixed[hashed % len(self.fixed)], self.fixed[hashed // len(self.fixed)]], -1)
         scale = self.gain / names.sum(-1, keepdim=True).clamp(min=1).sqrt()
         learned = self.embedding(ids.masked_fill(names, 0)).sum(-2)
         return learned + (fixed * names[..., None]).sum(-2) * scale

@@ -39,7 +39,8 @@ class KVMemNet(keras.Model):
         answer: `pointer`, `tied` or `untied`.
         encoder: `words`, `position` or `transformer`.
         num_buckets: of the hashed words; 0 where all words are in the vocabulary.
-        num_heads, max_length: of the Transformer block, and the longest text it reads; the other encoders have no use for them.
+        num_heads, max_length: of the Transformer block, and how many words of a text it reads, the first; the others have no use
+            for them.
 
     Inputs, a dict of integers: `question_ids` `(batch, words)`, `key_ids` and `value_ids` `(batch, num_slots, words)`,
     `memory_mask` `(batch, num_slots)`, 1 for a slot that holds a fact. 0 pads words.
@@ -125,6 +126,8 @@ class KVMemNet(keras.Model):
 
     def encode(self, ids, embedding=None, training=None):
         """A vector for every text: `(..., words)` integers to `(..., hidden_dim)`."""
+        if self.config["encoder"] == "transformer":
+            ids = ids[..., : self.config["max_length"]]
         learned, hashed = (embedding or self.embedding)(ids, parts=True)
         real = ops.cast(ids > 0, learned.dtype)
         if self.config["encoder"] == "words":

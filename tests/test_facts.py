@@ -36,12 +36,36 @@ def test_reads_tsv_csv_and_gz_alike(tmp_path):
 def test_rows_that_are_dropped_or_merged_are_counted_and_named(tmp_path):
     rows = ["a\tr\tx", "a\tr", "b\t\ty", "a\tr\tx", f"c\tr\t{'long ' * 300}", "a\tr\tz", "d\tr\tw\tmore"]
     base, notes = read_facts([write(tmp_path / "f.tsv", HEADER + "\n".join(rows))])
-    assert [fact.object for fact in base.facts] == ["x", "z", "w"]
-    assert len(notes) == 4
+    assert [fact.object for fact in base.facts] == ["x", "z"]
+    assert len(notes) == 5
     assert "2 rows dropped, a field is missing (line 3, 4)" in notes[0]
-    assert "1 rows dropped, a field is too long (line 6)" in notes[1]
-    assert "1 repeated facts" in notes[2]
-    assert "1 pairs of subject and relation have several objects (such as 'a', 'r')" in notes[3]
+    assert "1 rows dropped, a field is longer than 1,000 characters (line 6)" in notes[1]
+    assert "1 rows dropped, it has more fields than columns (quote commas in CSV) (line 8)" in notes[2]
+    assert "1 repeated facts" in notes[3]
+    assert "1 pairs of subject and relation have several objects (such as 'a', 'r')" in notes[4]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('subject,relation,object\na,r,x\nb,r,"open\nc,r,z\nd,r,w\n', 3),
+        ('subject,relation,object\n"a" b,r,x\n', 2),
+        ("subject,relation,object\na,r,x\rb,r,y\n", 2),
+    ],
+)
+def test_broken_csv_is_one_clear_line_and_swallows_no_rows(tmp_path, text, line):
+    with pytest.raises(UserError, match=f"f.csv, line {line}: is no row of CSV"):
+        read_facts([write(tmp_path / "f.csv", text)])
+
+
+def test_a_carriage_return_within_a_tab_separated_field_is_white_space(tmp_path):
+    base, _ = read_facts([write(tmp_path / "f.tsv", HEADER + 'a\rb\tr\t"x\n')])
+    assert base.facts == (Fact("a b", "r", '"x'),)
+
+
+def test_a_file_whose_rows_are_all_dropped_says_why(tmp_path):
+    with pytest.raises(UserError, match=r"no facts there.*2 rows dropped, a field is missing"):
+        read_facts([write(tmp_path / "f.tsv", HEADER + "a\tr\nb\tr\n")])
 
 
 def test_a_line_of_ten_megabytes_is_dropped_and_named(tmp_path):
@@ -49,7 +73,7 @@ def test_a_line_of_ten_megabytes_is_dropped_and_named(tmp_path):
         header = HEADER if name.endswith("tsv") else HEADER.replace("\t", ",")
         text = header + row.format("x" * 10_000_000) + "\n" + row.format("y") + "\n"
         base, notes = read_facts([write(tmp_path / name, text)])
-        assert [fact.object for fact in base.facts] == ["y"] and "too long (line 2)" in notes[0]
+        assert [fact.object for fact in base.facts] == ["y"] and "longer than 1,000 characters (line 2)" in notes[0]
 
 
 @pytest.mark.parametrize(
@@ -87,14 +111,22 @@ def test_wikimovies_facts_lead_both_ways(tmp_path):
     assert any("1 rows dropped" in note and "line 5" in note for note in notes)
 
 
+TWICE = "born\tWhere was {s} born?\nborn\twhere was {s} born\ttest\n"
+
+
 def test_templates_by_relation_and_split(tmp_path):
     path = write(
         tmp_path / "t.tsv",
-        "born\tWhere was {s} born?\nborn\tBirthplace of {s}?\ttest\nyear\tWhen was {s} born?\ttrain\n",
+        "born\tWhere was {s} born?\nborn\tBirthplace of {s}?\ttest\nborn\tWhere was {s} born?\nyear\tWhen was {s} born?\ttrain\n",
     )
     expected = {"born": {"train": ["Where was {s} born?"], "test": ["Birthplace of {s}?"]}}
     assert read_templates(path) == expected | {"year": {"train": ["When was {s} born?"]}}
-    for text, words in (("", "no templates"), ("born\tWhere?\n", "line 1"), ("born\t{s}?\tdev\n", "line 1")):
+    for text, words in (
+        ("", "no templates"),
+        ("born\tWhere?\n", "line 1"),
+        ("born\t{s}?\tdev\n", "line 1"),
+        (TWICE, "for train and"),
+    ):
         with pytest.raises(UserError, match=words):
             read_templates(write(tmp_path / "bad.tsv", text))
 
@@ -152,16 +184,44 @@ def test_questions_as_json_lines_bring_their_memory(tmp_path):
     questions, _, notes = read_questions(path, BASE)
     assert questions[0].memory == (2,) and notes == []
     other, _ = knowledge_base([Fact("Bob", "born", "Rome")], "here")
-    assert "1 facts of memories are not among" in read_questions(path, other)[2][0]
+    told = read_questions(path, other)[2][0]
+    assert "1 facts of memories are not among" in told and "('Ada / knew / Mary')" in told
+
+
+def test_facts_of_memories_are_held_to_the_same_rules(tmp_path):
+    memory = [
+        ["Ada", "knew", "Mary  Ann"],
+        ["Ada", "knew", None],
+        ["", "knew", "x"],
+        ["Ada", "knew", "\ud83d"],
+        ["Ada", "knew"],
+    ]
+    record = {"question": "who?", "answers": ["Mary\nAnn"], "memory": memory}
+    path = tmp_path / "q.jsonl"
+    path.write_text(json.dumps(record) + "\n")
+    (question,), base, notes = read_questions(path)
+    assert base.facts == (Fact("Ada", "knew", "Mary Ann"),) and question.answers == ("Mary Ann",)
+    assert (
+        "3 rows dropped, a field is missing" in notes[0] and "1 rows dropped, a field is half a character" in notes[1]
+    )
+
+
+def test_answers_that_hold_commas_are_found_among_the_objects(tmp_path):
+    base, _ = knowledge_base([Fact("Jim", "made", "Me, Myself & Irene"), Fact("Jim", "made", "Rome")], "here")
+    path = write(tmp_path / "q.txt", "1 what did Jim make?\tOslo, Me, Myself & Irene, Rome\n")
+    assert read_questions(path, base)[0][0].answers == ("Oslo", "Me, Myself & Irene", "Rome")
 
 
 def test_questions_as_text_find_their_subject(tmp_path):
-    path = write(tmp_path / "q.txt", "1 where was bob born?\tRome\n2 who?\tA, B\n")
-    questions, *_ = read_questions(path, BASE)
+    path = write(tmp_path / "q.txt", "1 where was Bob born?\tRome\n2 who does bob know?\tA, B\n")
+    questions, _, notes = read_questions(path, BASE)
     assert [(q.text, q.subject, q.answers, q.memory) for q in questions] == [
-        ("where was bob born?", "Bob", ("Rome",), None),
-        ("who?", "who?", ("A", "B"), None),
+        ("where was Bob born?", "Bob", ("Rome",), None),
+        ("who does bob know?", "who does bob know?", ("A", "B"), None),
     ]
+    assert "1 of 2 questions name no subject of the facts" in notes[0] and "(line 2)" in notes[0]
+    two, _ = knowledge_base([Fact("Ann Lee", "born", "Rome")], "here")
+    assert read_questions(write(tmp_path / "q.txt", "where was ann lee born?\tRome\n"), two)[0][0].subject == "Ann Lee"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +231,7 @@ def test_questions_as_text_find_their_subject(tmp_path):
         ("q.jsonl", "{broken\n", "line 1"),
         ("q.jsonl", '{"question": "a"}\n', "line 1"),
         ("q.jsonl", '{"question": "a", "answers": []}\n', "line 1"),
-        ("q.jsonl", '{"question": "a", "answers": ["b"], "memory": [["x", "y"]]}\n', "line 1"),
+        ("q.jsonl", json.dumps({"question": "long " * 300, "answers": ["b"]}) + "\n", "longer than 1,000 characters"),
         ("q.txt", "1 no tab here\n", "line 1"),
         ("q.txt", "1 no answer\t\n", "line 1"),
     ],
@@ -181,3 +241,8 @@ def test_bad_questions_are_one_clear_line(tmp_path, name, text, words):
     with pytest.raises(UserError, match=words) as caught:
         read_questions(path, BASE)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_questions_without_memories_want_facts(tmp_path):
+    with pytest.raises(UserError, match="have no memories; name a file of facts with --facts"):
+        read_questions(write(tmp_path / "q.txt", "1 who?\tA\n"))

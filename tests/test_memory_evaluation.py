@@ -4,7 +4,7 @@ import numpy as np
 
 from utils.data.facts import Fact, MemoryQuestion, knowledge_base
 from utils.data.memory_features import EncodedFacts, MemoryFeatures, build_features
-from utils.memory_baselines import baseline_scores
+from utils.memory_baselines import Baselines
 from utils.memory_evaluation import SlotScores, question_ranks, ranked_values, score_slots, summarise
 
 BASE, _ = knowledge_base(
@@ -88,7 +88,7 @@ def test_slots_are_scored_in_batches_and_stay_in_their_places():
 def test_baselines_by_hand():
     part = features([[2, 0, 1], [0, 3, 2], [0]])
     training = [MemoryQuestion("t", "?", "X", ("Rome",), "born_in")] * 2
-    found = baseline_scores(BASE, FACTS, part, QUESTIONS, training)
+    found = Baselines(BASE, training).scores(FACTS, part, QUESTIONS)
     # Whole names and the words "born" and "works"/"for" lead string match to the right fact; the third has no answer at all.
     assert found["string_match"]["accuracy"] == 2 / 3
     # BM25: "Ada" is the rarest word of the first question; "mill", "works", "Bob" all stand in the right fact of the second.

@@ -123,7 +123,7 @@ def test_step_n_is_always_the_same_batch_and_an_epoch_has_every_question_once():
         return features
 
     def steps(first, count):
-        batches = training_batches(features_of_epoch, facts, 4, 7, first)
+        batches = training_batches(features_of_epoch, len(QUESTIONS), facts, 4, 7, first)
         return [next(batches)[0] for _ in range(count)]
 
     steps_per_epoch = -(-len(QUESTIONS) // 4)

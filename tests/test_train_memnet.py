@@ -72,11 +72,11 @@ def test_predict_tells_the_answer_and_the_facts_it_attended_to(finished, tmp_pat
     status, output, _ = run(folder, "Qwxyz zzyqq?", cwd=tmp_path, script="predict.py")
     assert status == 0 and "no memory" in output
     (tmp_path / "own.tsv").write_text(
-        "subject\trelation\tobject\nZed Quill\tborn_in\tNowhere\nZed Quill\tbirth_year\t1900\n"
+        "subject\trelation\tobject\nZed Quill\tborn_in\tNowhere\nZed Quill\toccupation\tjester\n"
     )
-    options = ("Where was Zed Quill born?", "--file", "own.tsv")
+    options = ("What is Zed Quillon's profession? Zed?", "--file", "own.tsv")
     status, output, _ = run(folder, *options, cwd=tmp_path, script="predict.py")
-    assert status == 0 and output.splitlines()[0].endswith("Nowhere")
+    assert status == 0 and "(no fact has: quillon)" in output and output.splitlines()[1].endswith("jester")
     status, _, errors = run(folder, "Where?", "a text", cwd=tmp_path, script="predict.py")
     assert status == 2 and "answers from facts" in error_line(errors)
 
@@ -120,7 +120,7 @@ def test_the_other_models_run_on_files_with_memories(model, tmp_path):
     status, _, errors = run(*options, cwd=tmp_path, script=SCRIPT)
     assert status == 0, errors
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert set(results["metrics"]) == {"validation", "test"}
+    assert set(results["metrics"]) == {"validation", "test", "test_whole_kb"}
 
 
 @pytest.mark.parametrize(
@@ -138,6 +138,9 @@ def test_the_other_models_run_on_files_with_memories(model, tmp_path):
         (("--epochs", "0"), "--epochs 0"),
         (("--learning-rate", "nan"), "--learning-rate"),
         (("--encoder", "transformer", "--hidden-dim", "6"), "--hidden-dim 6"),
+        (("--hidden-dim", "7"), "must be even"),
+        (("--attention-supervision", "1"), "a pointer's scores are its attention"),
+        (("--train-files", "none.jsonl", "--sweep", "50"), "--sweep: is for questions made of templates"),
         (("--hidden-dims", "6"), "did you mean --hidden-dim"),
     ],
 )

@@ -33,6 +33,10 @@ class WordIndex:
             return self.facts[:0]
         return self.facts[self.offsets[place] : self.offsets[place + 1]]
 
+    def knows(self, word: int) -> bool:
+        """Whether any fact has the word."""
+        return len(self._facts_of(word)) > 0
+
     def candidates(self, words, limit: int) -> np.ndarray:
         """The numbers of at most `limit` facts for a question of these word ids, the most promising first; perhaps none."""
         found = [facts for facts in map(self._facts_of, dict.fromkeys(words)) if len(facts)]

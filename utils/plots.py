@@ -104,7 +104,8 @@ def plot_comparison(rows: dict[str, dict[str, tuple]], path: str | Path, title: 
 
 
 def plot_attention(shown, path: str | Path) -> None:
-    """Draw which facts some questions attended to: a heat map a question, a row a fact, marked where the fact answers.
+    """Draw which facts some questions attended to: a heat map a question, a row a fact, marked where the fact answers. The colour
+    is the weight's logarithm, white from 1e-6 down.
 
     Args:
         shown: pairs of question and its `(fact, weight, answers)`, most attention first. None says "no values".
@@ -129,9 +130,11 @@ def plot_attention(shown, path: str | Path) -> None:
 
 def _figure(width: float, height: float, columns: int, rows: int = 1):
     """A figure without pyplot's global state, and its axes row by row."""
+    import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    matplotlib.rcParams["text.parse_math"] = False  # a "$" in a text is a dollar
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     FigureCanvasAgg(figure)

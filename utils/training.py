@@ -270,7 +270,7 @@ def as_dataset(batches, first_step: int, steps: int | None = None):
         return itertools.islice(batches(first_step), steps)
     import tensorflow as tf
 
-    sample = next(batches(0))
+    sample = next(batches(first_step))
     spec = tf.nest.map_structure(lambda array: tf.TensorSpec((None,) * (1 + array.ndim), array.dtype), sample)
 
     def stacks():

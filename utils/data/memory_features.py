@@ -225,14 +225,13 @@ def targets(features: MemoryFeatures, rows: np.ndarray, slots: int) -> np.ndarra
     return gold / np.maximum(gold.sum(axis=1, keepdims=True), 1)
 
 
-def training_batches(features_of_epoch, facts: EncodedFacts, batch_size: int, seed: int, first_step: int):
+def training_batches(features_of_epoch, count: int, facts: EncodedFacts, batch_size: int, seed: int, first_step: int):
     """Endless `(inputs, targets)` from a step on; step `n` is always the same batch.
 
     Args:
-        features_of_epoch: function of an epoch's number; gives its features, always of the same questions.
+        features_of_epoch: function of an epoch's number; gives its features, always of the same `count` questions.
     """
-    steps = -(-len(features_of_epoch(0).memory) // batch_size)
-    epoch, step = divmod(first_step, steps)
+    epoch, step = divmod(first_step, -(-count // batch_size))
     while True:
         features = features_of_epoch(epoch)
         for rows in _order(features.sizes, batch_size, seed, epoch)[step:]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +11,16 @@ from functools import cached_property
 import numpy as np
 
 from utils import demo_phrases
-from utils.data.facts import KnowledgeBase, MemoryQuestion, ask, knowledge_base, read_questions, split_words
+from utils.data.facts import (
+    KnowledgeBase,
+    MemoryQuestion,
+    ask,
+    knowledge_base,
+    memory_facts,
+    read_questions,
+    some_of,
+    split_words,
+)
 from utils.data.memory_features import Distractors, build_features, encode_questions
 from utils.demo_world import build_world
 from utils.errors import UserError
@@ -53,7 +61,9 @@ class MemoryData:
         """What `results.json` says of the data."""
         counts = {name: len(part) for name, part in self.questions.items()}
         subjects = {name: len({question.subject for question in part}) for name, part in self.questions.items()}
-        files = [path.name for path in (*self.settings.facts, *self.settings.train_files)] or ["built-in demo data"]
+        of = self.settings
+        paths = (*of.facts, of.templates, *of.train_files, *of.validation_files, *of.test_files)
+        files = [path.name for path in paths if path] or ["built-in demo data"]
         return {
             "files": files,
             "facts": len(self.base.facts),
@@ -85,7 +95,7 @@ class MemoryData:
             for question in self.questions[name]
         ]
 
-    def features(self, name: str, vocabulary, facts):
+    def features(self, name: str, vocabulary):
         """A split's questions with the memories that they are scored with."""
         questions = self.questions[name]
         memories = self.memories(name, self.settings.distractors, (self.settings.seed, 0, *name.encode()))
@@ -94,9 +104,10 @@ class MemoryData:
     def repeats(self, vocabulary, facts, model, most: int) -> dict:
         """At most `most` test questions with other memories, by name: `(questions, features)`.
 
-        `test_N_distractors` for every number in `sweep`, and `test_whole_kb` with what retrieval finds among all facts.
+        `test_N_distractors` for every number in `sweep`, where memories are drawn and there are as many facts; `test_whole_kb` with
+        what retrieval finds among all facts.
         """
-        if not self.questions.get("test") or self.given_memories:
+        if not self.questions.get("test"):
             return {}
         rng = np.random.default_rng((self.settings.seed, 2))
         order = rng.permutation(len(self.questions["test"]))[:most]
@@ -104,7 +115,7 @@ class MemoryData:
         question_ids = encode_questions(questions, vocabulary)
         memories = {
             f"test_{count}_distractors": [self._for_all.draw(rng, question, count) for question in questions]
-            for count in self.settings.sweep
+            for count in (() if self.given_memories else self.settings.sweep)
             if count < len(self.base.facts)
         }
         memories["test_whole_kb"] = retrieved(self.settings, facts, question_ids, model)
@@ -158,28 +169,36 @@ def demo_people(seed: int, train: int = 500, validation: int = 50, test: int = 1
 
 
 def split_subjects(subjects: Sequence[str], settings) -> dict[str, list[str]]:
-    """Subjects by split: shares of them, drawn with the seed, in an order that does not hang on the file's."""
-    names = sorted(set(subjects))
-    order = np.random.default_rng(settings.split_seed).permutation(len(names))
-    names = [names[place] for place in order]
-    test = round(settings.test_fraction * len(names))
-    validation = max(1, round(settings.validation_fraction * len(names)))
-    parts = {"test": names[:test], "validation": names[test : test + validation], "train": names[test + validation :]}
+    """Subjects by split: shares of them, drawn with the seed, in an order that does not hang on the file's. Names that differ in
+    capital letters or punctuation alone stay together: to a model they are the same."""
+    alike = {}
+    for subject in sorted(set(subjects)):
+        alike.setdefault(" ".join(split_words(subject)) or subject, []).append(subject)
+    groups = [alike[name] for name in sorted(alike)]
+    order = np.random.default_rng(settings.split_seed).permutation(len(groups))
+    groups = [groups[place] for place in order]
+    test = round(settings.test_fraction * len(groups))
+    validation = max(1, round(settings.validation_fraction * len(groups)))
+    parts = {
+        "test": groups[:test],
+        "validation": groups[test : test + validation],
+        "train": groups[test + validation :],
+    }
     if not parts["train"]:
         raise UserError(
-            f"{len(names)} subjects are too few to hold out {validation} for validation and {test} for the test; give more, or "
+            f"{len(groups)} subjects are too few to hold out {validation} for validation and {test} for the test; give more, or "
             "smaller --validation-fraction and --test-fraction"
         )
-    return parts
+    return {name: [subject for group in several for subject in group] for name, several in parts.items()}
 
 
 def split_templates(settings, base: KnowledgeBase, notes, templates, subjects=None) -> MemoryData:
     """Questions made of templates, split by subject; the test's by unseen values and unseen templates besides.
 
     A share of every relation's values is held out: no training or validation question has them as its answer, and no training
-    memory holds them. `test` has seen values and templates, `test_unseen_value` values that training had nowhere,
-    `test_unseen_template` templates that it did not have. Templates marked `test` are unseen; where a relation has none, its last
-    one of three or more is.
+    memory holds them, whatever the relation. `test` has seen values and templates, `test_unseen_value` values that training had
+    nowhere, `test_unseen_template` templates that it did not have. Templates marked `test` are unseen; where a relation has none,
+    its last one of three or more is.
     """
     unknown = sorted(set(templates) - set(base.by_relation))
     if set(templates).isdisjoint(base.by_relation):
@@ -201,40 +220,47 @@ def split_templates(settings, base: KnowledgeBase, notes, templates, subjects=No
     held_out = held_out_values(base, templates, settings.held_out_values, settings.split_seed)
 
     def seen(question) -> bool:
-        return not any((question.relation, answer) in held_out for answer in question.answers)
+        return held_out.isdisjoint(question.answers)
 
     def asked(split):
         return ask(base, templates, subjects[split], "train", settings.templates_each, settings.split_seed)
 
-    train = [question for question in asked("train") if seen(question)]
-    validation = [question for question in asked("validation") if seen(question)]
+    every = {name: asked(name) for name in ("train", "validation", "test")}
+    train, validation = ([question for question in every[name] if seen(question)] for name in ("train", "validation"))
+    if held_out:
+        counts = " and ".join(
+            f"{len(every[name]) - len(part):,} of {len(every[name]):,} {name} questions"
+            for name, part in (("train", train), ("validation", validation))
+        )
+        notes.append(f"{len(held_out):,} values are held out for the test, and with them {counts}")
     training_facts = frozenset(
         number
         for subject in subjects["train"]
         for number in base.by_subject[subject]
-        if (base.facts[number].relation, base.facts[number].object) not in held_out
+        if base.facts[number].object not in held_out
     )
-    known = {(base.facts[number].relation, base.facts[number].object) for number in training_facts}
+    known = {base.facts[number].object for number in training_facts}
     test = {"test": [], "test_unseen_value": [], "test_unseen_template": []}
-    for question in asked("test"):
-        familiar = any((question.relation, answer) in known for answer in question.answers)
-        test["test" if familiar else "test_unseen_value"].append(question)
-    for question in ask(base, templates, subjects["test"], "test"):
-        if any((question.relation, answer) in known for answer in question.answers):
-            test["test_unseen_template"].append(question)
+    for question in every["test"]:
+        test["test_unseen_value" if known.isdisjoint(question.answers) else "test"].append(question)
+    unseen = ask(base, templates, subjects["test"], "test")
+    test["test_unseen_template"] = [question for question in unseen if not known.isdisjoint(question.answers)]
+    few = [str(count) for count in settings.sweep if count >= len(base.facts)]
+    if few:
+        notes.append(f"--sweep {' '.join(few)}: left out, there are {len(base.facts):,} facts in all")
     questions = {"train": limited(train, settings), "validation": validation, **test}
     check_parts(questions)
     return MemoryData(base, questions, training_facts, notes, settings)
 
 
-def held_out_values(base: KnowledgeBase, templates, share: float, seed: int) -> set[tuple[str, str]]:
-    """Pairs of relation and value, a share of every asked relation's values (none of fewer than ten)."""
+def held_out_values(base: KnowledgeBase, templates, share: float, seed: int) -> set[str]:
+    """A share of the values of every relation that is asked about (none of fewer than ten)."""
     rng = np.random.default_rng((seed, 3))
     found = set()
     for relation in sorted(set(templates) & set(base.by_relation)):
         values = sorted({base.facts[number].object for number in base.by_relation[relation]})
         if len(values) >= 10:
-            found |= {(relation, values[place]) for place in rng.permutation(len(values))[: round(share * len(values))]}
+            found |= {values[place] for place in rng.permutation(len(values))[: round(share * len(values))]}
     return found
 
 
@@ -274,21 +300,25 @@ def split_files(settings, base: KnowledgeBase | None, notes) -> MemoryData:
             "and are left out of training"
         )
     for name in ("validation", "test"):
-        empty = sum(not question.memory for question in parts.get(name, ()))
+        empty = [question.id for question in parts.get(name, ()) if not question.memory]
         if empty:
-            notes.append(f"{name}: {empty:,} questions have no memory at all; they count as wrong")
+            notes.append(
+                f"{name}: {len(empty):,} questions have no memory at all; they count as wrong ({some_of(empty)})"
+            )
     parts["train"] = limited(taught, settings)
-    check_parts(parts)
+    notes += check_parts(parts, [name for name, paths in given.items() if paths])
     training_facts = frozenset(number for question in taught for number in question.memory)
     return MemoryData(base, parts, training_facts, notes, settings)
 
 
 def _facts_of(paths) -> tuple[KnowledgeBase, list[str]]:
     """All facts of the memories in these question files."""
-    facts = {}
-    for path in paths:
-        _, base, _ = read_questions(path)
-        facts |= dict.fromkeys(base.facts)
+    paths = list(paths)
+    facts = dict.fromkeys(fact for path in paths for fact in memory_facts(path))
+    if not facts:
+        raise UserError(
+            f"{', '.join(map(str, paths))}: the questions have no memories; name a file of facts with --facts"
+        )
     return knowledge_base(list(facts), "the question files")
 
 
@@ -316,18 +346,25 @@ def limited(questions, settings):
     return [questions[place] for place in order]
 
 
-def check_parts(parts) -> None:
-    """Every split that training needs has questions, and no subject of the training stands in another split."""
+def check_parts(parts, given=()) -> list[str]:
+    """Training and validation have questions, and no subject of the training stands in another split; where the split was `given`
+    as a file of its own, that is told in a note."""
     for name in ("train", "validation"):
         if not parts[name]:
             raise UserError(
                 f"no {name} questions are left; give more facts, or hold out less (--held-out-values, --validation-fraction)"
             )
-    trained = Counter(question.subject for question in parts["train"])
+    trained = {question.subject for question in parts["train"]}
+    notes = []
     for name, part in parts.items():
-        for question in part:
-            if name != "train" and question.subject in trained:
-                raise UserError(
-                    f"{question.subject!r} is asked about in the training data and in the {name} data (question {question.id}); "
-                    "let every subject stand in one of them"
-                )
+        shared = [question for question in part if name != "train" and question.subject in trained]
+        if not shared:
+            continue
+        told = (
+            f"{len(shared):,} of {len(part):,} {name} questions are about subjects that training asks about too "
+            f"(such as {shared[0].subject!r}, {shared[0].id})"
+        )
+        if name not in given:
+            raise UserError(f"{told}; let every subject stand in one of them")
+        notes.append(told)
+    return notes
