@@ -1,0 +1,353 @@
+"""Knowledge tracing: predict a student's next response, in two or more ordered categories, from the responses so far.
+
+Models: DeepGPCM (models/deep_gpcm.py), a dynamic key-value memory with a generalised partial credit output (`--model deep_gpcm`),
+and the same with a linear output (`--model dkvmn`), which with two categories is DKVMN as published.
+
+Papers: Zhang et al. 2017 (DKVMN); Yeung 2019 (Deep-IRT); Muraki 1992 (GPCM).
+
+Examples:
+
+    python train_gpcm.py --run-dir runs/gpcm
+
+    python train_gpcm.py --data static --run-dir runs/static
+
+    python train_gpcm.py --train-files train.txt --test-files test.txt --truth true_irt_parameters.json.gz --run-dir runs/mine
+
+Scores and running times with their conditions stand in docs/results.md.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from utils.errors import UserError
+from utils.run import check_run_dir, run_script, set_up_run
+
+STEPS_PER_EXECUTION = 4
+
+
+@dataclass
+class Config:
+    """Settings of one run."""
+
+    run_dir: Path
+    """Folder for everything the run writes; must not exist, unless with --resume."""
+    data: Literal["practice", "static"] = "practice"
+    """Simulated students, in the place of files: who learn skills and forget them, or whose ability stays as it is."""
+    students: int = 0
+    """Simulated students; 0 is 500."""
+    items: int = 0
+    """Simulated items; 0 is 200."""
+    categories: int = 0
+    """Categories of responses; 0 is 4 in a simulation, and what a file has."""
+    train_files: list[Path] = field(default_factory=list)
+    """Files of three lines a student (count, items, responses), or CSV of student, item, response and perhaps time and skill."""
+    validation_files: list[Path] = field(default_factory=list)
+    """Files to choose the best epoch on. Left out: students are held out."""
+    test_files: list[Path] = field(default_factory=list)
+    """Files that are scored once, at the end. Left out: students are held out."""
+    truth: Path | None = None
+    """True parameters of the files' students and items (deep-gpcm's true_irt_parameters.json), for ceilings and recovery."""
+    validation_fraction: float = 0.1
+    """Share of the students held out when no validation files are given."""
+    test_fraction: float = 0.2
+    """Share of the students held out when no test files are given."""
+    limit: int = 0
+    """Train on this many students, drawn with the seed; 0 is all."""
+    max_length: int = 512
+    """Longer sequences are cut into pieces of this many steps."""
+    history: int = 0
+    """Steps before a piece that go along with it, unscored."""
+
+    model: Literal["deep_gpcm", "dkvmn"] = "deep_gpcm"
+    """What to train."""
+    num_slots: int = 5
+    """Slots of the memory."""
+    key_dim: int = 20
+    """Size of an item's vector."""
+    value_dim: int = 50
+    """Size of a slot's value."""
+    summary_dim: int = 20
+    """Size of the summary of memory and item."""
+    response_embedding: Literal["ordered", "unordered", "linear_decay", "adjacent_weighted"] = "linear_decay"
+    """How a response becomes a vector."""
+    monotone: bool = False
+    """Thresholds grow with the category."""
+    item_discrimination: bool = True
+    """Discrimination is the item's alone."""
+    dropout: float = 0.0
+    """Of the summary."""
+    loss: list[str] = field(default_factory=lambda: ["cross_entropy=1"])
+    """Parts and their weights: cross_entropy, focal, soft_qwk, earth_mover, cumulative."""
+
+    epochs: int = 40
+    """Passes over the training data at most."""
+    batch_size: int = 32
+    """Pieces a step."""
+    learning_rate: float = 3e-3
+    """Peak learning rate of AdamW."""
+    warmup_steps: int = 50
+    """Steps of linear warm-up (at most a fifth of all)."""
+    weight_decay: float = 0.0
+    """AdamW's decoupled weight decay."""
+    patience: int = 0
+    """Stop after this many epochs without a better validation likelihood; 0 never."""
+    seed: int = 0
+    """Seed of weights and order."""
+    split_seed: int = 0
+    """Seed of what is held out, and of what --limit draws."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number format of the computations; the memory's state stays in float32."""
+    jit_compile: bool = True
+    """Compile the step with XLA."""
+
+    resume: bool = False
+    """Go on with the run in --run-dir."""
+    tracking: Literal["auto", "online", "offline", "off"] = "auto"
+    """Weights & Biases; auto is online when this machine is logged in, else off."""
+    export: bool = True
+    """Write a SavedModel at the end."""
+
+
+def main(config: Config) -> int:
+    check(config)
+    check_run_dir(config)
+    from utils.data.response_splits import read, simulated
+
+    data = read(config) if config.train_files else simulated(config)  # bad data is told before anything is written
+    for note in data.notes:
+        print(note)
+    set_up_run(config, {"responses": data.checksum})
+
+    import keras
+
+    from utils.run import set_precision
+    from utils.tracking import start_tracking
+    from utils.training import fit
+
+    keras.utils.set_random_seed(config.seed)
+    set_precision(config.precision)
+
+    # --- data
+    from utils.data.responses import cut, training_batches
+
+    pieces = {name: cut(part, data.numbers, config.max_length, config.history) for name, part in data.sequences.items()}
+
+    def batches(first_step: int):
+        for inputs, targets, weights in training_batches(pieces["train"], config.batch_size, config.seed, first_step):
+            yield inputs, {"logits": targets}, {"logits": weights}
+
+    # --- model
+    model = build_model(config, len(data.numbers) + 1, data.num_categories)
+    steps_per_epoch = math.ceil(len(pieces["train"]) / config.batch_size)
+    compile_model(model, config, steps_per_epoch * config.epochs)
+    counts = ", ".join(f"{name} {len(part):,}" for name, part in data.sequences.items())
+    print(f"{len(data.numbers):,} items, {data.num_categories} categories; students: {counts}")
+    print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps an epoch")
+
+    # --- training
+    from utils.response_evaluation import predict
+    from utils.response_metrics import scores
+
+    def validate(model):
+        found = scores(*predict(model, pieces["validation"])[:2])
+        shown = {f"val_{name}": found[name] for name in ("nll", "accuracy", "qwk")}
+        return shown | {"val_log_likelihood": -found["nll"]}
+
+    tracker = start_tracking(config.tracking, "engram-gpcm", config.run_dir, asdict(config))
+    code = 1
+    try:
+        rows = fit(
+            model,
+            batches,
+            steps_per_epoch=steps_per_epoch,
+            epochs=config.epochs,
+            evaluate=validate,
+            monitor="val_log_likelihood",
+            run_dir=config.run_dir,
+            patience=config.patience,
+            tracker=tracker,
+            resume=config.resume,
+            steps_per_execution=STEPS_PER_EXECUTION,
+        )
+        finish(config, data, pieces, rows, tracker)
+        code = 0
+    finally:
+        tracker.finish(code)
+    return 0
+
+
+def check(config: Config) -> None:
+    """Settings that can not work, told in one line before any work is done."""
+    from utils.tracking import logged_in
+
+    loss_weights(config)
+    for name in ("validation_fraction", "test_fraction", "dropout"):
+        if not 0 <= getattr(config, name) < 1:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 0 and less than 1")
+    positive = (
+        "max_length",
+        "num_slots",
+        "key_dim",
+        "value_dim",
+        "summary_dim",
+        "epochs",
+        "batch_size",
+        "learning_rate",
+    )
+    for name in positive:
+        if not 0 < getattr(config, name) < math.inf:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be more than 0")
+    not_negative = (
+        "students",
+        "items",
+        "limit",
+        "history",
+        "warmup_steps",
+        "weight_decay",
+        "patience",
+        "seed",
+        "split_seed",
+    )
+    for name in not_negative:
+        if not 0 <= getattr(config, name) < math.inf:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be 0 or more")
+    if config.categories and config.categories < 2:
+        raise UserError(f"--categories {config.categories}: must be at least 2")
+    if config.history >= config.max_length:
+        raise UserError(f"--history {config.history}: must be less than --max-length {config.max_length}")
+    if (config.validation_files or config.test_files or config.truth) and not config.train_files:
+        raise UserError("--validation-files, --test-files and --truth go with --train-files")
+    if config.train_files and (config.students or config.items):
+        raise UserError("--students and --items are for simulated data, not for --train-files; leave them out")
+    if config.tracking == "online" and not logged_in():
+        raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
+
+
+def loss_weights(config: Config) -> dict[str, float]:
+    """The parts of the loss, from `name=weight` or `name`."""
+    parts = ("cross_entropy", "focal", "soft_qwk", "earth_mover", "cumulative")
+    found = {}
+    for text in config.loss:
+        name, _, weight = text.partition("=")
+        try:
+            found[name] = float(weight or 1)
+        except ValueError:
+            found[name] = math.nan
+        if name not in parts or not 0 <= found[name] < math.inf:
+            raise UserError(f"--loss {text}: wants one of {', '.join(parts)}, and perhaps = and a weight of 0 or more")
+    if not sum(found.values()) > 0:
+        raise UserError(f"--loss {' '.join(config.loss)}: all weights are 0; give one more than that")
+    return found
+
+
+def build_model(config: Config, num_items: int, num_categories: int):
+    """The model that the settings name, built, with fresh weights."""
+    from models.deep_gpcm import DeepGPCM
+
+    model = DeepGPCM(
+        num_items,
+        num_categories,
+        num_slots=config.num_slots,
+        key_dim=config.key_dim,
+        value_dim=config.value_dim,
+        summary_dim=config.summary_dim,
+        response_embedding=config.response_embedding,
+        head="gpcm" if config.model == "deep_gpcm" else "linear",
+        monotone=config.monotone,
+        item_discrimination=config.item_discrimination,
+        dropout=config.dropout,
+    )
+    model.build()
+    return model
+
+
+def compile_model(model, config: Config, total_steps: int) -> None:
+    """AdamW under warm-up and decay, and the loss that the settings name."""
+    import keras
+
+    from components.ordinal_loss import OrdinalLoss
+    from utils.schedules import WarmupThenDecay
+
+    schedule = WarmupThenDecay(config.learning_rate, min(config.warmup_steps, total_steps // 5), total_steps, "cosine")
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=5.0)
+    model.compile(optimizer, loss={"logits": OrdinalLoss(loss_weights(config))}, jit_compile=config.jit_compile)
+
+
+def finish(config: Config, data, pieces, rows, tracker) -> dict:
+    """Score the best epoch's model on everything and write what a user takes home."""
+    import keras
+
+    from models.deep_gpcm import DeepGPCM  # noqa: F401 (registers the class that is read)
+    from utils.export import export_saved_model
+    from utils.plots import plot_history
+    from utils.response_evaluation import baselines_and_ceilings, predict, recovered
+    from utils.response_metrics import fit_rule, headroom_closed, scores
+    from utils.run import hardware, peak_memory_gib, versions, write_json
+
+    run_dir = config.run_dir
+    model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    found = {name: predict(model, pieces[name]) for name in pieces if name != "train"}
+    rule = fit_rule(*found["validation"][:2])
+    metrics = {name: scores(*predicted[:2], rule) for name, predicted in found.items()}
+    results = {
+        "task": "gpcm",
+        "model": config.model,
+        "seed": config.seed,
+        "parameters": model.count_params(),
+        "seconds": round(sum(row["seconds"] for row in rows), 1),
+        "peak_memory_gib": round(peak_memory_gib(), 2),
+        "command": shlex.join(sys.argv),
+        "hardware": hardware(),
+        "backend": keras.backend.backend(),
+        "data": data.described,
+        "versions": versions(),
+        "commit": ", ".join((run_dir / "commits.txt").read_text().split()),
+        "rule": asdict(rule),
+        "metrics": metrics,
+        "baselines": {},
+    }
+    if "test" in pieces:
+        results["baselines"] = baselines_and_ceilings(data)
+        ceiling = results["baselines"].get("true_items", results["baselines"]["fitted_items"])["test"]
+        majority = results["baselines"]["majority"]["test"]
+        results["headroom_closed"] = {
+            name: headroom_closed(metrics["test"][name], majority[name], ceiling[name]) for name in ("accuracy", "nll")
+        }
+        if data.truth is not None and config.model == "deep_gpcm" and config.item_discrimination:
+            results["recovery"] = recovered(model, data, pieces["test"], found["test"][2])
+    for name, of_split in metrics.items():
+        print(told(name, of_split))
+    for name, of_split in results["baselines"].items():
+        print(told(f"{name}, test", of_split["test"]))
+    plot_history(
+        rows, run_dir / "history.png", {"loss": ["loss", "val_nll"], "validation": ["val_accuracy", "val_qwk"]}
+    )
+    if config.export:
+        axes = {name: ("batch", "steps") for name in ("item_ids", "responses", "padding_mask")}
+        export_saved_model(model, run_dir / "saved_model", axes)
+    write_json(run_dir / "items.json", data.numbers)
+    write_json(run_dir / "splits.json", {name: [s.student for s in part] for name, part in data.sequences.items()})
+    write_json(run_dir / "results.json", results)
+    tracker.log_images({plot.stem: plot for plot in sorted(run_dir.glob("*.png"))})
+    tracker.log_artifact(run_dir / "best.keras", f"gpcm-{config.model}", "model")
+    tracker.summary({f"{name}_{key}": value for name, part in metrics.items() for key, value in part.items()})
+    print(f"everything is in {run_dir}")
+    return results
+
+
+def told(name: str, found: dict) -> str:
+    """One split's scores as a line."""
+    shown = [f"accuracy {found['accuracy']:.4f}", f"QWK {found['qwk']:.4f}", f"NLL {found['nll']:.4f}"]
+    shown += [f"best-rule QWK {found['qwk_best_rule']:.4f}"] if "qwk_best_rule" in found else []
+    shown += [f"AUC {found['auc']:.4f}"] if "auc" in found else []
+    return f"{name}: {', '.join(shown)} ({found['total']:,} responses)"
+
+
+if __name__ == "__main__":
+    run_script(main, Config)

@@ -1,0 +1,189 @@
+"""Responses by split, of files or simulated, with the truth that made them where it is known."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from utils.data.responses import ResponseSequence, count_categories, item_numbers, read_responses, split_students
+from utils.errors import UserError
+from utils.response_simulation import Truth, simulate_practice, simulate_static
+
+SIMULATIONS = {"practice": simulate_practice, "static": simulate_static}
+
+
+@dataclass
+class ResponseData:
+    """Students' sequences by split; no student stands in two.
+
+    Args:
+        sequences: of `train`, `validation` and `test`.
+        num_categories: K.
+        truth: of the simulation, or None; an item's row in it is its name, read as a number.
+        truth_students: by split, the row of every sequence's student in `truth`.
+        files: names of what was read.
+        notes: lines on what was left out.
+    """
+
+    sequences: dict[str, list[ResponseSequence]]
+    num_categories: int
+    truth: Truth | None
+    truth_students: dict[str, list[int]]
+    files: list[str]
+    notes: list[str]
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """Numbers of the training items, from 1; others are 0."""
+        return item_numbers(self.sequences["train"])
+
+    @cached_property
+    def checksum(self) -> str:
+        digest = hashlib.sha256()
+        for name, part in self.sequences.items():
+            rows = [(sequence.student, sequence.items, sequence.responses.tolist()) for sequence in part]
+            digest.update(json.dumps([name, rows]).encode())
+        return f"sha256:{digest.hexdigest()}"
+
+    @property
+    def described(self) -> dict:
+        """What `results.json` says of the data."""
+        return {
+            "files": self.files,
+            "students": {name: len(part) for name, part in self.sequences.items()},
+            "responses": {name: sum(len(s.items) for s in part) for name, part in self.sequences.items()},
+            "items": len(self.numbers),
+            "categories": self.num_categories,
+            "checksum": self.checksum,
+            "notes": self.notes,
+        }
+
+    def pairs(self, name: str, of_truth: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
+        """A split's items and responses, items as numbers of `numbers`, or as rows of the truth."""
+        row = int if of_truth else lambda item: self.numbers.get(item, 0)
+        return [(np.array([row(item) for item in s.items]), s.responses) for s in self.sequences[name]]
+
+
+def simulated(settings) -> ResponseData:
+    """A simulation's students, divided by `validation_fraction` and `test_fraction`."""
+    sizes = {"students": settings.students, "items": settings.items, "categories": settings.categories}
+    pairs, truth = SIMULATIONS[settings.data](**{name: size for name, size in sizes.items() if size})
+    sequences = [
+        ResponseSequence(str(number), tuple(map(str, items)), responses)
+        for number, (items, responses) in enumerate(pairs)
+    ]
+    test, others = split_students(sequences, settings.test_fraction, settings.split_seed)
+    rows = {sequence.student: row for row, sequence in enumerate(sequences)}
+    categories = truth.thresholds.shape[1] + 1
+    return _divided(
+        settings, {"train": others, "test": test}, categories, (truth, rows), [f"{settings.data} (simulated)"], []
+    )
+
+
+def read(settings) -> ResponseData:
+    """The students of the files that the settings name; whole students are held out where no file is given for a split."""
+    given = {"train": settings.train_files, "validation": settings.validation_files, "test": settings.test_files}
+    parts, notes, files = {}, [], []
+    for name, paths in given.items():
+        for path in paths:
+            sequences, found = read_responses(path)
+            prefix = (
+                f"{path.name}:"
+                if len(settings.train_files + settings.validation_files + settings.test_files) > 1
+                else ""
+            )
+            parts.setdefault(name, []).extend(_named(sequences, prefix))
+            notes += found
+            files.append(path.name)
+    rows = {s.student: row for row, s in enumerate(s for name in given for s in parts.get(name, ()))}
+    if "test" not in parts and settings.test_fraction:
+        parts["test"], parts["train"] = split_students(parts["train"], settings.test_fraction, settings.split_seed)
+    categories, found = count_categories([s for part in parts.values() for s in part], settings.categories or None)
+    truth = (read_truth(settings.truth), rows) if settings.truth else (None, {})
+    return _divided(settings, parts, categories, truth, files, notes + found)
+
+
+def _named(sequences: Sequence[ResponseSequence], prefix: str) -> list[ResponseSequence]:
+    return [ResponseSequence(prefix + s.student, s.items, s.responses, s.skills) for s in sequences]
+
+
+def _divided(settings, parts, categories: int, truth, files, notes) -> ResponseData:
+    """The data with validation students taken from training's, where there are none yet; and `limit` of the others."""
+    truth, rows = truth
+    if "validation" not in parts:
+        parts["validation"], parts["train"] = split_students(
+            parts["train"], settings.validation_fraction, settings.split_seed
+        )
+    if settings.limit:
+        order = np.random.default_rng(settings.split_seed).permutation(len(parts["train"]))[: settings.limit]
+        parts["train"] = [parts["train"][place] for place in order]
+    parts = {name: parts[name] for name in ("train", "validation", "test") if name in parts}
+    _check(parts)
+    data = ResponseData(parts, categories, truth, {}, files, notes)
+    for name in ("validation", "test"):
+        new = sorted({item for s in parts.get(name, ()) for item in s.items if item not in data.numbers})
+        if new:
+            told = ", ".join(new[:5]) + (", ..." if len(new) > 5 else "")
+            notes.append(
+                f"{name}: {len(new):,} items that training does not have are all treated as one unknown item ({told})"
+            )
+    if truth:
+        data.truth_students.update({name: [rows[s.student] for s in part] for name, part in parts.items()})
+        _check_truth(data, settings)
+    return data
+
+
+def _check(parts) -> None:
+    for name in ("train", "validation"):
+        if not parts[name]:
+            raise UserError(f"no {name} students are left; give more, or hold out less")
+    seen = {}
+    for name, part in parts.items():
+        for sequence in part:
+            if seen.setdefault(sequence.student, name) != name:
+                raise UserError(
+                    f"student {sequence.student!r} stands in the {seen[sequence.student]} data and in the {name} data; "
+                    "let every student stand in one of them"
+                )
+
+
+def read_truth(path: Path) -> Truth:
+    """Abilities and items from deep-gpcm's `true_irt_parameters.json`, `.gz` or not.
+
+    Raises:
+        UserError: the file can not be read, or has other contents.
+    """
+    try:
+        with gzip.open(path) if str(path).endswith(".gz") else open(path, "rb") as file:
+            found = json.load(file)
+        ability = np.array(found["student_abilities"]["theta"], float)
+        discrimination = np.array(found["question_params"]["discrimination"]["alpha"], float)
+        thresholds = np.array(found["question_params"]["difficulties"]["beta"], float)
+        if ability.ndim != 1 or thresholds.ndim != 2 or len(discrimination) != len(thresholds):
+            raise ValueError("alpha and beta are not one row an item")
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: no true parameters there ({type(error).__name__}: {str(error)[:80]})") from None
+    return Truth(ability, discrimination, thresholds, np.zeros(len(ability)), np.zeros(len(thresholds), int))
+
+
+def _check_truth(data: ResponseData, settings) -> None:
+    truth, students = data.truth, max(max(rows) for rows in data.truth_students.values())
+    items = [item for part in data.sequences.values() for s in part for item in s.items]
+    numbers = [int(item) if item.isdigit() else -1 for item in set(items)]
+    if students >= len(truth.ability) or min(numbers) < 0 or max(numbers) >= len(truth.thresholds):
+        raise UserError(
+            f"{settings.truth}: has {len(truth.ability):,} students and {len(truth.thresholds):,} items, numbered from 0, but the "
+            "data has others; give the truth of these very files, the training students first"
+        )
+    if truth.thresholds.shape[1] + 1 != data.num_categories:
+        raise UserError(
+            f"{settings.truth}: has {truth.thresholds.shape[1] + 1} categories, the data {data.num_categories}"
+        )

@@ -1,0 +1,31 @@
+"""How well a model finds the parameters that made simulated responses again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def linked(ability, discrimination, thresholds, true_thresholds):
+    """The estimates on the truth's scale, by mean and sigma of the thresholds (Kolen and Brennan 2014, section 6.2).
+
+    `theta* = A theta + B`, `beta* = A beta + B`, `alpha* = alpha / A`, with A and B such that the thresholds have the truth's mean
+    and standard deviation: the model's probabilities do not change.
+    """
+    slope = true_thresholds.std() / thresholds.std()
+    shift = true_thresholds.mean() - slope * thresholds.mean()
+    return slope * ability + shift, discrimination / slope, slope * thresholds + shift
+
+
+def recovery(found, truth) -> dict[str, float]:
+    """Correlation and root mean squared error of ability, discrimination and thresholds.
+
+    Args:
+        found, truth: triples of arrays of equal shapes: abilities `(students,)`, discriminations `(items,)`, thresholds
+            `(items, categories - 1)`. `found` is linked to the truth first.
+    """
+    scores = {}
+    for name, one, other in zip(("theta", "alpha", "beta"), linked(*found, truth[2]), truth, strict=True):
+        one, other = np.ravel(one), np.ravel(other)
+        scores[f"r_{name}"] = float(np.corrcoef(one, other)[0, 1])
+        scores[f"rmse_{name}"] = float(np.sqrt(((one - other) ** 2).mean()))
+    return scores
