@@ -19,8 +19,6 @@ Scores and running times with their conditions stand in docs/results.md.
 from __future__ import annotations
 
 import math
-import shlex
-import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -288,7 +286,7 @@ def finish(config: Config, data, pieces, rows, tracker) -> dict:
     from utils.plots import plot_history
     from utils.response_evaluation import baselines_and_ceilings, predict, recovered
     from utils.response_metrics import fit_rule, headroom_closed, scores
-    from utils.run import hardware, peak_memory_gib, versions, write_json
+    from utils.run import conditions, write_json
 
     run_dir = config.run_dir
     model = keras.saving.load_model(run_dir / "best.keras", compile=False)
@@ -297,17 +295,8 @@ def finish(config: Config, data, pieces, rows, tracker) -> dict:
     metrics = {name: scores(*predicted[:2], rule) for name, predicted in found.items()}
     results = {
         "task": "gpcm",
-        "model": config.model,
-        "seed": config.seed,
-        "parameters": model.count_params(),
-        "seconds": round(sum(row["seconds"] for row in rows), 1),
-        "peak_memory_gib": round(peak_memory_gib(), 2),
-        "command": shlex.join(sys.argv),
-        "hardware": hardware(),
-        "backend": keras.backend.backend(),
+        **conditions(config, model, rows),
         "data": data.described,
-        "versions": versions(),
-        "commit": ", ".join((run_dir / "commits.txt").read_text().split()),
         "rule": asdict(rule),
         "metrics": metrics,
         "baselines": {},

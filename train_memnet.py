@@ -20,8 +20,6 @@ Scores and running times with their conditions stand in docs/results.md.
 from __future__ import annotations
 
 import math
-import shlex
-import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -327,7 +325,7 @@ def finish(config: Config, data, vocabulary, facts, features, rows, tracker) -> 
     from utils.export import export_saved_model
     from utils.memory_baselines import Baselines
     from utils.memory_evaluation import evaluate
-    from utils.run import hardware, peak_memory_gib, versions, write_json
+    from utils.run import conditions, write_json
 
     run_dir, base = config.run_dir, data.base
     model = keras.saving.load_model(run_dir / "best.keras", compile=False)
@@ -355,17 +353,8 @@ def finish(config: Config, data, vocabulary, facts, features, rows, tracker) -> 
         export_saved_model(model, run_dir / "saved_model", shapes)
     results = {
         "task": "memnet",
-        "model": config.model,
-        "seed": config.seed,
-        "parameters": model.count_params(),
-        "seconds": round(sum(row["seconds"] for row in rows), 1),
-        "peak_memory_gib": round(peak_memory_gib(), 2),
-        "command": shlex.join(sys.argv),
-        "hardware": hardware(),
-        "backend": keras.backend.backend(),
+        **conditions(config, model, rows),
         "data": data.described,
-        "versions": versions(),
-        "commit": ", ".join((run_dir / "commits.txt").read_text().split()),
         "metrics": metrics,
         "baselines": baselines,
     }

@@ -22,8 +22,6 @@ Scores and running times with their conditions stand in docs/results.md.
 from __future__ import annotations
 
 import math
-import shlex
-import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -526,11 +524,10 @@ def with_null(found, threshold: float | None) -> dict[str, str]:
 
 def finish(config: Config, questions, features, sources, rows, tracker) -> dict:
     """Score the best epoch's model on validation and test data and write everything that a user takes home."""
-    import keras
 
     from models.span_model import load_span_model
     from utils.export import export_saved_model
-    from utils.run import hardware, peak_memory_gib, versions, write_json
+    from utils.run import conditions, write_json
     from utils.span_decoding import answer_questions
 
     run_dir = config.run_dir
@@ -551,17 +548,8 @@ def finish(config: Config, questions, features, sources, rows, tracker) -> dict:
         export_saved_model(model, run_dir / "saved_model", dict.fromkeys(model.feature_names, ("batch", "sequence")))
     results = {
         "task": "squad",
-        "model": config.model,
-        "seed": config.seed,
-        "parameters": model.count_params(),
-        "seconds": round(sum(row["seconds"] for row in rows), 1),
-        "peak_memory_gib": round(peak_memory_gib(), 2),
-        "command": shlex.join(sys.argv),
-        "hardware": hardware(),
-        "backend": keras.backend.backend(),
+        **conditions(config, model, rows),
         "data": sources,
-        "versions": versions(),
-        "commit": ", ".join((run_dir / "commits.txt").read_text().split()),
         "metrics": metrics,
         "null_threshold": threshold,
         "baselines": {name: {last: scores} for name, scores in baselines(questions[last]).items()},

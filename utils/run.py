@@ -10,6 +10,7 @@ import io
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -206,6 +207,30 @@ def commit() -> str | None:
     except OSError:
         return None
     return head.stdout.strip() + ("+changes" if dirty.stdout.strip() else "") if head.returncode == 0 else None
+
+
+def conditions(config, model, rows: list[dict]) -> dict:
+    """What every `results.json` says of how a run came about.
+
+    Args:
+        config: the run's settings.
+        model: the trained model.
+        rows: those of `metrics.csv`.
+    """
+    import keras
+
+    return {
+        "model": config.model,
+        "seed": config.seed,
+        "parameters": model.count_params(),
+        "seconds": round(sum(row["seconds"] for row in rows), 1),
+        "peak_memory_gib": round(peak_memory_gib(), 2),
+        "command": shlex.join(sys.argv),
+        "hardware": hardware(),
+        "backend": keras.backend.backend(),
+        "versions": versions(),
+        "commit": ", ".join((config.run_dir / "commits.txt").read_text().split()),
+    }
 
 
 def peak_memory_gib() -> float:
