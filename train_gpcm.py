@@ -1,7 +1,8 @@
 """Knowledge tracing: predict a student's next response, in two or more ordered categories, from the responses so far.
 
 Models: DeepGPCM (models/deep_gpcm.py), a dynamic key-value memory with a generalised partial credit output (`--model deep_gpcm`),
-and the same with a linear output (`--model dkvmn`), which with two categories is DKVMN as published.
+the same with a linear output (`--model dkvmn`), which with two categories is DKVMN as published, and IntegratedAttentionGPCM
+(models/integrated_gpcm.py), memory and attention in cycles (`--model integrated`).
 
 Papers: Zhang et al. 2017 (DKVMN); Yeung 2019 (Deep-IRT); Muraki 1992 (GPCM).
 
@@ -62,7 +63,7 @@ class Config:
     history: int = 0
     """Steps before a piece that go along with it, unscored."""
 
-    model: Literal["deep_gpcm", "dkvmn"] = "deep_gpcm"
+    model: Literal["deep_gpcm", "integrated", "dkvmn"] = "deep_gpcm"
     """What to train."""
     num_slots: int = 5
     """Slots of the memory."""
@@ -80,6 +81,18 @@ class Config:
     """Discrimination is the item's alone."""
     dropout: float = 0.0
     """Of the summary."""
+    num_cycles: int = 2
+    """Of `integrated`: times that the memory is read, attended to and written."""
+    num_heads: int = 4
+    """Of `integrated`: attention heads; must divide the summary's size."""
+    attention: bool = True
+    """Of `integrated`: attention over what was read and answered so far."""
+    refinement: bool = True
+    """Of `integrated`: later cycles write refined values."""
+    gate: bool = True
+    """Of `integrated`: later cycles change the summary through a gate."""
+    confident: float = 0.0
+    """Of `integrated`: share of the largest entropy below which later cycles leave a step as it is; 0 never."""
     loss: list[str] = field(default_factory=lambda: ["cross_entropy=1"])
     """Parts and their weights: cross_entropy, focal, soft_qwk, earth_mover, cumulative."""
 
@@ -217,6 +230,13 @@ def check(config: Config) -> None:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be 0 or more")
     if config.categories and config.categories < 2:
         raise UserError(f"--categories {config.categories}: must be at least 2")
+    if config.num_cycles < 1 or config.num_heads < 1 or not 0 <= config.confident <= 1:
+        raise UserError(
+            f"--num-cycles {config.num_cycles} and --num-heads {config.num_heads} must be at least 1, "
+            f"--confident {config.confident} from 0 to 1"
+        )
+    if config.model == "integrated" and config.summary_dim % config.num_heads:
+        raise UserError(f"--summary-dim {config.summary_dim}: must be a multiple of --num-heads {config.num_heads}")
     if config.history >= config.max_length:
         raise UserError(f"--history {config.history}: must be less than --max-length {config.max_length}")
     if (config.validation_files or config.test_files or config.truth) and not config.train_files:
@@ -247,20 +267,27 @@ def loss_weights(config: Config) -> dict[str, float]:
 def build_model(config: Config, num_items: int, num_categories: int):
     """The model that the settings name, built, with fresh weights."""
     from models.deep_gpcm import DeepGPCM
+    from models.integrated_gpcm import IntegratedAttentionGPCM
 
-    model = DeepGPCM(
-        num_items,
-        num_categories,
-        num_slots=config.num_slots,
-        key_dim=config.key_dim,
-        value_dim=config.value_dim,
-        summary_dim=config.summary_dim,
-        response_embedding=config.response_embedding,
-        head="gpcm" if config.model == "deep_gpcm" else "linear",
-        monotone=config.monotone,
-        item_discrimination=config.item_discrimination,
-        dropout=config.dropout,
+    shared = (
+        "num_slots",
+        "key_dim",
+        "value_dim",
+        "summary_dim",
+        "response_embedding",
+        "monotone",
+        "item_discrimination",
+        "dropout",
     )
+    settings = {name: getattr(config, name) for name in shared}
+    if config.model == "integrated":
+        own = ("num_cycles", "num_heads", "attention", "refinement", "gate", "confident")
+        settings |= {name: getattr(config, name) for name in own}
+        model = IntegratedAttentionGPCM(num_items, num_categories, **settings)
+    else:
+        model = DeepGPCM(
+            num_items, num_categories, head="gpcm" if config.model == "deep_gpcm" else "linear", **settings
+        )
     model.build()
     return model
 
@@ -281,7 +308,7 @@ def finish(config: Config, data, pieces, rows, tracker) -> dict:
     """Score the best epoch's model on everything and write what a user takes home."""
     import keras
 
-    from models.deep_gpcm import DeepGPCM  # noqa: F401 (registers the class that is read)
+    from models import deep_gpcm, integrated_gpcm  # noqa: F401 (registers the classes that are read)
     from utils.export import export_saved_model
     from utils.plots import plot_history
     from utils.response_evaluation import baselines_and_ceilings, predict, recovered
@@ -308,7 +335,7 @@ def finish(config: Config, data, pieces, rows, tracker) -> dict:
         results["headroom_closed"] = {
             name: headroom_closed(metrics["test"][name], majority[name], ceiling[name]) for name in ("accuracy", "nll")
         }
-        if data.truth is not None and config.model == "deep_gpcm" and config.item_discrimination:
+        if data.truth is not None and config.model != "dkvmn" and config.item_discrimination:
             results["recovery"] = recovered(model, data, pieces["test"], found["test"][2])
     for name, of_split in metrics.items():
         print(told(name, of_split))

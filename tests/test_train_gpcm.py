@@ -99,7 +99,8 @@ def three_lines(path, students, rng, items=7, responses=None):
     path.write_text("\n".join(lines) + "\n")
 
 
-def test_random_responses_of_a_file_are_predicted_by_chance_alone(tmp_path):
+@pytest.mark.parametrize("model", ["dkvmn", "integrated"])
+def test_random_responses_of_a_file_are_predicted_by_chance_alone(model, tmp_path):
     """Nothing leaks: where responses are coins, no model is better than a coin. Pieces are cut, and two categories have an AUC."""
     rng = np.random.default_rng(5)
     three_lines(tmp_path / "train.txt", 150, rng)
@@ -110,7 +111,7 @@ def test_random_responses_of_a_file_are_predicted_by_chance_alone(tmp_path):
         "--test-files",
         "test.txt",
         "--model",
-        "dkvmn",
+        model,
         "--max-length",
         12,
         "--history",
@@ -135,6 +136,8 @@ def test_random_responses_of_a_file_are_predicted_by_chance_alone(tmp_path):
         (("--categories", "1"), "--categories 1"),
         (("--epochs", "0"), "--epochs 0"),
         (("--dropout", "1"), "--dropout"),
+        (("--model", "integrated", "--num-heads", "3"), "--summary-dim 20: must be a multiple"),
+        (("--num-cycles", "0"), "--num-cycles 0"),
         (("--num-slot", "3"), "did you mean --num-slots"),
     ],
 )
