@@ -102,7 +102,7 @@ def test_confident_steps_are_left_as_they_are():
     assert np.abs(never["logits"] - expected).max() > 1e-4
 
 
-@every_kind
+@pytest.mark.parametrize("kind", [KINDS[0], KINDS[3]], ids=[NAMES[0], NAMES[3]])
 def test_saved_loaded_and_exported_it_is_the_same(kind, tmp_path):
     model = make(**kind)
     model.save(tmp_path / "model.keras")
@@ -128,8 +128,8 @@ def test_it_learns_to_repeat_the_last_answer():
     inputs["responses"] = np.repeat([[0], [2], [4]], STEPS, axis=1).astype("int32")
     model = make()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.02), loss={"logits": loss})
-    model.fit(inputs, {"logits": inputs["responses"]}, epochs=150, batch_size=BATCH, verbose=0)
+    model.compile(keras.optimizers.Adam(0.05), loss={"logits": loss})
+    model.fit(inputs, {"logits": inputs["responses"]}, epochs=60, batch_size=BATCH, verbose=0)
     found = outputs(model, inputs)["logits"].argmax(axis=-1)
     assert (found[:, 1:] == inputs["responses"][:, 1:]).all()
 
