@@ -65,19 +65,20 @@ def fit(
         keeper.restore(model)
     if keras.backend.backend() == "tensorflow":
         model.steps_per_execution = steps_per_execution
-    while keeper.epoch < epochs and not keeper.finished:
-        steps = steps_per_epoch - keeper.step
-        model.fit(
-            as_dataset(batches, keeper.epoch * steps_per_epoch + keeper.step, steps),
-            initial_epoch=keeper.epoch,
-            epochs=keeper.epoch + 1,
-            steps_per_epoch=steps,
-            callbacks=[keeper],
-            shuffle=False,  # the batches come in their order
-            verbose=0,
-        )
-        # Keras leaves the averaged weights in the model when a fit ends; training goes on from its own.
-        restore_checkpoint(keeper.checkpoint, model)
+    with keeper.listening():
+        while keeper.epoch < epochs and not keeper.finished:
+            steps = steps_per_epoch - keeper.step
+            model.fit(
+                as_dataset(batches, keeper.epoch * steps_per_epoch + keeper.step, steps),
+                initial_epoch=keeper.epoch,
+                epochs=keeper.epoch + 1,
+                steps_per_epoch=steps,
+                callbacks=[keeper],
+                shuffle=False,  # the batches come in their order
+                verbose=0,
+            )
+            # Keras leaves the averaged weights in the model when a fit ends; training goes on from its own.
+            restore_checkpoint(keeper.checkpoint, model)
     return keeper.rows
 
 
@@ -118,20 +119,25 @@ class KeepRun(keras.callbacks.Callback):
             write_csv(self.run_dir / "metrics.csv", self.rows)
         print(f"resumed after epoch {self.epoch} and {self.step} of {self.steps_per_epoch} steps")
 
-    def on_train_begin(self, logs=None):
-        self.last_save = self.clock = time.monotonic()
-        self.first_step = self.step
-        self.handlers = {}
+    @contextlib.contextmanager
+    def listening(self):
+        """Within the block, SIGINT and SIGTERM are remembered, for the end of the step under way."""
+        handlers = {}
         with contextlib.suppress(ValueError):  # signals can only be caught in the main thread
             for number in (signal.SIGINT, signal.SIGTERM):
-                self.handlers[number] = signal.signal(number, self._remember)
+                handlers[number] = signal.signal(number, self._remember)
+        try:
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
     def _remember(self, number, frame):
         self.signal = number
 
-    def on_train_end(self, logs=None):
-        for number, handler in self.handlers.items():
-            signal.signal(number, handler)
+    def on_train_begin(self, logs=None):
+        self.last_save = self.clock = time.monotonic()
+        self.first_step = self.step
 
     @property
     def _loss_metric(self):
@@ -195,7 +201,6 @@ class KeepRun(keras.callbacks.Callback):
             self._stop()
 
     def _stop(self):
-        self.on_train_end()
         print(f"\nstopped by a signal; saved in {self.run_dir}, go on with --resume", flush=True)
         raise SystemExit(128 + self.signal)
 
@@ -220,7 +225,6 @@ class KeepRun(keras.callbacks.Callback):
         self.save_seconds = self.last_save - now
 
     def _not_finite(self, what):
-        self.on_train_end()
         kept = "no checkpoint had been written yet"
         if self.checkpoint.exists():
             state = load_state(self.checkpoint)
