@@ -241,10 +241,9 @@ def check(config: Config) -> None:
         )
     if config.hidden_dim % 2:
         raise UserError(f"--hidden-dim {config.hidden_dim}: must be even")
-    fields = Config.__dataclass_fields__
+    default = Config(config.run_dir)
     for name in ("templates_each", "held_out_values", "distractors", "sweep"):
-        default = fields[name].default_factory() if name == "sweep" else fields[name].default
-        if config.train_files and getattr(config, name) != default:
+        if config.train_files and getattr(config, name) != getattr(default, name):
             raise UserError(
                 f"--{name.replace('_', '-')}: is for questions made of templates, not for --train-files; leave it out"
             )

@@ -524,7 +524,6 @@ def with_null(found, threshold: float | None) -> dict[str, str]:
 
 def finish(config: Config, questions, features, sources, rows, tracker) -> dict:
     """Score the best epoch's model on validation and test data and write everything that a user takes home."""
-
     from models.span_model import load_span_model
     from utils.export import export_saved_model
     from utils.run import conditions, write_json
