@@ -3,14 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from components.gpcm import gpcm_logits
 from models.deep_gpcm import DeepGPCM
+from tests.tracing_inputs import AXES, BATCH, CATEGORIES, ITEMS, STEPS, batch, outputs
 from utils.export import export_saved_model
 
-BATCH, STEPS, ITEMS, CATEGORIES = 3, 19, 11, 5
-AXES = {name: ("batch", "steps") for name in ("item_ids", "responses", "padding_mask")}
 KINDS = [
     {},
     {"monotone": True, "item_discrimination": False, "response_embedding": "ordered"},
@@ -24,21 +22,6 @@ def make(categories=CATEGORIES, **kind):
     model = DeepGPCM(ITEMS, categories, num_slots=7, key_dim=13, value_dim=17, summary_dim=5, **kind)
     model.build()
     return model
-
-
-def batch(steps=STEPS, categories=CATEGORIES, seed=1):
-    rng = np.random.default_rng(seed)
-    mask = np.ones((BATCH, steps), "int32")
-    mask[1, steps // 2 :] = 0
-    return {
-        "item_ids": (rng.integers(1, ITEMS, (BATCH, steps)) * mask).astype("int32"),
-        "responses": (rng.integers(0, categories, (BATCH, steps)) * mask).astype("int32"),
-        "padding_mask": mask,
-    }
-
-
-def outputs(model, inputs, **more):
-    return {name: ops.convert_to_numpy(array) for name, array in model(inputs, **more).items()}
 
 
 @every_kind
