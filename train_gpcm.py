@@ -1,10 +1,12 @@
 """Knowledge tracing: predict a student's next response, in two or more ordered categories, from the responses so far.
 
 Models: DeepGPCM (models/deep_gpcm.py), a dynamic key-value memory with a generalised partial credit output (`--model deep_gpcm`),
-the same with a linear output (`--model dkvmn`), which with two categories is DKVMN as published, and IntegratedAttentionGPCM
-(models/integrated_gpcm.py), memory and attention in cycles (`--model integrated`).
+the same with a linear output (`--model dkvmn`), which with two categories and `--no-shared-embedding` is DKVMN as published;
+IntegratedAttentionGPCM (models/integrated_gpcm.py), memory and attention in cycles (`--model integrated`); a recurrent network
+(models/dkt.py, `--model dkt`) and causal self-attention (models/sakt.py, `--model sakt`).
 
-Papers: Zhang et al. 2017 (DKVMN); Yeung 2019 (Deep-IRT); Muraki 1992 (GPCM).
+Papers: Zhang et al. 2017 (DKVMN); Yeung 2019 (Deep-IRT); Muraki 1992 (GPCM); Piech et al. 2015 (DKT); Pandey and Karypis
+2019 (SAKT).
 
 Examples:
 
@@ -39,7 +41,7 @@ class Config:
     data: Literal["practice", "static"] = "practice"
     """Simulated students, in the place of files: who learn skills and forget them, or whose ability stays as it is."""
     students: int = 0
-    """Simulated students; 0 is 500."""
+    """Simulated students; 0 is 2,000 who practise, or 500."""
     items: int = 0
     """Simulated items; 0 is 200."""
     categories: int = 0
@@ -56,6 +58,10 @@ class Config:
     """Share of the students held out when no validation files are given."""
     test_fraction: float = 0.2
     """Share of the students held out when no test files are given."""
+    folds: int = 0
+    """Test on one of this many folds of the training students, in the place of --test-fraction; 0 does not."""
+    fold: int = 0
+    """Which, from 0."""
     limit: int = 0
     """Train on this many students, drawn with the seed; 0 is all."""
     max_length: int = 512
@@ -63,8 +69,10 @@ class Config:
     history: int = 0
     """Steps before a piece that go along with it, unscored."""
 
-    model: Literal["deep_gpcm", "integrated", "dkvmn"] = "deep_gpcm"
+    model: Literal["deep_gpcm", "integrated", "dkvmn", "dkt", "sakt"] = "deep_gpcm"
     """What to train."""
+    head: Literal["gpcm", "graded"] = "gpcm"
+    """Of `deep_gpcm` and `integrated`: how ability, discrimination and thresholds become probabilities."""
     num_slots: int = 5
     """Slots of the memory."""
     key_dim: int = 20
@@ -75,6 +83,8 @@ class Config:
     """Size of the summary of memory and item."""
     response_embedding: Literal["ordered", "unordered", "linear_decay", "adjacent_weighted"] = "linear_decay"
     """How a response becomes a vector."""
+    shared_embedding: bool = True
+    """An answered item's vector is made from the item's, and not one of a table."""
     monotone: bool = False
     """Thresholds grow with the category."""
     item_discrimination: bool = True
@@ -84,7 +94,9 @@ class Config:
     num_cycles: int = 2
     """Of `integrated`: times that the memory is read, attended to and written."""
     num_heads: int = 4
-    """Of `integrated`: attention heads; must divide the summary's size."""
+    """Of `integrated` and `sakt`: attention heads; must divide the summary's or the hidden size."""
+    forgetting: bool = True
+    """Of `integrated`: the memory fades."""
     attention: bool = True
     """Of `integrated`: attention over what was read and answered so far."""
     refinement: bool = True
@@ -93,6 +105,10 @@ class Config:
     """Of `integrated`: later cycles change the summary through a gate."""
     confident: float = 0.0
     """Of `integrated`: share of the largest entropy below which later cycles leave a step as it is; 0 never."""
+    hidden_dim: int = 64
+    """Of `dkt` and `sakt`: size of the vectors."""
+    num_layers: int = 1
+    """Of `sakt`: blocks."""
     loss: list[str] = field(default_factory=lambda: ["cross_entropy=1"])
     """Parts and their weights: cross_entropy, focal, soft_qwk, earth_mover, cumulative."""
 
@@ -154,7 +170,7 @@ def main(config: Config) -> int:
             yield inputs, {"logits": targets}, {"logits": weights}
 
     # --- model
-    model = build_model(config, len(data.numbers) + 1, data.num_categories)
+    model = build_model(config, len(data.numbers) + 1, data.num_categories, data.item_skills)
     steps_per_epoch = math.ceil(len(pieces["train"]) / config.batch_size)
     compile_model(model, config, steps_per_epoch * config.epochs)
     counts = ", ".join(f"{name} {len(part):,}" for name, part in data.sequences.items())
@@ -162,13 +178,14 @@ def main(config: Config) -> int:
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps an epoch")
 
     # --- training
+    from utils.gradient_flow import gradient_flow
     from utils.response_evaluation import predict
     from utils.response_metrics import scores
 
     def validate(model):
         found = scores(*predict(model, pieces["validation"])[:2])
         shown = {f"val_{name}": found[name] for name in ("nll", "accuracy", "qwk")}
-        return shown | {"val_log_likelihood": -found["nll"]}
+        return shown | {"val_log_likelihood": -found["nll"]} | gradient_flow(model)
 
     tracker = start_tracking(config.tracking, "engram-gpcm", config.run_dir, asdict(config))
     code = 1
@@ -207,6 +224,8 @@ def check(config: Config) -> None:
         "key_dim",
         "value_dim",
         "summary_dim",
+        "hidden_dim",
+        "num_layers",
         "epochs",
         "batch_size",
         "learning_rate",
@@ -217,6 +236,8 @@ def check(config: Config) -> None:
     not_negative = (
         "students",
         "items",
+        "folds",
+        "fold",
         "limit",
         "history",
         "warmup_steps",
@@ -235,6 +256,14 @@ def check(config: Config) -> None:
             f"--num-cycles {config.num_cycles} and --num-heads {config.num_heads} must be at least 1, "
             f"--confident {config.confident} from 0 to 1"
         )
+    if config.folds == 1 or config.fold >= (config.folds or 1):
+        raise UserError(
+            f"--folds {config.folds} --fold {config.fold}: wants 2 folds or more, and one of 0 to folds - 1"
+        )
+    if config.folds and config.test_files:
+        raise UserError("--folds and --test-files each name the test students: leave one out")
+    if config.model == "sakt" and config.hidden_dim % config.num_heads:
+        raise UserError(f"--hidden-dim {config.hidden_dim}: must be a multiple of --num-heads {config.num_heads}")
     if config.model == "integrated" and config.summary_dim % config.num_heads:
         raise UserError(f"--summary-dim {config.summary_dim}: must be a multiple of --num-heads {config.num_heads}")
     if config.history >= config.max_length:
@@ -264,30 +293,28 @@ def loss_weights(config: Config) -> dict[str, float]:
     return found
 
 
-def build_model(config: Config, num_items: int, num_categories: int):
+def build_model(config: Config, num_items: int, num_categories: int, item_skills=None):
     """The model that the settings name, built, with fresh weights."""
     from models.deep_gpcm import DeepGPCM
+    from models.dkt import DKT
     from models.integrated_gpcm import IntegratedAttentionGPCM
+    from models.sakt import SAKT
 
-    shared = (
-        "num_slots",
-        "key_dim",
-        "value_dim",
-        "summary_dim",
-        "response_embedding",
-        "monotone",
-        "item_discrimination",
-        "dropout",
-    )
-    settings = {name: getattr(config, name) for name in shared}
-    if config.model == "integrated":
-        own = ("num_cycles", "num_heads", "attention", "refinement", "gate", "confident")
-        settings |= {name: getattr(config, name) for name in own}
-        model = IntegratedAttentionGPCM(num_items, num_categories, **settings)
+    def settings(names: str) -> dict:
+        return {name: getattr(config, name) for name in names.split()}
+
+    shared = settings("response_embedding dropout") | {"item_skills": item_skills}
+    memory = settings("num_slots key_dim value_dim summary_dim shared_embedding monotone item_discrimination")
+    if config.model == "dkt":
+        model = DKT(num_items, num_categories, **settings("hidden_dim"), **shared)
+    elif config.model == "sakt":
+        model = SAKT(num_items, num_categories, **settings("hidden_dim num_layers num_heads"), **shared)
+    elif config.model == "integrated":
+        own = settings("head num_cycles num_heads forgetting attention refinement gate confident")
+        model = IntegratedAttentionGPCM(num_items, num_categories, **memory, **own, **shared)
     else:
-        model = DeepGPCM(
-            num_items, num_categories, head="gpcm" if config.model == "deep_gpcm" else "linear", **settings
-        )
+        head = "linear" if config.model == "dkvmn" else config.head
+        model = DeepGPCM(num_items, num_categories, head=head, **memory, **shared)
     model.build()
     return model
 
@@ -308,18 +335,19 @@ def finish(config: Config, data, pieces, rows, tracker) -> dict:
     """Score the best epoch's model on everything and write what a user takes home."""
     import keras
 
-    from models import deep_gpcm, integrated_gpcm  # noqa: F401 (registers the classes that are read)
+    from models import deep_gpcm, dkt, integrated_gpcm, sakt  # noqa: F401 (registers the classes that are read)
     from utils.export import export_saved_model
-    from utils.plots import plot_history
-    from utils.response_evaluation import baselines_and_ceilings, predict, recovered
+    from utils.response_evaluation import baselines_and_ceilings, predict
     from utils.response_metrics import fit_rule, headroom_closed, scores
-    from utils.run import conditions, write_json
+    from utils.run import conditions, write_csv, write_json
 
     run_dir = config.run_dir
     model = keras.saving.load_model(run_dir / "best.keras", compile=False)
     found = {name: predict(model, pieces[name]) for name in pieces if name != "train"}
     rule = fit_rule(*found["validation"][:2])
     metrics = {name: scores(*predicted[:2], rule) for name, predicted in found.items()}
+    for name, (_, _, more) in found.items():
+        metrics[name] |= {"skipped": float(more["skipped"].mean())} if "skipped" in more else {}
     results = {
         "task": "gpcm",
         **conditions(config, model, rows),
@@ -335,26 +363,77 @@ def finish(config: Config, data, pieces, rows, tracker) -> dict:
         results["headroom_closed"] = {
             name: headroom_closed(metrics["test"][name], majority[name], ceiling[name]) for name in ("accuracy", "nll")
         }
-        if data.truth is not None and config.model != "dkvmn" and config.item_discrimination:
-            results["recovery"] = recovered(model, data, pieces["test"], found["test"][2])
+    last = "test" if "test" in pieces else "validation"
+    results |= draw(config, model, data, pieces[last], found[last], rows, last)
     for name, of_split in metrics.items():
         print(told(name, of_split))
     for name, of_split in results["baselines"].items():
         print(told(f"{name}, test", of_split["test"]))
-    plot_history(
-        rows, run_dir / "history.png", {"loss": ["loss", "val_nll"], "validation": ["val_accuracy", "val_qwk"]}
-    )
     if config.export:
         axes = {name: ("batch", "steps") for name in ("item_ids", "responses", "padding_mask")}
         export_saved_model(model, run_dir / "saved_model", axes)
+    predictions = listed_predictions(data.sequences[last], *found[last][:2])
+    write_csv(run_dir / f"{last}_predictions.csv", predictions)
     write_json(run_dir / "items.json", data.numbers)
     write_json(run_dir / "splits.json", {name: [s.student for s in part] for name, part in data.sequences.items()})
     write_json(run_dir / "results.json", results)
     tracker.log_images({plot.stem: plot for plot in sorted(run_dir.glob("*.png"))})
+    tracker.log_table("predictions", list(predictions[0]), [list(row.values()) for row in predictions[:200]])
+    compared = {f"{name}, test": of["test"] for name, of in results["baselines"].items()} | metrics
+    columns = ["accuracy", "within_one", "qwk", "qwk_best_rule", "nll", "calibration_error"]
+    tracker.log_table(
+        "scores", ["what", *columns], [[name, *(of[c] for c in columns)] for name, of in compared.items()]
+    )
     tracker.log_artifact(run_dir / "best.keras", f"gpcm-{config.model}", "model")
     tracker.summary({f"{name}_{key}": value for name, part in metrics.items() for key, value in part.items()})
     print(f"everything is in {run_dir}")
     return results
+
+
+def draw(config: Config, model, data, pieces, found, rows, split: str) -> dict:
+    """Make the plots of a split; returns what else they show, for `results.json`."""
+    from utils import response_plots as plots
+    from utils.parameter_recovery import recovery
+    from utils.plots import plot_history
+    from utils.response_evaluation import compared_with_truth, item_parameters, trajectories
+    from utils.response_simulation import PROBABILITIES
+
+    run_dir, (chances, responses, more) = config.run_dir, found
+    panels = {"loss": ["loss", "val_nll"], "validation": ["val_accuracy", "val_qwk"]}
+    plot_history(rows, run_dir / "history.png", panels)
+    components = [name for name in rows[0] if name.startswith("gradient_")]
+    plot_history(rows, run_dir / "gradient_flow.png", {"gradient, root mean square": components}, log=True)
+    plots.plot_confusion(chances, responses, run_dir / "confusion.png")
+    plots.plot_calibration(chances, responses, run_dir / "calibration.png")
+    items = item_parameters(model, data)
+    if "address" in items:
+        skills = data.item_skills[1:] if data.item_skills else None
+        plots.plot_addresses(items["address"], run_dir / "addresses.png", skills)
+    if "thresholds" not in items:
+        return {}
+    names = sorted(data.numbers, key=data.numbers.get)
+    curves, prior = PROBABILITIES[config.head], float(more["ability"].std())
+    plots.plot_item_curves(names, items["discrimination"], items["thresholds"], curves, run_dir / "item_curves.png")
+    plots.plot_wright_map(more["ability"], items["thresholds"], run_dir / "wright_map.png")
+    students = [sequence.student for sequence in data.sequences[split]]
+    shown = trajectories(model, pieces[:6], students[:6], prior, config.head) if len(pieces) == len(students) else []
+    plots.plot_abilities(shown, run_dir / "abilities.png")
+    results = {"abilities": {"mean": float(more["ability"].mean()), "deviation": prior}}
+    if data.truth is not None and split == "test" and config.item_discrimination and config.head == "gpcm":
+        pairs = compared_with_truth(data, items, more["ability"])
+        plots.plot_recovery(pairs, run_dir / "recovery.png")
+        results["recovery"] = recovery(pairs)
+    return results
+
+
+def listed_predictions(sequences, chances, responses) -> list[dict]:
+    """A row a scored response: student, step from 1, item, response and the categories' probabilities."""
+    steps = ((s.student, step, item) for s in sequences for step, item in enumerate(s.items, start=1))
+    return [
+        {"student": student, "step": step, "item": item, "response": int(response)}
+        | {f"p{category}": round(float(chance), 6) for category, chance in enumerate(of)}
+        for (student, step, item), response, of in zip(steps, responses, chances, strict=True)
+    ]
 
 
 def told(name: str, found: dict) -> str:

@@ -25,6 +25,27 @@ def gpcm_logits(ability, discrimination, thresholds):
     return ops.concatenate([ops.zeros_like(steps[..., :1]), ops.cumsum(steps, axis=-1)], axis=-1)
 
 
+def graded_logits(ability, discrimination, thresholds):
+    """Logits of ordered categories under the graded response model (Samejima 1969): log-probabilities, float32.
+
+    `P(r > k) = sigmoid(alpha (theta - beta_{k+1}))`: logits that differ by thresholds alone, the ordinal head of CORAL (Cao et al.
+    2020), whose loss is `components.ordinal_loss`'s `cumulative`, with thresholds and a slope of each item's own.
+
+    Args and return value as of `gpcm_logits`; thresholds must grow with the category (`IRTParameters(monotone=True)`).
+    """
+    ability, discrimination, thresholds = (ops.cast(part, "float32") for part in (ability, discrimination, thresholds))
+    above = discrimination[..., None] * (ability[..., None] - thresholds)  # falls with k
+    over, under = -ops.softplus(-above), -ops.softplus(above)  # log P(r > k), log P(r <= k)
+    # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - e^(b-a))
+    apart = ops.log(ops.maximum(-ops.expm1(above[..., 1:] - above[..., :-1]), 1e-20))
+    between = over[..., :-1] + under[..., 1:] + apart
+    return ops.concatenate([under[..., :1], between, over[..., -1:]], axis=-1)
+
+
+HEADS = {"gpcm": gpcm_logits, "graded": graded_logits}
+"""How ability, discrimination and thresholds become logits."""
+
+
 @keras.saving.register_keras_serializable(package="engram")
 class IRTParameters(keras.layers.Layer):
     """Ability, discrimination and thresholds from what is known of a person and of an item (Yeung 2019; Tsutsumi et al. 2021).
@@ -157,6 +178,46 @@ class ResponseEmbedding(keras.layers.Layer):
         return {
             **super().get_config(),
             "num_items": self.num_items,
+            "num_categories": self.num_categories,
+            "dim": self.dim,
+            "kind": self.kind,
+        }
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class SharedResponseEmbedding(keras.layers.Layer):
+    """As `ResponseEmbedding`, but from the item's vector `q` in the place of its one-hot vector: `W [weight_1 q; ...; weight_n q;
+    weight_1; ...; weight_n]`. Items share W, so that few responses an item suffice.
+
+    Args:
+        num_categories, dim, kind: as of `ResponseEmbedding`.
+
+    Call arguments: items `(..., item_dim)`; responses, integers `(...)`. Output: `(..., dim)`.
+    """
+
+    def __init__(self, num_categories, dim, kind="linear_decay", **kwargs):
+        super().__init__(**kwargs)
+        self.num_categories = num_categories
+        self.dim = dim
+        self.kind = kind
+
+    def build(self, item_shape, responses_shape=None):
+        num_vectors = 2 if self.kind == "ordered" else self.num_categories
+        self.dense = keras.layers.Dense(self.dim, use_bias=False, dtype=self.dtype_policy, name="dense")
+        self.dense.build((None, num_vectors * (item_shape[-1] + 1)))
+
+    def call(self, items, responses):
+        weights = ops.cast(response_weights(responses, self.num_categories, self.kind), self.compute_dtype)
+        of_items = weights[..., None] * items[..., None, :]
+        of_items = ops.reshape(of_items, (*ops.shape(responses), weights.shape[-1] * items.shape[-1]))
+        return self.dense(ops.concatenate([of_items, weights], axis=-1))
+
+    def compute_output_shape(self, item_shape, responses_shape):
+        return (*item_shape[:-1], self.dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
             "num_categories": self.num_categories,
             "dim": self.dim,
             "kind": self.kind,

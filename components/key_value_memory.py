@@ -1,6 +1,7 @@
 """Key-value memory: reading, and writing step by step."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from components.attention import masking_bias
@@ -46,24 +47,29 @@ class DynamicKeyValueMemory(keras.layers.Layer):
         e_t = sigmoid(E value_t + b);  a_t = tanh(D value_t + c)
         M_{t+1}(i) = M_t(i) (1 - w_t(i) e_t) + w_t(i) a_t      erase, then add
 
-    so that no read depends on its own step's value or on a later one.
+    so that no read depends on its own step's value or on a later one. With `forgetting`, what a step leaves is multiplied by
+    `f = sigmoid(g)`, one number for every element of a value, and so fades while nothing is written; `f` is learned and begins
+    between 0.8 and 0.999, so that elements remember for different times.
 
     Args:
         num_slots: slots of the memory, N.
         value_dim: size of a slot's value.
+        forgetting: whether the memory fades.
 
     Call arguments:
         query: `(batch, steps, key_dim)`.
         value: `(batch, steps, write_dim)`, what each step writes.
-        padding_mask: `(batch, steps)`, True or 1 where there is a step; others write nothing. Their reads mean nothing.
+        padding_mask: `(batch, steps)`, True or 1 where there is a step; others write nothing (but the memory fades at them too).
+            Their reads mean nothing.
 
     Output: the pair of reads, `(batch, steps, value_dim)`, and addresses, `(batch, steps, num_slots)`.
     """
 
-    def __init__(self, num_slots, value_dim, **kwargs):
+    def __init__(self, num_slots, value_dim, forgetting=False, **kwargs):
         super().__init__(**kwargs)
         self.num_slots = num_slots
         self.value_dim = value_dim
+        self.forgetting = forgetting
 
     def build(self, query_shape, value_shape, padding_mask_shape=None):
         def dense(name, activation):
@@ -77,6 +83,11 @@ class DynamicKeyValueMemory(keras.layers.Layer):
         )
         self.values = self.add_weight(name="values", shape=(self.num_slots, self.value_dim), initializer=normal(0.1))
         self.erase, self.add = dense("erase", "sigmoid"), dense("add", "tanh")
+        if self.forgetting:
+            fading = np.geomspace(0.2, 0.001, self.value_dim)
+            self.fading = self.add_weight(
+                name="fading", shape=(self.value_dim,), initializer=lambda *_, **__: np.log(1 / fading - 1)
+            )
 
     def call(self, query, value, padding_mask=None):
         address = ops.softmax(ops.cast(ops.matmul(query, ops.transpose(self.keys)), "float32"), axis=-1)
@@ -84,22 +95,31 @@ class DynamicKeyValueMemory(keras.layers.Layer):
         if padding_mask is not None:
             written = address * ops.cast(padding_mask, "float32")[..., None]
         erase, add = (ops.cast(layer(value), "float32") for layer in (self.erase, self.add))
+        kept = ops.ones((self.value_dim,))
+        if self.forgetting:
+            kept = ops.sigmoid(ops.cast(self.fading, "float32"))
+            erase, add = erase * kept, add * kept
         values = ops.cast(self.values, "float32")
         values = ops.broadcast_to(values, (ops.shape(query)[0], self.num_slots, self.value_dim))
         time_major = (ops.swapaxes(part, 0, 1) for part in (written, erase, add))
-        read = ops.swapaxes(memory_scan(values, *time_major), 0, 1)
+        read = ops.swapaxes(memory_scan(values, *time_major, kept), 0, 1)
         return ops.cast(read, self.compute_dtype), ops.cast(address, self.compute_dtype)
 
     def compute_output_shape(self, query_shape, value_shape, padding_mask_shape=None):
         return (*query_shape[:-1], self.value_dim), (*query_shape[:-1], self.num_slots)
 
     def get_config(self):
-        return {**super().get_config(), "num_slots": self.num_slots, "value_dim": self.value_dim}
+        return {
+            **super().get_config(),
+            "num_slots": self.num_slots,
+            "value_dim": self.value_dim,
+            "forgetting": self.forgetting,
+        }
 
 
 @ops.custom_gradient
-def memory_scan(memory, address, erase, add):
-    """Read, then write, at every step; see `DynamicKeyValueMemory` for the equations.
+def memory_scan(memory, address, erase, add, kept):
+    """Read, then write, at every step, as `DynamicKeyValueMemory` does: `M_{t+1} = M_t (kept - w_t e_t) + w_t a_t`.
 
     One compiled loop forward and one backward. Kept for the gradient is the memory at the start of each chunk of steps, from which
     the chunk's other states are computed again: the states of all steps would be `steps` times the memory.
@@ -108,6 +128,7 @@ def memory_scan(memory, address, erase, add):
         memory: `M_1`, `(batch, num_slots, value_dim)`, float32, as are all.
         address: `(steps, batch, num_slots)`.
         erase, add: `(steps, batch, value_dim)`.
+        kept: `(value_dim,)`, ones where nothing fades.
 
     Returns:
         the reads, `(steps, batch, value_dim)`.
@@ -127,14 +148,14 @@ def memory_scan(memory, address, erase, add):
             t = chunk * STEPS_A_CHUNK + offset
             weight = _at(address, t)
             read = ops.sum(weight[..., None] * memory, axis=1)
-            return _written(memory, weight, _at(erase, t), _at(add, t)), _put(reads, t, read)
+            return _written(memory, weight, _at(erase, t), _at(add, t), kept), _put(reads, t, read)
 
         starts = _put(starts, chunk, memory)
         memory, reads = ops.fori_loop(0, length(chunk), step, (memory, reads))
         return memory, starts, reads
 
-    kept = ops.zeros((chunks, batch, slots, dim)), ops.zeros((steps, batch, dim))
-    _, starts, reads = ops.fori_loop(0, chunks, forward, (memory, *kept))
+    empty = ops.zeros((chunks, batch, slots, dim)), ops.zeros((steps, batch, dim))
+    _, starts, reads = ops.fori_loop(0, chunks, forward, (memory, *empty))
 
     def gradient(*given, upstream=None):
         upstream = given[0] if upstream is None else upstream
@@ -145,10 +166,10 @@ def memory_scan(memory, address, erase, add):
             def again(offset, state):
                 memory, states = state
                 t = chunk * STEPS_A_CHUNK + offset
-                return _written(memory, _at(address, t), _at(erase, t), _at(add, t)), _put(states, offset, memory)
+                return _written(memory, _at(address, t), _at(erase, t), _at(add, t), kept), _put(states, offset, memory)
 
             def step(number, state):
-                of_memory, of_address, of_erase, of_add = state
+                of_memory, of_address, of_erase, of_add, of_kept = state
                 offset = length(chunk) - 1 - number
                 t = chunk * STEPS_A_CHUNK + offset
                 memory, weight = _at(states, offset), _at(address, t)[..., None]
@@ -159,22 +180,23 @@ def memory_scan(memory, address, erase, add):
                 )
                 of_erase = _put(of_erase, t, -ops.sum(weighted * memory, axis=1))
                 of_add = _put(of_add, t, ops.sum(weighted, axis=1))
-                return of_memory * (1 - weight * erased) + weight * of_read, of_address, of_erase, of_add
+                of_kept = of_kept + ops.sum(of_memory * memory, axis=(0, 1))
+                return of_memory * (kept - weight * erased) + weight * of_read, of_address, of_erase, of_add, of_kept
 
             states = ops.zeros((STEPS_A_CHUNK, batch, slots, dim))
             _, states = ops.fori_loop(0, length(chunk), again, (_at(starts, chunk), states))
             return ops.fori_loop(0, length(chunk), step, state)
 
-        zeros = (ops.zeros_like(part) for part in (memory, address, erase, add))
+        zeros = (ops.zeros_like(part) for part in (memory, address, erase, add, kept))
         return ops.fori_loop(0, chunks, backward, tuple(zeros))
 
     return reads, gradient
 
 
-def _written(memory, weight, erase, add):
+def _written(memory, weight, erase, add, kept):
     """`M_{t+1}` of `M_t`."""
     weight = weight[..., None]
-    return memory * (1 - weight * erase[:, None]) + weight * add[:, None]
+    return memory * (kept - weight * erase[:, None]) + weight * add[:, None]
 
 
 def _at(sequence, t):

@@ -3,10 +3,9 @@
 import keras
 from keras import ops
 
-from components.gpcm import IRTParameters, ResponseEmbedding, gpcm_logits
+from components.gpcm import HEADS, IRTParameters, ResponseEmbedding, SharedResponseEmbedding
+from components.item_embedding import ItemEmbedding
 from components.key_value_memory import DynamicKeyValueMemory
-
-HEADS = ("gpcm", "linear")
 
 
 @keras.saving.register_keras_serializable(package="engram")
@@ -17,7 +16,7 @@ class DeepGPCM(keras.Model):
     ability, discrimination and thresholds, and those the categories' logits:
 
         r_t = read of DynamicKeyValueMemory at q_t;  s_t = tanh(W [r_t; q_t] + b)
-        theta_t, alpha_t, beta_t = IRTParameters(s_t, q_t);  logits = GPCM(theta_t, alpha_t, beta_t)
+        theta_t, alpha_t, beta_t = IRTParameters(s_t, q_t);  logits = gpcm_logits(theta_t, alpha_t, beta_t), or graded_logits
 
     With `head="linear"` and two categories it is DKVMN as published: `logits = (0, w . s_t + b)`, the sigmoid's logit.
 
@@ -26,15 +25,18 @@ class DeepGPCM(keras.Model):
         num_categories: K, at least 2.
         num_slots, key_dim, value_dim, summary_dim: sizes of the memory and of `s`.
         response_embedding: a kind of `components.gpcm.ResponseEmbedding`.
-        head: `gpcm` or `linear`.
+        shared_embedding: whether an answered item's vector is made from the item's (`SharedResponseEmbedding`) or is one of a table
+            of its own, as published.
+        item_skills: the number of each item's skill, or None (`components.item_embedding.ItemEmbedding`).
+        head: `gpcm`, `graded` (whose thresholds are monotone) or `linear`.
         monotone, item_discrimination: see `IRTParameters`.
         dropout: of `s`.
 
     Inputs, a dict of integers `(batch, steps)`: `item_ids`; `responses`, 0 to K - 1; `padding_mask`, 1 where there is a step.
     The response of a step has no influence on its own output nor on an earlier one.
 
-    Output: a dict of float32 `logits` `(batch, steps, K)` and `address` `(batch, steps, num_slots)`; with the head `gpcm` also
-    `ability` and `discrimination` `(batch, steps)`, and `thresholds` `(batch, steps, K - 1)`.
+    Output: a dict of float32 `logits` `(batch, steps, K)` and `address` `(batch, steps, num_slots)`; unless the head is
+    `linear` also `ability` and `discrimination` `(batch, steps)`, and `thresholds` `(batch, steps, K - 1)`.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class DeepGPCM(keras.Model):
         head="gpcm",
         monotone=False,
         item_discrimination=True,
+        shared_embedding=True,
+        item_skills=None,
         dropout=0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if head not in HEADS:
-            raise ValueError(f"head {head!r} must be one of {HEADS}")
+        if head not in (*HEADS, "linear"):
+            raise ValueError(f"head {head!r} must be one of {', '.join(HEADS)}, linear")
         self.config = {
             "num_items": num_items,
             "num_categories": num_categories,
@@ -66,43 +70,52 @@ class DeepGPCM(keras.Model):
             "head": head,
             "monotone": monotone,
             "item_discrimination": item_discrimination,
+            "shared_embedding": shared_embedding,
+            "item_skills": None if item_skills is None else [int(skill) for skill in item_skills],
             "dropout": dropout,
         }
         policy = self.dtype_policy
-        self.item_embedding = keras.layers.Embedding(num_items, key_dim, dtype=policy, name="item_embedding")
-        self.response_embedding = ResponseEmbedding(
-            num_items, num_categories, value_dim, response_embedding, dtype=policy, name="response_embedding"
-        )
+        self.item_embedding = ItemEmbedding(num_items, key_dim, item_skills, dtype=policy, name="item_embedding")
+        if shared_embedding:
+            self.response_embedding = SharedResponseEmbedding(
+                num_categories, value_dim, response_embedding, dtype=policy, name="response_embedding"
+            )
+        else:
+            self.response_embedding = ResponseEmbedding(
+                num_items, num_categories, value_dim, response_embedding, dtype=policy, name="response_embedding"
+            )
         self.memory = DynamicKeyValueMemory(num_slots, value_dim, dtype=policy, name="memory")
         self.summary = keras.layers.Dense(summary_dim, "tanh", dtype=policy, name="summary")
         self.dropout = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
-        if head == "gpcm":
-            self.irt = IRTParameters(num_categories, monotone, item_discrimination, dtype=policy, name="irt")
-        else:
+        if head == "linear":
             self.categories = keras.layers.Dense(num_categories - 1, dtype=policy, name="categories")
+        else:
+            monotone = monotone or head == "graded"
+            self.irt = IRTParameters(num_categories, monotone, item_discrimination, dtype=policy, name="irt")
 
     def build(self, input_shape=None):
         sizes = {name: (None, None, self.config[name]) for name in ("key_dim", "value_dim", "summary_dim")}
         self.item_embedding.build((None, None))
-        self.response_embedding.build()
+        self.response_embedding.build((None, None, self.config["key_dim"]), (None, None))
         self.memory.build(sizes["key_dim"], sizes["value_dim"])
         self.summary.build((None, None, self.config["value_dim"] + self.config["key_dim"]))
-        if self.config["head"] == "gpcm":
-            self.irt.build(sizes["summary_dim"], sizes["key_dim"])
-        else:
+        if self.config["head"] == "linear":
             self.categories.build(sizes["summary_dim"])
+        else:
+            self.irt.build(sizes["summary_dim"], sizes["key_dim"])
         self.built = True
 
     def call(self, inputs, training=None):
         item = self.item_embedding(inputs["item_ids"])
-        answered = self.response_embedding(inputs["item_ids"], inputs["responses"])
+        of = item if self.config["shared_embedding"] else inputs["item_ids"]
+        answered = self.response_embedding(of, inputs["responses"])
         read, address = self.memory(item, answered, inputs["padding_mask"])
         summary = self.dropout(self.summary(ops.concatenate([read, item], axis=-1)), training=training)
         if self.config["head"] == "linear":
             others = ops.cast(self.categories(summary), "float32")
             return {"logits": ops.concatenate([ops.zeros_like(others[..., :1]), others], axis=-1), "address": address}
         irt = self.irt(summary, item)
-        logits = gpcm_logits(irt["ability"], irt["discrimination"], irt["thresholds"])
+        logits = HEADS[self.config["head"]](irt["ability"], irt["discrimination"], irt["thresholds"])
         return {"logits": logits, "address": address, **irt}
 
     def get_config(self):

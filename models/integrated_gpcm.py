@@ -6,7 +6,8 @@ import keras
 from keras import ops
 
 from components.attention import MultiHeadSelfAttention
-from components.gpcm import IRTParameters, ResponseEmbedding, gpcm_logits
+from components.gpcm import HEADS, IRTParameters, ResponseEmbedding, SharedResponseEmbedding
+from components.item_embedding import ItemEmbedding
 from components.key_value_memory import DynamicKeyValueMemory
 from components.relative_position_bias import RelativePositionBias
 
@@ -26,10 +27,12 @@ class IntegratedAttentionGPCM(keras.Model):
     sequence, not a step of a loop over time: within it `r_t`, `u_t` and `a_t` know the responses before t alone.
 
     Args:
-        num_items, num_categories, num_slots, key_dim, value_dim, summary_dim, response_embedding, monotone, item_discrimination,
-            dropout: as of `DeepGPCM`; `summary_dim` must be a multiple of `num_heads`.
+        num_items, num_categories, num_slots, key_dim, value_dim, summary_dim, response_embedding, shared_embedding, item_skills,
+            head (`gpcm` or `graded`), monotone, item_discrimination, dropout: as of `DeepGPCM`; `summary_dim` must be a multiple
+            of `num_heads`.
         num_cycles: at least 1.
         num_heads: of the attention.
+        forgetting: whether the memory fades (`components.key_value_memory.DynamicKeyValueMemory`).
         attention, refinement, gate: False takes the part out (`a` is 0; `v` stays as it is; `x = s`).
         confident: share of the largest entropy, `log K`, below which a step's prediction is left as it is by later cycles; 0 never.
 
@@ -46,20 +49,26 @@ class IntegratedAttentionGPCM(keras.Model):
         value_dim=100,
         summary_dim=48,
         response_embedding="linear_decay",
+        head="gpcm",
         num_cycles=2,
         num_heads=4,
+        forgetting=True,
         attention=True,
         refinement=True,
         gate=True,
         confident=0.0,
         monotone=False,
         item_discrimination=True,
+        shared_embedding=True,
+        item_skills=None,
         dropout=0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
         if num_cycles < 1 or not 0 <= confident <= 1:
             raise ValueError(f"num_cycles {num_cycles} must be at least 1, confident {confident} from 0 to 1")
+        if head not in HEADS:
+            raise ValueError(f"head {head!r} must be one of {', '.join(HEADS)}")
         self.config = {
             "num_items": num_items,
             "num_categories": num_categories,
@@ -68,14 +77,18 @@ class IntegratedAttentionGPCM(keras.Model):
             "value_dim": value_dim,
             "summary_dim": summary_dim,
             "response_embedding": response_embedding,
+            "head": head,
             "num_cycles": num_cycles,
             "num_heads": num_heads,
+            "forgetting": forgetting,
             "attention": attention,
             "refinement": refinement,
             "gate": gate,
             "confident": confident,
             "monotone": monotone,
             "item_discrimination": item_discrimination,
+            "shared_embedding": shared_embedding,
+            "item_skills": None if item_skills is None else [int(skill) for skill in item_skills],
             "dropout": dropout,
         }
         policy = self.dtype_policy
@@ -83,11 +96,16 @@ class IntegratedAttentionGPCM(keras.Model):
         def dense(units, activation, name):
             return keras.layers.Dense(units, activation, dtype=policy, name=name)
 
-        self.item_embedding = keras.layers.Embedding(num_items, key_dim, dtype=policy, name="item_embedding")
-        self.response_embedding = ResponseEmbedding(
-            num_items, num_categories, value_dim, response_embedding, dtype=policy, name="response_embedding"
-        )
-        self.memory = DynamicKeyValueMemory(num_slots, value_dim, dtype=policy, name="memory")
+        self.item_embedding = ItemEmbedding(num_items, key_dim, item_skills, dtype=policy, name="item_embedding")
+        if shared_embedding:
+            self.response_embedding = SharedResponseEmbedding(
+                num_categories, value_dim, response_embedding, dtype=policy, name="response_embedding"
+            )
+        else:
+            self.response_embedding = ResponseEmbedding(
+                num_items, num_categories, value_dim, response_embedding, dtype=policy, name="response_embedding"
+            )
+        self.memory = DynamicKeyValueMemory(num_slots, value_dim, forgetting, dtype=policy, name="memory")
         if attention:
             self.so_far = dense(summary_dim, "tanh", "so_far")
             self.distance = RelativePositionBias(num_heads, dtype=policy, name="distance")
@@ -99,6 +117,7 @@ class IntegratedAttentionGPCM(keras.Model):
             self.refinement = dense(value_dim, None, "refinement")
             self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy, name="norm")
         self.dropout = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
+        monotone = monotone or head == "graded"
         self.irt = IRTParameters(num_categories, monotone, item_discrimination, dtype=policy, name="irt")
 
     def build(self, input_shape=None):
@@ -109,7 +128,7 @@ class IntegratedAttentionGPCM(keras.Model):
             return None, None, dim
 
         self.item_embedding.build((None, None))
-        self.response_embedding.build()
+        self.response_embedding.build((None, None, self.config["key_dim"]), (None, None))
         self.memory.build(size(key), size(value))
         if self.config["attention"]:
             self.so_far.build(size(key + 2 * value))
@@ -127,7 +146,8 @@ class IntegratedAttentionGPCM(keras.Model):
     def call(self, inputs, training=None):
         mask, cycles = inputs["padding_mask"], self.config["num_cycles"]
         item = self.item_embedding(inputs["item_ids"])
-        answered = self.response_embedding(inputs["item_ids"], inputs["responses"])
+        of = item if self.config["shared_embedding"] else inputs["item_ids"]
+        answered = self.response_embedding(of, inputs["responses"])
         state, active, skipped = None, None, 0.0
         for cycle in range(cycles):
             read, address = self.memory(item, answered, mask)
@@ -157,7 +177,7 @@ class IntegratedAttentionGPCM(keras.Model):
 
     def _logits(self, state, item):
         irt = self.irt(state, item)
-        return gpcm_logits(irt["ability"], irt["discrimination"], irt["thresholds"]), irt
+        return HEADS[self.config["head"]](irt["ability"], irt["discrimination"], irt["thresholds"]), irt
 
     def _active(self, state, item):
         """1 for a step whose prediction so far is not confident, else 0, `(batch, steps, 1)`."""

@@ -13,20 +13,20 @@ RNG = np.random.default_rng(6)
 
 
 def parts(steps):
-    """Memory, address, erase and add, time first."""
+    """Memory, address, erase, add and what is kept; time first."""
     address = RNG.random((steps, BATCH, SLOTS))
     shape = (steps, BATCH, DIM)
     arrays = RNG.normal(size=(BATCH, SLOTS, DIM)), address / address.sum(-1, keepdims=True), RNG.random(shape)
-    return [array.astype("float32") for array in (*arrays, RNG.normal(size=shape))]
+    return [array.astype("float32") for array in (*arrays, RNG.normal(size=shape), RNG.uniform(0.8, 1, DIM))]
 
 
-def loop(memory, address, erase, add):
+def loop(memory, address, erase, add, kept):
     """The equations, step by step; the backend's own gradient of it is the reference."""
     reads = []
     for step in range(address.shape[0]):
         weight = address[step][..., None]
         reads.append(ops.sum(weight * memory, axis=1))
-        memory = memory * (1 - weight * erase[step][:, None]) + weight * add[step][:, None]
+        memory = memory * (kept - weight * erase[step][:, None]) + weight * add[step][:, None]
     return ops.stack(reads)
 
 
@@ -63,30 +63,32 @@ def test_reads_and_gradients_equal_those_of_a_loop(steps, compiled):
 
 
 def test_nothing_erased_and_nothing_added_leaves_the_memory_as_it_was():
-    memory, address, erase, add = parts(20)
-    reads = ops.convert_to_numpy(memory_scan(memory, address, 0 * erase, 0 * add))
+    memory, address, erase, add, kept = parts(20)
+    reads = ops.convert_to_numpy(memory_scan(memory, address, 0 * erase, 0 * add, kept * 0 + 1))
     np.testing.assert_allclose(reads, np.einsum("tbn,bnd->tbd", address, memory), rtol=1e-5)
 
 
 def test_a_slot_that_is_erased_and_written_holds_what_was_added():
-    memory, address, erase, add = parts(2)
+    memory, address, erase, add, kept = parts(2)
     address[:] = np.eye(SLOTS)[3]
-    reads = ops.convert_to_numpy(memory_scan(memory, address, erase * 0 + 1, add))
+    reads = ops.convert_to_numpy(memory_scan(memory, address, erase * 0 + 1, add, kept * 0 + 1))
     np.testing.assert_allclose(reads, [memory[:, 3], add[0]], rtol=1e-6)
 
 
-def layer_and_inputs(steps=19):
+def layer_and_inputs(steps=19, forgetting=False):
     keras.utils.set_random_seed(2)
-    layer = DynamicKeyValueMemory(SLOTS, DIM)
+    layer = DynamicKeyValueMemory(SLOTS, DIM, forgetting)
     query, value = (RNG.normal(size=(BATCH, steps, size)).astype("float32") for size in (QUERY, WRITE))
     return layer, query, value
 
 
-def test_the_layer_equals_its_equations():
-    layer, query, value = layer_and_inputs()
+@pytest.mark.parametrize("forgetting", [False, True])
+def test_the_layer_equals_its_equations(forgetting):
+    layer, query, value = layer_and_inputs(forgetting=forgetting)
     read, address = (ops.convert_to_numpy(part) for part in layer(query, value))
     keys, memory = (ops.convert_to_numpy(weight) for weight in (layer.keys, layer.values))
     (erase, b), (add, c) = ([ops.convert_to_numpy(w) for w in part.weights] for part in (layer.erase, layer.add))
+    fades = 1 / (1 + np.exp(-ops.convert_to_numpy(layer.fading))) if forgetting else 1
     for row in range(BATCH):
         state = memory.copy()
         for step in range(query.shape[1]):
@@ -96,7 +98,7 @@ def test_the_layer_equals_its_equations():
             np.testing.assert_allclose(read[row, step], weight @ state, rtol=1e-3, atol=1e-5)
             erased = 1 / (1 + np.exp(-(value[row, step] @ erase + b)))
             added = np.tanh(value[row, step] @ add + c)
-            state = state * (1 - np.outer(weight, erased)) + np.outer(weight, added)
+            state = (state * (1 - np.outer(weight, erased)) + np.outer(weight, added)) * fades
 
 
 def test_a_read_sees_neither_its_own_value_nor_later_ones():

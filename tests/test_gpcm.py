@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 from keras import ops
 
-from components.gpcm import RESPONSE_EMBEDDINGS, IRTParameters, ResponseEmbedding, gpcm_logits, response_weights
+from components.gpcm import (
+    RESPONSE_EMBEDDINGS,
+    IRTParameters,
+    ResponseEmbedding,
+    gpcm_logits,
+    graded_logits,
+    response_weights,
+)
 
 RNG = np.random.default_rng(2)
 BATCH, STEPS, SUMMARY, ITEM = 2, 5, 7, 3
@@ -31,10 +38,21 @@ def test_two_categories_are_the_two_parameter_logistic_model():
     np.testing.assert_allclose(found[0, 1], 1 / (1 + np.exp(-1.3 * 1.1)), rtol=1e-5)
 
 
+@pytest.mark.parametrize("categories", [2, 3, 11])
+def test_graded_probabilities_equal_the_equation(categories):
+    theta, alpha = RNG.normal(size=5), RNG.uniform(0.3, 2, 5)
+    beta = np.cumsum(RNG.uniform(0.1, 0.5, (5, categories - 1)), axis=1) - 1
+    found = numpy_of(ops.exp(graded_logits(theta, alpha, beta)))
+    above = 1 / (1 + np.exp(-alpha[:, None] * (theta[:, None] - beta)))
+    above = np.concatenate([np.ones((5, 1)), above, np.zeros((5, 1))], axis=1)
+    np.testing.assert_allclose(found, above[:, :-1] - above[:, 1:], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("head", [gpcm_logits, graded_logits])
 @pytest.mark.parametrize("categories", [2, 11])
-def test_extreme_abilities_have_finite_losses_and_gradients(categories):
+def test_extreme_abilities_have_finite_losses(categories, head):
     theta = np.array([-50.0, 50.0], "float32")
-    logits = gpcm_logits(theta, np.full(2, 20.0, "float32"), np.zeros((2, categories - 1), "float32"))
+    logits = head(theta, np.full(2, 20.0, "float32"), np.zeros((2, categories - 1), "float32"))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none")
     for response in (0, categories - 1):
         assert np.isfinite(numpy_of(loss(np.full(2, response), logits))).all()

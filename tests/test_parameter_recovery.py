@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.parameter_recovery import linked, recovery
+from utils.parameter_recovery import linked, linked_pairs, recovery
 from utils.response_simulation import category_probabilities
 
 RNG = np.random.default_rng(3)
@@ -20,8 +20,8 @@ def test_another_scale_is_the_same_model_and_is_linked_back():
 
 
 def test_recovery_is_perfect_for_the_truth_and_falls_with_noise():
-    perfect = recovery(OTHER_SCALE, TRUTH)
+    perfect = recovery(linked_pairs(OTHER_SCALE, TRUTH))
     assert all(perfect[f"r_{name}"] == pytest.approx(1) for name in ("theta", "alpha", "beta"))
     assert all(perfect[f"rmse_{name}"] == pytest.approx(0, abs=1e-9) for name in ("theta", "alpha", "beta"))
-    noisy = recovery((TRUTH[0] + RNG.normal(size=17), TRUTH[1], TRUTH[2]), TRUTH)
+    noisy = recovery(linked_pairs((TRUTH[0] + RNG.normal(size=17), TRUTH[1], TRUTH[2]), TRUTH))
     assert noisy["r_theta"] < 0.95 and noisy["rmse_theta"] > 0.3 and noisy["r_beta"] == pytest.approx(1)

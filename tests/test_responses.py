@@ -31,6 +31,12 @@ def test_reads_three_lines_a_student(tmp_path):
     assert notes == [f"{tmp_path / 'r.txt'}: 1 students without responses left out (line 4)"]
 
 
+def test_three_lines_a_student_may_stand_in_a_csv(tmp_path):
+    """As DKVMN's own files do."""
+    sequences, _ = read_responses(write(tmp_path / "r.csv", "2\n5,2,\n0,1,\n"))
+    assert sequences[0].items == ("5", "2")
+
+
 def test_reads_a_table_in_the_order_of_time(tmp_path):
     rows = "Student,time,item,Response,skill\nann,3,a,1,x\nbob,1,b,0,y\nann,1,c,2,x\nann,3,d,0,z\n"
     sequences, _ = read_responses(write(tmp_path / "r.csv", rows))

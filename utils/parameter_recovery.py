@@ -16,16 +16,20 @@ def linked(ability, discrimination, thresholds, true_thresholds):
     return slope * ability + shift, discrimination / slope, slope * thresholds + shift
 
 
-def recovery(found, truth) -> dict[str, float]:
-    """Correlation and root mean squared error of ability, discrimination and thresholds.
+def linked_pairs(found, truth) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """`theta`, `alpha` and `beta` to the truth and the linked estimate.
 
     Args:
         found, truth: triples of arrays of equal shapes: abilities `(students,)`, discriminations `(items,)`, thresholds
-            `(items, categories - 1)`. `found` is linked to the truth first.
+            `(items, categories - 1)`.
     """
+    return dict(zip(("theta", "alpha", "beta"), zip(truth, linked(*found, truth[2]), strict=True), strict=True))
+
+
+def recovery(pairs) -> dict[str, float]:
+    """Correlation and root mean squared error of each pair of truth and estimate."""
     scores = {}
-    for name, one, other in zip(("theta", "alpha", "beta"), linked(*found, truth[2]), truth, strict=True):
-        one, other = np.ravel(one), np.ravel(other)
-        scores[f"r_{name}"] = float(np.corrcoef(one, other)[0, 1])
-        scores[f"rmse_{name}"] = float(np.sqrt(((one - other) ** 2).mean()))
+    for name, (truth, found) in pairs.items():
+        scores[f"r_{name}"] = float(np.corrcoef(np.ravel(truth), np.ravel(found))[0, 1])
+        scores[f"rmse_{name}"] = float(np.sqrt(((truth - found) ** 2).mean()))
     return scores

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 
-def plot_history(rows: list[dict], path: str | Path, panels: dict[str, list[str]]) -> None:
+def plot_history(rows: list[dict], path: str | Path, panels: dict[str, list[str]], log: bool = False) -> None:
     """Draw metrics by epoch, one panel beside the other.
 
     Args:
@@ -13,10 +13,11 @@ def plot_history(rows: list[dict], path: str | Path, panels: dict[str, list[str]
         path: The PNG file to write.
         panels: Title of each panel to the columns drawn in it. A column without any value is left out, and a panel
             without any says "no values".
+        log: Whether the y axes are logarithmic.
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = _figure(4.8 * len(panels), 3.6, len(panels))
+    figure, axes = figure_and_axes(4.8 * len(panels), 3.6, len(panels))
     epochs = [_number(row.get("epoch", i)) for i, row in enumerate(rows, start=1)]
     for ax, (title, columns) in zip(axes, panels.items(), strict=True):
         for column in columns:
@@ -29,9 +30,11 @@ def plot_history(rows: list[dict], path: str | Path, panels: dict[str, list[str]
             if len(rows) == 1:
                 ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
             ax.grid(alpha=0.3)
-            ax.legend(frameon=False)
+            ax.legend(frameon=False, fontsize=None if len(ax.lines) < 6 else 6)
+            if log:
+                ax.set_yscale("log")
         else:
-            _no_values(ax)
+            no_values(ax)
     figure.savefig(path, dpi=120)
 
 
@@ -47,7 +50,7 @@ def plot_bars(groups: dict[str, tuple], path: str | Path, title: str, ylabel: st
         series: What the values of a group are, where there is more than one.
     """
     per_group = max((len(group) - 1 for group in groups.values()), default=1)
-    figure, (ax,) = _figure(max(4.8, 1.6 + len(groups) * max(0.8, 0.52 * per_group)), 3.8, 1)
+    figure, (ax,) = figure_and_axes(max(4.8, 1.6 + len(groups) * max(0.8, 0.52 * per_group)), 3.8, 1)
     width = 0.8 / per_group
     for i in range(per_group):
         values = [_number(value[i + 1]) for value in groups.values()]
@@ -70,7 +73,7 @@ def plot_bars(groups: dict[str, tuple], path: str | Path, title: str, ylabel: st
         if series:
             figure.legend(loc="outside upper right", ncols=per_group, frameon=False, fontsize=8)
     else:
-        _no_values(ax)
+        no_values(ax)
     figure.savefig(path, dpi=120)
 
 
@@ -84,7 +87,7 @@ def plot_comparison(rows: dict[str, dict[str, tuple]], path: str | Path, title: 
         xlabel: Name and unit of the scores.
     """
     names = list(next(iter(rows.values())))
-    figure, (ax,) = _figure(8, 1.4 + 0.3 * len(rows) * (len(names) + 0.6), 1)
+    figure, (ax,) = figure_and_axes(8, 1.4 + 0.3 * len(rows) * (len(names) + 0.6), 1)
     height = 0.8 / len(names)
     for number, name in enumerate(names):
         values, lows, highs = zip(*(row[name] for row in rows.values()), strict=True)
@@ -111,7 +114,9 @@ def plot_attention(shown, path: str | Path) -> None:
         shown: pairs of question and its `(fact, weight, answers)`, most attention first. None says "no values".
         path: The PNG file to write.
     """
-    figure, axes = _figure(7, max(1.6, 0.2 + sum(0.35 + 0.18 * len(seen) for _, seen in shown)), 1, max(1, len(shown)))
+    figure, axes = figure_and_axes(
+        7, max(1.6, 0.2 + sum(0.35 + 0.18 * len(seen) for _, seen in shown)), 1, max(1, len(shown))
+    )
     for ax, (question, seen) in zip(axes, shown, strict=False):
         weights = [[max(float(weight), 1e-6)] for _, weight, _ in seen] or [[math.nan]]
         ax.imshow([[math.log10(weight) for weight in row] for row in weights], "Greens", aspect="auto", vmin=-6, vmax=0)
@@ -124,11 +129,11 @@ def plot_attention(shown, path: str | Path) -> None:
         ax.tick_params("y", length=0)
         ax.set_title(question[:100], fontsize=8, loc="left")
     if not shown:
-        _no_values(axes[0])
+        no_values(axes[0])
     figure.savefig(path, dpi=120)
 
 
-def _figure(width: float, height: float, columns: int, rows: int = 1):
+def figure_and_axes(width: float, height: float, columns: int, rows: int = 1):
     """A figure without pyplot's global state, and its axes row by row."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -144,7 +149,7 @@ def _figure(width: float, height: float, columns: int, rows: int = 1):
     return figure, axes
 
 
-def _no_values(ax) -> None:
+def no_values(ax) -> None:
     ax.set(xticks=[], yticks=[])
     ax.text(0.5, 0.5, "no values", transform=ax.transAxes, ha="center", va="center", color="gray")
 

@@ -7,20 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from utils.data.responses import Piece, assemble
-from utils.parameter_recovery import recovery
+from utils.parameter_recovery import linked_pairs
 from utils.response_ceilings import bayes_filter, fit_items, oracle, practice_filter
 from utils.response_metrics import fit_rule, scores
+from utils.response_simulation import PROBABILITIES
 
 
 def predict(model, pieces: Sequence[Piece], batch_size: int = 64):
-    """Probabilities `(responses, categories)` and responses of all steps that are scored, piece by piece; and each piece's last
-    ability (None of a model that has none)."""
-    chances, responses, abilities = [None] * len(pieces), [None] * len(pieces), [None] * len(pieces)
-    order = np.argsort([len(piece.items) for piece in pieces], kind="stable")
+    """Probabilities `(responses, categories)` and responses of all steps that are scored, piece by piece; and a dict of the pieces'
+    last `ability` and of the share of later cycles that was `skipped`, as far as the model has them."""
+    chances, responses, more = [None] * len(pieces), [None] * len(pieces), {"ability": {}, "skipped": {}}
+    lengths = [len(piece.items) for piece in pieces]
+    order = np.argsort(lengths, kind="stable")
     for start in range(0, len(order), batch_size):
         numbers = order[start : start + batch_size]
         numbers_or_repeats = np.resize(numbers, batch_size)  # one shape for all batches of a length
-        inputs, wanted, weights = assemble([pieces[number] for number in numbers_or_repeats])
+        inputs, wanted, weights = assemble([pieces[number] for number in numbers_or_repeats], max(lengths))
         found = {name: np.asarray(array) for name, array in model.predict_on_batch(inputs).items()}
         logits = found["logits"].astype(np.float64)
         likely = np.exp(logits - logits.max(axis=-1, keepdims=True))
@@ -29,8 +31,11 @@ def predict(model, pieces: Sequence[Piece], batch_size: int = 64):
             scored = weights[row] > 0
             chances[number], responses[number] = likely[row, scored], wanted[row, scored]
             if "ability" in found:
-                abilities[number] = float(found["ability"][row, len(pieces[number].items) - 1])
-    return np.concatenate(chances), np.concatenate(responses), abilities
+                more["ability"][number] = found["ability"][row, len(pieces[number].items) - 1]
+            if "skipped" in found:
+                more["skipped"][number] = found["skipped"][row, scored].mean()
+    of_pieces = {name: np.array([values[n] for n in range(len(pieces))]) for name, values in more.items() if values}
+    return np.concatenate(chances), np.concatenate(responses), of_pieces
 
 
 def baselines_and_ceilings(data) -> dict[str, dict]:
@@ -72,18 +77,62 @@ def baselines_and_ceilings(data) -> dict[str, dict]:
     return found
 
 
-def recovered(model, data, pieces: Sequence[Piece], abilities: Sequence[float]) -> dict[str, float]:
-    """Correlation with the truth of the items' parameters, of items that training has, and of the test students' last abilities."""
-    items = sorted(data.numbers, key=data.numbers.get)
-    single = [Piece(np.array([data.numbers[item]], np.int32), np.zeros(1, np.int32)) for item in items]
+def item_parameters(model, data) -> dict[str, np.ndarray]:
+    """The items' `discrimination` `(items,)`, `thresholds` and `address`, in the order of their numbers, as far as the model has
+    them; at the beginning of a history."""
+    single = [Piece(np.array([number], np.int32), np.zeros(1, np.int32)) for number in sorted(data.numbers.values())]
     inputs, *_ = assemble(single)
     found = {name: np.asarray(array)[:, 0] for name, array in model.predict_on_batch(inputs).items()}
-    truth, rows = data.truth, np.array([int(item) for item in items])
-    students = np.array(data.truth_students["test"])
-    if len(pieces) != len(students):  # a long student is in several pieces
-        return {}
-    estimates = np.array(abilities), found["discrimination"], found["thresholds"]
-    scored = recovery(estimates, (truth.ability[students], truth.discrimination[rows], truth.thresholds[rows]))
-    if truth.gain.any():  # ability moves, so no one number is the truth of a student's
-        scored = {name: value for name, value in scored.items() if not name.endswith("theta")}
-    return scored
+    return {name: found[name] for name in ("discrimination", "thresholds", "address") if name in found}
+
+
+def ability_error(ability: float, discrimination, thresholds, prior: float, head: str = "gpcm") -> float:
+    """Standard error of an ability, from the items answered: `1 / sqrt(1 / prior^2 + sum of the items' information)`.
+
+    An item's Fisher information is `sum_k P_k'^2 / P_k` at the ability (Muraki 1993). It takes the ability for constant and the
+    items for known; where ability moves, the true error is larger.
+
+    Args:
+        discrimination, thresholds: of the items answered, `(steps,)` and `(steps, categories - 1)`.
+        prior: standard deviation of abilities among students.
+        head: of `utils.response_simulation.PROBABILITIES`.
+    """
+    step = 1e-3
+    low, here, high = (PROBABILITIES[head](ability + d, discrimination, thresholds) for d in (-step, 0, step))
+    information = (((high - low) / (2 * step)) ** 2 / np.maximum(here, 1e-12)).sum()
+    return float((prior**-2 + information) ** -0.5)
+
+
+def trajectories(model, pieces: Sequence[Piece], names: Sequence[str], prior: float, head: str) -> list[dict]:
+    """Some students' abilities before each response, with their errors, for `utils.response_plots.plot_abilities`."""
+    inputs, *_ = assemble(pieces)
+    found = {name: np.asarray(array) for name, array in model.predict_on_batch(inputs).items()}
+    students = []
+    for row, (piece, name) in enumerate(zip(pieces, names, strict=True)):
+        of = {part: found[part][row, : len(piece.items)] for part in ("ability", "discrimination", "thresholds")}
+        error = [
+            ability_error(ability, of["discrimination"][:step], of["thresholds"][:step], prior, head)
+            for step, ability in enumerate(of["ability"])
+        ]
+        students.append(
+            {"name": name, "ability": of["ability"], "error": np.array(error), "responses": piece.responses}
+        )
+    return students
+
+
+def compared_with_truth(data, items: dict[str, np.ndarray], abilities: np.ndarray) -> dict[str, tuple]:
+    """Pairs of truth and linked estimate, of items that training has and of the test students' last abilities.
+
+    Without `theta` where abilities move (no one number is the truth then) or a student stands in several pieces.
+
+    Args:
+        items: of `item_parameters`.
+        abilities: of the test pieces, as `predict` gives them.
+    """
+    truth, students = data.truth, np.array(data.truth_students["test"])
+    rows = np.array([int(item) for item in sorted(data.numbers, key=data.numbers.get)])
+    steady = not truth.gain.any() and len(abilities) == len(students)
+    theta = (abilities, truth.ability[students]) if steady else (np.zeros(1), np.zeros(1))
+    found = theta[0], items["discrimination"], items["thresholds"]
+    pairs = linked_pairs(found, (theta[1], truth.discrimination[rows], truth.thresholds[rows]))
+    return pairs if steady else {name: pair for name, pair in pairs.items() if name != "theta"}

@@ -51,6 +51,19 @@ def category_probabilities(ability, discrimination, thresholds) -> np.ndarray:
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
+def graded_probabilities(ability, discrimination, thresholds) -> np.ndarray:
+    """As `category_probabilities`, of the graded response model (`components.gpcm.graded_logits`)."""
+    away = np.asarray(discrimination)[..., None] * (np.asarray(ability)[..., None] - thresholds)
+    above = 1 / (1 + np.exp(-away))
+    ends = np.ones((*above.shape[:-1], 1))
+    above = np.concatenate([ends, above, 0 * ends], axis=-1)
+    return above[..., :-1] - above[..., 1:]
+
+
+PROBABILITIES = {"gpcm": category_probabilities, "graded": graded_probabilities}
+"""Categories' probabilities by the model's head."""
+
+
 def simulate_static(students=500, items=200, categories=4, shortest=100, longest=200, seed=42):
     """Students whose ability does not change: `(sequences, truth)`, a sequence being a pair of items and responses.
 
@@ -69,7 +82,7 @@ def simulate_static(students=500, items=200, categories=4, shortest=100, longest
 
 
 def simulate_practice(
-    students=500, items=200, skills=10, categories=4, shortest=100, longest=200, learning=0.3, keeping=0.97, seed=0
+    students=2000, items=200, skills=10, categories=4, shortest=100, longest=200, learning=0.3, keeping=0.97, seed=0
 ):
     """Students who learn a skill by practising it and forget it while they practise others: `(sequences, truth)`.
 

@@ -47,7 +47,7 @@ def fit(
         model: compiled `keras.Model`.
         batches: function of a first step; returns an endless iterator of `(inputs, targets)`; step `n` is always the
             same batch.
-        evaluate: function of a model; returns `{"val_...": float}`.
+        evaluate: function of a model; returns `{"val_...": float}`, and perhaps numbers of other names, which are kept, not shown.
         monitor: the name among these that is to become large.
         patience: epochs without a better `monitor` before stopping; 0 never stops early.
         tracker: `utils.tracking.Tracker` or None.
@@ -186,9 +186,7 @@ class KeepRun(keras.callbacks.Callback):
         self.rows.append(row)
         self.epoch, self.step = epoch + 1, 0
         self.seconds = 0.0
-        shown = [
-            (name, value) for name, value in row.items() if name not in ("epoch", "loss", "seconds", "learning_rate")
-        ]
+        shown = [(name, value) for name, value in row.items() if name.startswith("val_")]
         self.progress.update(self.steps_per_epoch, [("loss", row["loss"]), *shown], finalize=True)
         self._save()
         write_csv(self.run_dir / "metrics.csv", self.rows)

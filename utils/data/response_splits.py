@@ -6,14 +6,23 @@ import gzip
 import hashlib
 import json
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from utils.data.responses import ResponseSequence, count_categories, item_numbers, read_responses, split_students
+from utils.data.responses import (
+    ResponseSequence,
+    count_categories,
+    folds,
+    item_numbers,
+    read_responses,
+    split_students,
+)
 from utils.errors import UserError
 from utils.response_simulation import Truth, simulate_practice, simulate_static
 
@@ -31,6 +40,7 @@ class ResponseData:
         truth_students: by split, the row of every sequence's student in `truth`.
         files: names of what was read.
         notes: lines on what was left out.
+        item_skills: by item number, that of its skill, 0 being the unknown item's; None where skills are not known.
     """
 
     sequences: dict[str, list[ResponseSequence]]
@@ -39,6 +49,7 @@ class ResponseData:
     truth_students: dict[str, list[int]]
     files: list[str]
     notes: list[str]
+    item_skills: list[int] | None = None
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -49,7 +60,7 @@ class ResponseData:
     def checksum(self) -> str:
         digest = hashlib.sha256()
         for name, part in self.sequences.items():
-            rows = [(sequence.student, sequence.items, sequence.responses.tolist()) for sequence in part]
+            rows = [(s.student, s.items, s.responses.tolist(), *([s.skills] if s.skills else [])) for s in part]
             digest.update(json.dumps([name, rows]).encode())
         return f"sha256:{digest.hexdigest()}"
 
@@ -61,6 +72,7 @@ class ResponseData:
             "students": {name: len(part) for name, part in self.sequences.items()},
             "responses": {name: sum(len(s.items) for s in part) for name, part in self.sequences.items()},
             "items": len(self.numbers),
+            "skills": max(self.item_skills) if self.item_skills else None,
             "categories": self.num_categories,
             "checksum": self.checksum,
             "notes": self.notes,
@@ -77,10 +89,15 @@ def simulated(settings) -> ResponseData:
     sizes = {"students": settings.students, "items": settings.items, "categories": settings.categories}
     pairs, truth = SIMULATIONS[settings.data](**{name: size for name, size in sizes.items() if size})
     sequences = [
-        ResponseSequence(str(number), tuple(map(str, items)), responses)
+        ResponseSequence(
+            str(number),
+            tuple(map(str, items)),
+            responses,
+            tuple(map(str, truth.skills[items])) if truth.gain.any() else None,
+        )
         for number, (items, responses) in enumerate(pairs)
     ]
-    test, others = split_students(sequences, settings.test_fraction, settings.split_seed)
+    test, others = _test_students(sequences, settings)
     rows = {sequence.student: row for row, sequence in enumerate(sequences)}
     categories = truth.thresholds.shape[1] + 1
     return _divided(
@@ -104,11 +121,18 @@ def read(settings) -> ResponseData:
             notes += found
             files.append(path.name)
     rows = {s.student: row for row, s in enumerate(s for name in given for s in parts.get(name, ()))}
-    if "test" not in parts and settings.test_fraction:
-        parts["test"], parts["train"] = split_students(parts["train"], settings.test_fraction, settings.split_seed)
+    if "test" not in parts and (settings.folds or settings.test_fraction):
+        parts["test"], parts["train"] = _test_students(parts["train"], settings)
     categories, found = count_categories([s for part in parts.values() for s in part], settings.categories or None)
     truth = (read_truth(settings.truth), rows) if settings.truth else (None, {})
     return _divided(settings, parts, categories, truth, files, notes + found)
+
+
+def _test_students(sequences: Sequence[ResponseSequence], settings):
+    """The test students, a fold or a share of all, and the others."""
+    if settings.folds:
+        return next(islice(folds(sequences, settings.folds, settings.split_seed), settings.fold, None))
+    return split_students(sequences, settings.test_fraction, settings.split_seed)
 
 
 def _named(sequences: Sequence[ResponseSequence], prefix: str) -> list[ResponseSequence]:
@@ -128,6 +152,7 @@ def _divided(settings, parts, categories: int, truth, files, notes) -> ResponseD
     parts = {name: parts[name] for name in ("train", "validation", "test") if name in parts}
     _check(parts)
     data = ResponseData(parts, categories, truth, {}, files, notes)
+    data.item_skills = _item_skills(parts["train"], data.numbers, notes)
     for name in ("validation", "test"):
         new = sorted({item for s in parts.get(name, ()) for item in s.items if item not in data.numbers})
         if new:
@@ -139,6 +164,28 @@ def _divided(settings, parts, categories: int, truth, files, notes) -> ResponseD
         data.truth_students.update({name: [rows[s.student] for s in part] for name, part in parts.items()})
         _check_truth(data, settings)
     return data
+
+
+def _item_skills(sequences: Sequence[ResponseSequence], numbers: dict[str, int], notes: list[str]) -> list[int] | None:
+    """The skill that training names each item with most often, as numbers from 1; item 0 has 0."""
+    without = sum(sequence.skills is None for sequence in sequences)
+    if without:
+        if without < len(sequences):
+            notes.append(f"train: {without:,} students have no skills, so nobody's are used")
+        return None
+    counts = {}
+    for sequence in sequences:
+        for item, skill in zip(sequence.items, sequence.skills, strict=True):
+            counts.setdefault(item, Counter())[skill] += 1
+    of_item = {item: min(found, key=lambda skill: (-found[skill], skill)) for item, found in counts.items()}
+    several = [item for item, found in counts.items() if len(found) > 1]
+    if several:
+        notes.append(
+            f"train: {len(several):,} items have several skills and keep their most frequent one "
+            f"({several[0]}: {of_item[several[0]]})"
+        )
+    skills = {skill: number for number, skill in enumerate(sorted(set(of_item.values())), start=1)}
+    return [0] + [skills[of_item[item]] for item in sorted(numbers, key=numbers.get)]
 
 
 def _check(parts) -> None:

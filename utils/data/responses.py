@@ -13,8 +13,8 @@ import numpy as np
 from utils.data.facts import read_lines
 from utils.errors import UserError
 
-LENGTH_MULTIPLE = 16
-"""Steps of a batch are padded to a multiple of this."""
+LENGTH_MULTIPLE = 32
+"""Steps of a batch are padded to a multiple of this, for few shapes to compile."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ def read_responses(path: str | Path) -> tuple[list[ResponseSequence], list[str]]
     """Read a file of either format, and notes on what was left out.
 
     - three lines a student (DKVMN, deep-gpcm): the number of responses, item ids and responses, with commas between;
-    - `.csv`: a header with `student`, `item`, `response` and perhaps `time` (a number, which orders a student's rows; else their
-      order in the file does) and `skill`.
+    - a `.csv` that does not begin with a number: a header with `student`, `item`, `response` and perhaps `skill` and `time` (a
+      number, which orders a student's rows; else their order in the file does).
 
     A student without responses is left out and named in a note.
 
@@ -40,7 +40,8 @@ def read_responses(path: str | Path) -> tuple[list[ResponseSequence], list[str]]
         UserError: naming file and line, for lines that are ragged, not whole numbers, negative, or have no usable time.
     """
     path = Path(path)
-    table = path.name.removesuffix(".gz").lower().endswith(".csv")
+    _, first = next(read_lines(path), (0, ""))
+    table = path.name.removesuffix(".gz").lower().endswith(".csv") and not first.strip(" ,").isdigit()
     sequences, empty = [], []
     for line, sequence in _table(path) if table else _three_lines(path):
         if len(sequence.responses):
@@ -194,13 +195,17 @@ def cut(sequences: Iterable[ResponseSequence], numbers: dict[str, int], length: 
     return pieces
 
 
-def assemble(pieces: Sequence[Piece]) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+def assemble(pieces: Sequence[Piece], longest: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Inputs, targets and weights, all `(batch, steps)`; the weight of a step that is not scored is 0.
 
     Inputs are int32 `item_ids`, `responses` and `padding_mask`.
+
+    Args:
+        longest: of all pieces, where it is known; there is no padding beyond it.
     """
     steps = max(len(piece.items) for piece in pieces)
-    steps += -steps % LENGTH_MULTIPLE
+    padded = steps + -steps % LENGTH_MULTIPLE
+    steps = max(steps, min(padded, longest or padded))
     item_ids, responses, mask = (np.zeros((len(pieces), steps), np.int32) for _ in range(3))
     weights = np.zeros((len(pieces), steps), np.float32)
     for row, piece in enumerate(pieces):
@@ -222,5 +227,5 @@ def training_batches(pieces: Sequence[Piece], batch_size: int, seed: int, first_
         order = np.concatenate([part[np.argsort(lengths[part], kind="stable")] for part in parts])
         batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
         for place in rng.permutation(len(batches))[step:]:
-            yield assemble([pieces[number] for number in batches[place]])
+            yield assemble([pieces[number] for number in batches[place]], int(lengths.max()))
         epoch, step = epoch + 1, 0

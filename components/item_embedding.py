@@ -1,0 +1,50 @@
+"""Items as vectors."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class ItemEmbedding(keras.layers.Layer):
+    """A vector for each item, and where skills are known that of its skill added: `E[item] + S[skill of item]`.
+
+    What items of one skill have in common is then learned from the responses to all of them (as in AKT, Ghosh et al. 2020,
+    section 3.3, where an item varies the vector of its concept).
+
+    Args:
+        num_items: item ids, 0 included.
+        dim: size of the vectors.
+        skills: the number of each item's skill, from 0; `num_items` of them, or None.
+
+    Call argument: item_ids, integers of any shape. Output: that shape and `(dim,)`.
+    """
+
+    def __init__(self, num_items, dim, skills=None, **kwargs):
+        super().__init__(**kwargs)
+        if skills is not None and len(skills) != num_items:
+            raise ValueError(f"skills are {len(skills)}, num_items {num_items}: there must be one for every item")
+        self.num_items = num_items
+        self.dim = dim
+        self.skills = None if skills is None else [int(skill) for skill in skills]
+
+    def build(self, input_shape=None):
+        def weight(name, count, stddev):
+            return self.add_weight(
+                name=name, shape=(count, self.dim), initializer=keras.initializers.RandomNormal(stddev)
+            )
+
+        self.items = weight("items", self.num_items, 0.03)
+        if self.skills is not None:
+            self.of_skills = weight("of_skills", max(self.skills) + 1, 1.0)
+
+    def call(self, item_ids):
+        vectors = ops.take(self.items, item_ids, axis=0)
+        if self.skills is not None:
+            vectors = vectors + ops.take(self.of_skills, ops.take(ops.array(self.skills), item_ids, axis=0), axis=0)
+        return ops.cast(vectors, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, self.dim)
+
+    def get_config(self):
+        return {**super().get_config(), "num_items": self.num_items, "dim": self.dim, "skills": self.skills}

@@ -1,0 +1,28 @@
+"""ItemEmbedding: what it adds, what it refuses."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from components.item_embedding import ItemEmbedding
+
+IDS = np.array([[0, 3, 1], [2, 2, 4]])
+
+
+def test_an_item_is_its_vector_and_its_skills():
+    layer = ItemEmbedding(5, 7, skills=[0, 1, 1, 2, 2])
+    found = ops.convert_to_numpy(layer(IDS))
+    items, skills = (ops.convert_to_numpy(weight) for weight in (layer.items, layer.of_skills))
+    np.testing.assert_allclose(found, items[IDS] + skills[np.array([[0, 2, 1], [1, 1, 2]])], rtol=1e-6)
+    assert skills.shape == (3, 7)
+
+
+def test_without_skills_it_is_a_table():
+    layer = ItemEmbedding(5, 7)
+    np.testing.assert_array_equal(ops.convert_to_numpy(layer(IDS)), ops.convert_to_numpy(layer.items)[IDS])
+    assert len(layer.weights) == 1
+
+
+def test_every_item_needs_a_skill():
+    with pytest.raises(ValueError, match="skills are 2, num_items 5"):
+        ItemEmbedding(5, 7, skills=[0, 1])
