@@ -4,10 +4,12 @@
     python predict.py runs/squad "Who wrote it?" --file report.txt
     python predict.py runs/memnet "When was Ada Lovelace born?"
     python predict.py runs/memnet "When was Ada Lovelace born?" --file facts.tsv
+    python predict.py runs/gpcm 17,4 --file history.csv
 
 A model of texts prints the answer with its probability among the best spans, and the runners-up. A model of facts answers from
 those it was trained beside, or from a file's, among which an index of words finds its memory: it prints answers with their
-probabilities, the facts it attended to with their weights, and words of the question that no fact has.
+probabilities, the facts it attended to with their weights, and words of the question that no fact has. A model of responses is
+asked for items: it prints, for each student of a file, how each would be answered next, and the ability with its standard error.
 """
 
 from __future__ import annotations
@@ -29,13 +31,14 @@ class Config:
     """What to ask of which run."""
 
     run_dir: tyro.conf.Positional[Path]
-    """Run directory of a train_squad.py or train_memnet.py that has ended."""
+    """Run directory of a training that has ended."""
     question: tyro.conf.Positional[str]
-    """The question."""
+    """The question; for a model of responses, items, with commas between."""
     text: tyro.conf.Positional[str] = ""
     """The text that holds the answer."""
     file: Path | None = None
-    """Read the text from this file instead (UTF-8); for a model of facts, its facts (CSV, TSV, or .txt as WikiMovies has)."""
+    """Read the text from this file instead (UTF-8); for a model of facts, its facts (CSV, TSV, or .txt as WikiMovies has); for one
+    of responses, students' histories (as for training). Without it, a student is asked about who has answered nothing yet."""
     n_best: int = 3
     """Answers to show."""
 
@@ -47,7 +50,7 @@ def main(config: Config) -> int:
         raise UserError("a text and --file were given: leave one out")
     if not config.question.strip():
         raise UserError("the question is empty")
-    tasks = {"squad": answer_from_text, "memnet": answer_from_facts}
+    tasks = {"squad": answer_from_text, "memnet": answer_from_facts, "gpcm": answer_from_responses}
     task = finished_task(config.run_dir)
     if task not in tasks:
         raise UserError(f"{config.run_dir}: is a run of the task {task!r}, which answers no questions")
@@ -196,6 +199,82 @@ def load_memory(config: Config):
     for note in notes if config.file else ():
         print(note)
     return model, vocabulary, base, encode_facts(base, vocabulary), most
+
+
+# --- responses
+
+
+def answer_from_responses(config: Config) -> int:
+    import numpy as np
+
+    from utils.data.responses import Piece, assemble
+    from utils.response_evaluation import ability_error
+
+    if config.text:
+        raise UserError("this run predicts responses, not answers in a text: leave the text out")
+    asked = [item.strip() for item in config.question.split(",") if item.strip()]
+    model, numbers, histories, prior = load_responses(config)
+    unknown = [item for item in asked if item not in numbers]
+    if unknown:
+        print(f"(not in training, taken for an unknown item: {', '.join(unknown)})")
+    for history in histories:
+        before = [numbers.get(item, 0) for item in history.items]
+        pieces = [
+            Piece(np.array([*before, numbers.get(item, 0)], np.int32), np.append(history.responses, 0).astype(np.int32))
+            for item in asked
+        ]
+        inputs, *_ = assemble(pieces)
+        found = {
+            name: np.asarray(array)[:, : len(before) + 1] for name, array in model.predict_on_batch(inputs).items()
+        }
+        logits = found["logits"][:, -1].astype(np.float64)
+        chances = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        chances /= chances.sum(axis=-1, keepdims=True)
+        print(f"student {history.student}, {len(before):,} responses")
+        for row, item in enumerate(asked):
+            told = "  ".join(f"{category}: {chance:.3f}" for category, chance in enumerate(chances[row]))
+            if "ability" in found:
+                ability = float(found["ability"][row, -1])
+                seen = found["discrimination"][row, :-1], found["thresholds"][row, :-1]
+                error = ability_error(ability, *seen, prior, model.config["head"])
+                told += f"  (ability {ability:.2f} ± {error:.2f})"
+            print(f"  item {item}: {told}")
+    return 0
+
+
+def load_responses(config: Config):
+    """The model, its items' numbers, the students to ask about, and the standard deviation of abilities (None without any)."""
+    import keras
+    import numpy as np
+
+    from models import deep_gpcm, dkt, integrated_gpcm, sakt  # noqa: F401 (registers the classes that are read)
+    from utils.data.responses import ResponseSequence, read_responses
+
+    run_dir = config.run_dir
+    try:
+        numbers = json.loads((run_dir / "items.json").read_text())
+        results = json.loads((run_dir / "results.json").read_text())
+        prior = results["abilities"]["deviation"] if "abilities" in results else None
+        model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{run_dir}: damaged run ({reason}); name another, or train it again") from None
+    histories, notes = [ResponseSequence("new", (), np.zeros(0, np.int64))], []
+    if config.file:
+        histories, notes = read_responses(config.file)
+    most = model.config["num_categories"] - 1
+    for history in histories:
+        if len(history.responses) and history.responses.max() > most:
+            raise UserError(
+                f"{config.file}: student {history.student} has the response {history.responses.max()}, "
+                f"but the model knows 0 to {most}"
+            )
+        new = sorted({item for item in history.items if item not in numbers})
+        if new:
+            notes.append(f"student {history.student}: not in training, taken for an unknown item: {', '.join(new[:5])}")
+    for note in notes:
+        print(f"({note})")
+    return model, numbers, histories, prior
 
 
 if __name__ == "__main__":

@@ -28,14 +28,13 @@ class ItemEmbedding(keras.layers.Layer):
         self.skills = None if skills is None else [int(skill) for skill in skills]
 
     def build(self, input_shape=None):
-        def weight(name, count, stddev):
-            return self.add_weight(
-                name=name, shape=(count, self.dim), initializer=keras.initializers.RandomNormal(stddev)
-            )
-
-        self.items = weight("items", self.num_items, 0.03)
+        normal = keras.initializers.RandomNormal(0.03)
+        self.items = self.add_weight(name="items", shape=(self.num_items, self.dim), initializer=normal)
         if self.skills is not None:
-            self.of_skills = weight("of_skills", max(self.skills) + 1, 1.0)
+            # Skills that begin at right angles get slots of the memory of their own; random ones share them and stay there.
+            apart = keras.initializers.Orthogonal(gain=3.0)
+            shape = (max(self.skills) + 1, self.dim)
+            self.of_skills = self.add_weight(name="of_skills", shape=shape, initializer=apart)
 
     def call(self, item_ids):
         vectors = ops.take(self.items, item_ids, axis=0)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import signal
 import time
 
@@ -59,14 +60,46 @@ def test_the_run_directory_is_complete(finished):
         "items.json",
         "splits.json",
         "history.png",
+        "gradient_flow.png",
+        "confusion.png",
+        "calibration.png",
+        "addresses.png",
+        "item_curves.png",
+        "wright_map.png",
+        "abilities.png",
+        "recovery.png",
         "saved_model",
     } <= made
+    with open(folder / "test_predictions.csv") as file:
+        predicted = list(csv.DictReader(file))
+    results = json.loads((folder / "results.json").read_text())
+    assert len(predicted) == results["metrics"]["test"]["total"] == results["data"]["responses"]["test"]
+    right = [max(range(4), key=lambda k: float(row[f"p{k}"])) == int(row["response"]) for row in predicted]
+    assert np.mean(right) == pytest.approx(results["metrics"]["test"]["accuracy"], abs=2e-3)
     with open(folder / "metrics.csv") as file:
         rows = list(csv.DictReader(file))
     best = json.loads((folder / "results.json").read_text())["metrics"]["validation"]["nll"]
+    assert all(float(row["gradient_memory"]) > 0 for row in rows)
     assert len(rows) == 6 and min(float(row["val_nll"]) for row in rows) == pytest.approx(best, abs=1e-4)
     splits = json.loads((folder / "splits.json").read_text())
     assert len({student for part in splits.values() for student in part}) == sum(map(len, splits.values())) == 120
+
+
+def test_predict_tells_the_next_response_of_each_student(finished, tmp_path):
+    folder, _ = finished
+    rows = "".join(f"ann,{item % 10},3\nbob,{item % 10},0\n" for item in range(30))
+    (tmp_path / "history.csv").write_text("student,item,response\n" + rows + "bob,77,0\n")
+    status, output, errors = run(folder, "4,99", "--file", "history.csv", cwd=tmp_path, script="predict.py")
+    assert status == 0, errors
+    assert "unknown item: 99" in output and "(student bob: not in training, taken for an unknown item: 77)" in output
+    told = re.findall(r"item 4: 0: ([\d.]+) .* 3: ([\d.]+)  \(ability (\S+) ± (\S+)\)", output)
+    (ann_low, ann_high, ann, ann_error), (bob_low, bob_high, bob, _) = [[float(n) for n in row] for row in told]
+    assert ann_high > 3 * ann_low and bob_low > 3 * bob_high and ann > bob and 0 < ann_error < 1
+    status, output, _ = run(folder, "4", cwd=tmp_path, script="predict.py")
+    assert status == 0 and "student new, 0 responses" in output
+    (tmp_path / "history.csv").write_text("student,item,response\nann,1,4\n")
+    status, _, errors = run(folder, "4", "--file", "history.csv", cwd=tmp_path, script="predict.py")
+    assert status == 2 and "student ann has the response 4, but the model knows 0 to 3" in error_line(errors)
 
 
 def metrics_of(folder):
@@ -138,6 +171,8 @@ def test_random_responses_of_a_file_are_predicted_by_chance_alone(model, tmp_pat
         (("--dropout", "1"), "--dropout"),
         (("--model", "integrated", "--num-heads", "3"), "--summary-dim 20: must be a multiple"),
         (("--num-cycles", "0"), "--num-cycles 0"),
+        (("--model", "sakt", "--hidden-dim", "30"), "--hidden-dim 30: must be a multiple"),
+        (("--folds", "5", "--fold", "5"), "--folds 5 --fold 5"),
         (("--num-slot", "3"), "did you mean --num-slots"),
     ],
 )
