@@ -73,7 +73,7 @@ class Config:
     """What to train."""
     head: Literal["gpcm", "graded"] = "gpcm"
     """Of `deep_gpcm` and `integrated`: how ability, discrimination and thresholds become probabilities."""
-    num_slots: int = 5
+    num_slots: int = 10
     """Slots of the memory."""
     key_dim: int = 20
     """Size of an item's vector."""
@@ -112,9 +112,9 @@ class Config:
     loss: list[str] = field(default_factory=lambda: ["cross_entropy=1"])
     """Parts and their weights: cross_entropy, focal, soft_qwk, earth_mover, cumulative."""
 
-    epochs: int = 40
+    epochs: int = 20
     """Passes over the training data at most."""
-    batch_size: int = 32
+    batch_size: int = 16
     """Pieces a step."""
     learning_rate: float = 3e-3
     """Peak learning rate of AdamW."""
@@ -334,6 +334,7 @@ def compile_model(model, config: Config, total_steps: int) -> None:
 def finish(config: Config, data, pieces, rows, tracker) -> dict:
     """Score the best epoch's model on everything and write what a user takes home."""
     import keras
+    import numpy as np
 
     from models import deep_gpcm, dkt, integrated_gpcm, sakt  # noqa: F401 (registers the classes that are read)
     from utils.export import export_saved_model
@@ -345,7 +346,8 @@ def finish(config: Config, data, pieces, rows, tracker) -> dict:
     model = keras.saving.load_model(run_dir / "best.keras", compile=False)
     found = {name: predict(model, pieces[name]) for name in pieces if name != "train"}
     rule = fit_rule(*found["validation"][:2])
-    metrics = {name: scores(*predicted[:2], rule) for name, predicted in found.items()}
+    items = {name: np.concatenate([items for items, _ in data.pairs(name)]) for name in found}
+    metrics = {name: scores(*predicted[:2], rule, items[name]) for name, predicted in found.items()}
     for name, (_, _, more) in found.items():
         metrics[name] |= {"skipped": float(more["skipped"].mean())} if "skipped" in more else {}
     results = {

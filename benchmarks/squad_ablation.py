@@ -12,7 +12,7 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks.squad_compare import train_or_read
+from benchmarks.many_runs import train_or_read
 
 PLAIN = ("--model", "plain", "--num-layers", "3", "--word-vectors", "random")
 # Each part is added to those above it.
@@ -51,7 +51,7 @@ def main():
     for name, flags in variants(options.study).items():
         run_dir = options.out / "".join(letter if letter.isalnum() else "-" for letter in name).strip("-")
         flags = ["--train-files", *options.train_files, *flags, "--epochs", options.epochs, "--seed", options.seed]
-        results = train_or_read(run_dir, [*flags, "--tracking", "off", "--no-export"])
+        results = train_or_read("train_squad.py", run_dir, [*flags, "--tracking", "off", "--no-export"])
         scores = results["metrics"]["validation"]
         rows.append(
             {

@@ -12,57 +12,19 @@ A model may have flags of its own, `bert:--init-from=MiniLM:--learning-rate=1e-4
 else on validation data.
 """
 
-import argparse
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 from statistics import mean
 
-ROOT = Path(__file__).parent.parent
-
-
-def train_or_read(run_dir: Path, flags) -> dict:
-    """The results of `train_squad.py` with these flags, run if there are none yet, resumed if it was cut off.
-
-    Exits with the training's status where that fails, and with 2 where the run there had other flags.
-    """
-    flags, kept = [str(flag) for flag in flags], run_dir.with_name(run_dir.name + ".flags.json")
-    if (run_dir / "config.json").exists() and kept.exists() and json.loads(kept.read_text()) != flags:
-        print(f"error: {run_dir}: was trained with other flags (see {kept}); name another --out", file=sys.stderr)
-        sys.exit(2)
-    if not (run_dir / "results.json").exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(flags) + "\n")
-        command = [sys.executable, str(ROOT / "train_squad.py"), "--run-dir", str(run_dir), *flags]
-        command += ["--resume"] if (run_dir / "config.json").exists() else []
-        status = subprocess.run(command).returncode
-        if status:
-            sys.exit(status)
-    return json.loads((run_dir / "results.json").read_text())
+from benchmarks.many_runs import options_and_runs, train_or_read
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", required=True, metavar="NAME[:--flag=value...]")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder of the runs, table.json and scores.png")
-    arguments, training = sys.argv[1:], []
-    if "--" in arguments:
-        arguments, training = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
-    options = parser.parse_args(arguments)
+    options, runs = options_and_runs(__doc__)
     rows = []
-    for model in options.models:
-        name, *own = model.split(":--")
-        flags = ["--model", name, *training, *(f"--{flag}" for flag in own)]
-        folder = options.out / "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in model)
-        rows.append(
-            row(
-                model,
-                {seed: (folder / f"seed-{seed}", [*flags, "--seed", str(seed)]) for seed in options.seeds},
-            )
-        )
+    for model, of_seeds in runs.items():
+        rows.append(row(model, of_seeds))
         options.out.joinpath("table.json").write_text(json.dumps(rows, indent=1) + "\n")
     titles = ("model", "F1: mean (lowest to highest)", "EM", "95 %, first seed", "parameters", "seconds in all")
     print(f"| {' | '.join(titles)} | questions a second, validation included |")
@@ -81,7 +43,7 @@ def row(model: str, runs: dict) -> dict:
     """One model's figures, a list entry a seed."""
     found = {"model": model, "seeds": list(runs)}
     for run_dir, flags in runs.values():
-        results = train_or_read(run_dir, flags)
+        results = train_or_read("train_squad.py", run_dir, flags)
         split = list(results["metrics"])[-1]
         scores = results["metrics"][split]
         with open(run_dir / "metrics.csv") as file:

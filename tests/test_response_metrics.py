@@ -56,6 +56,14 @@ def test_scores_by_loop():
     assert found["total"] == 300 and "auc" not in found and "qwk_best_rule" not in found
 
 
+def test_the_auc_of_items_is_the_mean_of_those_that_have_both_responses():
+    chances = np.array([0.1, 0.9, 0.8, 0.2, 0.6, 0.7])
+    found = scores(
+        np.stack([1 - chances, chances], axis=1), np.array([0, 1, 0, 1, 1, 1]), items=np.array([1, 1, 2, 2, 3, 3])
+    )
+    assert found["auc_of_items"] == 0.5 and found["auc"] == area_under_curve(chances, np.array([0, 1, 0, 1, 1, 1]))
+
+
 def test_two_categories_have_an_auc_and_zero_probability_a_finite_nll():
     chances = np.array([[0.2, 0.8], [0.9, 0.1], [1.0, 0.0]])
     found = scores(chances, np.array([1, 0, 1]))

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benchmarks import squad_compare
+from benchmarks import many_runs, squad_compare
 
 
 def done(folder, seed, f1, flags):
@@ -29,7 +29,7 @@ def done(folder, seed, f1, flags):
 
 def compare(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["squad_compare", *map(str, arguments)])
-    monkeypatch.setattr(squad_compare.subprocess, "run", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(many_runs.subprocess, "run", lambda *_: pytest.fail("trained again"))
     squad_compare.main()
 
 

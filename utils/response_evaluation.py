@@ -47,10 +47,10 @@ def baselines_and_ceilings(data) -> dict[str, dict]:
     learning); `oracle`: the true ability as well.
     """
     train, test, categories = data.pairs("train"), data.pairs("test"), data.num_categories
-    responses = np.concatenate([answered for _, answered in test])
+    items, responses = (np.concatenate(part) for part in zip(*test, strict=True))
     counts = np.zeros((len(data.numbers) + 1, categories))
-    for items, answered in train:
-        np.add.at(counts, (items, answered), 1)
+    for asked, answered in train:
+        np.add.at(counts, (asked, answered), 1)
     overall = counts.sum(axis=0) / counts.sum()
     of_item = (counts + 2 * overall) / (counts.sum(axis=1, keepdims=True) + 2)  # two responses of the average student
     fitted = fit_items(train, len(counts), categories)
@@ -73,7 +73,7 @@ def baselines_and_ceilings(data) -> dict[str, dict]:
     found = {}
     for name, chances in of.items():
         rule = fit_rule(np.concatenate(chances("validation", validation)), chosen_on)
-        found[name] = {"test": scores(np.concatenate(chances("test", test)), responses, rule)}
+        found[name] = {"test": scores(np.concatenate(chances("test", test)), responses, rule, items)}
     return found
 
 

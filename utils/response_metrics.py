@@ -23,17 +23,21 @@ class Rule:
         return np.clip(decided, 0, chances.shape[1] - 1).astype(int)
 
 
-def scores(chances: np.ndarray, responses: np.ndarray, rule: Rule | None = None) -> dict[str, float]:
+def scores(
+    chances: np.ndarray, responses: np.ndarray, rule: Rule | None = None, items: np.ndarray | None = None
+) -> dict[str, float]:
     """All metrics of some predictions.
 
     Args:
         chances: probabilities `(responses, categories)`.
         responses: integers `(responses,)`, 0 to categories - 1.
         rule: fitted on other data, for `qwk_best_rule`.
+        items: of the responses, for `auc_of_items`.
 
     Returns:
         `accuracy`, `within_one`, `qwk` and `mae` of the most probable category; `qwk_expected` and `mae_expected` of the rounded
-        expectation; `nll` in nats; `calibration_error`; `accuracy_category_K`; `auc` where there are two categories; `total`.
+        expectation; `nll` in nats; `calibration_error`; `accuracy_category_K`; `total`; where there are two categories `auc`, of all
+        responses in one, and `auc_of_items`, the mean of the AUCs within each item that has both responses.
     """
     categories = chances.shape[1]
     decided, rounded = chances.argmax(axis=1), np.rint(expected_category(chances)).astype(int)
@@ -56,6 +60,11 @@ def scores(chances: np.ndarray, responses: np.ndarray, rule: Rule | None = None)
             found[f"accuracy_category_{category}"] = float((decided[here] == category).mean())
     if categories == 2:
         found["auc"] = area_under_curve(chances[:, 1], responses)
+        if items is not None:
+            of_items = [
+                area_under_curve(chances[items == item, 1], responses[items == item]) for item in np.unique(items)
+            ]
+            found["auc_of_items"] = float(np.nanmean(of_items)) if not np.isnan(of_items).all() else float("nan")
     return found | {"total": len(responses)}
 
 
