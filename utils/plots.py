@@ -30,9 +30,11 @@ def plot_history(rows: list[dict], path: str | Path, panels: dict[str, list[str]
             if len(rows) == 1:
                 ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
             ax.grid(alpha=0.3)
-            ax.legend(frameon=False, fontsize=None if len(ax.lines) < 6 else 6)
+            ax.legend(frameon=False, fontsize=None if len(ax.lines) < 5 else 6)
             if log:
                 ax.set_yscale("log")
+                ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+                ax.yaxis.set_minor_formatter(lambda value, _: "")
         else:
             no_values(ax)
     figure.savefig(path, dpi=120)

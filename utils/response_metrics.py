@@ -36,8 +36,8 @@ def scores(
 
     Returns:
         `accuracy`, `within_one`, `qwk` and `mae` of the most probable category; `qwk_expected` and `mae_expected` of the rounded
-        expectation; `nll` in nats; `calibration_error`; `accuracy_category_K`; `total`; where there are two categories `auc`, of all
-        responses in one, and `auc_of_items`, the mean of the AUCs within each item that has both responses.
+        expectation; `nll` in nats; `calibration_error`; `accuracy_category_K`; `total`; where there are two categories `auc`, of
+        all responses in one, and `auc_of_items`, the mean of the AUCs within each item that has both responses.
     """
     categories = chances.shape[1]
     decided, rounded = chances.argmax(axis=1), np.rint(expected_category(chances)).astype(int)
