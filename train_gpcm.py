@@ -89,6 +89,8 @@ class Config:
     """Thresholds grow with the category."""
     item_discrimination: bool = True
     """Discrimination is the item's alone."""
+    ability_sees_item: bool = False
+    """Ability is made from the item as well as from the memory; thresholds then are not the item's alone."""
     dropout: float = 0.0
     """Of the summary."""
     num_cycles: int = 2
@@ -304,7 +306,9 @@ def build_model(config: Config, num_items: int, num_categories: int, item_skills
         return {name: getattr(config, name) for name in names.split()}
 
     shared = settings("response_embedding dropout") | {"item_skills": item_skills}
-    memory = settings("num_slots key_dim value_dim summary_dim shared_embedding monotone item_discrimination")
+    memory = settings(
+        "num_slots key_dim value_dim summary_dim shared_embedding monotone item_discrimination ability_sees_item"
+    )
     if config.model == "dkt":
         model = DKT(num_items, num_categories, **settings("hidden_dim"), **shared)
     elif config.model == "sakt":

@@ -12,10 +12,10 @@ from components.key_value_memory import DynamicKeyValueMemory
 class DeepGPCM(keras.Model):
     """What a student will answer, from what was answered before (Zhang et al. 2017; Yeung 2019; Muraki 1992).
 
-    The item's vector addresses a memory, which is read before this step's response is written to it; the read and the item give
-    ability, discrimination and thresholds, and those the categories' logits:
+    The item's vector addresses a memory, which is read before this step's response is written to it; the read gives ability, the
+    item discrimination and thresholds, and those the categories' logits:
 
-        r_t = read of DynamicKeyValueMemory at q_t;  s_t = tanh(W [r_t; q_t] + b)
+        r_t = read of DynamicKeyValueMemory at q_t;  s_t = tanh(W r_t + b), or tanh(W [r_t; q_t] + b)
         theta_t, alpha_t, beta_t = IRTParameters(s_t, q_t);  logits = gpcm_logits(theta_t, alpha_t, beta_t), or graded_logits
 
     With `head="linear"` and two categories it is DKVMN as published: `logits = (0, w . s_t + b)`, the sigmoid's logit.
@@ -30,6 +30,8 @@ class DeepGPCM(keras.Model):
         item_skills: the number of each item's skill, or None (`components.item_embedding.ItemEmbedding`).
         head: `gpcm`, `graded` (whose thresholds are monotone) or `linear`.
         monotone, item_discrimination: see `IRTParameters`.
+        ability_sees_item: whether `s` is made from the item as well, as in Yeung 2019 and in DKVMN, and always so with the head
+            `linear`. Then ability may hold part of an item's difficulty, and thresholds are not the item's alone.
         dropout: of `s`.
 
     Inputs, a dict of integers `(batch, steps)`: `item_ids`; `responses`, 0 to K - 1; `padding_mask`, 1 where there is a step.
@@ -51,6 +53,7 @@ class DeepGPCM(keras.Model):
         head="gpcm",
         monotone=False,
         item_discrimination=True,
+        ability_sees_item=False,
         shared_embedding=True,
         item_skills=None,
         dropout=0.0,
@@ -70,6 +73,7 @@ class DeepGPCM(keras.Model):
             "head": head,
             "monotone": monotone,
             "item_discrimination": item_discrimination,
+            "ability_sees_item": ability_sees_item or head == "linear",
             "shared_embedding": shared_embedding,
             "item_skills": None if item_skills is None else [int(skill) for skill in item_skills],
             "dropout": dropout,
@@ -98,7 +102,8 @@ class DeepGPCM(keras.Model):
         self.item_embedding.build((None, None))
         self.response_embedding.build((None, None, self.config["key_dim"]), (None, None))
         self.memory.build(sizes["key_dim"], sizes["value_dim"])
-        self.summary.build((None, None, self.config["value_dim"] + self.config["key_dim"]))
+        seen = self.config["key_dim"] if self.config["ability_sees_item"] else 0
+        self.summary.build((None, None, self.config["value_dim"] + seen))
         if self.config["head"] == "linear":
             self.categories.build(sizes["summary_dim"])
         else:
@@ -110,7 +115,8 @@ class DeepGPCM(keras.Model):
         of = item if self.config["shared_embedding"] else inputs["item_ids"]
         answered = self.response_embedding(of, inputs["responses"])
         read, address = self.memory(item, answered, inputs["padding_mask"])
-        summary = self.dropout(self.summary(ops.concatenate([read, item], axis=-1)), training=training)
+        seen = ops.concatenate([read, item], axis=-1) if self.config["ability_sees_item"] else read
+        summary = self.dropout(self.summary(seen), training=training)
         if self.config["head"] == "linear":
             others = ops.cast(self.categories(summary), "float32")
             return {"logits": ops.concatenate([ops.zeros_like(others[..., :1]), others], axis=-1), "address": address}

@@ -59,6 +59,7 @@ class IntegratedAttentionGPCM(keras.Model):
         confident=0.0,
         monotone=False,
         item_discrimination=True,
+        ability_sees_item=False,
         shared_embedding=True,
         item_skills=None,
         dropout=0.0,
@@ -87,6 +88,7 @@ class IntegratedAttentionGPCM(keras.Model):
             "confident": confident,
             "monotone": monotone,
             "item_discrimination": item_discrimination,
+            "ability_sees_item": ability_sees_item,
             "shared_embedding": shared_embedding,
             "item_skills": None if item_skills is None else [int(skill) for skill in item_skills],
             "dropout": dropout,
@@ -134,7 +136,7 @@ class IntegratedAttentionGPCM(keras.Model):
             self.so_far.build(size(key + 2 * value))
             self.distance.build(size(summary))
             self.attention.build(size(summary))
-        self.summary.build(size(value + attended + key))
+        self.summary.build(size(value + attended + (key if self.config["ability_sees_item"] else 0)))
         if self.config["num_cycles"] > 1 and self.config["gate"]:
             self.gate.build(size(2 * summary))
         if self.config["num_cycles"] > 1 and self.config["refinement"]:
@@ -148,6 +150,7 @@ class IntegratedAttentionGPCM(keras.Model):
         item = self.item_embedding(inputs["item_ids"])
         of = item if self.config["shared_embedding"] else inputs["item_ids"]
         answered = self.response_embedding(of, inputs["responses"])
+        seen = [item] if self.config["ability_sees_item"] else []
         state, active, skipped = None, None, 0.0
         for cycle in range(cycles):
             read, address = self.memory(item, answered, mask)
@@ -159,7 +162,7 @@ class IntegratedAttentionGPCM(keras.Model):
                 parts.append(
                     self.attention(so_far, padding_mask=mask, attention_bias=bias, causal=True, training=training)
                 )
-            found = self.dropout(self.summary(ops.concatenate([*parts, item], axis=-1)), training=training)
+            found = self.dropout(self.summary(ops.concatenate(parts + seen, axis=-1)), training=training)
             if state is not None:
                 if self.config["gate"]:
                     found = state + self.gate(ops.concatenate([state, found], axis=-1)) * (found - state)
