@@ -85,6 +85,8 @@ class Config:
     """How a response becomes a vector."""
     shared_embedding: bool = True
     """An answered item's vector is made from the item's, and not one of a table."""
+    item_scale: float = 0.03
+    """How far apart items begin: small for many items of few skills, 1 where each item is a skill of its own."""
     monotone: bool = False
     """Thresholds grow with the category."""
     item_discrimination: bool = True
@@ -231,6 +233,7 @@ def check(config: Config) -> None:
         "epochs",
         "batch_size",
         "learning_rate",
+        "item_scale",
     )
     for name in positive:
         if not 0 < getattr(config, name) < math.inf:
@@ -305,7 +308,7 @@ def build_model(config: Config, num_items: int, num_categories: int, item_skills
     def settings(names: str) -> dict:
         return {name: getattr(config, name) for name in names.split()}
 
-    shared = settings("response_embedding dropout") | {"item_skills": item_skills}
+    shared = settings("response_embedding item_scale dropout") | {"item_skills": item_skills}
     memory = settings(
         "num_slots key_dim value_dim summary_dim shared_embedding monotone item_discrimination ability_sees_item"
     )

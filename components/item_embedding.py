@@ -15,20 +15,23 @@ class ItemEmbedding(keras.layers.Layer):
         num_items: item ids, 0 included.
         dim: size of the vectors.
         skills: the number of each item's skill, from 0; `num_items` of them, or None.
+        scale: standard deviation of E at the start. Small, items begin alike, which suits many items of few skills; with 1, each
+            begins as a skill of its own.
 
     Call argument: item_ids, integers of any shape. Output: that shape and `(dim,)`.
     """
 
-    def __init__(self, num_items, dim, skills=None, **kwargs):
+    def __init__(self, num_items, dim, skills=None, scale=0.03, **kwargs):
         super().__init__(**kwargs)
         if skills is not None and len(skills) != num_items:
             raise ValueError(f"skills are {len(skills)}, num_items {num_items}: there must be one for every item")
         self.num_items = num_items
         self.dim = dim
+        self.scale = scale
         self.skills = None if skills is None else [int(skill) for skill in skills]
 
     def build(self, input_shape=None):
-        normal = keras.initializers.RandomNormal(0.03)
+        normal = keras.initializers.RandomNormal(self.scale)
         self.items = self.add_weight(name="items", shape=(self.num_items, self.dim), initializer=normal)
         if self.skills is not None:
             # Skills that begin at right angles get slots of the memory of their own; random ones share them and stay there.
@@ -46,4 +49,10 @@ class ItemEmbedding(keras.layers.Layer):
         return (*input_shape, self.dim)
 
     def get_config(self):
-        return {**super().get_config(), "num_items": self.num_items, "dim": self.dim, "skills": self.skills}
+        return {
+            **super().get_config(),
+            "num_items": self.num_items,
+            "dim": self.dim,
+            "skills": self.skills,
+            "scale": self.scale,
+        }

@@ -27,7 +27,8 @@ class DeepGPCM(keras.Model):
         response_embedding: a kind of `components.gpcm.ResponseEmbedding`.
         shared_embedding: whether an answered item's vector is made from the item's (`SharedResponseEmbedding`) or is one of a table
             of its own, as published.
-        item_skills: the number of each item's skill, or None (`components.item_embedding.ItemEmbedding`).
+        item_skills, item_scale: the number of each item's skill, or None, and how far apart items begin; `skills` and `scale` of
+            `components.item_embedding.ItemEmbedding`.
         head: `gpcm`, `graded` (whose thresholds are monotone) or `linear`.
         monotone, item_discrimination: see `IRTParameters`.
         ability_sees_item: whether `s` is made from the item as well, as in Yeung 2019 and in DKVMN, and always so with the head
@@ -56,6 +57,7 @@ class DeepGPCM(keras.Model):
         ability_sees_item=False,
         shared_embedding=True,
         item_skills=None,
+        item_scale=0.03,
         dropout=0.0,
         **kwargs,
     ):
@@ -76,10 +78,13 @@ class DeepGPCM(keras.Model):
             "ability_sees_item": ability_sees_item or head == "linear",
             "shared_embedding": shared_embedding,
             "item_skills": None if item_skills is None else [int(skill) for skill in item_skills],
+            "item_scale": item_scale,
             "dropout": dropout,
         }
         policy = self.dtype_policy
-        self.item_embedding = ItemEmbedding(num_items, key_dim, item_skills, dtype=policy, name="item_embedding")
+        self.item_embedding = ItemEmbedding(
+            num_items, key_dim, item_skills, item_scale, dtype=policy, name="item_embedding"
+        )
         if shared_embedding:
             self.response_embedding = SharedResponseEmbedding(
                 num_categories, value_dim, response_embedding, dtype=policy, name="response_embedding"

@@ -22,7 +22,7 @@ class DKT(keras.Model):
         num_items: item ids, 0 included, which is an item that training did not have.
         num_categories: K, at least 2.
         hidden_dim: size of all vectors and of the LSTM.
-        response_embedding, item_skills: as of `models.deep_gpcm.DeepGPCM`.
+        response_embedding, item_skills, item_scale: as of `models.deep_gpcm.DeepGPCM`.
         dropout: of `h`.
 
     Inputs as of `models.deep_gpcm.DeepGPCM`. Output: a dict of float32 `logits` `(batch, steps, K)`.
@@ -35,6 +35,7 @@ class DKT(keras.Model):
         hidden_dim=64,
         response_embedding="linear_decay",
         item_skills=None,
+        item_scale=0.03,
         dropout=0.0,
         **kwargs,
     ):
@@ -45,10 +46,13 @@ class DKT(keras.Model):
             "hidden_dim": hidden_dim,
             "response_embedding": response_embedding,
             "item_skills": None if item_skills is None else [int(skill) for skill in item_skills],
+            "item_scale": item_scale,
             "dropout": dropout,
         }
         policy = self.dtype_policy
-        self.item_embedding = ItemEmbedding(num_items, hidden_dim, item_skills, dtype=policy, name="item_embedding")
+        self.item_embedding = ItemEmbedding(
+            num_items, hidden_dim, item_skills, item_scale, dtype=policy, name="item_embedding"
+        )
         self.response_embedding = SharedResponseEmbedding(
             num_categories, hidden_dim, response_embedding, dtype=policy, name="response_embedding"
         )

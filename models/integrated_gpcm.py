@@ -20,7 +20,7 @@ class IntegratedAttentionGPCM(keras.Model):
 
         r = read of DynamicKeyValueMemory at q, with v written                       read before the step's own write
         u_t = tanh(U [q_t; v_{t-1}; r_t]);  a = causal multi-head attention over u   what was read and answered so far
-        s_t = tanh(W [r_t; a_t; q_t]);  x_t <- x_t + g_t (s_t - x_t),  g_t = sigmoid(G [x_t; s_t])     gated residual
+        s_t = tanh(W [r_t; a_t]);  x_t <- x_t + g_t (s_t - x_t),  g_t = sigmoid(G [x_t; s_t])     gated residual
         v_t <- v_t + relu(LayerNorm(R [v_t; r_t; a_t]))                              refinement, written in the next cycle
 
     and after the last, ability, discrimination, thresholds and logits from `x_t` and `q_t`. A cycle is one scan over the whole
@@ -28,8 +28,8 @@ class IntegratedAttentionGPCM(keras.Model):
 
     Args:
         num_items, num_categories, num_slots, key_dim, value_dim, summary_dim, response_embedding, shared_embedding, item_skills,
-            head (`gpcm` or `graded`), monotone, item_discrimination, dropout: as of `DeepGPCM`; `summary_dim` must be a multiple
-            of `num_heads`.
+            item_scale, head (`gpcm` or `graded`), monotone, item_discrimination, ability_sees_item, dropout: as of `DeepGPCM`;
+            `summary_dim` must be a multiple of `num_heads`.
         num_cycles: at least 1.
         num_heads: of the attention.
         forgetting: whether the memory fades (`components.key_value_memory.DynamicKeyValueMemory`).
@@ -62,6 +62,7 @@ class IntegratedAttentionGPCM(keras.Model):
         ability_sees_item=False,
         shared_embedding=True,
         item_skills=None,
+        item_scale=0.03,
         dropout=0.0,
         **kwargs,
     ):
@@ -91,6 +92,7 @@ class IntegratedAttentionGPCM(keras.Model):
             "ability_sees_item": ability_sees_item,
             "shared_embedding": shared_embedding,
             "item_skills": None if item_skills is None else [int(skill) for skill in item_skills],
+            "item_scale": item_scale,
             "dropout": dropout,
         }
         policy = self.dtype_policy
@@ -98,7 +100,9 @@ class IntegratedAttentionGPCM(keras.Model):
         def dense(units, activation, name):
             return keras.layers.Dense(units, activation, dtype=policy, name=name)
 
-        self.item_embedding = ItemEmbedding(num_items, key_dim, item_skills, dtype=policy, name="item_embedding")
+        self.item_embedding = ItemEmbedding(
+            num_items, key_dim, item_skills, item_scale, dtype=policy, name="item_embedding"
+        )
         if shared_embedding:
             self.response_embedding = SharedResponseEmbedding(
                 num_categories, value_dim, response_embedding, dtype=policy, name="response_embedding"

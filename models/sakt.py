@@ -23,7 +23,7 @@ class SAKT(keras.Model):
         num_categories: K, at least 2.
         hidden_dim: width; a multiple of `num_heads`.
         num_layers, num_heads: of the blocks, whose feed-forward networks are twice as wide.
-        response_embedding, item_skills: as of `models.deep_gpcm.DeepGPCM`.
+        response_embedding, item_skills, item_scale: as of `models.deep_gpcm.DeepGPCM`.
         dropout: of the blocks.
 
     Inputs as of `models.deep_gpcm.DeepGPCM`. Output: a dict of float32 `logits` `(batch, steps, K)`.
@@ -38,6 +38,7 @@ class SAKT(keras.Model):
         num_heads=4,
         response_embedding="linear_decay",
         item_skills=None,
+        item_scale=0.03,
         dropout=0.0,
         **kwargs,
     ):
@@ -50,10 +51,13 @@ class SAKT(keras.Model):
             "num_heads": num_heads,
             "response_embedding": response_embedding,
             "item_skills": None if item_skills is None else [int(skill) for skill in item_skills],
+            "item_scale": item_scale,
             "dropout": dropout,
         }
         policy = self.dtype_policy
-        self.item_embedding = ItemEmbedding(num_items, hidden_dim, item_skills, dtype=policy, name="item_embedding")
+        self.item_embedding = ItemEmbedding(
+            num_items, hidden_dim, item_skills, item_scale, dtype=policy, name="item_embedding"
+        )
         self.response_embedding = SharedResponseEmbedding(
             num_categories, hidden_dim, response_embedding, dtype=policy, name="response_embedding"
         )
