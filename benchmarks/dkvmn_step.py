@@ -2,7 +2,8 @@
 
 Measured    Whole training steps on the CPU (forward, backward, Adam), and each side's peak resident memory beyond what its process
             had before the first step.
-Sides       ours    `DeepGPCM(head="linear", response_embedding="unordered")` with two categories, compiled with XLA, in `model.fit`
+Sides       ours    `DeepGPCM(head="linear", response_embedding="unordered", shared_embedding=False)` with two categories, compiled
+                    with XLA, in `model.fit`
             pykt    `pykt.models.dkvmn.DKVMN` (PyTorch, a Python loop over time), in a plain loop
 Fairness    Both are the same network and start from the same weights: probabilities of a first batch that differ by more than 1e-4
             end the benchmark, and the mean loss of the last round is told for both. Dropout is off on both sides. Both get the
@@ -138,6 +139,7 @@ def set_up_ours(options, steps: int):
         *[options.dim] * 3,
         response_embedding="unordered",
         head="linear",
+        shared_embedding=False,
     )
     model.build()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -174,7 +176,7 @@ def set_up_pykt(options, weights):
 
     vectors = weights["response_embedding/vectors"].reshape(options.items, 2, options.dim)
     given = {
-        "k_emb_layer.weight": weights["item_embedding/embeddings"],
+        "k_emb_layer.weight": weights["item_embedding/items"],
         "v_emb_layer.weight": np.concatenate([vectors[:, 0], vectors[:, 1]]),
         "Mk": weights["memory/keys"],
         "Mv0": weights["memory/values"],

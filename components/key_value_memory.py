@@ -58,9 +58,11 @@ class DynamicKeyValueMemory(keras.layers.Layer):
 
     Call arguments:
         query: `(batch, steps, key_dim)`.
-        value: `(batch, steps, write_dim)`, what each step writes.
+        value: `(batch, steps, write_dim)`, what each step writes; with `rows`, `(count, write_dim)`.
         padding_mask: `(batch, steps)`, True or 1 where there is a step; others write nothing (but the memory fades at them too).
             Their reads mean nothing.
+        rows: `(batch, steps)`, integers: which row of `value` each step writes. Erase and add are then computed once a row, not
+            once a step.
 
     Output: the pair of reads, `(batch, steps, value_dim)`, and addresses, `(batch, steps, num_slots)`.
     """
@@ -71,7 +73,7 @@ class DynamicKeyValueMemory(keras.layers.Layer):
         self.value_dim = value_dim
         self.forgetting = forgetting
 
-    def build(self, query_shape, value_shape, padding_mask_shape=None):
+    def build(self, query_shape, value_shape, *_):
         def dense(name, activation):
             layer = keras.layers.Dense(self.value_dim, activation, dtype=self.dtype_policy, name=name)
             layer.build(value_shape)
@@ -89,12 +91,14 @@ class DynamicKeyValueMemory(keras.layers.Layer):
                 name="fading", shape=(self.value_dim,), initializer=lambda *_, **__: np.log(1 / fading - 1)
             )
 
-    def call(self, query, value, padding_mask=None):
+    def call(self, query, value, padding_mask=None, rows=None):
         address = ops.softmax(ops.cast(ops.matmul(query, ops.transpose(self.keys)), "float32"), axis=-1)
         written = address
         if padding_mask is not None:
             written = address * ops.cast(padding_mask, "float32")[..., None]
         erase, add = (ops.cast(layer(value), "float32") for layer in (self.erase, self.add))
+        if rows is not None:
+            erase, add = (ops.take(part, rows, axis=0) for part in (erase, add))
         kept = ops.ones((self.value_dim,))
         if self.forgetting:
             kept = ops.sigmoid(ops.cast(self.fading, "float32"))
@@ -105,7 +109,7 @@ class DynamicKeyValueMemory(keras.layers.Layer):
         read = ops.swapaxes(memory_scan(values, *time_major, kept), 0, 1)
         return ops.cast(read, self.compute_dtype), ops.cast(address, self.compute_dtype)
 
-    def compute_output_shape(self, query_shape, value_shape, padding_mask_shape=None):
+    def compute_output_shape(self, query_shape, *_):
         return (*query_shape[:-1], self.value_dim), (*query_shape[:-1], self.num_slots)
 
     def get_config(self):

@@ -7,6 +7,9 @@ from components.gpcm import HEADS, IRTParameters, ResponseEmbedding, SharedRespo
 from components.item_embedding import ItemEmbedding
 from components.key_value_memory import DynamicKeyValueMemory
 
+MOST_PAIRS = 4096
+"""Of items and responses, for which `DeepGPCM` computes what they write beforehand: fewer than the steps of a usual batch."""
+
 
 @keras.saving.register_keras_serializable(package="engram")
 class DeepGPCM(keras.Model):
@@ -117,9 +120,7 @@ class DeepGPCM(keras.Model):
 
     def call(self, inputs, training=None):
         item = self.item_embedding(inputs["item_ids"])
-        of = item if self.config["shared_embedding"] else inputs["item_ids"]
-        answered = self.response_embedding(of, inputs["responses"])
-        read, address = self.memory(item, answered, inputs["padding_mask"])
+        read, address = self._read(item, inputs)
         seen = ops.concatenate([read, item], axis=-1) if self.config["ability_sees_item"] else read
         summary = self.dropout(self.summary(seen), training=training)
         if self.config["head"] == "linear":
@@ -128,6 +129,18 @@ class DeepGPCM(keras.Model):
         irt = self.irt(summary, item)
         logits = HEADS[self.config["head"]](irt["ability"], irt["discrimination"], irt["thresholds"])
         return {"logits": logits, "address": address, **irt}
+
+    def _read(self, item, inputs):
+        """The memory's reads and addresses. What a step writes depends on the item and the response alone, so where these have few
+        pairs, it is computed for the pairs."""
+        items, categories = self.config["num_items"], self.config["num_categories"]
+        item_ids, responses, rows = inputs["item_ids"], inputs["responses"], None
+        if items * categories <= MOST_PAIRS:
+            rows = item_ids * categories + responses
+            item_ids, responses = ops.repeat(ops.arange(items), categories), ops.tile(ops.arange(categories), [items])
+        of_items = self.item_embedding(item_ids) if self.config["shared_embedding"] else item_ids
+        answered = self.response_embedding(of_items, responses)
+        return self.memory(item, answered, inputs["padding_mask"], rows)
 
     def get_config(self):
         return {**super().get_config(), **self.config}

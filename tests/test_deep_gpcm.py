@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from components.gpcm import gpcm_logits
+from models import deep_gpcm
 from models.deep_gpcm import DeepGPCM
 from tests.tracing_inputs import (
     BATCH,
@@ -46,6 +47,14 @@ def test_logits_are_those_of_its_parameters():
     np.testing.assert_allclose(found["logits"], expected, rtol=1e-5, atol=1e-6)
     monotone = outputs(make(monotone=True), batch())["thresholds"]
     assert (np.diff(monotone, axis=-1) > 0).all()
+
+
+@every_kind
+def test_what_pairs_write_is_what_steps_write(kind, monkeypatch):
+    model, inputs = make(**kind), batch()
+    expected = outputs(model, inputs)["logits"]
+    monkeypatch.setattr(deep_gpcm, "MOST_PAIRS", 0)
+    np.testing.assert_allclose(outputs(model, inputs)["logits"], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_with_two_categories_the_linear_head_is_a_sigmoid():

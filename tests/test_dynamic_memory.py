@@ -120,6 +120,15 @@ def test_padding_writes_nothing():
     np.testing.assert_allclose(found, layer(query[:, kept], value[:, kept])[0], rtol=1e-4, atol=1e-6)
 
 
+def test_rows_of_few_values_are_the_same_as_their_copies():
+    layer, query, value = layer_and_inputs()
+    rows = RNG.integers(0, 3, query.shape[:2])
+    few = value[0, :3]
+    expected = layer(query, few[rows])
+    for one, other in zip(layer(query, few, None, rows), expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
 def test_it_saves_loads_and_keeps_its_shapes(tmp_path):
     layer, query, value = layer_and_inputs()
     inputs = keras.Input((None, QUERY)), keras.Input((None, WRITE))
