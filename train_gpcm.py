@@ -450,6 +450,7 @@ def told(name: str, found: dict) -> str:
     shown = [f"accuracy {found['accuracy']:.4f}", f"QWK {found['qwk']:.4f}", f"NLL {found['nll']:.4f}"]
     shown += [f"best-rule QWK {found['qwk_best_rule']:.4f}"] if "qwk_best_rule" in found else []
     shown += [f"AUC {found['auc']:.4f}"] if "auc" in found else []
+    shown += [f"{found['skipped']:.0%} of later cycles skipped"] if found.get("skipped") else []
     return f"{name}: {', '.join(shown)} ({found['total']:,} responses)"
 
 
