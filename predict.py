@@ -14,6 +14,7 @@ asked for items: it prints, for each student of a file, how each would be answer
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import zipfile
@@ -65,6 +66,16 @@ def finished_task(run_dir: Path) -> str:
         raise UserError(f"{run_dir}: no finished run there (results.json); name the --run-dir of a training") from None
 
 
+@contextlib.contextmanager
+def told_if_damaged(run_dir: Path):
+    """Within the block, files of a run are read; those that are missing or broken are one line."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{run_dir}: damaged run ({reason}); name another, or train it again") from None
+
+
 # --- a text
 
 
@@ -105,14 +116,11 @@ def load_run(run_dir: Path):
     from models.span_model import load_span_model
     from utils.tokenization import load_tokenizer
 
-    try:
+    with told_if_damaged(run_dir):
         config, results = (json.loads(files[name].read_text()) for name in ("config.json", "results.json"))
         settings = {"max_length": config["max_length"], "doc_stride": config["doc_stride"]}
         settings["null_threshold"] = results["null_threshold"]
         model = load_span_model(files["best.keras"])
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{run_dir}: damaged run ({reason}); name another, or train it again") from None
     return model, load_tokenizer(files["tokenizer.json"]), settings
 
 
@@ -187,14 +195,11 @@ def load_memory(config: Config):
     from utils.data.memory_features import Vocabulary, encode_facts
 
     run_dir = config.run_dir
-    try:
+    with told_if_damaged(run_dir):
         words = json.loads((run_dir / "vocabulary.json").read_text())
         vocabulary = Vocabulary(words["words"], words["hashed"])
         most = json.loads((run_dir / "config.json").read_text())["candidates"]
         model = keras.saving.load_model(run_dir / "best.keras", compile=False)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{run_dir}: damaged run ({reason}); name another, or train it again") from None
     base, notes = read_facts([config.file or run_dir / "facts.tsv"])
     for note in notes if config.file else ():
         print(note)
@@ -251,14 +256,11 @@ def load_responses(config: Config):
     from utils.data.responses import ResponseSequence, read_responses
 
     run_dir = config.run_dir
-    try:
+    with told_if_damaged(run_dir):
         numbers = json.loads((run_dir / "items.json").read_text())
         results = json.loads((run_dir / "results.json").read_text())
         prior = results["abilities"]["deviation"] if "abilities" in results else None
         model = keras.saving.load_model(run_dir / "best.keras", compile=False)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{run_dir}: damaged run ({reason}); name another, or train it again") from None
     histories, notes = [ResponseSequence("new", (), np.zeros(0, np.int64))], []
     if config.file:
         histories, notes = read_responses(config.file)
