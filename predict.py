@@ -267,10 +267,8 @@ def load_responses(config: Config):
     most = model.config["num_categories"] - 1
     for history in histories:
         if len(history.responses) and history.responses.max() > most:
-            raise UserError(
-                f"{config.file}: student {history.student} has the response {history.responses.max()}, "
-                f"but the model knows 0 to {most}"
-            )
+            place = history.place(int(history.responses.argmax()))
+            raise UserError(f"{place}: a response is {history.responses.max()}, but the model knows 0 to {most}")
         new = sorted({item for item in history.items if item not in numbers})
         if new:
             notes.append(f"student {history.student}: not in training, taken for an unknown item: {', '.join(new[:5])}")

@@ -254,8 +254,8 @@ def check(config: Config) -> None:
     for name in not_negative:
         if not 0 <= getattr(config, name) < math.inf:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be 0 or more")
-    if config.categories and config.categories < 2:
-        raise UserError(f"--categories {config.categories}: must be at least 2")
+    if config.categories and not 2 <= config.categories <= 100:
+        raise UserError(f"--categories {config.categories}: must be from 2 to 100")
     if config.num_cycles < 1 or config.num_heads < 1 or not 0 <= config.confident <= 1:
         raise UserError(
             f"--num-cycles {config.num_cycles} and --num-heads {config.num_heads} must be at least 1, "

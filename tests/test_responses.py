@@ -37,6 +37,21 @@ def test_three_lines_a_student_may_stand_in_a_csv(tmp_path):
     assert sequences[0].items == ("5", "2")
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("r.txt", "1\n5\n0\n2\n5,6\n1,900000000000\n", 6),
+        ("r.csv", "student,item,response\na,x,0\na,y,900000000000\n", 3),
+    ],
+)
+def test_a_response_that_is_no_category_is_told_with_its_line(tmp_path, name, text, line):
+    sequences, _ = read_responses(write(tmp_path / name, text))
+    with pytest.raises(UserError, match=f"{name}, line {line}: a response is 900000000000: .* is it a score"):
+        count_categories(sequences)
+    with pytest.raises(UserError, match=f"{name}, line {line}: a response is 900000000000, but there are 4 categories"):
+        count_categories(sequences, 4)
+
+
 def test_reads_a_table_in_the_order_of_time(tmp_path):
     rows = "Student,time,item,Response,skill\nann,3,a,1,x\nbob,1,b,0,y\nann,1,c,2,x\nann,3,d,0,z\n"
     sequences, _ = read_responses(write(tmp_path / "r.csv", rows))
@@ -59,6 +74,7 @@ def test_reads_a_table_in_the_order_of_time(tmp_path):
         ("r.txt", "x\n1,2\n0,1\n", "line 1 says 'x'"),
         ("r.txt", "2\n1,2\n0,-1\n", "line 3: has the response -1"),
         ("r.txt", "2\n1,2\n0,0.5\n", "line 3: responses must be whole numbers"),
+        ("r.txt", "1\n1\n99999999999999999999\n", "line 3: responses must be whole numbers"),
         ("r.txt", b"1\n\xff\n0\n", "line 2: is not UTF-8"),
         ("r.csv", "a,b\n1,2\n", "no column student, item, response"),
         ("r.csv", "student,item,response\nann,,1\n", "line 2: student or item is empty"),
@@ -86,7 +102,7 @@ SEQUENCES = [sequence(number, 3 + 5 * number) for number in range(12)]
 def test_categories_are_counted_and_those_that_never_occur_named():
     assert count_categories(SEQUENCES) == (3, [])
     assert count_categories(SEQUENCES, 4) == (4, ["no response is in category 3"])
-    with pytest.raises(UserError, match="a response is 2, but there are 2 categories"):
+    with pytest.raises(UserError, match="student 1, response 3: a response is 2, but there are 2 categories"):
         count_categories(SEQUENCES, 2)
     with pytest.raises(UserError, match="all responses are 0"):
         count_categories([ResponseSequence("a", ("x",), np.array([0]))])

@@ -99,7 +99,7 @@ def test_predict_tells_the_next_response_of_each_student(finished, tmp_path):
     assert status == 0 and "student new, 0 responses" in output
     (tmp_path / "history.csv").write_text("student,item,response\nann,1,4\n")
     status, _, errors = run(folder, "4", "--file", "history.csv", cwd=tmp_path, script="predict.py")
-    assert status == 2 and "student ann has the response 4, but the model knows 0 to 3" in error_line(errors)
+    assert status == 2 and "history.csv, line 2: a response is 4, but the model knows 0 to 3" in error_line(errors)
 
 
 def metrics_of(folder):

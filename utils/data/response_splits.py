@@ -8,7 +8,7 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -136,7 +136,7 @@ def _test_students(sequences: Sequence[ResponseSequence], settings):
 
 
 def _named(sequences: Sequence[ResponseSequence], prefix: str) -> list[ResponseSequence]:
-    return [ResponseSequence(prefix + s.student, s.items, s.responses, s.skills) for s in sequences]
+    return [replace(sequence, student=prefix + sequence.student) for sequence in sequences]
 
 
 def _divided(settings, parts, categories: int, truth, files, notes) -> ResponseData:

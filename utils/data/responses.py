@@ -16,15 +16,26 @@ from utils.errors import UserError
 LENGTH_MULTIPLE = 32
 """Steps of a batch are padded to a multiple of this, for few shapes to compile."""
 
+MOST_CATEGORIES = 100
+
 
 @dataclass(frozen=True)
 class ResponseSequence:
-    """What one student answered, in order: `items` (ids as in the file), `responses` (0 and up), `skills` where they are known."""
+    """What one student answered, in order: `items` (ids as in the file), `responses` (0 and up), `skills` where they are known; and
+    for messages the `file`, and the line that each response stands in."""
 
     student: str
     items: tuple[str, ...]
     responses: np.ndarray
     skills: tuple[str, ...] | None = None
+    file: str = ""
+    lines: tuple[int, ...] = ()
+
+    def place(self, step: int) -> str:
+        """Where the response of a step, from 0, stands."""
+        return (
+            f"{self.file}, line {self.lines[step]:,}" if self.lines else f"student {self.student}, response {step + 1}"
+        )
 
 
 def read_responses(path: str | Path) -> tuple[list[ResponseSequence], list[str]]:
@@ -41,7 +52,7 @@ def read_responses(path: str | Path) -> tuple[list[ResponseSequence], list[str]]
     """
     path = Path(path)
     _, first = next(read_lines(path), (0, ""))
-    table = path.name.removesuffix(".gz").lower().endswith(".csv") and not first.strip(" ,").isdigit()
+    table = path.name.removesuffix(".gz").lower().endswith(".csv") and not first.strip(" ,").isdecimal()
     sequences, empty = [], []
     for line, sequence in _table(path) if table else _three_lines(path):
         if len(sequence.responses):
@@ -70,17 +81,18 @@ def _three_lines(path: Path) -> Iterator[tuple[int, ResponseSequence]]:
             tuple(part.strip() for part in line.rstrip(",").split(",") if part.strip()) for line in (items, responses)
         )
         for line, found in ((second, items), (third, responses)):
-            if not count.isdigit() or int(count) != len(found):
+            if not count.isdecimal() or int(count) != len(found):
                 raise UserError(
                     f"{path}, line {line:,}: has {len(found):,} entries, but line {first:,} says {count[:20]!r}; mend one"
                 )
-        yield first, ResponseSequence(str(start // 3), items, _whole_numbers(path, third, responses))
+        found = _whole_numbers(path, third, responses)
+        yield first, ResponseSequence(str(start // 3), items, found, None, str(path), (third,) * len(found))
 
 
 def _whole_numbers(path: Path, line: int, texts: Sequence[str]) -> np.ndarray:
     try:
         found = np.array([int(text) for text in texts], np.int64)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise UserError(f"{path}, line {line:,}: responses must be whole numbers ({error})") from None
     if len(found) and found.min() < 0:
         raise UserError(f"{path}, line {line:,}: has the response {found.min()}; categories count from 0")
@@ -110,7 +122,8 @@ def _table(path: Path) -> Iterator[tuple[int, ResponseSequence]]:
             found.sort(key=lambda entry: entry[0])  # stable: equal times stay in the file's order
         skills = tuple(entry[3] for entry in found) if "skill" in names else None
         responses = np.array([entry[2] for entry in found], np.int64)
-        yield found[0][4], ResponseSequence(student, tuple(entry[1] for entry in found), responses, skills)
+        items, lines = (tuple(entry[place] for entry in found) for place in (1, 4))
+        yield lines[0], ResponseSequence(student, items, responses, skills, str(path), lines)
 
 
 def _time(path: Path, line: int, text: str | None) -> float:
@@ -127,14 +140,22 @@ def count_categories(sequences: Iterable[ResponseSequence], wanted: int | None =
     """How many categories there are (the largest response and one, or `wanted`), and a note on those that never occur.
 
     Raises:
-        UserError: fewer than two, or a response that is not below `wanted`.
+        UserError: fewer than two, more than `MOST_CATEGORIES`, or a response that is not below `wanted`.
     """
-    counts = np.bincount(np.concatenate([sequence.responses for sequence in sequences]))
-    found = wanted or len(counts)
-    if len(counts) > found:
+    sequences = list(sequences)
+    largest = max(sequences, key=lambda sequence: sequence.responses.max())
+    most = int(largest.responses.max())
+    where = f"{largest.place(int(largest.responses.argmax()))}: a response is {most}"
+    found = wanted or most + 1
+    if most >= found:
         raise UserError(
-            f"a response is {len(counts) - 1}, but there are {found} categories, 0 to {found - 1}; give more categories"
+            f"{where}, but there are {found} categories, 0 to {found - 1}; give more --categories or mend it"
         )
+    if found > MOST_CATEGORIES:
+        raise UserError(
+            f"{where}: categories are counted from 0, at most {MOST_CATEGORIES} of them; is it a score or an id?"
+        )
+    counts = np.bincount(np.concatenate([sequence.responses for sequence in sequences]))
     if found < 2:
         raise UserError("all responses are 0; there is nothing to predict")
     never = [str(category) for category in range(found) if category >= len(counts) or not counts[category]]
