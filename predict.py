@@ -218,6 +218,8 @@ def answer_from_responses(config: Config) -> int:
     if config.text:
         raise UserError("this run predicts responses, not answers in a text: leave the text out")
     asked = [item.strip() for item in config.question.split(",") if item.strip()]
+    if not asked:
+        raise UserError(f"{config.question!r}: no item there; give items, with commas between")
     model, numbers, histories, prior = load_responses(config)
     unknown = [item for item in asked if item not in numbers]
     if unknown:

@@ -63,7 +63,7 @@ class Config:
     fold: int = 0
     """Which, from 0."""
     limit: int = 0
-    """Train on this many students, drawn with the seed; 0 is all."""
+    """Train on this many students, drawn with --split-seed; 0 is all."""
     max_length: int = 512
     """Longer sequences are cut into pieces of this many steps."""
     history: int = 0
@@ -373,7 +373,8 @@ def finish(config: Config, data, pieces, rows, tracker) -> dict:
             name: headroom_closed(metrics["test"][name], majority[name], ceiling[name]) for name in ("accuracy", "nll")
         }
     last = "test" if "test" in pieces else "validation"
-    results |= draw(config, model, data, pieces[last], found[last], rows, last)
+    abilities = found["validation"][2].get("ability")
+    results |= draw(config, model, data, found[last], abilities, rows, last)
     for name, of_split in metrics.items():
         print(told(name, of_split))
     for name, of_split in results["baselines"].items():
@@ -399,9 +400,15 @@ def finish(config: Config, data, pieces, rows, tracker) -> dict:
     return results
 
 
-def draw(config: Config, model, data, pieces, found, rows, split: str) -> dict:
-    """Make the plots of a split; returns what else they show, for `results.json`."""
+def draw(config: Config, model, data, found, abilities, rows, split: str) -> dict:
+    """Make the plots of a split; returns what else they show, for `results.json`.
+
+    Args:
+        found: of `predict`, for the split.
+        abilities: of the validation students, whose deviation counts as that of all students.
+    """
     from utils import response_plots as plots
+    from utils.data.responses import cut
     from utils.parameter_recovery import recovery
     from utils.plots import plot_history
     from utils.response_evaluation import compared_with_truth, item_parameters, trajectories
@@ -421,13 +428,13 @@ def draw(config: Config, model, data, pieces, found, rows, split: str) -> dict:
     if "thresholds" not in items:
         return {}
     names = sorted(data.numbers, key=data.numbers.get)
-    curves, prior = PROBABILITIES[config.head], float(more["ability"].std())
+    curves, prior = PROBABILITIES[config.head], max(float(abilities.std()), 0.01)
     plots.plot_item_curves(names, items["discrimination"], items["thresholds"], curves, run_dir / "item_curves.png")
     plots.plot_wright_map(more["ability"], items["thresholds"], run_dir / "wright_map.png")
-    students = [sequence.student for sequence in data.sequences[split]]
-    shown = trajectories(model, pieces[:6], students[:6], prior, config.head) if len(pieces) == len(students) else []
-    plots.plot_abilities(shown, run_dir / "abilities.png")
-    results = {"abilities": {"mean": float(more["ability"].mean()), "deviation": prior}}
+    whole = [sequence for sequence in data.sequences[split] if len(sequence.items) <= config.max_length][:6]
+    shown, names = cut(whole, data.numbers, config.max_length), [sequence.student for sequence in whole]
+    plots.plot_abilities(trajectories(model, shown, names, prior, config.head), run_dir / "abilities.png")
+    results = {"abilities": {"mean": float(abilities.mean()), "deviation": prior}}
     if data.truth is not None and split == "test" and config.item_discrimination and config.head == "gpcm":
         pairs = compared_with_truth(data, items, more["ability"])
         plots.plot_recovery(pairs, run_dir / "recovery.png")

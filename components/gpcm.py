@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from components.item_embedding import with_unknown
+
 RESPONSE_EMBEDDINGS = ("ordered", "unordered", "linear_decay", "adjacent_weighted")
 
 
@@ -140,7 +142,7 @@ class ResponseEmbedding(keras.layers.Layer):
     This is a matrix times the published concatenation of `weight_k q`, with `q` the item's one-hot vector.
 
     Args:
-        num_items: item ids, 0 included.
+        num_items: item ids, at least 2; 0 is an item that is not known, whose vectors are the mean of the others.
         num_categories: K, at least 2.
         dim: size of the vectors.
         kind: `ordered`, `unordered`, `linear_decay` or `adjacent_weighted`.
@@ -166,7 +168,7 @@ class ResponseEmbedding(keras.layers.Layer):
         )
 
     def call(self, item_ids, responses):
-        vectors = ops.cast(ops.take(self.vectors, item_ids, axis=0), self.compute_dtype)
+        vectors = ops.cast(ops.take(with_unknown(self.vectors), item_ids, axis=0), self.compute_dtype)
         vectors = ops.reshape(vectors, (*ops.shape(item_ids), self.num_vectors, self.dim))
         weights = ops.cast(response_weights(responses, self.num_categories, self.kind), self.compute_dtype)
         return ops.sum(vectors * weights[..., None], axis=-2)

@@ -4,6 +4,11 @@ import keras
 from keras import ops
 
 
+def with_unknown(table):
+    """The table with the mean of its other rows in row 0: what is not known counts as average, and row 0 needs no training."""
+    return ops.concatenate([ops.mean(table[1:], axis=0, keepdims=True), table[1:]], axis=0)
+
+
 @keras.saving.register_keras_serializable(package="engram")
 class ItemEmbedding(keras.layers.Layer):
     """A vector for each item, and where skills are known that of its skill added: `E[item] + S[skill of item]`.
@@ -12,7 +17,7 @@ class ItemEmbedding(keras.layers.Layer):
     section 3.3, where an item varies the vector of its concept).
 
     Args:
-        num_items: item ids, 0 included.
+        num_items: item ids, at least 2; 0 is an item that is not known, whose vector is the mean of the others.
         dim: size of the vectors.
         skills: the number of each item's skill, from 0; `num_items` of them, or None.
         scale: standard deviation of E at the start. Small, items begin alike, which suits many items of few skills; with 1, each
@@ -40,10 +45,10 @@ class ItemEmbedding(keras.layers.Layer):
             self.of_skills = self.add_weight(name="of_skills", shape=shape, initializer=apart)
 
     def call(self, item_ids):
-        vectors = ops.take(self.items, item_ids, axis=0)
+        items = self.items
         if self.skills is not None:
-            vectors = vectors + ops.take(self.of_skills, ops.take(ops.array(self.skills), item_ids, axis=0), axis=0)
-        return ops.cast(vectors, self.compute_dtype)
+            items = items + ops.take(self.of_skills, ops.array(self.skills), axis=0)
+        return ops.cast(ops.take(with_unknown(items), item_ids, axis=0), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, self.dim)

@@ -64,6 +64,10 @@ def test_the_auc_of_items_is_the_mean_of_those_that_have_both_responses():
     assert found["auc_of_items"] == 0.5 and found["auc"] == area_under_curve(chances, np.array([0, 1, 0, 1, 1, 1]))
 
 
+def test_where_the_ceiling_is_the_majority_there_is_no_headroom():
+    assert headroom_closed(0.9, 0.9, 0.9) is None
+
+
 def test_two_categories_have_an_auc_and_zero_probability_a_finite_nll():
     chances = np.array([[0.2, 0.8], [0.9, 0.1], [1.0, 0.0]])
     found = scores(chances, np.array([1, 0, 1]))

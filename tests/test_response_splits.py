@@ -60,7 +60,7 @@ def test_skills_of_some_students_alone_are_not_used(tmp_path):
 
 def test_items_of_the_test_alone_are_told_and_one_category_is_refused(tmp_path):
     train = table(tmp_path / "train.csv", [f"s{n},a,{n % 2},x" for n in range(9)])
-    test = table(tmp_path / "test.csv", [f"s{n},b,{n % 2},x" for n in range(3)])
+    test = table(tmp_path / "test.csv", [f"t{n},b,{n % 2},x" for n in range(3)])
     data = read(Config(Path("unused"), train_files=[train], test_files=[test]))
     assert any("test: 1 items that training does not have" in note for note in data.notes)
     assert data.pairs("test")[0][0].tolist() == [0]
@@ -71,3 +71,33 @@ def test_items_of_the_test_alone_are_told_and_one_category_is_refused(tmp_path):
 def test_the_checksum_is_that_of_the_contents():
     assert simulated(SMALL).checksum == simulated(SMALL).checksum != simulated(replace(SMALL, split_seed=1)).checksum
     assert len(simulated(replace(SMALL, limit=5)).sequences["train"]) == 5
+
+
+def test_a_student_of_two_files_is_refused_whichever_they_are(tmp_path):
+    one, other = (table(tmp_path / name, [f"s{n},a,{n % 2},x" for n in range(9)]) for name in ("1.csv", "2.csv"))
+    for files in ({"train_files": [one, other]}, {"train_files": [one], "test_files": [other]}):
+        with pytest.raises(UserError, match=r"student 's0' stands in .*1.csv and in .*2.csv"):
+            read(Config(Path("unused"), **files))
+
+
+def test_students_without_names_are_others_in_every_file(tmp_path):
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "r.txt").write_text("2\n1,2\n0,1\n" * 9)
+    data = read(Config(Path("unused"), train_files=[tmp_path / "a" / "r.txt", tmp_path / "b" / "r.txt"]))
+    assert len({sequence.student for part in data.sequences.values() for sequence in part}) == 18
+
+
+def test_rows_without_a_skill_have_one_of_their_own(tmp_path):
+    rows = [f"s{n},{item},{n % 2},{skill}" for n in range(9) for item, skill in (("a", "x"), ("b", ""), ("c", ""))]
+    data = read(Config(Path("unused"), train_files=[table(tmp_path / "r.csv", rows)]))
+    assert len(set(data.item_skills)) == 4 and any("2 items have rows without a skill" in note for note in data.notes)
+
+
+def test_a_fold_without_students_is_refused():
+    with pytest.raises(UserError, match="no test students are left"):
+        simulated(replace(SMALL, folds=40, fold=39))
+
+
+def test_fewer_items_than_skills_can_be_simulated():
+    assert len(simulated(replace(SMALL, items=3)).numbers) == 3

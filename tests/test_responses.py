@@ -25,8 +25,8 @@ def write(path, text):
 def test_reads_three_lines_a_student(tmp_path):
     sequences, notes = read_responses(write(tmp_path / "r.txt", "3\n5,2,5,\n0,1,3,\n0\n\n\n1\n7\n2\n\n"))
     assert [(s.student, s.items, s.responses.tolist()) for s in sequences] == [
-        ("0", ("5", "2", "5"), [0, 1, 3]),
-        ("2", ("7",), [2]),
+        ("r.txt:0", ("5", "2", "5"), [0, 1, 3]),
+        ("r.txt:2", ("7",), [2]),
     ]
     assert notes == [f"{tmp_path / 'r.txt'}: 1 students without responses left out (line 4)"]
 
@@ -59,7 +59,7 @@ def test_reads_a_table_in_the_order_of_time(tmp_path):
         ("ann", ("c", "a", "d"), [2, 1, 0], ("x", "x", "z")),
         ("bob", ("b",), [0], ("y",)),
     ]
-    plain, _ = read_responses(write(tmp_path / "p.csv", "student,item,response\nann,b,1\nann,a,0\n"))
+    plain, _ = read_responses(write(tmp_path / "p.csv", "student,item,response\nann,b,1\n,,\n\nann,a,0\n,,\n"))
     assert plain[0].items == ("b", "a") and plain[0].skills is None
 
 
@@ -76,6 +76,12 @@ def test_reads_a_table_in_the_order_of_time(tmp_path):
         ("r.txt", "2\n1,2\n0,0.5\n", "line 3: responses must be whole numbers"),
         ("r.txt", "1\n1\n99999999999999999999\n", "line 3: responses must be whole numbers"),
         ("r.txt", b"1\n\xff\n0\n", "line 2: is not UTF-8"),
+        ("r.txt", "2\n1,,2\n0,1\n", "line 2: has nothing between two commas"),
+        ("r.txt", "²\n1,2\n0,1\n", "line 1 says '²'"),
+        ("r.csv", "student,item,response\nann,a,1_0\n", "line 2: responses must be whole numbers, not '1_0'"),
+        ("r.csv", "student,item,response\nann,x, y,1\n", "line 2: has 4 fields, the first line 3"),
+        ("r.csv", "student,item,Item,response\nann,x,y,1\n", "has the column item twice"),
+        ("r.csv", 'student,item,response\nann,x,"1\nbob,y,0\n', "line 2: is no row of CSV"),
         ("r.csv", "a,b\n1,2\n", "no column student, item, response"),
         ("r.csv", "student,item,response\nann,,1\n", "line 2: student or item is empty"),
         ("r.csv", "student,item,response\nann,a,\n", "line 2: responses must be whole numbers"),

@@ -197,6 +197,16 @@ def test_truth_of_other_files_is_refused(tmp_path):
     settings = Config(tmp_path / "run", train_files=[tmp_path / "a.txt"], truth=tmp_path / "truth.json")
     with pytest.raises(UserError, match="has 3 students and 8 items"):
         read(settings)
+    truth["student_abilities"]["theta"] = [float("nan")] * 30
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    with pytest.raises(UserError, match="a parameter is not a finite number"):
+        read(settings)
+    truth["student_abilities"]["theta"] = [0.0] * 30
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    assert len(read(settings).truth.ability) == 30
     (tmp_path / "truth.json").write_text("{}")
     with pytest.raises(UserError, match="no true parameters there"):
+        read(settings)
+    (tmp_path / "a.txt").write_text((tmp_path / "a.txt").read_text() + "0\n\n\n")
+    with pytest.raises(UserError, match="with --truth each must have some"):
         read(settings)

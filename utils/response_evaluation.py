@@ -15,7 +15,7 @@ from utils.response_simulation import PROBABILITIES
 
 def predict(model, pieces: Sequence[Piece], batch_size: int = 64):
     """Probabilities `(responses, categories)` and responses of all steps that are scored, piece by piece; and a dict of the pieces'
-    last `ability` and of the share of later cycles that was `skipped`, as far as the model has them."""
+    `ability` before their last response, and of the share of later cycles that was `skipped`, as far as the model has them."""
     chances, responses, more = [None] * len(pieces), [None] * len(pieces), {"ability": {}, "skipped": {}}
     lengths = [len(piece.items) for piece in pieces]
     order = np.argsort(lengths, kind="stable")
@@ -105,6 +105,8 @@ def ability_error(ability: float, discrimination, thresholds, prior: float, head
 
 def trajectories(model, pieces: Sequence[Piece], names: Sequence[str], prior: float, head: str) -> list[dict]:
     """Some students' abilities before each response, with their errors, for `utils.response_plots.plot_abilities`."""
+    if not pieces:
+        return []
     inputs, *_ = assemble(pieces)
     found = {name: np.asarray(array) for name, array in model.predict_on_batch(inputs).items()}
     students = []

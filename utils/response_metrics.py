@@ -116,6 +116,6 @@ def fit_rule(chances: np.ndarray, responses: np.ndarray) -> Rule:
     return max(rules, key=lambda rule: quadratic_weighted_kappa(rule(chances), responses, categories))
 
 
-def headroom_closed(model: float, majority: float, ceiling: float) -> float:
-    """How much of the way from guessing to the ceiling a model goes, 1 being the ceiling."""
-    return (model - majority) / (ceiling - majority)
+def headroom_closed(model: float, majority: float, ceiling: float) -> float | None:
+    """How much of the way from guessing to the ceiling a model goes, 1 being the ceiling; None where there is no way."""
+    return (model - majority) / (ceiling - majority) if ceiling != majority else None

@@ -89,7 +89,7 @@ def simulate_practice(
     Ability on an item is `theta + gain * practice` (`Truth.practice`), with `theta ~ N(-1.3, 1)` and a gain of each student's own,
     `N(2, 0.7)`. Skills are practised in runs of about five items, so that there is something to forget.
     """
-    rng = np.random.default_rng(seed)
+    rng, skills = np.random.default_rng(seed), min(skills, items)
     truth = Truth(
         ability=rng.normal(-1.3, 1, students),
         discrimination=rng.lognormal(0, 0.3, items),

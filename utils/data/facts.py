@@ -208,7 +208,7 @@ def _table_rows(path: Path) -> Iterator[tuple[int, list[str | None]]]:
     """Subject, relation and object of every row, with its first line; other columns are left out. A row that has more fields than
     the header is given whole."""
     width = places = None
-    for line, row in _csv_rows(path) if _suffix(path) == ".csv" else _tab_rows(path):
+    for line, row in csv_rows(path) if _suffix(path) == ".csv" else _tab_rows(path):
         if not any(field.strip() for field in row):
             continue
         if places is None:
@@ -228,7 +228,8 @@ def _tab_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     return ((number, line.split("\t")) for number, line in read_lines(path))
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Rows of a CSV file, header and all, with the number of each one's first line; a row that is none is a `UserError`."""
     csv.field_size_limit(sys.maxsize)
     reader = csv.reader((line + "\n" for _, line in read_lines(path)), strict=True)
     while True:

@@ -112,15 +112,14 @@ def read(settings) -> ResponseData:
     for name, paths in given.items():
         for path in paths:
             sequences, found = read_responses(path)
-            prefix = (
-                f"{path.name}:"
-                if len(settings.train_files + settings.validation_files + settings.test_files) > 1
-                else ""
-            )
-            parts.setdefault(name, []).extend(_named(sequences, prefix))
+            if found and settings.truth:
+                raise UserError(f"{found[0]}; with --truth each must have some, or its row means another student")
+            parts.setdefault(name, []).extend(_named(sequences, path, files))
             notes += found
             files.append(path.name)
-    rows = {s.student: row for row, s in enumerate(s for name in given for s in parts.get(name, ()))}
+    everybody = [sequence for name in given for sequence in parts.get(name, ())]
+    _check_students(everybody)
+    rows = {sequence.student: row for row, sequence in enumerate(everybody)}
     if "test" not in parts and (settings.folds or settings.test_fraction):
         parts["test"], parts["train"] = _test_students(parts["train"], settings)
     categories, found = count_categories([s for part in parts.values() for s in part], settings.categories or None)
@@ -135,8 +134,12 @@ def _test_students(sequences: Sequence[ResponseSequence], settings):
     return split_students(sequences, settings.test_fraction, settings.split_seed)
 
 
-def _named(sequences: Sequence[ResponseSequence], prefix: str) -> list[ResponseSequence]:
-    return [replace(sequence, student=prefix + sequence.student) for sequence in sequences]
+def _named(sequences: Sequence[ResponseSequence], path: Path, earlier: list[str]) -> list[ResponseSequence]:
+    """The sequences, with other names for students that only have their file's, where an earlier file has the same name."""
+    again = earlier.count(path.name)
+    if not again or not sequences[0].student.startswith(f"{path.name}:"):
+        return sequences
+    return [replace(sequence, student=f"{sequence.student} ({again + 1})") for sequence in sequences]
 
 
 def _divided(settings, parts, categories: int, truth, files, notes) -> ResponseData:
@@ -162,7 +165,7 @@ def _divided(settings, parts, categories: int, truth, files, notes) -> ResponseD
             )
     if truth:
         data.truth_students.update({name: [rows[s.student] for s in part] for name, part in parts.items()})
-        _check_truth(data, settings)
+        _check_truth(data, settings, len(rows))
     return data
 
 
@@ -176,7 +179,10 @@ def _item_skills(sequences: Sequence[ResponseSequence], numbers: dict[str, int],
     counts = {}
     for sequence in sequences:
         for item, skill in zip(sequence.items, sequence.skills, strict=True):
-            counts.setdefault(item, Counter())[skill] += 1
+            counts.setdefault(item, Counter())[skill or f"of item {item} alone"] += 1
+    unnamed = [item for item, found in counts.items() if f"of item {item} alone" in found]
+    if unnamed:
+        notes.append(f"train: {len(unnamed):,} items have rows without a skill, which count as a skill of their own")
     of_item = {item: min(found, key=lambda skill: (-found[skill], skill)) for item, found in counts.items()}
     several = [item for item, found in counts.items() if len(found) > 1]
     if several:
@@ -188,18 +194,20 @@ def _item_skills(sequences: Sequence[ResponseSequence], numbers: dict[str, int],
     return [0] + [skills[of_item[item]] for item in sorted(numbers, key=numbers.get)]
 
 
-def _check(parts) -> None:
-    for name in ("train", "validation"):
-        if not parts[name]:
-            raise UserError(f"no {name} students are left; give more, or hold out less")
+def _check_students(sequences: Sequence[ResponseSequence]) -> None:
     seen = {}
+    for sequence in sequences:
+        other = seen.setdefault(sequence.student, sequence)
+        if other is not sequence:
+            raise UserError(
+                f"student {sequence.student!r} stands in {other.file} and in {sequence.file}; let each student stand in one file"
+            )
+
+
+def _check(parts) -> None:
     for name, part in parts.items():
-        for sequence in part:
-            if seen.setdefault(sequence.student, name) != name:
-                raise UserError(
-                    f"student {sequence.student!r} stands in the {seen[sequence.student]} data and in the {name} data; "
-                    "let every student stand in one of them"
-                )
+        if not part:
+            raise UserError(f"no {name} students are left; give more, or hold out others")
 
 
 def read_truth(path: Path) -> Truth:
@@ -216,16 +224,18 @@ def read_truth(path: Path) -> Truth:
         thresholds = np.array(found["question_params"]["difficulties"]["beta"], float)
         if ability.ndim != 1 or thresholds.ndim != 2 or len(discrimination) != len(thresholds):
             raise ValueError("alpha and beta are not one row an item")
+        if not all(np.isfinite(part).all() for part in (ability, discrimination, thresholds)):
+            raise ValueError("a parameter is not a finite number")
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: no true parameters there ({type(error).__name__}: {str(error)[:80]})") from None
     return Truth(ability, discrimination, thresholds, np.zeros(len(ability)), np.zeros(len(thresholds), int))
 
 
-def _check_truth(data: ResponseData, settings) -> None:
-    truth, students = data.truth, max(max(rows) for rows in data.truth_students.values())
+def _check_truth(data: ResponseData, settings, students: int) -> None:
+    truth = data.truth
     items = [item for part in data.sequences.values() for s in part for item in s.items]
     numbers = [int(item) if item.isdigit() else -1 for item in set(items)]
-    if students >= len(truth.ability) or min(numbers) < 0 or max(numbers) >= len(truth.thresholds):
+    if students != len(truth.ability) or min(numbers) < 0 or max(numbers) >= len(truth.thresholds):
         raise UserError(
             f"{settings.truth}: has {len(truth.ability):,} students and {len(truth.thresholds):,} items, numbered from 0, but the "
             "data has others; give the truth of these very files, the training students first"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.data.facts import read_lines
+from utils.data.facts import csv_rows, read_lines
 from utils.errors import UserError
 
 LENGTH_MULTIPLE = 32
@@ -22,7 +21,8 @@ MOST_CATEGORIES = 100
 @dataclass(frozen=True)
 class ResponseSequence:
     """What one student answered, in order: `items` (ids as in the file), `responses` (0 and up), `skills` where they are known; and
-    for messages the `file`, and the line that each response stands in."""
+    for messages the `file`, and the line that each response stands in. Where a file has no names, `student` is its name and a
+    number."""
 
     student: str
     items: tuple[str, ...]
@@ -77,53 +77,66 @@ def _three_lines(path: Path) -> Iterator[tuple[int, ResponseSequence]]:
         (first, count), (second, items), (third, responses) = lines[start : start + 3]
         if not (count or items or responses):
             continue
+        count = count.rstrip(", ")
         items, responses = (
-            tuple(part.strip() for part in line.rstrip(",").split(",") if part.strip()) for line in (items, responses)
+            tuple(part.strip() for part in line.split(",")) if line else ()
+            for line in (items.rstrip(", "), responses.rstrip(", "))
         )
         for line, found in ((second, items), (third, responses)):
+            if "" in found:
+                raise UserError(f"{path}, line {line:,}: has nothing between two commas; fill it in")
             if not count.isdecimal() or int(count) != len(found):
                 raise UserError(
                     f"{path}, line {line:,}: has {len(found):,} entries, but line {first:,} says {count[:20]!r}; mend one"
                 )
         found = _whole_numbers(path, third, responses)
-        yield first, ResponseSequence(str(start // 3), items, found, None, str(path), (third,) * len(found))
+        yield first, ResponseSequence(f"{path.name}:{start // 3}", items, found, None, str(path), (third,) * len(found))
 
 
 def _whole_numbers(path: Path, line: int, texts: Sequence[str]) -> np.ndarray:
-    try:
-        found = np.array([int(text) for text in texts], np.int64)
-    except (ValueError, OverflowError) as error:
-        raise UserError(f"{path}, line {line:,}: responses must be whole numbers ({error})") from None
+    wrong = [text for text in texts if not text.removeprefix("-").isdecimal() or len(text) > 18]
+    if wrong:
+        raise UserError(f"{path}, line {line:,}: responses must be whole numbers, not {wrong[0][:40]!r}")
+    found = np.array([int(text) for text in texts], np.int64)
     if len(found) and found.min() < 0:
         raise UserError(f"{path}, line {line:,}: has the response {found.min()}; categories count from 0")
     return found
 
 
 def _table(path: Path) -> Iterator[tuple[int, ResponseSequence]]:
-    reader = csv.DictReader(line for _, line in read_lines(path))
-    names = {name.strip().lower(): name for name in reader.fieldnames or ()}
-    missing = [name for name in ("student", "item", "response") if name not in names]
-    if missing:
-        raise UserError(
-            f"{path}: its first line has no column {', '.join(missing)}; name the columns student, item and response"
-        )
-    rows = {}
-    for row in reader:
-        line = reader.line_num
-        student, item, response = ((row[names[name]] or "").strip() for name in ("student", "item", "response"))
-        if not student or not item:
+    rows, places, width, entries = csv_rows(path), {}, 0, {}
+    for line, row in rows:
+        if not any(field.strip() for field in row):
+            continue
+        if not places:
+            names, width = [name.strip().lower() for name in row], len(row)
+            places = {
+                name: names.index(name) for name in ("student", "item", "response", "time", "skill") if name in names
+            }
+            missing = [name for name in ("student", "item", "response") if name not in names]
+            twice = [name for name in places if names.count(name) > 1]
+            if missing:
+                raise UserError(
+                    f"{path}: its first line has no column {', '.join(missing)}; name the columns student, item and response"
+                )
+            if twice:
+                raise UserError(f"{path}: its first line has the column {twice[0]} twice; take one out")
+            continue
+        if len(row) > width:
+            raise UserError(
+                f"{path}, line {line:,}: has {len(row)} fields, the first line {width}; put commas in quotes"
+            )
+        given = {name: row[place].strip() if place < len(row) else "" for name, place in places.items()}
+        if not given["student"] or not given["item"]:
             raise UserError(f"{path}, line {line:,}: student or item is empty; fill it in or take the row out")
-        time = _time(path, line, row[names["time"]]) if "time" in names else len(rows)
-        skill = (row[names["skill"]] or "").strip() if "skill" in names else None
-        (value,) = _whole_numbers(path, line, [response])
-        rows.setdefault(student, []).append((time, item, value, skill, line))
-    for student, found in rows.items():
-        if "time" in names:
-            found.sort(key=lambda entry: entry[0])  # stable: equal times stay in the file's order
-        skills = tuple(entry[3] for entry in found) if "skill" in names else None
-        responses = np.array([entry[2] for entry in found], np.int64)
-        items, lines = (tuple(entry[place] for entry in found) for place in (1, 4))
-        yield lines[0], ResponseSequence(student, items, responses, skills, str(path), lines)
+        time = _time(path, line, given["time"]) if "time" in given else 0
+        (value,) = _whole_numbers(path, line, [given["response"]])
+        entries.setdefault(given["student"], []).append((time, given["item"], value, given.get("skill"), line))
+    for student, found in entries.items():
+        found.sort(key=lambda entry: entry[0])  # stable: equal times stay in the file's order
+        _, items, responses, skills, lines = zip(*found, strict=True)
+        skills = skills if "skill" in places else None
+        yield lines[0], ResponseSequence(student, items, np.array(responses, np.int64), skills, str(path), lines)
 
 
 def _time(path: Path, line: int, text: str | None) -> float:
@@ -169,9 +182,9 @@ def item_numbers(sequences: Iterable[ResponseSequence]) -> dict[str, int]:
 
 
 def split_students(sequences: Sequence[ResponseSequence], fraction: float, seed: int):
-    """Two lists: a share of the students drawn with the seed, at least one, and the others."""
+    """Two lists: a share of the students drawn with the seed, at least one if it is more than 0, and the others."""
     order = np.random.default_rng(seed).permutation(len(sequences))
-    count = max(1, round(fraction * len(sequences)))
+    count = max(1, round(fraction * len(sequences))) if fraction else 0
     held_out = set(order[:count].tolist())
     parts = ([], [])
     for number, sequence in enumerate(sequences):
