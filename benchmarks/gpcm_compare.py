@@ -10,6 +10,7 @@ have flags of its own:
 """
 
 import json
+import sys
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -25,6 +26,8 @@ def main():
     for model, of_seeds in runs.items():
         found = [train_or_read("train_gpcm.py", *run) for run in of_seeds.values()]
         results = found[0]
+        if "test" not in results["metrics"]:
+            sys.exit(f"error: {options.out}: its runs have no test students; give --test-files or hold some out")
         rows.append(row(model, list(of_seeds), found))
         options.out.joinpath("table.json").write_text(json.dumps(rows, indent=1) + "\n")
     scores = BINARY if "auc" in results["metrics"]["test"] else ORDERED
@@ -35,7 +38,7 @@ def main():
         print(f"| {' | '.join([name.replace('_', ' '), *cells, *[''] * 5])} |")
     for found in rows:
         cells = [told(found["scores"][score]) for score in scores]
-        more = [told(found["headroom_closed"], percent=True)]
+        more = ["" if None in found["headroom_closed"] else told(found["headroom_closed"], percent=True)]
         more += [told(found[name]) if name in found else "" for name in ("r_beta", "r_alpha")]
         more += [f"{found['parameters']:,}", f"{mean(found['seconds']):.0f}"]
         print(f"| {' | '.join([found['model'], *cells, *more])} |")
