@@ -2,7 +2,8 @@
 
 deep-gpcm (https://github.com/alhazar43/deep-gpcm) reports 70.46 % accuracy and a kappa of 0.761 for its baseline on 800 simulated
 students, 400 items, 100 to 400 responses each. There the padded positions of a batch are scored too: their target is 0, and a model
-soon learns to say 0 at them, as is assumed here of all of them. This trains the same kind of model on a simulation of that size and scores the same predictions twice:
+soon learns to say 0 at them, as is assumed here of all of them. This trains the same kind of model on a simulation of that size and
+scores the same predictions twice:
 
     python -m benchmarks.padded_metrics --out runs/padded
 """
