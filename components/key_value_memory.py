@@ -98,7 +98,8 @@ class DynamicKeyValueMemory(keras.layers.Layer):
             written = address * ops.cast(padding_mask, "float32")[..., None]
         erase, add = (ops.cast(layer(value), "float32") for layer in (self.erase, self.add))
         if rows is not None:
-            erase, add = (ops.take(part, rows, axis=0) for part in (erase, add))
+            both = ops.take(ops.concatenate([erase, add], axis=-1), rows, axis=0)  # one gradient to scatter, not two
+            erase, add = both[..., : self.value_dim], both[..., self.value_dim :]
         kept = ops.ones((self.value_dim,))
         if self.forgetting:
             kept = ops.sigmoid(ops.cast(self.fading, "float32"))
