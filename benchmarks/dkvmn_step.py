@@ -114,7 +114,7 @@ def invented(options, steps: int):
     """Batches of items and responses, `(batch_size, steps)` each."""
     rng = np.random.default_rng(options.seed)
     shape = (options.batches, options.batch_size, steps)
-    return list(zip(rng.integers(0, options.items, shape), rng.integers(0, 2, shape), strict=True))
+    return list(zip(rng.integers(1, options.items, shape), rng.integers(0, 2, shape), strict=True))
 
 
 def train(batches: int) -> tuple[float, float, float]:

@@ -100,14 +100,14 @@ class DynamicKeyValueMemory(keras.layers.Layer):
         if rows is not None:
             both = ops.take(ops.concatenate([erase, add], axis=-1), rows, axis=0)  # one gradient to scatter, not two
             erase, add = both[..., : self.value_dim], both[..., self.value_dim :]
-        kept = ops.ones((self.value_dim,))
+        kept = []
         if self.forgetting:
-            kept = ops.sigmoid(ops.cast(self.fading, "float32"))
-            erase, add = erase * kept, add * kept
+            kept = [ops.sigmoid(ops.cast(self.fading, "float32"))]
+            erase, add = erase * kept[0], add * kept[0]
         values = ops.cast(self.values, "float32")
         values = ops.broadcast_to(values, (ops.shape(query)[0], self.num_slots, self.value_dim))
         time_major = (ops.swapaxes(part, 0, 1) for part in (written, erase, add))
-        read = ops.swapaxes(memory_scan(values, *time_major, kept), 0, 1)
+        read = ops.swapaxes(memory_scan(values, *time_major, *kept), 0, 1)
         return ops.cast(read, self.compute_dtype), ops.cast(address, self.compute_dtype)
 
     def compute_output_shape(self, query_shape, *_):
@@ -123,7 +123,7 @@ class DynamicKeyValueMemory(keras.layers.Layer):
 
 
 @ops.custom_gradient
-def memory_scan(memory, address, erase, add, kept):
+def memory_scan(memory, address, erase, add, *fading):
     """Read, then write, at every step, as `DynamicKeyValueMemory` does: `M_{t+1} = M_t (kept - w_t e_t) + w_t a_t`.
 
     One compiled loop forward and one backward. Kept for the gradient is the memory at the start of each chunk of steps, from which
@@ -133,11 +133,12 @@ def memory_scan(memory, address, erase, add, kept):
         memory: `M_1`, `(batch, num_slots, value_dim)`, float32, as are all.
         address: `(steps, batch, num_slots)`.
         erase, add: `(steps, batch, value_dim)`.
-        kept: `(value_dim,)`, ones where nothing fades.
+        fading: `kept`, `(value_dim,)`; without it nothing fades, and `kept` is 1.
 
     Returns:
         the reads, `(steps, batch, value_dim)`.
     """
+    kept = fading[0] if fading else 1.0
     steps, batch, slots = ops.shape(address)
     dim = ops.shape(memory)[-1]
     chunks = (steps + STEPS_A_CHUNK - 1) // STEPS_A_CHUNK
@@ -174,7 +175,7 @@ def memory_scan(memory, address, erase, add, kept):
                 return _written(memory, _at(address, t), _at(erase, t), _at(add, t), kept), _put(states, offset, memory)
 
             def step(number, state):
-                of_memory, of_address, of_erase, of_add, of_kept = state
+                of_memory, of_address, of_erase, of_add, *of_kept = state
                 offset = length(chunk) - 1 - number
                 t = chunk * STEPS_A_CHUNK + offset
                 memory, weight = _at(states, offset), _at(address, t)[..., None]
@@ -185,14 +186,15 @@ def memory_scan(memory, address, erase, add, kept):
                 )
                 of_erase = _put(of_erase, t, -ops.sum(weighted * memory, axis=1))
                 of_add = _put(of_add, t, ops.sum(weighted, axis=1))
-                of_kept = of_kept + ops.sum(of_memory * memory, axis=(0, 1))
-                return of_memory * (kept - weight * erased) + weight * of_read, of_address, of_erase, of_add, of_kept
+                of_kept = [of + ops.sum(of_memory * memory, axis=(0, 1)) for of in of_kept]
+                of_memory = of_memory * (kept - weight * erased) + weight * of_read
+                return of_memory, of_address, of_erase, of_add, *of_kept
 
             states = ops.zeros((STEPS_A_CHUNK, batch, slots, dim))
             _, states = ops.fori_loop(0, length(chunk), again, (_at(starts, chunk), states))
             return ops.fori_loop(0, length(chunk), step, state)
 
-        zeros = (ops.zeros_like(part) for part in (memory, address, erase, add, kept))
+        zeros = (ops.zeros_like(part) for part in (memory, address, erase, add, *fading))
         return ops.fori_loop(0, chunks, backward, tuple(zeros))
 
     return reads, gradient
