@@ -6,7 +6,7 @@ from keras import ops
 
 from components.attention import masking_bias
 
-STEPS_A_CHUNK = 16
+STEPS_A_CHUNK = 8
 """Of `memory_scan`: the memory is kept at the beginning of every chunk, and computed again within it for the gradient."""
 
 
@@ -97,17 +97,17 @@ class DynamicKeyValueMemory(keras.layers.Layer):
         if padding_mask is not None:
             written = address * ops.cast(padding_mask, "float32")[..., None]
         erase, add = (ops.cast(layer(value), "float32") for layer in (self.erase, self.add))
-        if rows is not None:
-            both = ops.take(ops.concatenate([erase, add], axis=-1), rows, axis=0)  # one gradient to scatter, not two
-            erase, add = both[..., : self.value_dim], both[..., self.value_dim :]
+        if rows is None:
+            erase, add = ops.swapaxes(erase, 0, 1), ops.swapaxes(add, 0, 1)
+        else:
+            erase, add = (ops.take(part, ops.transpose(rows), axis=0) for part in (erase, add))
         kept = []
         if self.forgetting:
             kept = [ops.sigmoid(ops.cast(self.fading, "float32"))]
             erase, add = erase * kept[0], add * kept[0]
         values = ops.cast(self.values, "float32")
         values = ops.broadcast_to(values, (ops.shape(query)[0], self.num_slots, self.value_dim))
-        time_major = (ops.swapaxes(part, 0, 1) for part in (written, erase, add))
-        read = ops.swapaxes(memory_scan(values, *time_major, *kept), 0, 1)
+        read = ops.swapaxes(memory_scan(values, ops.swapaxes(written, 0, 1), erase, add, *kept), 0, 1)
         return ops.cast(read, self.compute_dtype), ops.cast(address, self.compute_dtype)
 
     def compute_output_shape(self, query_shape, *_):

@@ -154,4 +154,4 @@ def test_half_precision_keeps_the_state_in_float32():
 
 
 def test_the_chunks_are_shorter_than_the_sequences_tested():
-    assert 16 <= key_value_memory.STEPS_A_CHUNK < 19
+    assert key_value_memory.STEPS_A_CHUNK in (8, 16)  # of 16 and 19 steps, one with a rest and one without
