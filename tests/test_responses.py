@@ -59,7 +59,7 @@ def test_reads_a_table_in_the_order_of_time(tmp_path):
         ("ann", ("c", "a", "d"), [2, 1, 0], ("x", "x", "z")),
         ("bob", ("b",), [0], ("y",)),
     ]
-    plain, _ = read_responses(write(tmp_path / "p.csv", "student,item,response\nann,b,1\n,,\n\nann,a,0\n,,\n"))
+    plain, _ = read_responses(write(tmp_path / "p.csv", "student,item,response\nann,b,1,\n,,\n\nann,a,0\n,,\n"))
     assert plain[0].items == ("b", "a") and plain[0].skills is None
 
 

@@ -122,7 +122,7 @@ def _table(path: Path) -> Iterator[tuple[int, ResponseSequence]]:
             if twice:
                 raise UserError(f"{path}: its first line has the column {twice[0]} twice; take one out")
             continue
-        if len(row) > width:
+        if any(field.strip() for field in row[width:]):
             raise UserError(
                 f"{path}, line {line:,}: has {len(row)} fields, the first line {width}; put commas in quotes"
             )
