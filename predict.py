@@ -213,7 +213,7 @@ def answer_from_responses(config: Config) -> int:
     import numpy as np
 
     from utils.data.responses import Piece, assemble
-    from utils.response_evaluation import ability_error
+    from utils.response_evaluation import ability_error, probabilities
 
     if config.text:
         raise UserError("this run predicts responses, not answers in a text: leave the text out")
@@ -234,9 +234,7 @@ def answer_from_responses(config: Config) -> int:
         found = {
             name: np.asarray(array)[:, : len(before) + 1] for name, array in model.predict_on_batch(inputs).items()
         }
-        logits = found["logits"][:, -1].astype(np.float64)
-        chances = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        chances /= chances.sum(axis=-1, keepdims=True)
+        chances = probabilities(found["logits"][:, -1])
         print(f"student {history.student}, {len(before):,} responses")
         for row, item in enumerate(asked):
             told = "  ".join(f"{category}: {chance:.3f}" for category, chance in enumerate(chances[row]))

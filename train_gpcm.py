@@ -216,6 +216,7 @@ def main(config: Config) -> int:
 
 def check(config: Config) -> None:
     """Settings that can not work, told in one line before any work is done."""
+    from utils.data.responses import MOST_CATEGORIES
     from utils.tracking import logged_in
 
     loss_weights(config)
@@ -254,8 +255,8 @@ def check(config: Config) -> None:
     for name in not_negative:
         if not 0 <= getattr(config, name) < math.inf:
             raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be 0 or more")
-    if config.categories and not 2 <= config.categories <= 100:
-        raise UserError(f"--categories {config.categories}: must be from 2 to 100")
+    if config.categories and not 2 <= config.categories <= MOST_CATEGORIES:
+        raise UserError(f"--categories {config.categories}: must be from 2 to {MOST_CATEGORIES}")
     if config.num_cycles < 1 or config.num_heads < 1 or not 0 <= config.confident <= 1:
         raise UserError(
             f"--num-cycles {config.num_cycles} and --num-heads {config.num_heads} must be at least 1, "

@@ -224,3 +224,11 @@ class SharedResponseEmbedding(keras.layers.Layer):
             "dim": self.dim,
             "kind": self.kind,
         }
+
+
+def response_embedding_layer(num_items, num_categories, dim, kind, shared, dtype):
+    """A `SharedResponseEmbedding`, or a `ResponseEmbedding`, which is called with item ids in the place of vectors."""
+    common = {"kind": kind, "dtype": dtype, "name": "response_embedding"}
+    if shared:
+        return SharedResponseEmbedding(num_categories, dim, **common)
+    return ResponseEmbedding(num_items, num_categories, dim, **common)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from components.gpcm import HEADS, IRTParameters, ResponseEmbedding, SharedResponseEmbedding
+from components.gpcm import HEADS, IRTParameters, response_embedding_layer
 from components.item_embedding import ItemEmbedding
 from components.key_value_memory import DynamicKeyValueMemory
 
@@ -88,14 +88,9 @@ class DeepGPCM(keras.Model):
         self.item_embedding = ItemEmbedding(
             num_items, key_dim, item_skills, item_scale, dtype=policy, name="item_embedding"
         )
-        if shared_embedding:
-            self.response_embedding = SharedResponseEmbedding(
-                num_categories, value_dim, response_embedding, dtype=policy, name="response_embedding"
-            )
-        else:
-            self.response_embedding = ResponseEmbedding(
-                num_items, num_categories, value_dim, response_embedding, dtype=policy, name="response_embedding"
-            )
+        self.response_embedding = response_embedding_layer(
+            num_items, num_categories, value_dim, response_embedding, shared_embedding, policy
+        )
         self.memory = DynamicKeyValueMemory(num_slots, value_dim, dtype=policy, name="memory")
         self.summary = keras.layers.Dense(summary_dim, "tanh", dtype=policy, name="summary")
         self.dropout = keras.layers.Dropout(dropout, dtype=policy, name="dropout")

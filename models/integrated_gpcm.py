@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from components.attention import MultiHeadSelfAttention
-from components.gpcm import HEADS, IRTParameters, ResponseEmbedding, SharedResponseEmbedding
+from components.gpcm import HEADS, IRTParameters, response_embedding_layer
 from components.item_embedding import ItemEmbedding
 from components.key_value_memory import DynamicKeyValueMemory
 from components.relative_position_bias import RelativePositionBias
@@ -103,14 +103,9 @@ class IntegratedAttentionGPCM(keras.Model):
         self.item_embedding = ItemEmbedding(
             num_items, key_dim, item_skills, item_scale, dtype=policy, name="item_embedding"
         )
-        if shared_embedding:
-            self.response_embedding = SharedResponseEmbedding(
-                num_categories, value_dim, response_embedding, dtype=policy, name="response_embedding"
-            )
-        else:
-            self.response_embedding = ResponseEmbedding(
-                num_items, num_categories, value_dim, response_embedding, dtype=policy, name="response_embedding"
-            )
+        self.response_embedding = response_embedding_layer(
+            num_items, num_categories, value_dim, response_embedding, shared_embedding, policy
+        )
         self.memory = DynamicKeyValueMemory(num_slots, value_dim, forgetting, dtype=policy, name="memory")
         if attention:
             self.so_far = dense(summary_dim, "tanh", "so_far")

@@ -13,6 +13,13 @@ from utils.response_metrics import fit_rule, scores
 from utils.response_simulation import PROBABILITIES
 
 
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Their softmax over the last axis, in float64."""
+    logits = logits.astype(np.float64)
+    likely = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return likely / likely.sum(axis=-1, keepdims=True)
+
+
 def predict(model, pieces: Sequence[Piece], batch_size: int = 64):
     """Probabilities `(responses, categories)` and responses of all steps that are scored, piece by piece; and a dict of the pieces'
     `ability` before their last response, and of the share of later cycles that was `skipped`, as far as the model has them."""
@@ -24,9 +31,7 @@ def predict(model, pieces: Sequence[Piece], batch_size: int = 64):
         numbers_or_repeats = np.resize(numbers, batch_size)  # one shape for all batches of a length
         inputs, wanted, weights = assemble([pieces[number] for number in numbers_or_repeats], max(lengths))
         found = {name: np.asarray(array) for name, array in model.predict_on_batch(inputs).items()}
-        logits = found["logits"].astype(np.float64)
-        likely = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        likely /= likely.sum(axis=-1, keepdims=True)
+        likely = probabilities(found["logits"])
         for row, number in enumerate(numbers):
             scored = weights[row] > 0
             chances[number], responses[number] = likely[row, scored], wanted[row, scored]
