@@ -28,8 +28,18 @@ from typing import Literal
 
 from utils.errors import UserError
 from utils.run import check_run_dir, run_script, set_up_run
+from utils.settings import as_flag, check_ranges
 
 STEPS_PER_EXECUTION = 4
+PARTS_OF = {
+    "num_slots key_dim value_dim summary_dim shared_embedding": "deep_gpcm dkvmn integrated",
+    "head monotone item_discrimination ability_sees_item": "deep_gpcm integrated",
+    "num_cycles forgetting attention refinement gate confident": "integrated",
+    "num_heads": "integrated sakt",
+    "hidden_dim": "dkt sakt",
+    "num_layers": "sakt",
+}
+"""Settings that only some models have."""
 
 
 @dataclass
@@ -220,48 +230,23 @@ def check(config: Config) -> None:
     from utils.tracking import logged_in
 
     loss_weights(config)
-    for name in ("validation_fraction", "test_fraction", "dropout"):
-        if not 0 <= getattr(config, name) < 1:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 0 and less than 1")
-    positive = (
-        "max_length",
-        "num_slots",
-        "key_dim",
-        "value_dim",
-        "summary_dim",
-        "hidden_dim",
-        "num_layers",
-        "epochs",
-        "batch_size",
-        "learning_rate",
-        "item_scale",
+    check_ranges(
+        config,
+        less_than_1="validation_fraction test_fraction dropout",
+        more_than_0="max_length num_slots key_dim value_dim summary_dim hidden_dim num_cycles num_heads num_layers epochs "
+        "batch_size learning_rate item_scale",
+        at_least_0="students items folds fold limit history warmup_steps weight_decay patience seed split_seed",
     )
-    for name in positive:
-        if not 0 < getattr(config, name) < math.inf:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be more than 0")
-    not_negative = (
-        "students",
-        "items",
-        "folds",
-        "fold",
-        "limit",
-        "history",
-        "warmup_steps",
-        "weight_decay",
-        "patience",
-        "seed",
-        "split_seed",
-    )
-    for name in not_negative:
-        if not 0 <= getattr(config, name) < math.inf:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be 0 or more")
+    for names, models in PARTS_OF.items():
+        changed = [name for name in names.split() if getattr(config, name) != getattr(Config, name)]
+        if changed and config.model not in models.split():
+            raise UserError(
+                f"{as_flag(changed[0])}: is of --model {' or '.join(models.split())}; leave it out for {config.model}"
+            )
     if config.categories and not 2 <= config.categories <= MOST_CATEGORIES:
         raise UserError(f"--categories {config.categories}: must be from 2 to {MOST_CATEGORIES}")
-    if config.num_cycles < 1 or config.num_heads < 1 or not 0 <= config.confident <= 1:
-        raise UserError(
-            f"--num-cycles {config.num_cycles} and --num-heads {config.num_heads} must be at least 1, "
-            f"--confident {config.confident} from 0 to 1"
-        )
+    if not 0 <= config.confident <= 1:
+        raise UserError(f"--confident {config.confident}: must be from 0 to 1")
     if config.folds == 1 or config.fold >= (config.folds or 1):
         raise UserError(
             f"--folds {config.folds} --fold {config.fold}: wants 2 folds or more, and one of 0 to folds - 1"

@@ -26,6 +26,7 @@ from typing import Literal
 
 from utils.errors import UserError
 from utils.run import check_run_dir, run_script, set_up_run
+from utils.settings import check_ranges
 
 # What a setting is that the command line leaves out.
 OPEN = {"encoder": "words", "vocabulary": "open", "hidden_dim": 128, "learning_rate": 3e-3, "redraw": True}
@@ -211,18 +212,12 @@ def check(config: Config) -> None:
     """Settings that can not work, told in one line before any work is done."""
     from utils.tracking import logged_in
 
-    for name in ("validation_fraction", "test_fraction", "held_out_values"):
-        if not 0 <= getattr(config, name) < 1:
-            raise UserError(
-                f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 0 and less than 1"
-            )  # fmt: skip
-    for name in ("hidden_dim", "num_hops", "epochs", "batch_size", "learning_rate", "candidates", "distractors"):
-        if not 0 < getattr(config, name) < math.inf:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be more than 0")
-    not_negative = ("limit", "templates_each", "warmup_steps", "weight_decay", "attention_supervision", "patience")
-    for name in (*not_negative, "seed", "split_seed"):
-        if not 0 <= getattr(config, name) < math.inf:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be 0 or more")
+    check_ranges(
+        config,
+        less_than_1="validation_fraction test_fraction held_out_values",
+        more_than_0="hidden_dim num_hops epochs batch_size learning_rate candidates distractors",
+        at_least_0="limit templates_each warmup_steps weight_decay attention_supervision patience seed split_seed",
+    )
     if min(config.sweep, default=1) < 1:
         raise UserError(f"--sweep {min(config.sweep)}: must be more than 0")
     if config.encoder == "transformer" and config.hidden_dim % 4:

@@ -28,6 +28,7 @@ from typing import Literal
 
 from utils.errors import UserError
 from utils.run import check_run_dir, default_precision, run_script, set_up_run
+from utils.settings import as_flag, check_ranges
 
 # What a setting is that the command line leaves out.
 PLAIN = {
@@ -243,7 +244,7 @@ def resolve(config: Config) -> Config:
     preset = MODELS[config.model]
     useless = [name for name in PLAIN if name not in preset and getattr(config, name) is not None]
     if useless:
-        flags = ", ".join("--" + name.replace("_", "-") for name in useless)
+        flags = ", ".join(as_flag(name) for name in useless)
         raise UserError(f"--model {config.model} has its shape and embeddings from its checkpoint: leave out {flags}")
     if config.init_from == "":
         raise UserError("--init-from: is empty; name a folder or a model on the hub, or leave it out")
@@ -284,33 +285,13 @@ def check(config: Config) -> None:
     from utils.tokenization import load_tokenizer, special_token_ids
     from utils.tracking import logged_in
 
-    for name in ("dropout", "attention_dropout", "label_smoothing", "ema", "validation_fraction"):
-        value = getattr(config, name)
-        if value is not None and not 0 <= value < 1:
-            raise UserError(f"--{name.replace('_', '-')} {value}: must be at least 0 and less than 1")
-    more_than_0 = ("epochs", "batch_size", "learning_rate", "hidden_dim", "num_layers", "num_heads", "intermediate_dim")
-    at_least_0 = (
-        "limit",
-        "overfit",
-        "seed",
-        "patience",
-        "warmup_steps",
-        "weight_decay",
-        "doc_stride",
-        "convolution_width",
+    check_ranges(
+        config,
+        less_than_1="dropout attention_dropout label_smoothing ema validation_fraction",
+        more_than_0="epochs batch_size learning_rate hidden_dim num_layers num_heads intermediate_dim max_length clip_norm "
+        "vocabulary_size layer_decay",
+        at_least_0="limit overfit seed patience warmup_steps weight_decay doc_stride convolution_width",
     )
-    for names, enough, words in (
-        (
-            (*more_than_0, "max_length", "clip_norm", "vocabulary_size", "layer_decay"),
-            lambda value: value > 0,
-            "more than 0",
-        ),
-        (at_least_0, lambda value: value >= 0, "0 or more"),
-    ):
-        for name in names:
-            value = getattr(config, name)
-            if value is not None and not (enough(value) and math.isfinite(value)):
-                raise UserError(f"--{name.replace('_', '-')} {value}: must be {words}")
     if config.layer_decay > 1 or (config.layer_decay < 1 and config.model not in PRETRAINED_MODELS):
         raise UserError(
             f"--layer-decay {config.layer_decay}: must be at most 1, and 1 for a model that is trained from scratch"

@@ -1,11 +1,11 @@
 """benchmarks/gpcm_compare.py on runs that are done."""
 
 import json
-import sys
 
 import pytest
 
-from benchmarks import gpcm_compare, many_runs
+from benchmarks import gpcm_compare
+from tests.in_process import compare
 
 SCORES = {"accuracy": 0.5, "within_one": 0.8, "qwk": 0.6, "qwk_best_rule": 0.65, "calibration_error": 0.01, "total": 9}
 
@@ -26,27 +26,21 @@ def done(folder, seed, nll, flags, closed=0.9, test=True):
     (folder / f"seed-{seed}.flags.json").write_text(json.dumps([*flags, "--seed", str(seed)]))
 
 
-def compare(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["gpcm_compare", *map(str, arguments)])
-    monkeypatch.setattr(many_runs.subprocess, "run", lambda *_: pytest.fail("trained again"))
-    gpcm_compare.main()
-
-
 def test_means_and_deviations_stand_below_the_baselines(tmp_path, monkeypatch, capsys):
     for seed, nll in ((0, 1.0), (1, 1.1)):
         done(tmp_path / "dkt", seed, nll, ["--model", "dkt"])
     done(tmp_path / "sakt", 0, 1.2, ["--model", "sakt"], closed=None)
-    compare(monkeypatch, "--models", "dkt", "--seeds", 0, 1, "--out", tmp_path)
+    compare(gpcm_compare, monkeypatch, "--models", "dkt", "--seeds", 0, 1, "--out", tmp_path)
     told = capsys.readouterr().out
     assert "| majority | 0.5000 | 0.6000 | 0.6500 | 1.3000 |" in told
     assert "| 1.0500 (0.0707) | 90.0% (0.0%) | 0.9700 (0.0000) | 0.8000 (0.0000) | 1,234 | 30 |" in told
     assert json.loads((tmp_path / "table.json").read_text())[0]["scores"]["nll"] == [1.0, 1.1]
     assert (tmp_path / "scores.png").stat().st_size > 5_000
-    compare(monkeypatch, "--models", "sakt", "--out", tmp_path)
+    compare(gpcm_compare, monkeypatch, "--models", "sakt", "--out", tmp_path)
     assert "| 1.2000 |  | 0.9700 |" in capsys.readouterr().out
 
 
 def test_runs_without_test_students_are_refused(tmp_path, monkeypatch):
     done(tmp_path / "dkt", 0, 1.0, ["--model", "dkt"], test=False)
     with pytest.raises(SystemExit, match="no test students"):
-        compare(monkeypatch, "--models", "dkt", "--out", tmp_path)
+        compare(gpcm_compare, monkeypatch, "--models", "dkt", "--out", tmp_path)

@@ -1,11 +1,11 @@
 """benchmarks/squad_compare.py on runs that are done: what is read, what is told, what is refused."""
 
 import json
-import sys
 
 import pytest
 
-from benchmarks import many_runs, squad_compare
+from benchmarks import squad_compare
+from tests.in_process import compare
 
 
 def done(folder, seed, f1, flags):
@@ -27,19 +27,13 @@ def done(folder, seed, f1, flags):
     (folder / f"seed-{seed}.flags.json").write_text(json.dumps([*flags, "--seed", str(seed)]))
 
 
-def compare(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["squad_compare", *map(str, arguments)])
-    monkeypatch.setattr(many_runs.subprocess, "run", lambda *_: pytest.fail("trained again"))
-    squad_compare.main()
-
-
 def test_finished_runs_are_read_and_stand_in_one_table_and_figure(tmp_path, monkeypatch, capsys):
     limit = ["--limit", "300"]
     for seed, f1 in ((0, 40.0), (1, 44.0)):
         done(tmp_path / "plain", seed, f1, ["--model", "plain", *limit])
         done(tmp_path / "bert---learning-rate-1e-4", seed, f1 + 20, ["--model", "bert", *limit, "--learning-rate=1e-4"])
     models = ("--models", "plain", "bert:--learning-rate=1e-4", "--seeds", 0, 1, "--out", tmp_path, "--", *limit)
-    compare(monkeypatch, *models)
+    compare(squad_compare, monkeypatch, *models)
     told = capsys.readouterr().out
     assert "| plain | 42.00 (40.00 to 44.00) | 32.00 (30.00 to 34.00) | 39.0 to 41.0 | 1,234 | 30 | 20.0 |" in told
     assert "| bert:--learning-rate=1e-4 | 62.00 (60.00 to 64.00) |" in told
@@ -54,6 +48,6 @@ def test_finished_runs_are_read_and_stand_in_one_table_and_figure(tmp_path, monk
 def test_a_run_trained_with_other_flags_is_not_taken_for_this_one(tmp_path, monkeypatch, capsys):
     done(tmp_path / "plain", 0, 40.0, ["--model", "plain", "--limit", "300"])
     with pytest.raises(SystemExit) as stopped:
-        compare(monkeypatch, "--models", "plain", "--out", tmp_path, "--", "--limit", "600")
+        compare(squad_compare, monkeypatch, "--models", "plain", "--out", tmp_path, "--", "--limit", "600")
     assert stopped.value.code == 2
     assert "was trained with other flags" in capsys.readouterr().err

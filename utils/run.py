@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from utils.errors import UserError
+from utils.settings import as_flag
 
 NOT_PART_OF_THE_RUN = ("run_dir", "resume", "tracking", "cache_dir", "export")  # may differ when a run is resumed
 
@@ -34,7 +35,7 @@ def run_script(main, config_class) -> None:
     try:
         config, unknown = tyro.cli(config_class, description=description, return_unknown_args=True)
         if unknown:
-            flags = ["--" + field.name.replace("_", "-") for field in dataclasses.fields(config_class)]
+            flags = [as_flag(field.name) for field in dataclasses.fields(config_class)]
             near = difflib.get_close_matches(unknown[0], flags, 1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise UserError(f"{unknown[0]}: no such flag or argument; {hint}--help lists them all")

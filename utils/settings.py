@@ -1,0 +1,32 @@
+"""Checks of settings that every train script makes."""
+
+import math
+
+from utils.errors import UserError
+
+
+def as_flag(name: str) -> str:
+    """A setting's name as it is typed: `batch_size` is `--batch-size`."""
+    return "--" + name.replace("_", "-")
+
+
+def check_ranges(config, *, less_than_1: str = "", more_than_0: str = "", at_least_0: str = "") -> None:
+    """Tell of the first number that is out of its range; what is None is not looked at.
+
+    Args:
+        config: has the settings as attributes.
+        less_than_1, more_than_0, at_least_0: names of settings, separated by spaces, whose numbers must be finite, and from 0 to
+            less than 1; more than 0; 0 or more.
+
+    Raises:
+        UserError: one is not.
+    """
+    for names, fits, words in (
+        (less_than_1, lambda value: 0 <= value < 1, "at least 0 and less than 1"),
+        (more_than_0, lambda value: 0 < value < math.inf, "more than 0"),
+        (at_least_0, lambda value: 0 <= value < math.inf, "0 or more"),
+    ):
+        for name in names.split():
+            value = getattr(config, name)
+            if value is not None and not fits(value):
+                raise UserError(f"{as_flag(name)} {value}: must be {words}")
