@@ -360,7 +360,7 @@ def finish(config: Config, data, pieces, rows, tracker) -> dict:
         }
     last = "test" if "test" in pieces else "validation"
     abilities = found["validation"][2].get("ability")
-    results |= draw(config, model, data, found[last], abilities, rows, last)
+    results |= draw(config, model, data, pieces[last], found[last], abilities, rows, last)
     for name, of_split in metrics.items():
         print(told(name, of_split))
     for name, of_split in results["baselines"].items():
@@ -386,18 +386,18 @@ def finish(config: Config, data, pieces, rows, tracker) -> dict:
     return results
 
 
-def draw(config: Config, model, data, found, abilities, rows, split: str) -> dict:
+def draw(config: Config, model, data, pieces, found, abilities, rows, split: str) -> dict:
     """Make the plots of a split; returns what else they show, for `results.json`.
 
     Args:
-        found: of `predict`, for the split.
+        pieces, found: of the split, and what `predict` has of it.
         abilities: of the validation students, whose deviation counts as that of all students.
     """
     from utils import response_plots as plots
     from utils.data.responses import cut
-    from utils.parameter_recovery import recovery
+    from utils.parameter_recovery import coverage, linking, recovery
     from utils.plots import plot_history
-    from utils.response_evaluation import compared_with_truth, item_parameters, trajectories
+    from utils.response_evaluation import compared_with_truth, item_parameters, last_errors, trajectories
     from utils.response_simulation import PROBABILITIES
 
     run_dir, (chances, responses, more) = config.run_dir, found
@@ -425,6 +425,10 @@ def draw(config: Config, model, data, found, abilities, rows, split: str) -> dic
         pairs = compared_with_truth(data, items, more["ability"])
         plots.plot_recovery(pairs, run_dir / "recovery.png")
         results["recovery"] = recovery(pairs)
+        if "theta" in pairs:
+            slope, _ = linking(items["thresholds"], pairs["beta"][0])
+            errors = slope * last_errors(pieces, more["ability"], items, prior)
+            results["recovery"]["coverage_theta"] = coverage(*pairs["theta"], errors)
     return results
 
 

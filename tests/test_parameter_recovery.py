@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.parameter_recovery import linked, linked_pairs, recovery
+from utils.parameter_recovery import coverage, linked, linked_pairs, recovery
 from utils.response_simulation import category_probabilities
 
 RNG = np.random.default_rng(3)
@@ -25,3 +25,10 @@ def test_recovery_is_perfect_for_the_truth_and_falls_with_noise():
     assert all(perfect[f"rmse_{name}"] == pytest.approx(0, abs=1e-9) for name in ("theta", "alpha", "beta"))
     noisy = recovery(linked_pairs((TRUTH[0] + RNG.normal(size=17), TRUTH[1], TRUTH[2]), TRUTH))
     assert noisy["r_theta"] < 0.95 and noisy["rmse_theta"] > 0.3 and noisy["r_beta"] == pytest.approx(1)
+
+
+def test_right_errors_cover_the_truth_95_times_of_100():
+    truth, errors = RNG.normal(size=20_000), RNG.uniform(0.1, 2, size=20_000)
+    found = truth + errors * RNG.normal(size=20_000)
+    assert coverage(truth, found, errors) == pytest.approx(0.95, abs=0.006)
+    assert coverage(truth, found, errors / 2) < 0.75

@@ -1,5 +1,7 @@
 """Standard errors of abilities against exact posteriors, and pieces put back in order."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from models.integrated_gpcm import IntegratedAttentionGPCM
 from utils.data.responses import Piece
 from utils.response_ceilings import NODES, PRIOR
-from utils.response_evaluation import ability_error, predict, trajectories
+from utils.response_evaluation import ability_error, item_parameters, last_errors, predict, trajectories
 from utils.response_simulation import PROBABILITIES, simulate_static
 
 
@@ -50,3 +52,6 @@ def test_pieces_of_all_lengths_come_back_in_order():
     shown = trajectories(model, pieces[:2], ["a", "b"], 1.0, "gpcm")
     assert [len(student["error"]) for student in shown] == [40, 3]
     assert (np.diff(shown[0]["error"])[1:] < 0.2).all() and shown[0]["error"][0] == pytest.approx(1)
+    items = item_parameters(model, SimpleNamespace(numbers={str(number): number for number in range(1, 6)}))
+    errors = last_errors(pieces[:2], more["ability"][:2], items, 1.0)
+    np.testing.assert_allclose(errors, [student["error"][-1] for student in shown], rtol=1e-4)

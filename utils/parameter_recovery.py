@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 
-def linked(ability, discrimination, thresholds, true_thresholds):
-    """The estimates on the truth's scale, by mean and sigma of the thresholds (Kolen and Brennan 2014, section 6.2).
-
-    `theta* = A theta + B`, `beta* = A beta + B`, `alpha* = alpha / A`, with A and B such that the thresholds have the truth's mean
-    and standard deviation: the model's probabilities do not change.
-    """
+def linking(thresholds, true_thresholds) -> tuple[float, float]:
+    """Slope A and shift B that give the thresholds the truth's mean and standard deviation (mean and sigma linking; Kolen and
+    Brennan 2014, section 6.2)."""
     slope = true_thresholds.std() / thresholds.std()
-    shift = true_thresholds.mean() - slope * thresholds.mean()
+    return slope, true_thresholds.mean() - slope * thresholds.mean()
+
+
+def linked(ability, discrimination, thresholds, true_thresholds):
+    """The estimates on the truth's scale: `theta* = A theta + B`, `beta* = A beta + B`, `alpha* = alpha / A`, with A and B of
+    `linking`. The model's probabilities do not change."""
+    slope, shift = linking(thresholds, true_thresholds)
     return slope * ability + shift, discrimination / slope, slope * thresholds + shift
 
 
@@ -33,3 +36,8 @@ def recovery(pairs) -> dict[str, float]:
         scores[f"r_{name}"] = float(np.corrcoef(np.ravel(truth), np.ravel(found))[0, 1])
         scores[f"rmse_{name}"] = float(np.sqrt(((truth - found) ** 2).mean()))
     return scores
+
+
+def coverage(truth: np.ndarray, found: np.ndarray, errors: np.ndarray) -> float:
+    """Share of the true values within 1.96 standard errors of the estimates; 0.95 where the errors are right."""
+    return float((np.abs(truth - found) <= 1.96 * errors).mean())

@@ -127,6 +127,17 @@ def trajectories(model, pieces: Sequence[Piece], names: Sequence[str], prior: fl
     return students
 
 
+def last_errors(
+    pieces: Sequence[Piece], abilities: np.ndarray, items: dict[str, np.ndarray], prior: float
+) -> np.ndarray:
+    """The standard errors of the pieces' abilities before their last response, as `predict` has them, by `item_parameters`."""
+    errors = []
+    for piece, ability in zip(pieces, abilities, strict=True):
+        known = piece.items[:-1][piece.items[:-1] > 0] - 1
+        errors.append(ability_error(ability, items["discrimination"][known], items["thresholds"][known], prior))
+    return np.array(errors)
+
+
 def compared_with_truth(data, items: dict[str, np.ndarray], abilities: np.ndarray) -> dict[str, tuple]:
     """Pairs of truth and linked estimate, of items that training has and of the test students' last abilities.
 
