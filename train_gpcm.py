@@ -104,7 +104,7 @@ class Config:
     ability_sees_item: bool = False
     """Ability is made from the item as well as from the memory; thresholds then are not the item's alone."""
     dropout: float = 0.0
-    """Of the summary."""
+    """Share of the summary's elements (of `dkt`: of its state's; of `sakt`: in the blocks) that is dropped in training."""
     num_cycles: int = 2
     """Of `integrated`: times that the memory is read, attended to and written."""
     num_heads: int = 4

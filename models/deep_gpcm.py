@@ -36,7 +36,8 @@ class DeepGPCM(keras.Model):
         monotone, item_discrimination: see `IRTParameters`.
         ability_sees_item: whether `s` is made from the item as well, as in Yeung 2019 and in DKVMN, and always so with the head
             `linear`. Then ability may hold part of an item's difficulty, and thresholds are not the item's alone.
-        dropout: of `s`.
+        dropout: share of the elements of `s` that are dropped in training, the same at all of a sequence's steps (Gal and
+            Ghahramani 2016).
 
     Inputs, a dict of integers `(batch, steps)`: `item_ids`; `responses`, 0 to K - 1; `padding_mask`, 1 where there is a step.
     The response of a step has no influence on its own output nor on an earlier one.
@@ -93,7 +94,7 @@ class DeepGPCM(keras.Model):
         )
         self.memory = DynamicKeyValueMemory(num_slots, value_dim, dtype=policy, name="memory")
         self.summary = keras.layers.Dense(summary_dim, "tanh", dtype=policy, name="summary")
-        self.dropout = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
+        self.dropout = keras.layers.SpatialDropout1D(dropout, dtype=policy, name="dropout")
         if head == "linear":
             self.categories = keras.layers.Dense(num_categories - 1, dtype=policy, name="categories")
         else:

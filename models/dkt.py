@@ -23,7 +23,8 @@ class DKT(keras.Model):
         num_categories: K, at least 2.
         hidden_dim: size of all vectors and of the LSTM.
         response_embedding, item_skills, item_scale: as of `models.deep_gpcm.DeepGPCM`.
-        dropout: of `h`.
+        dropout: share of the elements of `h` that are dropped in training, the same at all of a sequence's steps (Gal and
+            Ghahramani 2016).
 
     Inputs as of `models.deep_gpcm.DeepGPCM`. Output: a dict of float32 `logits` `(batch, steps, K)`.
     """
@@ -57,7 +58,7 @@ class DKT(keras.Model):
             num_categories, hidden_dim, response_embedding, dtype=policy, name="response_embedding"
         )
         self.lstm = keras.layers.LSTM(hidden_dim, return_sequences=True, dtype=policy, name="lstm")
-        self.dropout = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
+        self.dropout = keras.layers.SpatialDropout1D(dropout, dtype=policy, name="dropout")
         self.categories = keras.layers.Dense((num_categories - 1) * (hidden_dim + 1), dtype=policy, name="categories")
 
     def build(self, input_shape=None):

@@ -117,7 +117,7 @@ class IntegratedAttentionGPCM(keras.Model):
         if refinement and num_cycles > 1:
             self.refinement = dense(value_dim, None, "refinement")
             self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy, name="norm")
-        self.dropout = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
+        self.dropout = keras.layers.SpatialDropout1D(dropout, dtype=policy, name="dropout")
         monotone = monotone or head == "graded"
         self.irt = IRTParameters(num_categories, monotone, item_discrimination, dtype=policy, name="irt")
 
