@@ -30,8 +30,8 @@ class AMN(keras.Model):
         query_head: whether there is `q`.
         dropout: share of the inputs of each of `net`'s layers that is dropped in training.
 
-    Inputs, a dict: `vectors` `(batch, context_length, dim)`, floating-point; `padding_mask` `(batch, context_length)`, 1 where there
-    is a vector. The vectors stand at the end, padding before them; a context holds one at least.
+    Inputs, a dict: `vectors` `(batch, context_length, dim)`, floating-point; `padding_mask` `(batch, context_length)`, 1 where
+    there is a vector. The vectors stand at the end, padding before them; a context holds one at least.
 
     Output: a dict of float32 `predicted` `(batch, dim)`, of unit norm; with `query_head` `query`, alike; `attention`
     `(batch, context_length)`.

@@ -1,0 +1,97 @@
+"""Predictions of the next vector without training: means of the context, and ridge regression."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from utils.data.vectors import VectorDocuments, windows
+from utils.vector_metrics import means, nearness, retrieval
+
+DECAYS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
+PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+RIDGE_CONTEXT = 5
+ROWS_AT_ONCE = 2048
+
+
+def baselines(
+    data: VectorDocuments, rows: dict[str, np.ndarray], documents: dict[str, np.ndarray], context_length: int
+):
+    """What needs no gradient reaches on the test targets: a dict of name to metrics.
+
+    `mean` and `mean_5` of the whole context and of its last five; `last`; `global_mean` of the training vectors; `exponential`:
+    weights `d^j` at distance j, with d chosen for cosine; `last_less_mean`: the same less a share of the context's mean, both
+    chosen for MRR, which turns from what was said already; `ridge`: linear from the last five, with the penalty chosen for cosine.
+    Choices are made on the validation targets.
+
+    Args:
+        rows, documents: by split, `train`, `validation` and `test`.
+    """
+    train = np.unique(data.document[rows["train"]])
+    centre = global_mean(data, train)
+
+    def scored(name: str, predict) -> dict[str, float]:
+        predicted = in_parts(data, rows[name], context_length, predict)
+        found = nearness(data, rows[name], predicted, centre) | retrieval(data, rows[name], predicted, documents[name])
+        return means(found)
+
+    def best(predictors: dict, metric: str):
+        chosen = max(predictors, key=lambda key: scored("validation", predictors[key])[metric])
+        return {"chosen": chosen, **scored("test", predictors[chosen])}
+
+    found = {
+        "global_mean": scored("test", lambda x, there: np.tile(centre, (len(x), 1))),
+        "mean": scored("test", exponential(1.0)),
+        "mean_5": scored("test", lambda x, there: x[:, -5:].sum(axis=1)),
+        "last": scored("test", lambda x, there: x[:, -1]),
+        "exponential": best({decay: exponential(decay) for decay in DECAYS}, "cosine"),
+    }
+    signed = {(decay, share): exponential(decay, share) for decay in DECAYS[:4] for share in SHARES}
+    found["last_less_mean"] = best(signed, "mrr")
+    found["ridge"] = best(ridge(data, rows["train"]), "cosine")
+    return found
+
+
+def global_mean(data: VectorDocuments, documents: np.ndarray) -> np.ndarray:
+    """The mean of these documents' vectors, each of unit norm."""
+    starts = data.starts
+    sums = [data.take(np.arange(starts[number], starts[number + 1])).sum(axis=0) for number in documents]
+    return np.sum(sums, axis=0) / np.isin(data.document, documents).sum()
+
+
+def exponential(decay: float, less: float = 0.0):
+    """Predicts `sum_j decay^j x_j / sum_j decay^j - less mean(x)`, j being the distance from the end."""
+
+    def predict(vectors: np.ndarray, there: np.ndarray) -> np.ndarray:
+        weights = decay ** np.arange(vectors.shape[1] - 1, -1, -1) * there
+        weights = weights / weights.sum(axis=1, keepdims=True) - less * there / there.sum(axis=1, keepdims=True)
+        return np.einsum("bc,bcd->bd", weights, vectors)
+
+    return predict
+
+
+def ridge(data: VectorDocuments, rows: np.ndarray) -> dict:
+    """Predictors by penalty: ridge regression of the target on the last five vectors (Hoerl and Kennard 1970)."""
+    size = RIDGE_CONTEXT * data.vectors.shape[1]
+    squares, products = np.zeros((size, size)), np.zeros((size, data.vectors.shape[1]))
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows[start : start + ROWS_AT_ONCE]
+        flat = windows(data, part, RIDGE_CONTEXT)["vectors"].reshape(len(part), -1)
+        squares += flat.T @ flat
+        products += flat.T @ data.take(part)
+
+    def predictor(penalty):
+        weights = np.linalg.solve(squares + penalty * np.eye(size), products)
+        return lambda vectors, there: vectors[:, -RIDGE_CONTEXT:].reshape(len(vectors), -1) @ weights
+
+    return {penalty: predictor(penalty) for penalty in PENALTIES}
+
+
+def in_parts(data: VectorDocuments, rows: np.ndarray, context_length: int, predict) -> np.ndarray:
+    """`predict(vectors, there)` for the windows of these rows, part by part, brought to unit norm."""
+    parts = []
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        inputs = windows(data, rows[start : start + ROWS_AT_ONCE], context_length)
+        parts.append(np.asarray(predict(inputs["vectors"], inputs["padding_mask"]), np.float32))
+    found = np.concatenate(parts)
+    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
