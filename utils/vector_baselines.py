@@ -25,14 +25,15 @@ def baselines(
     Choices are made on the validation targets.
 
     Args:
-        rows, documents: by split, `train`, `validation` and `test`.
+        parts: `utils.data.vector_splits.VectorSplit` by name, `train`, `validation` and `test`.
     """
-    train = np.unique(data.document[rows["train"]])
-    centre = global_mean(data, train)
+    train = parts["train"]
+    centre = global_mean(train.data, train.documents)
 
     def scored(name: str, predict) -> dict[str, float]:
-        predicted = in_parts(data, rows[name], context_length, predict)
-        found = nearness(data, rows[name], predicted, centre) | retrieval(data, rows[name], predicted, documents[name])
+        of = parts[name]
+        predicted = in_parts(of.data, of.rows, context_length, predict)
+        found = nearness(of.data, of.rows, predicted, centre) | retrieval(of.data, of.rows, predicted, of.documents)
         return means(found)
 
     def best(predictors: dict, metric: str):
@@ -48,7 +49,7 @@ def baselines(
     }
     signed = {(decay, share): exponential(decay, share) for decay in DECAYS[:4] for share in SHARES}
     found["last_less_mean"] = best(signed, "mrr")
-    found["ridge"] = best(ridge(data, rows["train"]), "cosine")
+    found["ridge"] = best(ridge(train.data, train.rows), "cosine")
     return found
 
 

@@ -125,12 +125,10 @@ def _check_rows(path: Path, vectors: np.ndarray) -> None:
             raise UserError(f"{path}, row {start + wrong[0]:,}: the vector {what}; take the row out or embed it again")
 
 
-def split_documents(
-    data: VectorDocuments, fraction: float, seed: int, among: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def split_documents(documents: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Hold out a share of these documents, at least one: numbers of those held out, and of the others, both sorted."""
-    held = np.random.default_rng(seed).permutation(among)[: max(1, round(fraction * len(among)))]
-    return np.sort(held), np.setdiff1d(among, held)
+    held = np.random.default_rng(seed).permutation(documents)[: max(1, round(fraction * len(documents)))]
+    return np.sort(held), np.setdiff1d(documents, held)
 
 
 def targets(data: VectorDocuments, documents: np.ndarray, least: int) -> np.ndarray:
@@ -140,23 +138,30 @@ def targets(data: VectorDocuments, documents: np.ndarray, least: int) -> np.ndar
     return np.concatenate([np.zeros(0, np.int64), *rows])
 
 
-def duplicates(data: VectorDocuments, splits: dict[str, np.ndarray]) -> list[str]:
-    """Notes on vectors of one split that stand in another as well, equal to the last bit."""
-    random = np.random.default_rng(0).integers(1, 2**63, data.vectors.shape[1], dtype=np.uint64) | np.uint64(1)
-    bits = {2: np.uint16, 4: np.uint32, 8: np.uint64}[data.vectors.dtype.itemsize]
-    hashes = np.empty(len(data.vectors), np.uint64)
-    for start in range(0, len(hashes), ROWS_AT_ONCE):
-        part = np.ascontiguousarray(data.vectors[start : start + ROWS_AT_ONCE]).view(bits).astype(np.uint64)
-        hashes[start : start + ROWS_AT_ONCE] = (part * random).sum(axis=1)  # wraps around
-    of = {name: np.unique(hashes[np.isin(data.document, documents)]) for name, documents in splits.items()}
+def duplicates(splits: dict[str, tuple[VectorDocuments, np.ndarray]]) -> list[str]:
+    """Notes on vectors of one split that stand in another as well, equal to the last bit.
+
+    Args:
+        splits: name to the file's documents and the numbers of those that belong to it.
+    """
+    hashes = {id(data): row_hashes(data.vectors) for data, _ in splits.values()}
+    of = {name: np.unique(hashes[id(data)][np.isin(data.document, chosen)]) for name, (data, chosen) in splits.items()}
     notes = []
     for name, other in (("validation", "train"), ("test", "train"), ("test", "validation")):
-        count = len(np.intersect1d(of.get(name, []), of.get(other, [])))
-        if count:
-            notes.append(
-                f"{data.file}: {count:,} vectors of the {name} documents stand in the {other} documents as well"
-            )
+        if name in of and other in of and (count := len(np.intersect1d(of[name], of[other]))):
+            notes.append(f"{count:,} vectors of the {name} documents stand in the {other} documents as well")
     return notes
+
+
+def row_hashes(vectors: np.ndarray) -> np.ndarray:
+    """A number of 64 bits for each row, the same for rows of equal bits."""
+    random = np.random.default_rng(0).integers(1, 2**63, vectors.shape[1], dtype=np.uint64) | np.uint64(1)
+    bits = {2: np.uint16, 4: np.uint32, 8: np.uint64}[vectors.dtype.itemsize]
+    hashes = np.empty(len(vectors), np.uint64)
+    for start in range(0, len(hashes), ROWS_AT_ONCE):
+        part = np.ascontiguousarray(vectors[start : start + ROWS_AT_ONCE]).view(bits).astype(np.uint64)
+        hashes[start : start + ROWS_AT_ONCE] = (part * random).sum(axis=1)  # wraps around
+    return hashes
 
 
 def windows(data: VectorDocuments, rows: np.ndarray, context_length: int) -> dict[str, np.ndarray]:
