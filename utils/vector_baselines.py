@@ -14,9 +14,7 @@ RIDGE_CONTEXT = 5
 ROWS_AT_ONCE = 2048
 
 
-def baselines(
-    data: VectorDocuments, rows: dict[str, np.ndarray], documents: dict[str, np.ndarray], context_length: int
-):
+def baselines(parts, context_length: int) -> dict[str, dict]:
     """What needs no gradient reaches on the test targets: a dict of name to metrics.
 
     `mean` and `mean_5` of the whole context and of its last five; `last`; `global_mean` of the training vectors; `exponential`:

@@ -73,15 +73,15 @@ def read_splits(settings) -> VectorSplits:
     """The documents that the settings name: whole documents are held out where no file is given for a split.
 
     Args:
-        settings: with `train_file`, `validation_file` and `test_file`, or without the first the demo world; `validation_fraction`,
-            `test_fraction`, `split_seed`, `limit`, `min_context`.
+        settings: with `train_files`, `validation_files` and `test_files`, or without the first the demo world;
+            `validation_fraction`, `test_fraction`, `split_seed`, `limit`, `min_context`.
 
     Raises:
-        UserError: a file that can not be used (`read_vectors`), vectors of another size than the training file's, or a split without
-            a target.
+        UserError: a file that can not be used (`read_vectors`), vectors of another size than the first file's, or a split without a
+            target.
     """
-    given = {"train": settings.train_file, "validation": settings.validation_file, "test": settings.test_file}
-    files = {name: read_vectors(path) for name, path in given.items() if path}
+    given = {"train": settings.train_files, "validation": settings.validation_files, "test": settings.test_files}
+    files = {name: joined([read_vectors(path) for path in paths]) for name, paths in given.items() if paths}
     files = files or {"train": demo_vectors(settings.split_seed)}
     main = files["train"]
     documents = {name: np.arange(len(data.names)) for name, data in files.items()}
@@ -109,6 +109,24 @@ def read_splits(settings) -> VectorSplits:
         notes += [f"{data.file}: {short:,} {name} documents have too few vectors to predict one"] if short else []
         parts[name] = VectorSplit(data, documents[name], rows)
     return VectorSplits(parts, notes + duplicates({name: (part.data, part.documents) for name, part in parts.items()}))
+
+
+def joined(files: list[VectorDocuments]) -> VectorDocuments:
+    """The documents of several files as those of one, in memory; one file stays as it is."""
+    first, names = files[0], [name for data in files for name in data.names]
+    if len(files) == 1:
+        return first
+    for data in files[1:]:
+        if data.vectors.shape[1] != first.vectors.shape[1]:
+            raise UserError(
+                f"{data.file}: its vectors have {data.vectors.shape[1]} elements, those of {first.file} {first.vectors.shape[1]}; "
+                "embed both with one model"
+            )
+    before = np.cumsum([0] + [len(data.names) for data in files[:-1]])
+    document = np.concatenate([data.document + shift for data, shift in zip(files, before, strict=True)])
+    texts = [text for data in files for text in data.texts] if all(data.texts for data in files) else None
+    vectors = np.concatenate([data.vectors for data in files])
+    return VectorDocuments(vectors, document, texts, names, ", ".join(data.file for data in files))
 
 
 def demo_vectors(seed: int) -> VectorDocuments:
