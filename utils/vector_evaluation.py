@@ -40,8 +40,8 @@ def shuffled(inputs: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
 
 
 def scores(split: VectorSplit, found: dict[str, np.ndarray], centre: np.ndarray) -> tuple[dict, dict]:
-    """Means over the targets, and 95 % intervals over documents: nearness of `predicted`, retrieval by `query`, and where that is another
-    vector also by `predicted`, with `_predicted` after the name."""
+    """Means over the targets, and 95 % intervals over documents: nearness of `predicted`, retrieval by `query`, and where that is
+    another vector also by `predicted`, with `_predicted` after the name."""
     of = nearness(split.data, split.rows, found["predicted"], centre)
     of |= retrieval(split.data, split.rows, found["query"], split.documents)
     if found["query"] is not found["predicted"]:
@@ -74,7 +74,7 @@ def steps_ahead(model, split: VectorSplit, context_length: int, steps: int = AHE
 
 
 def influence(model, inputs: dict[str, np.ndarray]) -> np.ndarray:
-    """How much each place of the context moves the prediction, as shares: `(windows, context)`. Of any model: its attention is not used.
+    """How much each place of the context moves the prediction, as shares `(windows, context)`; of any model, with attention or not.
 
     A place's vector is replaced by the mean of the context, and `1 - cosine` of the predictions before and after taken.
     """

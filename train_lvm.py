@@ -1,0 +1,398 @@
+"""Latent vector models: predict the vector of a document's next chunk from those before it, and say whether it can be found.
+
+Models: AMN, a weighted mean of the context with attention and a correction (models/amn.py, `--model amn`); LSTM and GRU
+(models/recurrent_vectors.py, `--model lstm`, `--model gru`); a causal Transformer (models/vector_transformer.py,
+`--model transformer`); `--model all` trains the four one after another and compares them.
+
+Every model has two outputs: `predicted`, the unit vector nearest to what may follow, and `query`, with which the next vector is
+looked for. What is near to all that may follow is near to what was said as well: one vector can not be good at both (Barrault et al. 2024,
+Large Concept Models, section 4, see the same of models trained by squared error).
+
+Examples:
+
+    python train_lvm.py --run-dir runs/lvm
+
+    python train_lvm.py --train-files vectors.npz --model all --run-dir runs/mine
+
+Scores and running times with their conditions stand in docs/results.md.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from utils.errors import UserError
+from utils.run import check_run_dir, run_script, set_up_run
+from utils.settings import check_ranges
+
+MODELS = ("amn", "lstm", "gru", "transformer")
+STEPS_PER_EXECUTION = 4
+
+
+@dataclass
+class Config:
+    """Settings of one run."""
+
+    run_dir: Path
+    """Folder for everything the run writes; must not exist, unless with --resume."""
+    data: Literal["demo"] = "demo"
+    """Invented passages, a hashed bag of words for each sentence, in the place of files."""
+    train_files: list[Path] = field(default_factory=list)
+    """Vectors with their documents: .npz of `vectors` and `document`, or .npy with the documents beside it (NAME.document.npy)."""
+    validation_files: list[Path] = field(default_factory=list)
+    """Files to choose the best epoch on. Left out: documents are held out."""
+    test_files: list[Path] = field(default_factory=list)
+    """Files that are scored once, at the end. Left out: documents are held out."""
+    validation_fraction: float = 0.15
+    """Share of the documents held out when no validation files are given."""
+    test_fraction: float = 0.2
+    """Share of the documents held out when no test files are given."""
+    limit: int = 0
+    """Train on this many documents; 0 is all."""
+
+    model: Literal["amn", "lstm", "gru", "transformer", "all"] = "amn"
+    """What to train."""
+    context_length: int = 20
+    """Vectors that a model sees at most."""
+    min_context: int = 5
+    """Vectors that must stand before one that is to be predicted."""
+    query_head: bool = True
+    """A second output for retrieval; else retrieval uses the prediction."""
+    recency: bool = True
+    """Of `amn`: learned weights by distance for its baseline and its attention."""
+    encoder_dim: int = 256
+    """Of `amn`: size of keys and queries."""
+    hidden_dims: tuple[int, int] = (512, 256)
+    """Of `amn`: hidden sizes of its corrections."""
+    hidden_dim: int = 512
+    """Of `lstm` and `transformer`: size of the state. The GRU's is that of the vectors."""
+    num_layers: int = 0
+    """Of `lstm`, `gru` and `transformer`: layers; 0 is 2, 2 and 4."""
+    num_heads: int = 8
+    """Of `transformer`: attention heads; must divide --hidden-dim."""
+    dropout: float = 0.4
+    """Share of each layer's inputs (of `transformer`: of its branches' outputs) that is dropped in training."""
+    loss: list[str] = field(default_factory=lambda: ["mse=1"])
+    """Of the prediction, parts and their weights: mse, cosine, info_nce."""
+    query_loss: list[str] = field(default_factory=lambda: ["info_nce=1"])
+    """Of the query, alike."""
+    negatives: Literal["all", "same_document", "other_documents"] = "same_document"
+    """What `info_nce` tells the target from: the batch's other targets, or some of them."""
+    temperature: float = 0.05
+    """Of `info_nce`: what cosines are divided by."""
+
+    epochs: int = 10
+    """Passes over the training targets at most."""
+    batch_size: int = 128
+    """Targets a step."""
+    learning_rate: float = 1e-3
+    """Peak learning rate of AdamW."""
+    warmup_steps: int = 50
+    """Steps of linear warm-up (at most a fifth of all)."""
+    weight_decay: float = 0.05
+    """AdamW's decoupled weight decay."""
+    patience: int = 0
+    """Stop after this many epochs without a better validation score; 0 never."""
+    seed: int = 0
+    """Seed of weights and order."""
+    split_seed: int = 0
+    """Seed of what is held out."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number format of the computations."""
+    jit_compile: bool = True
+    """Compile the step with XLA."""
+
+    resume: bool = False
+    """Go on with the run in --run-dir."""
+    tracking: Literal["auto", "online", "offline", "off"] = "auto"
+    """Weights & Biases; auto is online when this machine is logged in, else off."""
+    export: bool = True
+    """Write a SavedModel at the end."""
+
+
+def main(config: Config) -> int:
+    check(config)
+    check_run_dir(config)
+    from utils.data.vector_splits import read_splits
+
+    data = read_splits(config)  # bad data is told before anything is written
+    for note in data.notes:
+        print(note)
+    checksum = data.checksum()
+    set_up_run(config, {"vectors": checksum})
+    counts = ", ".join(f"{name} {len(part.rows):,} of {len(part.documents):,}" for name, part in data.parts.items())
+    print(f"vectors of {data.dim} elements; targets and documents: {counts}")
+    from utils.run import write_json
+    from utils.vector_baselines import baselines
+
+    kept = config.run_dir / "baselines.json"
+    if not kept.exists():
+        write_json(kept, baselines(data.parts, config.context_length))
+    if config.model != "all":
+        train(config, data, checksum)
+        return 0
+    results = {}
+    for name in MODELS:
+        folder = config.run_dir / name
+        run = replace(config, model=name, run_dir=folder, resume=(folder / "config.json").is_file())
+        set_up_run(run, {"vectors": checksum})
+        print(f"\n{name}")
+        results[name] = train(run, data, checksum, kept)
+    compare(config, results)
+    return 0
+
+
+def train(config: Config, data, checksum: str, baselines: Path | None = None) -> dict:
+    """Train one model and score it; what is finished is read."""
+    import json
+
+    import keras
+
+    from utils.data.vectors import training_batches
+    from utils.run import set_precision
+    from utils.tracking import start_tracking
+    from utils.training import fit
+    from utils.vector_baselines import global_mean
+    from utils.vector_evaluation import predict_split, scores
+
+    finished = config.run_dir / "results.json"
+    if baselines and finished.exists():
+        return json.loads(finished.read_text())
+    keras.utils.set_random_seed(config.seed)
+    set_precision(config.precision)
+    train_part = data.parts["train"]
+    centre = global_mean(train_part.data, train_part.documents)
+
+    # --- model
+    model = build_model(config, data.dim)
+    steps_per_epoch = math.ceil(len(train_part.rows) / config.batch_size)
+    compile_model(model, config, steps_per_epoch * config.epochs)
+    print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps an epoch")
+
+    # --- training
+    def batches(first_step: int):
+        given = train_part.data, train_part.rows, config.context_length, config.batch_size, config.seed
+        for inputs, wanted in training_batches(*given, first_step):
+            yield inputs, dict.fromkeys(outputs(config), wanted)
+
+    def validate(model):
+        found, _ = scores(
+            data.parts["validation"], predict_split(model, data.parts["validation"], config.context_length), centre
+        )
+        shown = {f"val_{name}": found[name] for name in ("cosine", "hit@5", "mrr")}
+        return shown | {"val_score": found["cosine"] + (found["mrr"] if config.query_head else 0)}
+
+    tracker = start_tracking(config.tracking, "engram-lvm", config.run_dir, asdict(config))
+    code = 1
+    try:
+        rows = fit(
+            model,
+            batches,
+            steps_per_epoch=steps_per_epoch,
+            epochs=config.epochs,
+            evaluate=validate,
+            monitor="val_score",
+            run_dir=config.run_dir,
+            patience=config.patience,
+            tracker=tracker,
+            resume=config.resume,
+            steps_per_execution=STEPS_PER_EXECUTION,
+        )
+        results = finish(config, data, checksum, centre, rows, tracker, baselines or config.run_dir / "baselines.json")
+        code = 0
+    finally:
+        tracker.finish(code)
+    return results
+
+
+def outputs(config: Config) -> list[str]:
+    """The model's outputs that are trained."""
+    return ["predicted", "query"] if config.query_head else ["predicted"]
+
+
+def check(config: Config) -> None:
+    """Settings that can not work, told in one line before any work is done."""
+    from utils.tracking import logged_in
+
+    check_ranges(
+        config,
+        less_than_1="validation_fraction test_fraction dropout",
+        more_than_0="context_length min_context encoder_dim hidden_dim num_heads temperature epochs batch_size learning_rate",
+        at_least_0="limit num_layers warmup_steps weight_decay patience seed split_seed",
+    )
+    loss_weights("--loss", config.loss)
+    loss_weights("--query-loss", config.query_loss)
+    if min(config.hidden_dims) < 1:
+        raise UserError(f"--hidden-dims {' '.join(map(str, config.hidden_dims))}: must be more than 0")
+    if config.model in ("transformer", "all") and config.hidden_dim % config.num_heads:
+        raise UserError(f"--hidden-dim {config.hidden_dim}: must be a multiple of --num-heads {config.num_heads}")
+    if config.min_context > config.context_length:
+        raise UserError(f"--min-context {config.min_context}: must be at most --context-length {config.context_length}")
+    for name in ("validation", "test"):
+        if getattr(config, f"{name}_files") and not config.train_files:
+            raise UserError(f"--{name}-files goes with --train-files")
+        if not getattr(config, f"{name}_files") and not getattr(config, f"{name}_fraction"):
+            raise UserError(f"--{name}-fraction 0.0: leaves no {name} documents; give --{name}-files or more than 0")
+    if config.tracking == "online" and not logged_in():
+        raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
+
+
+def loss_weights(flag: str, texts: list[str]) -> dict[str, float]:
+    """The parts of a loss, from `name=weight` or `name`."""
+    parts, found = ("mse", "cosine", "info_nce"), {}
+    for text in texts:
+        name, _, weight = text.partition("=")
+        try:
+            found[name] = float(weight or 1)
+        except ValueError:
+            found[name] = math.nan
+        if name not in parts or not 0 <= found[name] < math.inf:
+            raise UserError(f"{flag} {text}: wants one of {', '.join(parts)}, and perhaps = and a weight of 0 or more")
+    if not sum(found.values()) > 0:
+        raise UserError(f"{flag} {' '.join(texts)}: all weights are 0; give one more than that")
+    return found
+
+
+def build_model(config: Config, dim: int):
+    """The model that the settings name, built, with fresh weights."""
+    from models.amn import AMN
+    from models.recurrent_vectors import RecurrentVectors
+    from models.vector_transformer import VectorTransformer
+
+    common = {"query_head": config.query_head, "dropout": config.dropout}
+    if config.model == "amn":
+        sizes = {"encoder_dim": config.encoder_dim, "hidden_dims": config.hidden_dims}
+        model = AMN(dim, config.context_length, **sizes, recency=config.recency, **common)
+    elif config.model == "transformer":
+        sizes = {"hidden_dim": config.hidden_dim, "num_layers": config.num_layers or 4, "num_heads": config.num_heads}
+        sizes["intermediate_dim"] = 4 * config.hidden_dim
+        model = VectorTransformer(dim, config.context_length, **sizes, **common)
+    else:
+        model = RecurrentVectors(dim, config.model, config.hidden_dim, config.num_layers or 2, **common)
+    model.build()
+    return model
+
+
+def compile_model(model, config: Config, total_steps: int) -> None:
+    """AdamW under warm-up and decay, and the losses that the settings name."""
+    import keras
+
+    from components.vector_loss import VectorLoss
+    from utils.schedules import WarmupThenDecay
+    from utils.vector_metrics import EXCLUSION
+
+    schedule = WarmupThenDecay(config.learning_rate, min(config.warmup_steps, total_steps // 5), total_steps, "cosine")
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=1.0)
+    given = {"predicted": ("--loss", config.loss), "query": ("--query-loss", config.query_loss)}
+    losses = {
+        name: VectorLoss(loss_weights(*given[name]), config.negatives, config.temperature, EXCLUSION)
+        for name in outputs(config)
+    }
+    model.compile(optimizer, loss=losses, jit_compile=config.jit_compile)
+
+
+def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines: Path) -> dict:
+    """Score the best epoch's model on everything and write what a user takes home."""
+    import json
+
+    import keras
+    import numpy as np
+
+    from models import amn, recurrent_vectors, vector_transformer  # noqa: F401 (registers the classes that are read)
+    from utils.data.vectors import windows
+    from utils.export import export_saved_model
+    from utils.plots import plot_history
+    from utils.run import conditions, write_csv, write_json
+    from utils.vector_evaluation import influence, predict_split, scores, steps_ahead
+    from utils.vector_plots import plot_places
+
+    run_dir, test = config.run_dir, data.parts["test"]
+    model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    metrics, within, found = {}, {}, {}
+    for name in ("validation", "test"):
+        found = predict_split(model, data.parts[name], config.context_length)
+        metrics[name], within[name] = scores(data.parts[name], found, centre)
+    mixed, _ = scores(test, predict_split(model, test, config.context_length, shuffle=True), centre)
+    compared = json.loads(baselines.read_text())
+    mean = compared["mean"]["cosine"]
+    results = {
+        "task": "lvm",
+        **conditions(config, model, rows),
+        "data": data.described(checksum),
+        "metrics": metrics,
+        "intervals": within,
+        "skill_over_mean": (metrics["test"]["cosine"] - mean) / (1 - mean),
+        "shuffled_context": {name: mixed[name] for name in ("cosine", "hit@5", "mrr")},
+        "steps_ahead": steps_ahead(model, test, config.context_length),
+        "baselines": {name: {"test": of} for name, of in compared.items()},
+    }
+    plot_history(
+        rows, run_dir / "history.png", {"loss": ["loss"], "validation": ["val_cosine", "val_hit@5", "val_mrr"]}
+    )
+    some = np.random.default_rng(0).permutation(test.rows)[:512]
+    places = {"influence on the prediction": influence(model, windows(test.data, some, config.context_length))}
+    if "attention" in found:
+        places["attention"] = found["attention"]
+    plot_places(places, run_dir / "places.png")
+    for name, of in (*((f"{name}, test", of) for name, of in compared.items()), *metrics.items()):
+        print(told(name, of))
+    if config.export:
+        axes = {"vectors": ("batch", config.context_length, data.dim), "padding_mask": ("batch", config.context_length)}
+        export_saved_model(model, run_dir / "saved_model", axes, floating=("vectors",))
+    write_csv(run_dir / "steps_ahead.csv", results["steps_ahead"]) if results["steps_ahead"] else None
+    np.savez_compressed(
+        run_dir / "test_predictions.npz", rows=test.rows, predicted=found["predicted"], query=found["query"]
+    )
+    write_json(
+        run_dir / "splits.json",
+        {name: [part.data.names[n] for n in part.documents] for name, part in data.parts.items()},
+    )
+    write_json(run_dir / "results.json", results)
+    tracker.log_images({plot.stem: plot for plot in sorted(run_dir.glob("*.png"))})
+    columns = ["cosine", "centred_cosine", "hit@1", "hit@5", "mrr", "hit@5_all", "direction_margin"]
+    table = [[name, *(of[column] for column in columns)] for name, of in (*compared.items(), *metrics.items())]
+    tracker.log_table("scores", ["what", *columns], table)
+    tracker.log_artifact(run_dir / "best.keras", f"lvm-{config.model}", "model")
+    tracker.summary({f"{name}_{key}": value for name, part in metrics.items() for key, value in part.items()})
+    print(f"everything is in {run_dir}")
+    return results
+
+
+def told(name: str, found: dict) -> str:
+    """One split's scores as a line."""
+    shown = {"cosine": "cosine", "hit@1": "hit@1", "hit@5": "hit@5", "mrr": "MRR", "mrr_all": "MRR among all documents"}
+    return f"{name}: {', '.join(f'{title} {found[key]:.4f}' for key, title in shown.items())}"
+
+
+def compare(config: Config, results: dict[str, dict]) -> None:
+    """The models and the baselines in one table, printed and written as `comparison.json` and `comparison.png`."""
+    from utils.plots import plot_comparison
+    from utils.run import write_json
+
+    columns = ["cosine", "hit@1", "hit@5", "mrr", "mrr_all"]
+    first = next(iter(results.values()))
+    table = {name: of["test"] for name, of in first["baselines"].items()}
+    table |= {name: of["metrics"]["test"] for name, of in results.items()}
+    print(f"\n| test | {' | '.join(columns)} | parameters | seconds |\n|{'---|' * (len(columns) + 3)}")
+    for name, of in table.items():
+        more = [f"{results[name]['parameters']:,}", f"{results[name]['seconds']:.0f}"] if name in results else ["", ""]
+        print(f"| {name} | {' | '.join([*(f'{of[column]:.4f}' for column in columns), *more])} |")
+    write_json(
+        config.run_dir / "comparison.json",
+        {"test": table, "models": {n: of["parameters"] for n, of in results.items()}},
+    )
+    within = {name: of["intervals"]["test"] for name, of in results.items()}
+    bars = {
+        name: {c: (of[c], *(within[name][c] if name in within else (of[c], of[c]))) for c in ("cosine", "hit@5", "mrr")}
+        for name, of in table.items()
+    }
+    plot_comparison(bars, config.run_dir / "comparison.png", "next vector, test documents", "score, 95 % intervals")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    run_script(main, Config)
