@@ -1,0 +1,45 @@
+"""Means by distance from the end."""
+
+import keras
+import numpy as np
+import pytest
+
+from components.recency_mean import RecencyMean
+
+X = np.random.default_rng(1).normal(size=(2, 5, 3)).astype("float32")
+MASK = np.array([[1, 1, 1, 1, 1], [0, 0, 1, 1, 1]], "int32")
+
+
+def call(x, mask, **settings):
+    layer = RecencyMean(5, **settings)
+    layer.build()
+    return np.asarray(keras.ops.convert_to_numpy(layer(x, mask)))
+
+
+def test_weights_fall_with_distance_and_sum_to_one_over_what_is_there():
+    weights = np.exp(-0.7 * np.arange(4, -1, -1))
+    found = call(X, MASK, decay=0.7)
+    np.testing.assert_allclose(found[0], weights @ X[0] / weights.sum(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[1], weights[2:] @ X[1, 2:] / weights[2:].sum(), rtol=1e-5, atol=1e-6)
+
+
+def test_signed_weights_subtract_what_was_said():
+    weights = np.exp(-0.7 * np.arange(4, -1, -1))
+    weights = weights / weights.sum() - 0.5 / 5
+    assert weights[0] < 0 < weights[-1]
+    found = call(X, MASK, decay=0.7, less=0.5, signed=True)
+    np.testing.assert_allclose(found[0], weights @ X[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[1], weights[2:] @ X[1, 2:], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_shorter_sequence_is_one_without_its_padding(signed):
+    np.testing.assert_allclose(
+        call(X[1:, 2:], MASK[1:, 2:], signed=signed), call(X, MASK, signed=signed)[1:], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_its_settings_come_back():
+    layer = RecencyMean(7, 0.3, 0.2, signed=True)
+    again = RecencyMean.from_config(layer.get_config())
+    assert (again.context_length, again.decay, again.less, again.signed) == (7, 0.3, 0.2, True)

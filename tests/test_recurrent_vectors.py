@@ -1,0 +1,42 @@
+"""LSTM and GRU of vectors: sizes, padding, files, learning."""
+
+import keras
+import pytest
+
+from models.recurrent_vectors import RecurrentVectors
+from tests.vector_inputs import DIM, check_learning, check_outputs, check_saving
+
+
+def make(cell="lstm", **more):
+    keras.utils.set_random_seed(3)
+    model = RecurrentVectors(DIM, cell, hidden_dim=13, **more)
+    model.build()
+    return model
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("query_head", [True, False])
+def test_outputs(cell, query_head):
+    check_outputs(make(cell, query_head=query_head), ["predicted"] + ["query"] * query_head)
+
+
+@pytest.mark.parametrize(("cell", "size"), [("lstm", 5_116_672), ("gru", 7_087_104)])
+def test_their_sizes_are_the_published_ones(cell, size):
+    model = RecurrentVectors(768, cell, query_head=False)
+    model.build()
+    assert model.count_params() == size
+
+
+def test_an_unknown_cell_is_told():
+    with pytest.raises(ValueError, match="must be lstm or gru"):
+        RecurrentVectors(DIM, "rnn")
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_saved_loaded_and_exported_it_is_the_same(tmp_path, cell):
+    check_saving(make(cell), tmp_path)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_it_learns(cell):
+    check_learning(make(cell), 400)
