@@ -5,8 +5,8 @@ Models: AMN, a weighted mean of the context with attention and a correction (mod
 `--model transformer`); `--model all` trains the four one after another and compares them.
 
 Every model has two outputs: `predicted`, the unit vector nearest to what may follow, and `query`, with which the next vector is
-looked for. What is near to all that may follow is near to what was said as well: one vector can not be good at both (Barrault et al. 2024,
-Large Concept Models, section 4, see the same of models trained by squared error).
+looked for. What is near to all that may follow is near to what was said as well: one vector can not be good at both (Barrault et
+al. 2024, Large Concept Models, section 4, see the same of models trained by squared error).
 
 Examples:
 
