@@ -5,11 +5,13 @@
     python predict.py runs/memnet "When was Ada Lovelace born?"
     python predict.py runs/memnet "When was Ada Lovelace born?" --file facts.tsv
     python predict.py runs/gpcm 17,4 --file history.csv
+    python predict.py runs/lvm 211 --file vectors.npz
 
 A model of texts prints the answer with its probability among the best spans, and the runners-up. A model of facts answers from
 those it was trained beside, or from a file's, among which an index of words finds its memory: it prints answers with their
 probabilities, the facts it attended to with their weights, and words of the question that no fact has. A model of responses is
 asked for items: it prints, for each student of a file, how each would be answered next, and the ability with its standard error.
+A model of vectors is asked what follows a row of a file: it prints the file's rows that are nearest to what it looks for.
 """
 
 from __future__ import annotations
@@ -34,12 +36,13 @@ class Config:
     run_dir: tyro.conf.Positional[Path]
     """Run directory of a training that has ended."""
     question: tyro.conf.Positional[str]
-    """The question; for a model of responses, items, with commas between."""
+    """The question; for a model of responses, items, with commas between; for one of vectors, a row of the file, from 0."""
     text: tyro.conf.Positional[str] = ""
     """The text that holds the answer."""
     file: Path | None = None
     """Read the text from this file instead (UTF-8); for a model of facts, its facts (CSV, TSV, or .txt as WikiMovies has); for one
-    of responses, students' histories (as for training). Without it, a student is asked about who has answered nothing yet."""
+    of responses, students' histories (as for training), and without it a student is asked about who has answered nothing yet; for
+    one of vectors, the vectors and documents to look among (as for training)."""
     n_best: int = 3
     """Answers to show."""
 
@@ -51,7 +54,12 @@ def main(config: Config) -> int:
         raise UserError("a text and --file were given: leave one out")
     if not config.question.strip():
         raise UserError("the question is empty")
-    tasks = {"squad": answer_from_text, "memnet": answer_from_facts, "gpcm": answer_from_responses}
+    tasks = {
+        "squad": answer_from_text,
+        "memnet": answer_from_facts,
+        "gpcm": answer_from_responses,
+        "lvm": answer_from_vectors,
+    }
     task = finished_task(config.run_dir)
     if task not in tasks:
         raise UserError(f"{config.run_dir}: is a run of the task {task!r}, which answers no questions")
@@ -275,6 +283,55 @@ def load_responses(config: Config):
     for note in notes:
         print(f"({note})")
     return model, numbers, histories, prior
+
+
+def answer_from_vectors(config: Config) -> int:
+    """Print what follows a row of a file of vectors: the rows nearest to the model's query, of all documents, and of its own."""
+    import keras
+    import numpy as np
+
+    from models import amn, recurrent_vectors, vector_transformer  # noqa: F401 (registers the classes that are read)
+    from utils.data.vectors import read_vectors, windows
+    from utils.vector_evaluation import predict
+    from utils.vector_metrics import EXCLUSION
+
+    if not config.file:
+        raise UserError("a model of vectors looks for the next one in a file: name it with --file")
+    with told_if_damaged(config.run_dir):
+        context_length = json.loads((config.run_dir / "config.json").read_text())["context_length"]
+        model = keras.saving.load_model(config.run_dir / "best.keras", compile=False)
+    data = read_vectors(config.file)
+    if data.vectors.shape[1] != model.config["dim"]:
+        raise UserError(
+            f"{config.file}: vectors have {data.vectors.shape[1]} elements, the model's {model.config['dim']}"
+        )
+    if not config.question.isdecimal() or int(config.question) >= len(data.vectors):
+        raise UserError(f"{config.question!r}: must be a row of {config.file}, from 0 to {len(data.vectors) - 1:,}")
+    row = int(config.question)
+    inputs = windows(data, np.array([row]), context_length)  # all before the row; the row itself comes last
+    inputs["vectors"] = np.concatenate([inputs["vectors"][:, 1:], data.take(np.array([[row]]))], axis=1)
+    inputs["padding_mask"] = np.concatenate([inputs["padding_mask"][:, 1:], np.ones((1, 1), np.int32)], axis=1)
+    query = predict(model, inputs)["query"][0]
+    similar = np.concatenate(
+        [data.take(part) @ query for part in np.array_split(np.arange(len(data.vectors)), 64) if len(part)]
+    )
+    start = data.starts[data.document[row]]
+    similar[max(start, row + 1 - EXCLUSION) : row + 1] = -np.inf
+    print(f"after row {row} ({data.names[data.document[row]]}){shown(data, row)}")
+    for title, among in (
+        ("of all documents", similar),
+        ("of its own", np.where(data.document == data.document[row], similar, -np.inf)),
+    ):
+        print(f"{title}:")
+        for found in np.argsort(-among, kind="stable")[: config.n_best]:
+            if np.isfinite(among[found]):
+                print(f"  {among[found]:.3f}  row {found} ({data.names[data.document[found]]}){shown(data, found)}")
+    return 0
+
+
+def shown(data, row: int) -> str:
+    """The beginning of a row's text, where texts are known."""
+    return f": {data.texts[row][:100]}" if data.texts else ""
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def test_files_that_are_cut_off_or_absent_are_told(tmp_path):
     write(tmp_path, "npz")
     with pytest.raises(UserError, match="not found"):
         read_vectors(tmp_path / "other.npz")
-    with pytest.raises(UserError, match="must be .npz"):
+    with pytest.raises(UserError, match=r"must be \.npz"):
         read_vectors(tmp_path / "v.txt")
 
 
