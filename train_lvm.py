@@ -31,6 +31,8 @@ from utils.settings import check_ranges
 
 MODELS = ("amn", "lstm", "gru", "transformer")
 STEPS_PER_EXECUTION = 4
+MOST_TOKENS = 256
+"""Of a chunk: as many as MiniLM's sentence encoder was trained with."""
 
 
 @dataclass
@@ -42,7 +44,8 @@ class Config:
     data: Literal["demo"] = "demo"
     """Invented passages, a hashed bag of words for each sentence, in the place of files."""
     train_files: list[Path] = field(default_factory=list)
-    """Vectors with their documents: .npz of `vectors` and `document`, or .npy with the documents beside it (NAME.document.npy)."""
+    """Vectors with their documents: .npz of `vectors` and `document`, or .npy with the documents beside it (NAME.document.npy).
+    Or text, for --embed-with: .txt (one document) or .jsonl (one a line: {"text": "..."})."""
     validation_files: list[Path] = field(default_factory=list)
     """Files to choose the best epoch on. Left out: documents are held out."""
     test_files: list[Path] = field(default_factory=list)
@@ -53,6 +56,10 @@ class Config:
     """Share of the documents held out when no test files are given."""
     limit: int = 0
     """Train on this many documents; 0 is all."""
+    embed_with: str = ""
+    """Folder or hub name of a sentence encoder (BERT, MiniLM, ...; mean of its tokens), which makes vectors of text."""
+    cache_dir: Path = Path(".cache")
+    """Where the vectors of texts are kept."""
 
     model: Literal["amn", "lstm", "gru", "transformer", "all"] = "amn"
     """What to train."""
@@ -119,7 +126,7 @@ def main(config: Config) -> int:
     check_run_dir(config)
     from utils.data.vector_splits import read_splits
 
-    data = read_splits(config)  # bad data is told before anything is written
+    data = read_splits(config, text_embedder(config))  # bad data is told before anything is written
     for note in data.notes:
         print(note)
     checksum = data.checksum()
@@ -207,6 +214,36 @@ def train(config: Config, data, checksum: str, baselines: Path | None = None) ->
     finally:
         tracker.finish(code)
     return results
+
+
+def text_embedder(config: Config):
+    """A function of a file of text that gives its documents of vectors, and notes; None without --embed-with."""
+    if not config.embed_with:
+        return None
+    import numpy as np
+
+    from models.text_encoder import TextEncoder
+    from utils.data.chunks import embedded
+    from utils.pretrained import assign, check_vocabulary, checkpoint_folder, read_checkpoint
+    from utils.tokenization import load_tokenizer, special_token_ids
+
+    checkpoint = read_checkpoint(checkpoint_folder(config.embed_with))
+    tokenizer = load_tokenizer(checkpoint.folder)
+    check_vocabulary(tokenizer, checkpoint)
+    padding, *_ = special_token_ids(tokenizer)
+    tokenizer.enable_truncation(min(MOST_TOKENS, checkpoint.encoder["max_length"]))
+    model = TextEncoder(checkpoint.encoder)
+    model.build()
+    assign(model.encoder, checkpoint.weights)
+
+    def encode(texts: list[str]):
+        found = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+        length = -(-max(map(len, found)) // 16) * 16
+        token_ids = np.array([ids + [padding] * (length - len(ids)) for ids in found], np.int32)
+        mask = np.array([[1] * len(ids) + [0] * (length - len(ids)) for ids in found], np.int32)
+        return np.asarray(model.predict_on_batch({"token_ids": token_ids, "padding_mask": mask}))
+
+    return lambda path: embedded(path, encode, checkpoint.checksum, config.cache_dir / "vectors")
 
 
 def outputs(config: Config) -> list[str]:

@@ -17,7 +17,21 @@ SMALL = ("--epochs", 2, "--tracking", "off", "--no-jit-compile", "--encoder-dim"
 def finished(tmp_path_factory):
     """One short run on the demo world, and what it printed."""
     cwd = tmp_path_factory.mktemp("lvm")
-    status, output, errors = run(*SMALL, "--epochs", 8, "--dropout", 0.1, "--learning-rate", 0.005, "--negatives", "all", "--run-dir", "run", cwd=cwd, script=SCRIPT)
+    status, output, errors = run(
+        *SMALL,
+        "--epochs",
+        8,
+        "--dropout",
+        0.1,
+        "--learning-rate",
+        0.005,
+        "--negatives",
+        "all",
+        "--run-dir",
+        "run",
+        cwd=cwd,
+        script=SCRIPT,
+    )
     assert status == 0, errors
     return cwd / "run", output
 

@@ -168,7 +168,7 @@ def assign(layer, arrays: dict[str, np.ndarray]) -> None:
     Raises:
         ValueError: some are missing, left over or of another shape.
     """
-    variables = {variable.path.split(f"{layer.name}/", 1)[1]: variable for variable in layer.weights}
+    variables = {f"/{variable.path}".split(f"/{layer.name}/", 1)[1]: variable for variable in layer.weights}
     if variables.keys() != arrays.keys():
         raise ValueError(
             f"{layer.name}: its variables and the arrays differ: {sorted(variables.keys() ^ arrays.keys())}"

@@ -69,19 +69,31 @@ class VectorSplits:
         }
 
 
-def read_splits(settings) -> VectorSplits:
+def read_splits(settings, embed=None) -> VectorSplits:
     """The documents that the settings name: whole documents are held out where no file is given for a split.
 
     Args:
         settings: with `train_files`, `validation_files` and `test_files`, or without the first the demo world;
             `validation_fraction`, `test_fraction`, `split_seed`, `limit`, `min_context`.
+        embed: function of a file of text that gives its documents and notes; None where there is no encoder.
 
     Raises:
         UserError: a file that can not be used (`read_vectors`), vectors of another size than the first file's, or a split without a
             target.
     """
     given = {"train": settings.train_files, "validation": settings.validation_files, "test": settings.test_files}
-    files = {name: joined([read_vectors(path) for path in paths]) for name, paths in given.items() if paths}
+    notes: list[str] = []
+
+    def documents_of(path):
+        if path.suffixes[:1] and path.name.removesuffix(".gz").endswith((".txt", ".jsonl")):
+            if embed is None:
+                raise UserError(f"{path}: is text; name the encoder that makes vectors of it with --embed-with FOLDER")
+            data, more = embed(path)
+            notes.extend(more)
+            return data
+        return read_vectors(path)
+
+    files = {name: joined([documents_of(path) for path in paths]) for name, paths in given.items() if paths}
     files = files or {"train": demo_vectors(settings.split_seed)}
     main = files["train"]
     documents = {name: np.arange(len(data.names)) for name, data in files.items()}
@@ -91,7 +103,7 @@ def read_splits(settings) -> VectorSplits:
             documents[name] = held
     if settings.limit:
         documents["train"] = documents["train"][: settings.limit]
-    parts, notes = {}, []
+    parts = {}
     for name in ("train", "validation", "test"):
         data = files.get(name, main)
         if data.vectors.shape[1] != main.vectors.shape[1]:

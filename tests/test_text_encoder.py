@@ -1,0 +1,54 @@
+"""TextEncoder: mean of the real tokens, unit norm, files."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from models.text_encoder import TextEncoder
+
+ENCODER = {
+    "vocabulary_size": 31,
+    "hidden_dim": 12,
+    "num_layers": 2,
+    "num_heads": 3,
+    "intermediate_dim": 17,
+    "max_length": 19,
+}
+
+
+def make():
+    keras.utils.set_random_seed(4)
+    model = TextEncoder(ENCODER)
+    model.build()
+    return model
+
+
+def batch(length=7):
+    mask = np.ones((3, length), "int32")
+    mask[1, 4:] = 0
+    return {"token_ids": np.random.default_rng(1).integers(0, 31, (3, length)).astype("int32"), "padding_mask": mask}
+
+
+def test_it_is_the_mean_of_real_tokens_of_unit_norm():
+    model, inputs = make(), batch()
+    found = ops.convert_to_numpy(model(inputs))
+    tokens = ops.convert_to_numpy(model.encoder(inputs["token_ids"], padding_mask=inputs["padding_mask"]))
+    expected = tokens[1, :4].mean(axis=0)
+    np.testing.assert_allclose(found[1], expected / np.linalg.norm(expected), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
+
+
+def test_padding_changes_nothing():
+    model, inputs = make(), batch()
+    longer = {name: np.pad(array, ((0, 0), (0, 5))) for name, array in inputs.items()}
+    longer["token_ids"][:, 7:] = 9
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(model(longer)), ops.convert_to_numpy(model(inputs)), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_saved_and_loaded_it_is_the_same(tmp_path):
+    model = make()
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(ops.convert_to_numpy(again(batch())), ops.convert_to_numpy(model(batch())))
