@@ -39,7 +39,7 @@ PARTS_OF = {
     "hidden_dim": "dkt sakt",
     "num_layers": "sakt",
 }
-"""Settings that only some models have."""
+"""Settings that only some models have; for the others they must stay as they are by default."""
 
 
 @dataclass
@@ -84,25 +84,26 @@ class Config:
     head: Literal["gpcm", "graded"] = "gpcm"
     """Of `deep_gpcm` and `integrated`: how ability, discrimination and thresholds become probabilities."""
     num_slots: int = 10
-    """Slots of the memory."""
+    """Of the models with a memory: slots of the memory."""
     key_dim: int = 20
-    """Size of an item's vector."""
+    """Of the models with a memory: size of an item's vector."""
     value_dim: int = 50
-    """Size of a slot's value."""
+    """Of the models with a memory: size of a slot's value."""
     summary_dim: int = 20
-    """Size of the summary of memory and item."""
+    """Of the models with a memory: size of the summary of memory and item."""
     response_embedding: Literal["ordered", "unordered", "linear_decay", "adjacent_weighted"] = "linear_decay"
     """How a response becomes a vector."""
     shared_embedding: bool = True
-    """An answered item's vector is made from the item's, and not one of a table."""
+    """Of the models with a memory: an answered item's vector is made from the item's, and not one of a table."""
     item_scale: float = 0.03
     """How far apart items begin: small for many items of few skills, 1 where each item is a skill of its own."""
     monotone: bool = False
-    """Thresholds grow with the category."""
+    """Of `deep_gpcm` and `integrated`: thresholds grow with the category."""
     item_discrimination: bool = True
-    """Discrimination is the item's alone."""
+    """Of `deep_gpcm` and `integrated`: discrimination is the item's alone."""
     ability_sees_item: bool = False
-    """Ability is made from the item as well as from the memory; thresholds then are not the item's alone."""
+    """Of `deep_gpcm` and `integrated`: ability is made from the item as well as from the memory; thresholds then are not the item's
+    alone."""
     dropout: float = 0.0
     """Share of the summary's elements (of `dkt`: of its state's; of `sakt`: in the blocks) that is dropped in training."""
     num_cycles: int = 2
@@ -240,9 +241,8 @@ def check(config: Config) -> None:
     for names, models in PARTS_OF.items():
         changed = [name for name in names.split() if getattr(config, name) != getattr(Config, name)]
         if changed and config.model not in models.split():
-            raise UserError(
-                f"{as_flag(changed[0])}: is of --model {' or '.join(models.split())}; leave it out for {config.model}"
-            )
+            flags = ", ".join(as_flag(name, off=getattr(Config, name) is True) for name in changed)
+            raise UserError(f"{flags}: is of --model {' or '.join(models.split())}; leave it out for {config.model}")
     if config.categories and not 2 <= config.categories <= MOST_CATEGORIES:
         raise UserError(f"--categories {config.categories}: must be from 2 to {MOST_CATEGORIES}")
     if not 0 <= config.confident <= 1:
@@ -395,9 +395,8 @@ def draw(config: Config, model, data, pieces, found, abilities, rows, split: str
     """
     from utils import response_plots as plots
     from utils.data.responses import cut
-    from utils.parameter_recovery import coverage, linking, recovery
     from utils.plots import plot_history
-    from utils.response_evaluation import compared_with_truth, item_parameters, last_errors, trajectories
+    from utils.response_evaluation import item_parameters, recovered, trajectories
     from utils.response_simulation import PROBABILITIES
 
     run_dir, (chances, responses, more) = config.run_dir, found
@@ -422,13 +421,8 @@ def draw(config: Config, model, data, pieces, found, abilities, rows, split: str
     plots.plot_abilities(trajectories(model, shown, names, prior, config.head), run_dir / "abilities.png")
     results = {"abilities": {"mean": float(abilities.mean()), "deviation": prior}}
     if data.truth is not None and split == "test" and config.item_discrimination and config.head == "gpcm":
-        pairs = compared_with_truth(data, items, more["ability"])
+        pairs, results["recovery"] = recovered(data, pieces, items, more["ability"], prior)
         plots.plot_recovery(pairs, run_dir / "recovery.png")
-        results["recovery"] = recovery(pairs)
-        if "theta" in pairs:
-            slope, _ = linking(items["thresholds"], pairs["beta"][0])
-            errors = slope * last_errors(pieces, more["ability"], items, prior)
-            results["recovery"]["coverage_theta"] = coverage(*pairs["theta"], errors)
     return results
 
 

@@ -31,15 +31,24 @@ def main():
         rows.append(row(model, list(of_seeds), found))
         options.out.joinpath("table.json").write_text(json.dumps(rows, indent=1) + "\n")
     scores = BINARY if "auc" in results["metrics"]["test"] else ORDERED
-    titles = ["test data", *scores.values(), "headroom closed", "r(beta)", "r(alpha)", "parameters", "seconds"]
+    titles = [
+        "test data",
+        *scores.values(),
+        "headroom closed",
+        "r(beta)",
+        "r(alpha)",
+        "coverage",
+        "parameters",
+        "seconds",
+    ]
     print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for name, of in results["baselines"].items():
         cells = [f"{of['test'][score]:.4f}" for score in scores]
-        print(f"| {' | '.join([name.replace('_', ' '), *cells, *[''] * 5])} |")
+        print(f"| {' | '.join([name.replace('_', ' '), *cells, *[''] * 6])} |")
     for found in rows:
         cells = [told(found["scores"][score]) for score in scores]
         more = ["" if None in found["headroom_closed"] else told(found["headroom_closed"], percent=True)]
-        more += [told(found[name]) if name in found else "" for name in ("r_beta", "r_alpha")]
+        more += [told(found[name]) if name in found else "" for name in ("r_beta", "r_alpha", "coverage_theta")]
         more += [f"{found['parameters']:,}", f"{mean(found['seconds']):.0f}"]
         print(f"| {' | '.join([found['model'], *cells, *more])} |")
     plot(rows, scores, options.out / "scores.png")
@@ -52,7 +61,8 @@ def row(model: str, seeds, found) -> dict:
     made["scores"] = {name: [of[name] for of in test] for name, value in test[0].items() if isinstance(value, float)}
     made["headroom_closed"] = [results["headroom_closed"]["nll"] for results in found]
     made |= {name: [results[name] for results in found] for name in ("seconds", "commit")}
-    for name in found[0].get("recovery", {}):
+    shared = set.intersection(*(set(results.get("recovery", {})) for results in found))
+    for name in sorted(shared):
         made[name] = [results["recovery"][name] for results in found]
     return made
 

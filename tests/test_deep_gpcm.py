@@ -13,6 +13,7 @@ from tests.tracing_inputs import (
     ITEMS,
     STEPS,
     batch,
+    check_dropout,
     check_learning,
     check_saving,
     check_times,
@@ -75,3 +76,7 @@ def test_it_learns_to_repeat_the_last_answer(kind):
 def test_an_unknown_head_is_refused():
     with pytest.raises(ValueError, match="head 'softmax' must be one of"):
         make(head="softmax")
+
+
+def test_dropout_stays_over_a_sequence():
+    check_dropout(make(dropout=0.5))

@@ -4,7 +4,17 @@ import keras
 import numpy as np
 
 from models.dkt import DKT
-from tests.tracing_inputs import BATCH, CATEGORIES, ITEMS, STEPS, batch, check_saving, check_times, outputs
+from tests.tracing_inputs import (
+    BATCH,
+    CATEGORIES,
+    ITEMS,
+    STEPS,
+    batch,
+    check_dropout,
+    check_saving,
+    check_times,
+    outputs,
+)
 
 
 def make(**more):
@@ -32,3 +42,7 @@ def test_logits_equal_the_equations():
 
 def test_saved_loaded_and_exported_it_is_the_same(tmp_path):
     check_saving(make(item_skills=[0] + [1, 2] * 5), tmp_path)
+
+
+def test_dropout_stays_over_a_sequence():
+    check_dropout(make(dropout=0.5))

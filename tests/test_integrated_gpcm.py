@@ -6,7 +6,16 @@ import pytest
 
 from components.gpcm import gpcm_logits
 from models.integrated_gpcm import IntegratedAttentionGPCM
-from tests.tracing_inputs import CATEGORIES, ITEMS, batch, check_learning, check_saving, check_times, outputs
+from tests.tracing_inputs import (
+    CATEGORIES,
+    ITEMS,
+    batch,
+    check_dropout,
+    check_learning,
+    check_saving,
+    check_times,
+    outputs,
+)
 
 KINDS = [
     {"num_cycles": 3, "confident": 0.9},
@@ -80,3 +89,7 @@ def test_nonsense_is_refused():
     for kind in ({"num_cycles": 0}, {"confident": 1.5}):
         with pytest.raises(ValueError, match="must be at least 1, confident"):
             make(**kind)
+
+
+def test_dropout_stays_over_a_sequence():
+    check_dropout(make(dropout=0.5))

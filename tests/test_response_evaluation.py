@@ -9,7 +9,7 @@ import pytest
 from models.integrated_gpcm import IntegratedAttentionGPCM
 from utils.data.responses import Piece
 from utils.response_ceilings import NODES, PRIOR
-from utils.response_evaluation import ability_error, item_parameters, last_errors, predict, trajectories
+from utils.response_evaluation import ability_error, item_parameters, last_errors, predict, recovered, trajectories
 from utils.response_simulation import PROBABILITIES, simulate_static
 
 
@@ -55,3 +55,18 @@ def test_pieces_of_all_lengths_come_back_in_order():
     items = item_parameters(model, SimpleNamespace(numbers={str(number): number for number in range(1, 6)}))
     errors = last_errors(pieces[:2], more["ability"][:2], items, 1.0)
     np.testing.assert_allclose(errors, [student["error"][-1] for student in shown], rtol=1e-4)
+
+
+def test_recovery_and_its_coverage_do_not_depend_on_the_scale_of_the_estimates():
+    pairs, truth = simulate_static(students=150, items=20)
+    pieces = [Piece((items + 1).astype("int32"), answered.astype("int32")) for items, answered in pairs]
+    names = {str(item): item + 1 for item in range(20)}
+    data = SimpleNamespace(truth=truth, truth_students={"test": list(range(150))}, numbers=names)
+    rows = [int(name) for name in sorted(names, key=names.get)]
+    abilities = truth.ability + np.random.default_rng(5).normal(0, 0.25, 150)
+    found = []
+    for factor in (1.0, 3.0):
+        items = {"discrimination": truth.discrimination[rows] / factor, "thresholds": truth.thresholds[rows] * factor}
+        found.append(recovered(data, pieces, items, abilities * factor, factor)[1])
+    assert found[0] == pytest.approx(found[1]) and 0.5 < found[0]["coverage_theta"] < 0.99
+    assert found[0]["r_beta"] == pytest.approx(1)

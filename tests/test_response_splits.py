@@ -95,7 +95,7 @@ def test_rows_without_a_skill_have_one_of_their_own(tmp_path):
 
 
 def test_a_fold_without_students_is_refused():
-    with pytest.raises(UserError, match="no test students are left"):
+    with pytest.raises(UserError, match="--folds 40: are more than the 30 students"):
         simulated(replace(SMALL, folds=40, fold=39))
 
 

@@ -80,6 +80,7 @@ def test_reads_a_table_in_the_order_of_time(tmp_path):
         ("r.txt", "²\n1,2\n0,1\n", "line 1 says '²'"),
         ("r.csv", "student,item,response\nann,a,1_0\n", "line 2: responses must be whole numbers, not '1_0'"),
         ("r.csv", "student,item,response\nann,x, y,1\n", "line 2: has 4 fields, the first line 3"),
+        ("r.csv", "student,item,response\nann,x\n", "line 2: has 2 fields, the first line 3"),
         ("r.csv", "student,item,Item,response\nann,x,y,1\n", "has the column item twice"),
         ("r.csv", 'student,item,response\nann,x,"1\nbob,y,0\n', "line 2: is no row of CSV"),
         ("r.csv", "a,b\n1,2\n", "no column student, item, response"),

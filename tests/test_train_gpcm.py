@@ -174,8 +174,12 @@ def test_random_responses_of_a_file_are_predicted_by_chance_alone(model, tmp_pat
         (("--num-cycles", "0"), "--num-cycles 0"),
         (("--model", "sakt", "--hidden-dim", "30"), "--hidden-dim 30: must be a multiple"),
         (("--folds", "5", "--fold", "5"), "--folds 5 --fold 5"),
-        (("--model", "dkt", "--num-slots", "5"), "--num-slots: is of --model deep_gpcm or dkvmn or integrated"),
-        (("--no-attention",), "--attention: is of --model integrated; leave it out for deep_gpcm"),
+        (("--folds", "9", "--students", "4"), "--folds 9: are more than the 4 students"),
+        (
+            ("--model", "dkt", "--num-slots", "5", "--key-dim", "7"),
+            "--num-slots, --key-dim: is of --model deep_gpcm or dkvmn or integrated",
+        ),
+        (("--no-attention",), "--no-attention: is of --model integrated; leave it out for deep_gpcm"),
         (("--num-slot", "3"), "did you mean --num-slots"),
     ],
 )

@@ -69,3 +69,14 @@ def check_learning(model):
     model.fit(inputs, {"logits": inputs["responses"]}, epochs=60, batch_size=BATCH, verbose=0)
     found = outputs(model, inputs)["logits"].argmax(axis=-1)
     assert (found[:, 1:] == inputs["responses"][:, 1:]).all()
+
+
+def check_dropout(model):
+    """In training some elements are dropped, the same at all of a sequence's steps, others in other sequences."""
+    ones = np.ones((4, STEPS, 64), "float32")
+    kept = ops.convert_to_numpy(model.dropout(ones, training=True)) > 0
+    assert 0.2 < kept[:, 0].mean() < 0.8
+    assert (kept == kept[:, :1]).all() and not (kept == kept[:1]).all()
+    np.testing.assert_array_equal(ops.convert_to_numpy(model.dropout(ones, training=False)), ones)
+    once, again = (outputs(model, batch(), training=True)["logits"] for _ in range(2))
+    assert np.abs(once - again).max() > 1e-4

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from utils.data.responses import Piece, assemble
-from utils.parameter_recovery import linked_pairs
+from utils.parameter_recovery import coverage, linked_pairs, linking, recovery
 from utils.response_ceilings import bayes_filter, fit_items, oracle, practice_filter
 from utils.response_metrics import fit_rule, scores
 from utils.response_simulation import PROBABILITIES
@@ -130,7 +130,8 @@ def trajectories(model, pieces: Sequence[Piece], names: Sequence[str], prior: fl
 def last_errors(
     pieces: Sequence[Piece], abilities: np.ndarray, items: dict[str, np.ndarray], prior: float
 ) -> np.ndarray:
-    """The standard errors of the pieces' abilities before their last response, as `predict` has them, by `item_parameters`."""
+    """The standard errors of the pieces' abilities before their last response, as `predict` has them, under the partial credit
+    model and `item_parameters`. Responses to items that training did not have are left out."""
     errors = []
     for piece, ability in zip(pieces, abilities, strict=True):
         known = piece.items[:-1][piece.items[:-1] > 0] - 1
@@ -154,3 +155,19 @@ def compared_with_truth(data, items: dict[str, np.ndarray], abilities: np.ndarra
     found = theta[0], items["discrimination"], items["thresholds"]
     pairs = linked_pairs(found, (theta[1], truth.discrimination[rows], truth.thresholds[rows]))
     return pairs if steady else {name: pair for name, pair in pairs.items() if name != "theta"}
+
+
+def recovered(data, pieces: Sequence[Piece], items: dict[str, np.ndarray], abilities: np.ndarray, prior: float):
+    """`compared_with_truth`, and its scores: of `recovery`, and where abilities are compared `coverage_theta`, the share of the
+    true ones within 1.96 standard errors.
+
+    Args:
+        pieces: of the test students.
+        prior: standard deviation of abilities among students.
+    """
+    pairs = compared_with_truth(data, items, abilities)
+    scores = recovery(pairs)
+    if "theta" in pairs:
+        slope, _ = linking(items["thresholds"], pairs["beta"][0])
+        scores["coverage_theta"] = coverage(*pairs["theta"], slope * last_errors(pieces, abilities, items, prior))
+    return pairs, scores

@@ -5,9 +5,9 @@ import math
 from utils.errors import UserError
 
 
-def as_flag(name: str) -> str:
-    """A setting's name as it is typed: `batch_size` is `--batch-size`."""
-    return "--" + name.replace("_", "-")
+def as_flag(name: str, off: bool = False) -> str:
+    """A setting's name as it is typed: `batch_size` is `--batch-size`; to turn it off, `--no-batch-size`."""
+    return ("--no-" if off else "--") + name.replace("_", "-")
 
 
 def check_ranges(config, *, less_than_1: str = "", more_than_0: str = "", at_least_0: str = "") -> None:
@@ -23,8 +23,8 @@ def check_ranges(config, *, less_than_1: str = "", more_than_0: str = "", at_lea
     """
     for names, fits, words in (
         (less_than_1, lambda value: 0 <= value < 1, "at least 0 and less than 1"),
-        (more_than_0, lambda value: 0 < value < math.inf, "more than 0"),
-        (at_least_0, lambda value: 0 <= value < math.inf, "0 or more"),
+        (more_than_0, lambda value: 0 < value < math.inf, "finite and more than 0"),
+        (at_least_0, lambda value: 0 <= value < math.inf, "finite and 0 or more"),
     ):
         for name in names.split():
             value = getattr(config, name)

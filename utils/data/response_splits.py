@@ -130,6 +130,8 @@ def read(settings) -> ResponseData:
 def _test_students(sequences: Sequence[ResponseSequence], settings):
     """The test students, a fold or a share of all, and the others."""
     if settings.folds:
+        if settings.folds > len(sequences):
+            raise UserError(f"--folds {settings.folds}: are more than the {len(sequences):,} students")
         return next(islice(folds(sequences, settings.folds, settings.split_seed), settings.fold, None))
     return split_students(sequences, settings.test_fraction, settings.split_seed)
 

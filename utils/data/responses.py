@@ -122,9 +122,11 @@ def _table(path: Path) -> Iterator[tuple[int, ResponseSequence]]:
             if twice:
                 raise UserError(f"{path}: its first line has the column {twice[0]} twice; take one out")
             continue
-        if any(field.strip() for field in row[width:]):
+        if any(field.strip() for field in row[width:]) or len(row) <= max(
+            map(places.get, ("student", "item", "response"))
+        ):
             raise UserError(
-                f"{path}, line {line:,}: has {len(row)} fields, the first line {width}; put commas in quotes"
+                f"{path}, line {line:,}: has {len(row)} fields, the first line {width}; mend it, and put commas in quotes"
             )
         given = {name: row[place].strip() if place < len(row) else "" for name, place in places.items()}
         if not given["student"] or not given["item"]:
