@@ -158,6 +158,18 @@ def test_random_responses_of_a_file_are_predicted_by_chance_alone(model, tmp_pat
     assert 0.4 < test["auc"] < 0.6 and test["nll"] > np.log(2) - 0.02
 
 
+def test_the_best_epoch_is_that_of_the_lowest_loss_whatever_it_is_made_of(tmp_path):
+    """Under soft QWK alone probabilities become extreme: their likelihood falls while agreement grows."""
+    flags = ("--data", "static", "--loss", "soft_qwk", "--learning-rate", "0.02", "--run-dir", "run", "--no-export")
+    status, _, errors = run(*SMALL, *flags, cwd=tmp_path, script=SCRIPT)
+    assert status == 0, errors
+    rows = metrics_of(tmp_path / "run")
+    best = min(rows, key=lambda row: float(row["val_loss"]))
+    assert best is not min(rows, key=lambda row: float(row["val_nll"]))
+    found = json.loads((tmp_path / "run" / "results.json").read_text())["metrics"]["validation"]
+    assert found["qwk"] == pytest.approx(float(best["val_qwk"]), abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
