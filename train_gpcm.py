@@ -138,7 +138,7 @@ class Config:
     weight_decay: float = 0.0
     """AdamW's decoupled weight decay."""
     patience: int = 0
-    """Stop after this many epochs without a better validation likelihood; 0 never."""
+    """Stop after this many epochs without a lower loss on the validation students; 0 never."""
     seed: int = 0
     """Seed of weights and order."""
     split_seed: int = 0
@@ -167,6 +167,7 @@ def main(config: Config) -> int:
     set_up_run(config, {"responses": data.checksum})
 
     import keras
+    import numpy as np
 
     from utils.run import set_precision
     from utils.tracking import start_tracking
@@ -193,14 +194,18 @@ def main(config: Config) -> int:
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps an epoch")
 
     # --- training
+    from components.ordinal_loss import OrdinalLoss
     from utils.gradient_flow import gradient_flow
     from utils.response_evaluation import predict
     from utils.response_metrics import scores
 
+    objective = OrdinalLoss(loss_weights(config))  # the best epoch is that of the lowest loss, whatever it is made of
+
     def validate(model):
-        found = scores(*predict(model, pieces["validation"])[:2])
+        chances, responses, _ = predict(model, pieces["validation"])
+        found, loss = scores(chances, responses), float(objective(responses, np.log(np.maximum(chances, 1e-30))))
         shown = {f"val_{name}": found[name] for name in ("nll", "accuracy", "qwk")}
-        return shown | {"val_log_likelihood": -found["nll"]} | gradient_flow(model)
+        return shown | {"val_loss": loss, "val_objective": -loss} | gradient_flow(model)
 
     tracker = start_tracking(config.tracking, "engram-gpcm", config.run_dir, asdict(config))
     code = 1
@@ -211,7 +216,7 @@ def main(config: Config) -> int:
             steps_per_epoch=steps_per_epoch,
             epochs=config.epochs,
             evaluate=validate,
-            monitor="val_log_likelihood",
+            monitor="val_objective",
             run_dir=config.run_dir,
             patience=config.patience,
             tracker=tracker,
@@ -400,7 +405,7 @@ def draw(config: Config, model, data, pieces, found, abilities, rows, split: str
     from utils.response_simulation import PROBABILITIES
 
     run_dir, (chances, responses, more) = config.run_dir, found
-    panels = {"loss": ["loss", "val_nll"], "validation": ["val_accuracy", "val_qwk"]}
+    panels = {"loss": ["loss", "val_loss"], "validation": ["val_accuracy", "val_qwk"]}
     plot_history(rows, run_dir / "history.png", panels)
     components = [name for name in rows[0] if name.startswith("gradient_")]
     plot_history(rows, run_dir / "gradient_flow.png", {"gradient, root mean square": components}, log=True)
