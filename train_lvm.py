@@ -71,9 +71,9 @@ class Config:
     """A second output for retrieval; else retrieval uses the prediction."""
     recency: bool = True
     """Of `amn`: learned weights by distance for its baseline and its attention."""
-    encoder_dim: int = 256
+    encoder_dim: int = 128
     """Of `amn`: size of keys and queries."""
-    hidden_dims: tuple[int, int] = (512, 256)
+    hidden_dims: tuple[int, int] = (256, 128)
     """Of `amn`: hidden sizes of its corrections."""
     hidden_dim: int = 512
     """Of `lstm` and `transformer`: size of the state. The GRU's is that of the vectors."""
@@ -81,7 +81,7 @@ class Config:
     """Of `lstm`, `gru` and `transformer`: layers; 0 is 2, 2 and 4."""
     num_heads: int = 8
     """Of `transformer`: attention heads; must divide --hidden-dim."""
-    dropout: float = 0.4
+    dropout: float = 0.5
     """Share of each layer's inputs (of `transformer`: of its branches' outputs) that is dropped in training."""
     loss: list[str] = field(default_factory=lambda: ["mse=1"])
     """Of the prediction, parts and their weights: mse, cosine, info_nce."""
@@ -92,7 +92,7 @@ class Config:
     temperature: float = 0.05
     """Of `info_nce`: what cosines are divided by."""
 
-    epochs: int = 10
+    epochs: int = 6
     """Passes over the training targets at most."""
     batch_size: int = 128
     """Targets a step."""
@@ -100,7 +100,7 @@ class Config:
     """Peak learning rate of AdamW."""
     warmup_steps: int = 50
     """Steps of linear warm-up (at most a fifth of all)."""
-    weight_decay: float = 0.05
+    weight_decay: float = 0.2
     """AdamW's decoupled weight decay."""
     patience: int = 0
     """Stop after this many epochs without a better validation score; 0 never."""

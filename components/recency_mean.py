@@ -23,7 +23,7 @@ class RecencyMean(keras.layers.Layer):
     Output: `(batch, dim)`.
     """
 
-    def __init__(self, context_length, decay=0.4, less=0.0, signed=False, **kwargs):
+    def __init__(self, context_length, decay=0.2, less=0.0, signed=False, **kwargs):
         super().__init__(**kwargs)
         self.context_length = context_length
         self.decay = decay

@@ -62,10 +62,10 @@ class AMN(keras.Model):
         self.keys = keras.layers.Dense(encoder_dim, dtype=policy, name="keys")
         self.queries = keras.layers.Dense(encoder_dim, dtype=policy, name="queries")
         if recency:
-            self.baseline = RecencyMean(context_length, dtype=policy, name="baseline")
+            self.baseline = RecencyMean(context_length, 0.2, dtype=policy, name="baseline")
         self.heads = {"predicted": Correction(dim, hidden_dims, dropout, dtype=policy, name="correction")}
         if query_head:
-            self.signed = RecencyMean(context_length, 0.7, 0.3, signed=True, dtype=policy, name="signed")
+            self.signed = RecencyMean(context_length, 0.9, 0.7, signed=True, dtype=policy, name="signed")
             self.heads["query"] = Correction(dim, hidden_dims, dropout, dtype=policy, name="query_correction")
 
     def build(self, input_shape=None):

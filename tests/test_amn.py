@@ -44,7 +44,7 @@ def test_attention_and_prediction_equal_the_equations():
 def test_at_the_start_it_predicts_its_baseline_and_the_query_turns_from_what_was_said():
     model, inputs = make(), batch()
     found, x = outputs(model, inputs), inputs["vectors"][0]
-    weights = np.exp(-0.4 * np.arange(CONTEXT - 1, -1, -1))
+    weights = np.exp(-0.2 * np.arange(CONTEXT - 1, -1, -1))
     np.testing.assert_allclose(found["predicted"][0], weights @ x / np.linalg.norm(weights @ x), rtol=1e-4, atol=1e-5)
     assert found["query"][0] @ x[0] < found["predicted"][0] @ x[0]
 
