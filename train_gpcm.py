@@ -28,7 +28,7 @@ from typing import Literal
 
 from utils.errors import UserError
 from utils.run import check_run_dir, run_script, set_up_run
-from utils.settings import as_flag, check_ranges
+from utils.settings import as_flag, check_ranges, weighted_parts
 
 STEPS_PER_EXECUTION = 4
 PARTS_OF = {
@@ -273,20 +273,8 @@ def check(config: Config) -> None:
 
 
 def loss_weights(config: Config) -> dict[str, float]:
-    """The parts of the loss, from `name=weight` or `name`."""
-    parts = ("cross_entropy", "focal", "soft_qwk", "earth_mover", "cumulative")
-    found = {}
-    for text in config.loss:
-        name, _, weight = text.partition("=")
-        try:
-            found[name] = float(weight or 1)
-        except ValueError:
-            found[name] = math.nan
-        if name not in parts or not 0 <= found[name] < math.inf:
-            raise UserError(f"--loss {text}: wants one of {', '.join(parts)}, and perhaps = and a weight of 0 or more")
-    if not sum(found.values()) > 0:
-        raise UserError(f"--loss {' '.join(config.loss)}: all weights are 0; give one more than that")
-    return found
+    """The parts of the loss."""
+    return weighted_parts("--loss", config.loss, ("cross_entropy", "focal", "soft_qwk", "earth_mover", "cumulative"))
 
 
 def build_model(config: Config, num_items: int, num_categories: int, item_skills=None):

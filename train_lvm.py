@@ -27,9 +27,10 @@ from typing import Literal
 
 from utils.errors import UserError
 from utils.run import check_run_dir, run_script, set_up_run
-from utils.settings import check_ranges
+from utils.settings import check_ranges, weighted_parts
 
 MODELS = ("amn", "lstm", "gru", "transformer")
+LOSSES = ("mse", "cosine", "info_nce")
 STEPS_PER_EXECUTION = 4
 MOST_TOKENS = 256
 """Of a chunk: as many as MiniLM's sentence encoder was trained with."""
@@ -261,8 +262,8 @@ def check(config: Config) -> None:
         more_than_0="context_length min_context encoder_dim hidden_dim num_heads temperature epochs batch_size learning_rate",
         at_least_0="limit num_layers warmup_steps weight_decay patience seed split_seed",
     )
-    loss_weights("--loss", config.loss)
-    loss_weights("--query-loss", config.query_loss)
+    weighted_parts("--loss", config.loss, LOSSES)
+    weighted_parts("--query-loss", config.query_loss, LOSSES)
     if min(config.hidden_dims) < 1:
         raise UserError(f"--hidden-dims {' '.join(map(str, config.hidden_dims))}: must be more than 0")
     if config.model in ("transformer", "all") and config.hidden_dim % config.num_heads:
@@ -276,22 +277,6 @@ def check(config: Config) -> None:
             raise UserError(f"--{name}-fraction 0.0: leaves no {name} documents; give --{name}-files or more than 0")
     if config.tracking == "online" and not logged_in():
         raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
-
-
-def loss_weights(flag: str, texts: list[str]) -> dict[str, float]:
-    """The parts of a loss, from `name=weight` or `name`."""
-    parts, found = ("mse", "cosine", "info_nce"), {}
-    for text in texts:
-        name, _, weight = text.partition("=")
-        try:
-            found[name] = float(weight or 1)
-        except ValueError:
-            found[name] = math.nan
-        if name not in parts or not 0 <= found[name] < math.inf:
-            raise UserError(f"{flag} {text}: wants one of {', '.join(parts)}, and perhaps = and a weight of 0 or more")
-    if not sum(found.values()) > 0:
-        raise UserError(f"{flag} {' '.join(texts)}: all weights are 0; give one more than that")
-    return found
 
 
 def build_model(config: Config, dim: int):
@@ -326,7 +311,7 @@ def compile_model(model, config: Config, total_steps: int) -> None:
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=1.0)
     given = {"predicted": ("--loss", config.loss), "query": ("--query-loss", config.query_loss)}
     losses = {
-        name: VectorLoss(loss_weights(*given[name]), config.negatives, config.temperature, EXCLUSION)
+        name: VectorLoss(weighted_parts(*given[name], LOSSES), config.negatives, config.temperature, EXCLUSION)
         for name in outputs(config)
     }
     model.compile(optimizer, loss=losses, jit_compile=config.jit_compile)

@@ -30,3 +30,23 @@ def check_ranges(config, *, less_than_1: str = "", more_than_0: str = "", at_lea
             value = getattr(config, name)
             if value is not None and not fits(value):
                 raise UserError(f"{as_flag(name)} {value}: must be {words}")
+
+
+def weighted_parts(flag: str, texts: list[str], parts: tuple[str, ...]) -> dict[str, float]:
+    """The weights of a sum, from `name=weight` or `name`, which is `name=1`.
+
+    Raises:
+        UserError: a name that is not of `parts`, a weight that is no number of 0 or more, or none above 0.
+    """
+    found = {}
+    for text in texts:
+        name, _, weight = text.partition("=")
+        try:
+            found[name] = float(weight or 1)
+        except ValueError:
+            found[name] = math.nan
+        if name not in parts or not 0 <= found[name] < math.inf:
+            raise UserError(f"{flag} {text}: wants one of {', '.join(parts)}, and perhaps = and a weight of 0 or more")
+    if not sum(found.values()) > 0:
+        raise UserError(f"{flag} {' '.join(texts)}: all weights are 0; give one more than that")
+    return found
