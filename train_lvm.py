@@ -20,7 +20,6 @@ Scores and running times with their conditions stand in docs/results.md.
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -365,7 +364,8 @@ def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines
     if config.export:
         axes = {"vectors": ("batch", config.context_length, data.dim), "padding_mask": ("batch", config.context_length)}
         export_saved_model(model, run_dir / "saved_model", axes, floating=("vectors",))
-    write_csv(run_dir / "steps_ahead.csv", results["steps_ahead"]) if results["steps_ahead"] else None
+    if results["steps_ahead"]:
+        write_csv(run_dir / "steps_ahead.csv", results["steps_ahead"])
     np.savez_compressed(
         run_dir / "test_predictions.npz", rows=test.rows, predicted=found["predicted"], query=found["query"]
     )
@@ -413,7 +413,6 @@ def compare(config: Config, results: dict[str, dict]) -> None:
         for name, of in table.items()
     }
     plot_comparison(bars, config.run_dir / "comparison.png", "next vector, test documents", "score, 95 % intervals")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

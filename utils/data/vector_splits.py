@@ -85,7 +85,7 @@ def read_splits(settings, embed=None) -> VectorSplits:
     notes: list[str] = []
 
     def documents_of(path):
-        if path.suffixes[:1] and path.name.removesuffix(".gz").endswith((".txt", ".jsonl")):
+        if path.name.removesuffix(".gz").endswith((".txt", ".jsonl")):
             if embed is None:
                 raise UserError(f"{path}: is text; name the encoder that makes vectors of it with --embed-with FOLDER")
             data, more = embed(path)
@@ -106,11 +106,7 @@ def read_splits(settings, embed=None) -> VectorSplits:
     parts = {}
     for name in ("train", "validation", "test"):
         data = files.get(name, main)
-        if data.vectors.shape[1] != main.vectors.shape[1]:
-            raise UserError(
-                f"{data.file}: its vectors have {data.vectors.shape[1]} elements, those of {main.file} {main.vectors.shape[1]}; "
-                "embed both with one model"
-            )
+        check_width(data, main)
         rows = targets(data, documents[name], settings.min_context)
         if not len(rows):
             raise UserError(
@@ -129,16 +125,20 @@ def joined(files: list[VectorDocuments]) -> VectorDocuments:
     if len(files) == 1:
         return first
     for data in files[1:]:
-        if data.vectors.shape[1] != first.vectors.shape[1]:
-            raise UserError(
-                f"{data.file}: its vectors have {data.vectors.shape[1]} elements, those of {first.file} {first.vectors.shape[1]}; "
-                "embed both with one model"
-            )
+        check_width(data, first)
     before = np.cumsum([0] + [len(data.names) for data in files[:-1]])
     document = np.concatenate([data.document + shift for data, shift in zip(files, before, strict=True)])
     texts = [text for data in files for text in data.texts] if all(data.texts for data in files) else None
     vectors = np.concatenate([data.vectors for data in files])
     return VectorDocuments(vectors, document, texts, names, ", ".join(data.file for data in files))
+
+
+def check_width(data: VectorDocuments, other: VectorDocuments) -> None:
+    if data.vectors.shape[1] != other.vectors.shape[1]:
+        raise UserError(
+            f"{data.file}: its vectors have {data.vectors.shape[1]} elements, those of {other.file} {other.vectors.shape[1]}; "
+            "embed both with one model"
+        )
 
 
 def demo_vectors(seed: int) -> VectorDocuments:
