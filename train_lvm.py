@@ -71,10 +71,12 @@ class Config:
     """A second output for retrieval; else retrieval uses the prediction."""
     recency: bool = True
     """Of `amn`: learned weights by distance for its baseline and its attention."""
+    similarity_dim: int = 64
+    """Of `amn`: size of the networks that weigh vectors by how similar they are to one another; 0 leaves them out."""
     encoder_dim: int = 128
     """Of `amn`: size of keys and queries."""
     hidden_dims: tuple[int, int] = (256, 128)
-    """Of `amn`: hidden sizes of its corrections."""
+    """Of `amn`: hidden sizes of its correction."""
     hidden_dim: int = 512
     """Of `lstm` and `transformer`: size of the state. The GRU's is that of the vectors."""
     num_layers: int = 0
@@ -89,14 +91,14 @@ class Config:
     """Of the query, alike."""
     negatives: Literal["all", "same_document", "other_documents"] = "same_document"
     """What `info_nce` tells the target from: the batch's other targets, or some of them."""
-    temperature: float = 0.05
+    temperature: float = 0.1
     """Of `info_nce`: what cosines are divided by."""
 
     epochs: int = 6
     """Passes over the training targets at most."""
     batch_size: int = 128
     """Targets a step."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """Peak learning rate of AdamW."""
     warmup_steps: int = 50
     """Steps of linear warm-up (at most a fifth of all)."""
@@ -259,7 +261,7 @@ def check(config: Config) -> None:
         config,
         less_than_1="validation_fraction test_fraction dropout",
         more_than_0="context_length min_context encoder_dim hidden_dim num_heads temperature epochs batch_size learning_rate",
-        at_least_0="limit num_layers warmup_steps weight_decay patience seed split_seed",
+        at_least_0="similarity_dim limit num_layers warmup_steps weight_decay patience seed split_seed",
     )
     weighted_parts("--loss", config.loss, LOSSES)
     weighted_parts("--query-loss", config.query_loss, LOSSES)
@@ -287,7 +289,8 @@ def build_model(config: Config, dim: int):
     common = {"query_head": config.query_head, "dropout": config.dropout}
     if config.model == "amn":
         sizes = {"encoder_dim": config.encoder_dim, "hidden_dims": config.hidden_dims}
-        model = AMN(dim, config.context_length, **sizes, recency=config.recency, **common)
+        sizes |= {"recency": config.recency, "similarity_dim": config.similarity_dim}
+        model = AMN(dim, config.context_length, **sizes, **common)
     elif config.model == "transformer":
         sizes = {"hidden_dim": config.hidden_dim, "num_layers": config.num_layers or 4, "num_heads": config.num_heads}
         sizes["intermediate_dim"] = 4 * config.hidden_dim

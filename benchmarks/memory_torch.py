@@ -71,13 +71,7 @@ def trainer(network, config, total_steps: int):
     """A function that trains on batches, giving seconds and mean loss; optimizer and schedule are those of train_memnet.py."""
     settings = {"lr": config.learning_rate, "eps": 1e-7, "weight_decay": config.weight_decay}
     optimizer = torch.optim.AdamW(network.parameters(), **settings, fused=True)
-    warmup = min(config.warmup_steps, total_steps // 5)
-
-    def factor(step):
-        done = min(max((step + 1 - warmup) / (total_steps - warmup), 0), 1)
-        return (step + 1) / warmup if step + 1 < warmup else 0.5 * (1 + math.cos(math.pi * done))
-
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    schedule = warmup_then_decay(optimizer, min(config.warmup_steps, total_steps // 5), total_steps)
 
     def train(batches):
         losses, begin = [], time.perf_counter()
@@ -92,3 +86,13 @@ def trainer(network, config, total_steps: int):
         return time.perf_counter() - begin, mean(losses)
 
     return train
+
+
+def warmup_then_decay(optimizer, warmup: int, total_steps: int):
+    """`utils.schedules.WarmupThenDecay` with cosine decay."""
+
+    def factor(step):
+        done = min(max((step + 1 - warmup) / (total_steps - warmup), 0), 1)
+        return (step + 1) / warmup if step + 1 < warmup else 0.5 * (1 + math.cos(math.pi * done))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

@@ -17,8 +17,8 @@ class RecencyMean(keras.layers.Layer):
         less: with `signed`, subtracted from each weight at the start, divided by `context_length`.
         signed: whether weights may be negative, and need not sum to 1.
 
-    Call arguments: inputs `(batch, context, dim)`; padding_mask `(batch, context)`, True or 1 where there is an element. Elements
-    stand at the end, padding before them.
+    Call arguments: inputs `(batch, context, dim)`; padding_mask `(batch, context)`, True or 1 where there is an element; shift
+    `(batch, context)`, added to each element's `a_j`, or None. Elements stand at the end, padding before them.
 
     Output: `(batch, dim)`.
     """
@@ -39,13 +39,14 @@ class RecencyMean(keras.layers.Layer):
             name="weights_by_distance", shape=(self.context_length,), initializer=lambda *_, **__: start
         )
 
-    def call(self, inputs, padding_mask):
+    def call(self, inputs, padding_mask, shift=None):
         length = ops.shape(inputs)[1]
         weights, there = self.weights_by_distance[self.context_length - length :], ops.cast(padding_mask, "float32")
+        weights = weights if shift is None else weights + shift
         weights = weights * there if self.signed else ops.softmax(weights + (there - 1) * 1e9, axis=-1)
         return ops.einsum("bc,bcd->bd", ops.cast(weights, inputs.dtype), inputs)
 
-    def compute_output_shape(self, inputs_shape, padding_mask_shape=None):
+    def compute_output_shape(self, inputs_shape, padding_mask_shape=None, shift_shape=None):
         return inputs_shape[0], inputs_shape[2]
 
     def get_config(self):

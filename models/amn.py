@@ -4,29 +4,35 @@ import keras
 from keras import ops
 
 from components.attention import masking_bias
+from components.dropout import Dropout
 from components.recency_mean import RecencyMean
+from components.similarity_weights import SimilarityWeights
 
 
 @keras.saving.register_keras_serializable(package="engram")
 class AMN(keras.Model):
     """Attention mixture network: predicts the next unit vector from those of the context.
 
-        b = sum_j w_j x_j                                              baseline: their mean, or weights by recency
+        b = sum_j w_j x_j                                              baseline: their mean, or learned weights
         a = softmax_j(K x_j . Q x_n / sqrt(h) + r_j);  c = sum_j a_j x_j    attention of the last, x_n, over all
         p = normalize(b + net([b; c]))                                 prediction: the baseline, corrected
 
-    `net` is Dense, LayerNormalization, ReLU twice, and Dense. A prediction close to all that may follow (what lowers the squared
-    error) is close to what was said as well, and so finds the next vector badly among those around it. With `query_head` the
-    model therefore has a second output, for retrieval, with a baseline of signed weights, so that it can turn from what was said:
+    `net` is Dense, LayerNormalization, ReLU twice, and Dense. Learned weights are `w = softmax(t + g)`, with `t_j` by the distance
+    from the end and `g_j` from how similar the vectors are to one another (`components.similarity_weights`).
 
-        q = normalize(b' + net'([b'; c])),  b' = sum_j u_j x_j
+    A prediction close to all that may follow (what lowers the squared error) is close to what was said as well, and so finds the
+    next vector badly among those around it. With `query_head` the model therefore has a second output, for retrieval, with signed
+    weights, so that it can turn from what was said:
+
+        q = normalize(sum_j u_j x_j),  u = t' + g'
 
     Args:
         dim: size of the vectors.
         context_length: longest context.
         encoder_dim: h, size of keys and queries.
         hidden_dims: the two hidden sizes of `net`.
-        recency: learned baseline weights `w` and attention bias `r` by distance from the end; else the mean, and no `r`.
+        recency: learned weights `t` and attention bias `r` by distance from the end; else the mean, and no `r`.
+        similarity_dim: size of the network that gives `g`, which goes with `recency` and `query_head`; 0 leaves `g` out.
         query_head: whether there is `q`.
         dropout: share of the inputs of each of `net`'s layers that is dropped in training.
 
@@ -44,6 +50,7 @@ class AMN(keras.Model):
         encoder_dim=256,
         hidden_dims=(512, 256),
         recency=True,
+        similarity_dim=64,
         query_head=True,
         dropout=0.0,
         **kwargs,
@@ -55,63 +62,70 @@ class AMN(keras.Model):
             "encoder_dim": encoder_dim,
             "hidden_dims": tuple(hidden_dims),
             "recency": recency,
+            "similarity_dim": similarity_dim,
             "query_head": query_head,
             "dropout": dropout,
         }
         policy = self.dtype_policy
         self.keys = keras.layers.Dense(encoder_dim, dtype=policy, name="keys")
         self.queries = keras.layers.Dense(encoder_dim, dtype=policy, name="queries")
+        self.means, self.similarities = {}, {}
         if recency:
-            self.baseline = RecencyMean(context_length, 0.2, dtype=policy, name="baseline")
-        self.heads = {"predicted": Correction(dim, hidden_dims, dropout, dtype=policy, name="correction")}
+            self.means["baseline"] = RecencyMean(context_length, 0.2, dtype=policy, name="baseline")
         if query_head:
-            self.signed = RecencyMean(context_length, 0.9, 0.7, signed=True, dtype=policy, name="signed")
-            self.heads["query"] = Correction(dim, hidden_dims, dropout, dtype=policy, name="query_correction")
+            self.means["query"] = RecencyMean(context_length, 0.9, 0.7, signed=True, dtype=policy, name="query")
+        for name in self.means if similarity_dim else ():
+            self.similarities[name] = SimilarityWeights(
+                context_length, similarity_dim, dtype=policy, name=f"{name}_similarity"
+            )
+        self.correction = Correction(dim, hidden_dims, dropout, dtype=policy, name="correction")
 
     def build(self, input_shape=None):
-        dim = self.config["dim"]
+        dim, context_length = self.config["dim"], self.config["context_length"]
         self.keys.build((None, None, dim))
         self.queries.build((None, dim))
+        for layer in (*self.means.values(), *self.similarities.values()):
+            layer.build()
         if self.config["recency"]:
-            self.baseline.build()
-            self.nearness = self.add_weight(
-                name="nearness", shape=(self.config["context_length"],), initializer="zeros"
-            )
-        if self.config["query_head"]:
-            self.signed.build()
-        for head in self.heads.values():
-            head.build((None, dim))
+            self.nearness = self.add_weight(name="nearness", shape=(context_length,), initializer="zeros")
+        self.correction.build((None, dim))
         self.built = True
 
     def call(self, inputs, training=None):
         vectors, mask = ops.cast(inputs["vectors"], self.compute_dtype), inputs["padding_mask"]
         scores = ops.einsum("bch,bh->bc", self.keys(vectors), self.queries(vectors[:, -1]))
         scores = ops.cast(scores * self.config["encoder_dim"] ** -0.5, "float32") + masking_bias(mask, "float32")
+        shift = {name: layer(vectors, mask) for name, layer in self.similarities.items()}
         if self.config["recency"]:
             scores = scores + self.nearness[self.config["context_length"] - ops.shape(vectors)[1] :]
-            baseline = self.baseline(vectors, mask)
+            baseline = self.means["baseline"](vectors, mask, shift.get("baseline"))
         else:
             there = ops.cast(mask, vectors.dtype)[..., None]
             baseline = ops.sum(vectors * there, axis=1) / ops.sum(there, axis=1)
         attention = ops.softmax(scores, axis=-1)
         attended = ops.einsum("bc,bcd->bd", ops.cast(attention, vectors.dtype), vectors)
-        found = {"predicted": self.heads["predicted"](baseline, attended, training=training)}
+        found = {"predicted": unit(baseline + self.correction(baseline, attended, training=training))}
         if self.config["query_head"]:
-            found["query"] = self.heads["query"](self.signed(vectors, mask), attended, training=training)
+            found["query"] = unit(self.means["query"](vectors, mask, shift.get("query")))
         return {**found, "attention": attention}
 
     def get_config(self):
         return {**super().get_config(), **self.config}
 
 
+def unit(vectors):
+    """These vectors as float32, of unit norm."""
+    return ops.normalize(ops.cast(vectors, "float32"), axis=-1, epsilon=1e-6)
+
+
 @keras.saving.register_keras_serializable(package="engram")
 class Correction(keras.layers.Layer):
-    """`normalize(b + net([b; c]))` of `AMN`. At the start the last layer is zero, so that the output is the baseline's direction.
+    """`net([b; c])` of `AMN`. At the start the last layer is zero.
 
     Args:
         dim, hidden_dims, dropout: as of `AMN`.
 
-    Call arguments: baseline and attended, `(batch, dim)`. Output: float32 `(batch, dim)`, of unit norm.
+    Call arguments: baseline and attended, `(batch, dim)`. Output: `(batch, dim)`.
     """
 
     def __init__(self, dim, hidden_dims, dropout=0.0, **kwargs):
@@ -120,7 +134,7 @@ class Correction(keras.layers.Layer):
         self.hidden_dims = tuple(hidden_dims)
         self.dropout_rate = dropout
         policy = self.dtype_policy
-        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        self.dropout = Dropout(dropout, dtype=policy)
         self.hidden = [
             keras.layers.Dense(width, dtype=policy, name=f"hidden_{n}") for n, width in enumerate(hidden_dims)
         ]
@@ -142,8 +156,7 @@ class Correction(keras.layers.Layer):
         state = ops.concatenate([baseline, attended], axis=-1)
         for dense, norm in zip(self.hidden, self.norms, strict=True):
             state = ops.relu(norm(dense(self.dropout(state, training=training))))
-        corrected = ops.cast(baseline + self.correct(self.dropout(state, training=training)), "float32")
-        return ops.normalize(corrected, axis=-1, epsilon=1e-6)
+        return self.correct(self.dropout(state, training=training))
 
     def compute_output_shape(self, baseline_shape, attended_shape=None):
         return baseline_shape

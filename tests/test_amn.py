@@ -15,7 +15,7 @@ def make(**more):
     return model
 
 
-@pytest.mark.parametrize("settings", [{}, {"query_head": False}, {"recency": False}])
+@pytest.mark.parametrize("settings", [{}, {"query_head": False}, {"recency": False}, {"similarity_dim": 0}])
 def test_outputs(settings):
     check_outputs(make(**settings), ["predicted", "attention"] + ["query"] * settings.get("query_head", True))
 
@@ -29,13 +29,13 @@ def test_its_size_is_the_published_one():
 def test_attention_and_prediction_equal_the_equations():
     model, inputs = make(recency=False, query_head=False), batch()
     kernel = np.random.default_rng(4).normal(size=(6, DIM)).astype("float32")
-    model.heads["predicted"].correct.kernel.assign(kernel)
+    model.correction.correct.kernel.assign(kernel)
     found, x = outputs(model, inputs), inputs["vectors"][0]
     scores = np.asarray(model.keys(x)) @ np.asarray(model.queries(x[-1:]))[0] / 5**0.5
     attention = np.exp(scores) / np.exp(scores).sum()
     np.testing.assert_allclose(found["attention"][0], attention, rtol=1e-4)
     state = np.concatenate([x.mean(axis=0), attention @ x])[None].astype("float32")
-    for dense, norm in zip(model.heads["predicted"].hidden, model.heads["predicted"].norms, strict=True):
+    for dense, norm in zip(model.correction.hidden, model.correction.norms, strict=True):
         state = np.maximum(np.asarray(norm(dense(state))), 0)
     expected = x.mean(axis=0) + state[0] @ kernel
     np.testing.assert_allclose(found["predicted"][0], expected / np.linalg.norm(expected), rtol=1e-4, atol=1e-5)

@@ -1,0 +1,213 @@
+"""Training throughput of the four models of next vectors, as train_lvm.py trains them, beside the same networks in PyTorch.
+
+Measured    Targets per second of whole training steps (forward, backward, clipping, AdamW under its schedule) on the CPU.
+Models      The published ones: 768 dimensions, contexts of 5, squared error of one output: AMN without weights by recency
+            (1,510,912 weights), LSTM (2 layers of 512), GRU (2 layers of 768), causal Transformer (4 layers of 512). No dropout.
+Sides       ours        Keras on TensorFlow, compiled with XLA: `build_model`, `compile_model`, `as_dataset`, `model.fit`
+            torch       the same networks (benchmarks/vector_torch.py), not compiled; torch.nn.LSTM and GRU; the fused AdamW
+Fairness    Both start from the same weights: predictions that differ by more than 1e-4 on one batch end the benchmark, and the
+            mean losses of the last round are told, which agree only if the training is the same too. Both get the same invented
+            batches, made beforehand, and read the loss after every step. Each runs in a process of its own with the same
+            allocator settings and threads; after a round to warm up they take turns, round by round, while the other sleeps.
+            Ratios are taken round by round, and their median is told.
+
+    python -m benchmarks.vector_step --out runs/vector_step.json
+    python -m benchmarks.vector_step --models amn gru --context-length 20
+
+Needs PyTorch (requirements-bench.txt). The default run takes about four minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from benchmarks.memory_step import TRAINING, environment, train_round
+from benchmarks.squad_step import ALLOCATOR, fresh_process, write_report
+from utils.run import commit, hardware, usable_cores, versions
+
+GOALS = {"amn": 1.2, "lstm": 1.0, "gru": 1.0, "transformer": 1.2}
+"""Times PyTorch's speed."""
+TOLERANCE = 1e-4
+"""Of predictions."""
+
+
+def main() -> int:
+    options = parse()
+    os.environ |= ALLOCATOR | environment(options.threads)
+    report = {
+        "benchmark": "vector_step",
+        "settings": {name: value for name, value in vars(options).items() if name != "out"},
+        "goals": GOALS,
+        "hardware": hardware(),
+        "versions": versions(),
+        "commit": commit(),
+        "models": [measure(name, options) for name in options.models],
+    }
+    print(as_markdown(report))
+    write_report(report, options.out)
+    return 0
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--models", nargs="+", choices=list(GOALS), default=list(GOALS))
+    add("--dim", type=int, default=768)
+    add("--context-length", type=int, default=5)
+    add("--rounds", type=int, default=5, help="turns of each side")
+    add("--steps", type=int, default=60, help="measured steps of a turn")
+    add("--batch-size", type=int, default=128)
+    add("--threads", type=int, default=usable_cores())
+    add("--seed", type=int, default=0)
+    add("--out", type=Path, help="write everything as JSON to this file")
+    options = parser.parse_args()
+    if min(options.rounds, options.steps, options.batch_size, options.threads, options.context_length) < 1:
+        parser.error("--rounds, --steps, --batch-size, --threads and --context-length must be at least 1")
+    return options
+
+
+def settings(name: str, options):
+    """The settings of train_lvm.py for the published network."""
+    from train_lvm import Config
+
+    sizes = {"encoder_dim": 256, "hidden_dims": (512, 256), "recency": False, "query_head": False, "dropout": 0.0}
+    given = {"context_length": options.context_length, "batch_size": options.batch_size, "seed": options.seed}
+    return Config(Path("unused"), model=name, **given, **sizes)
+
+
+def batches(options, turn: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Invented contexts and targets of unit norm."""
+    rng = np.random.default_rng((options.seed, turn))
+    shape = options.steps, options.batch_size, options.context_length + 1, options.dim
+    vectors = rng.standard_normal(shape, np.float32)
+    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return [(part[:, :-1].copy(), part[:, -1].copy()) for part in vectors]
+
+
+def measure(name: str, options) -> dict:
+    """One model on both sides, in turns."""
+    with fresh_process() as ours, fresh_process() as theirs:
+        config, weights, predicted = ours.submit(set_up_keras, name, options).result()
+        difference = float(abs(theirs.submit(set_up_torch, name, options, config, weights).result() - predicted).max())
+        if not difference <= TOLERANCE:
+            raise SystemExit(f"{name}: predictions differ by {difference:.1e}: the two networks are not the same")
+        sides, seconds, losses = {"ours": ours, "torch": theirs}, {"ours": [], "torch": []}, {}
+        for turn in range(options.rounds + 1):
+            for side in sides if turn % 2 == 0 else reversed(sides):  # so that a drift favours nobody
+                time.sleep(0.3)  # let the other's threads go to sleep
+                taken, losses[side] = sides[side].submit(train_round, turn).result()
+                seconds[side] += [taken] if turn else []
+    targets = options.steps * options.batch_size
+    ratios = [theirs / mine for mine, theirs in zip(seconds["ours"], seconds["torch"], strict=True)]
+    return {
+        "model": name,
+        "parameters": int(sum(array.size for array in weights.values())),
+        "targets_per_second": {side: round(median(targets / taken for taken in of)) for side, of in seconds.items()},
+        "ratio": round(median(ratios), 2),
+        "of_rounds": [round(ratio, 2) for ratio in ratios],
+        "largest_difference": difference,
+        "loss_of_last_round": {side: round(loss, 8) for side, loss in losses.items()},
+    }
+
+
+# --- the processes of the two sides
+
+
+def set_up_keras(name: str, options):
+    """Make the model as train_lvm.py does; returns its configuration, its weights by name, and predictions of the first batch."""
+    import keras
+
+    from train_lvm import STEPS_PER_EXECUTION, build_model, compile_model
+    from utils.training import as_dataset
+
+    config = settings(name, options)
+    keras.utils.set_random_seed(config.seed)
+    model = build_model(config, options.dim)
+    if name == "amn":  # else its last layer is zero, and nothing but the baseline would be compared
+        model.correction.correct.kernel.assign(0.02 * keras.random.normal((config.hidden_dims[1], options.dim)))
+    compile_model(model, config, (options.rounds + 1) * options.steps)
+    model.steps_per_execution = STEPS_PER_EXECUTION  # as utils.training.fit does
+    mask = np.ones((options.batch_size, options.context_length), np.int32)
+    place = np.zeros((options.batch_size, 2), np.float32)
+
+    def inputs(vectors):
+        return {"vectors": vectors, "padding_mask": mask}
+
+    class Clock(keras.callbacks.Callback):
+        """From the beginning of the first step to the end of the last."""
+
+        begin = None
+
+        def on_train_batch_begin(self, batch, logs=None):
+            self.begin = self.begin or time.perf_counter()
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.loss = float(logs["loss"])  # waits for the step; it is the mean so far
+            self.end = time.perf_counter()
+
+    def train(pairs):
+        ready = [(inputs(vectors), {"predicted": np.hstack([wanted, place])}) for vectors, wanted in pairs]
+        clock = Clock()
+        dataset = as_dataset(lambda first_step: iter(ready[first_step:]), 0)
+        model.fit(dataset, steps_per_epoch=len(ready), callbacks=[clock], shuffle=False, verbose=0)
+        return clock.end - clock.begin, clock.loss
+
+    rounds = [batches(options, turn) for turn in range(options.rounds + 1)]
+    TRAINING.update(train=train, rounds=rounds)
+    predicted = keras.ops.convert_to_numpy(model(inputs(rounds[0][0][0]))["predicted"])
+    weights = {weight.path.split("/", 1)[1]: keras.ops.convert_to_numpy(weight) for weight in model.weights}
+    return model.config, weights, predicted
+
+
+def set_up_torch(name: str, options, config: dict, weights):
+    """Make the same network with these weights; returns its predictions of the first batch."""
+    import torch
+
+    from benchmarks.memory_torch import tensors
+    from benchmarks.vector_torch import network, trainer
+
+    torch.set_num_threads(options.threads)
+    made = network(name, config, tensors(weights))
+    rounds = [batches(options, turn) for turn in range(options.rounds + 1)]
+    total_steps = (options.rounds + 1) * options.steps
+    TRAINING.update(train=trainer(made, settings(name, options), total_steps), rounds=rounds)
+    with torch.no_grad():
+        return made(torch.from_numpy(rounds[0][0][0])).numpy()
+
+
+# --- what is said about it
+
+
+def as_markdown(report: dict) -> str:
+    """The table with its conditions."""
+    asked = report["settings"]
+    lines = ["", "| model | parameters | ours, targets/s | PyTorch, targets/s | ours / PyTorch | of rounds | goal |"]
+    lines, notes = [*lines, "|---" * 7 + "|"], [""]
+    for row in report["models"]:
+        speeds, goal, losses = row["targets_per_second"], report["goals"][row["model"]], row["loss_of_last_round"]
+        lines.append(
+            f"| {row['model']} | {row['parameters']:,} | {speeds['ours']:,} | {speeds['torch']:,} | {row['ratio']} "
+            f"| {min(row['of_rounds'])} to {max(row['of_rounds'])} | {goal} {'reached' if row['ratio'] >= goal else 'missed'} |"
+        )
+        notes.append(
+            f"- {row['model']}: predictions differ by {row['largest_difference']:.1e} at most; mean loss of the last round "
+            f"{losses['ours']} (ours), {losses['torch']} (PyTorch)"
+        )
+    packages = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    notes += [
+        f"- float32, {asked['dim']} dimensions, contexts of {asked['context_length']}, batches of {asked['batch_size']}, "
+        f"{asked['rounds']} rounds of {asked['steps']} steps, seed {asked['seed']}",
+        f"- {report['hardware']}, {asked['threads']} threads; commit {report['commit']}; {packages}",
+    ]
+    return "\n".join(lines + notes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""Weights from inner products: the equation, rotations, padding, settings."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from components.similarity_weights import SimilarityWeights
+
+X = np.random.default_rng(1).normal(size=(2, 5, 3)).astype("float32")
+MASK = np.array([[1, 1, 1, 1, 1], [0, 0, 1, 1, 1]], "int32")
+
+
+def make(**settings):
+    keras.utils.set_random_seed(2)
+    layer = SimilarityWeights(5, hidden_dim=4, **settings)
+    layer.build()
+    layer.give.kernel.assign(np.random.default_rng(3).normal(size=(4, 1)))
+    return layer
+
+
+def call(layer, x, mask):
+    return ops.convert_to_numpy(layer(x, mask))
+
+
+def test_it_equals_the_equation():
+    layer = make()
+
+    def gelu(x):
+        return ops.convert_to_numpy(ops.gelu(x.astype("float32")))
+
+    state = gelu(X[0] @ X[0].T @ np.asarray(layer.similarity) + np.asarray(layer.distance))
+    expected = gelu(state @ np.asarray(layer.mix.kernel)) @ np.asarray(layer.give.kernel)[:, 0]
+    np.testing.assert_allclose(call(layer, X, MASK)[0], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_rotations_of_the_vectors_change_nothing():
+    rotation, _ = np.linalg.qr(np.random.default_rng(4).normal(size=(3, 3)))
+    layer = make()
+    np.testing.assert_allclose(call(layer, X @ rotation.astype("float32"), MASK), call(layer, X, MASK), atol=1e-3)
+
+
+def test_what_stands_in_padding_changes_nothing_and_a_shorter_sequence_is_one_without_it():
+    layer, changed = make(), X.copy()
+    changed[1, :2] = 9
+    wanted = call(layer, X, MASK)[1, 2:]
+    np.testing.assert_allclose(call(layer, changed, MASK)[1, 2:], wanted, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(call(layer, X[1:, 2:], MASK[1:, 2:])[0], wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_at_the_start_it_gives_zeros_and_its_settings_come_back():
+    layer = SimilarityWeights(7, 6)
+    again = SimilarityWeights.from_config(layer.get_config())
+    assert (again.context_length, again.hidden_dim) == (7, 6)
+    layer.build()
+    assert not call(layer, X, MASK).any()
