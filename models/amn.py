@@ -24,7 +24,7 @@ class AMN(keras.Model):
     next vector badly among those around it. With `query_head` the model therefore has a second output, for retrieval, with signed
     weights, so that it can turn from what was said:
 
-        q = normalize(sum_j u_j x_j),  u = t' + g'
+        q = normalize(sum_j u_j x_j),  u = t' + g' / 10
 
     Args:
         dim: size of the vectors.
@@ -106,7 +106,8 @@ class AMN(keras.Model):
         attended = ops.einsum("bc,bcd->bd", ops.cast(attention, vectors.dtype), vectors)
         found = {"predicted": unit(baseline + self.correction(baseline, attended, training=training))}
         if self.config["query_head"]:
-            found["query"] = unit(self.means["query"](vectors, mask, shift.get("query")))
+            shift = 0.1 * shift["query"] if "query" in shift else None
+            found["query"] = unit(self.means["query"](vectors, mask, shift))
         return {**found, "attention": attention}
 
     def get_config(self):
