@@ -69,6 +69,8 @@ class Config:
     """Vectors that must stand before one that is to be predicted."""
     query_head: bool = True
     """A second output for retrieval; else retrieval uses the prediction."""
+    query_correction: bool = False
+    """Of `amn`: a network that corrects its query, for much text or one that repeats itself; else only weights of the context."""
     recency: bool = True
     """Of `amn`: learned weights by distance for its baseline and its attention."""
     similarity_dim: int = 64
@@ -120,7 +122,7 @@ class Config:
     tracking: Literal["auto", "online", "offline", "off"] = "auto"
     """Weights & Biases; auto is online when this machine is logged in, else off."""
     export: bool = True
-    """Write a SavedModel at the end."""
+    """Write a SavedModel and a LiteRT file at the end, and measure how long the latter takes."""
 
 
 def main(config: Config) -> int:
@@ -167,6 +169,7 @@ def train(config: Config, data, checksum: str, baselines: Path | None = None) ->
     from utils.training import fit
     from utils.vector_baselines import global_mean
     from utils.vector_evaluation import predict_split, scores
+    from utils.vector_metrics import means
 
     finished = config.run_dir / "results.json"
     if baselines and finished.exists():
@@ -189,9 +192,8 @@ def train(config: Config, data, checksum: str, baselines: Path | None = None) ->
             yield inputs, dict.fromkeys(outputs(config), wanted)
 
     def validate(model):
-        found, _ = scores(
-            data.parts["validation"], predict_split(model, data.parts["validation"], config.context_length), centre
-        )
+        part = data.parts["validation"]
+        found = means(scores(part, predict_split(model, part, config.context_length), centre))
         shown = {f"val_{name}": found[name] for name in ("cosine", "hit@5", "mrr")}
         return shown | {"val_score": found["cosine"] + (found["mrr"] if config.query_head else 0)}
 
@@ -211,7 +213,8 @@ def train(config: Config, data, checksum: str, baselines: Path | None = None) ->
             resume=config.resume,
             steps_per_execution=STEPS_PER_EXECUTION,
         )
-        results = finish(config, data, checksum, centre, rows, tracker, baselines or config.run_dir / "baselines.json")
+        compared = baselines or config.run_dir / "baselines.json"
+        results = finish(config, data, checksum, centre, rows, tracker, compared)
         code = 0
     finally:
         tracker.finish(code)
@@ -289,7 +292,7 @@ def build_model(config: Config, dim: int):
     common = {"query_head": config.query_head, "dropout": config.dropout}
     if config.model == "amn":
         sizes = {"encoder_dim": config.encoder_dim, "hidden_dims": config.hidden_dims}
-        sizes |= {"recency": config.recency, "similarity_dim": config.similarity_dim}
+        sizes |= {name: getattr(config, name) for name in ("recency", "similarity_dim", "query_correction")}
         model = AMN(dim, config.context_length, **sizes, **common)
     elif config.model == "transformer":
         sizes = {"hidden_dim": config.hidden_dim, "num_layers": config.num_layers or 4, "num_heads": config.num_heads}
@@ -327,46 +330,44 @@ def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines
     import numpy as np
 
     from models import amn, recurrent_vectors, vector_transformer  # noqa: F401 (registers the classes that are read)
-    from utils.data.vectors import windows
-    from utils.export import export_saved_model
     from utils.plots import plot_history
     from utils.run import conditions, write_csv, write_json
-    from utils.vector_evaluation import influence, predict_split, scores, steps_ahead
-    from utils.vector_plots import plot_places
+    from utils.vector_evaluation import predict_split, samples, scores, steps_ahead
+    from utils.vector_metrics import intervals, means, variance_ratio
+    from utils.vector_plots import plot_places, plot_windows
 
-    run_dir, test = config.run_dir, data.parts["test"]
+    run_dir, test, length = config.run_dir, data.parts["test"], config.context_length
     model = keras.saving.load_model(run_dir / "best.keras", compile=False)
-    metrics, within, found = {}, {}, {}
+    metrics, within, found, of = {}, {}, {}, {}
     for name in ("validation", "test"):
-        found = predict_split(model, data.parts[name], config.context_length)
-        metrics[name], within[name] = scores(data.parts[name], found, centre)
-    mixed, _ = scores(test, predict_split(model, test, config.context_length, shuffle=True), centre)
+        part = data.parts[name]
+        found = predict_split(model, part, length)
+        of = scores(part, found, centre)
+        metrics[name] = means(of) | {"variance_ratio": variance_ratio(part.data, part.rows, found["predicted"])}
+        within[name] = intervals(of, part.data.document[part.rows])
+    mixed = means(scores(test, predict_split(model, test, length, shuffle=True), centre))
     compared = json.loads(baselines.read_text())
-    mean = compared["mean"]["cosine"]
+    best = {name: (metrics["test"][name], compared["mean"][name]) for name in ("cosine", "centred_cosine")}
     results = {
         "task": "lvm",
         **conditions(config, model, rows),
         "data": data.described(checksum),
         "metrics": metrics,
         "intervals": within,
-        "skill_over_mean": (metrics["test"]["cosine"] - mean) / (1 - mean),
+        "skill_over_mean": {name: (reached - mean) / (1 - mean) for name, (reached, mean) in best.items()},
         "shuffled_context": {name: mixed[name] for name in ("cosine", "hit@5", "mrr")},
-        "steps_ahead": steps_ahead(model, test, config.context_length),
+        "steps_ahead": steps_ahead(model, test, length),
+        "latency": export(config, model, data.dim) if config.export else {},
         "baselines": {name: {"test": of} for name, of in compared.items()},
     }
     plot_history(
         rows, run_dir / "history.png", {"loss": ["loss"], "validation": ["val_cosine", "val_hit@5", "val_mrr"]}
     )
-    some = np.random.default_rng(0).permutation(test.rows)[:512]
-    places = {"influence on the prediction": influence(model, windows(test.data, some, config.context_length))}
-    if "attention" in found:
-        places["attention"] = found["attention"]
+    places, shown = samples(model, test, length, found, 1 / of["mrr"])
     plot_places(places, run_dir / "places.png")
+    plot_windows(shown, run_dir / "windows.png")
     for name, of in (*((f"{name}, test", of) for name, of in compared.items()), *metrics.items()):
         print(told(name, of))
-    if config.export:
-        axes = {"vectors": ("batch", config.context_length, data.dim), "padding_mask": ("batch", config.context_length)}
-        export_saved_model(model, run_dir / "saved_model", axes, floating=("vectors",))
     if results["steps_ahead"]:
         write_csv(run_dir / "steps_ahead.csv", results["steps_ahead"])
     np.savez_compressed(
@@ -387,6 +388,23 @@ def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines
     return results
 
 
+def export(config: Config, model, dim: int) -> dict[str, float]:
+    """Write `saved_model` and `model.tflite`; returns the latter's milliseconds for one context on one thread."""
+    import keras
+
+    from utils.export import export_saved_model
+    from utils.litert import export_litert, latency
+
+    inputs = {"vectors": (config.context_length, dim), "padding_mask": (config.context_length,)}
+    axes = {name: ("batch", *shape) for name, shape in inputs.items()}
+    export_saved_model(model, config.run_dir / "saved_model", axes, floating=("vectors",))
+    if keras.backend.backend() != "tensorflow":
+        print("no model.tflite: Keras writes LiteRT files on its TensorFlow backend only")
+        return {}
+    export_litert(model, config.run_dir / "model.tflite", inputs, floating=("vectors",))
+    return latency(config.run_dir / "model.tflite")
+
+
 def told(name: str, found: dict) -> str:
     """One split's scores as a line."""
     shown = {"cosine": "cosine", "hit@1": "hit@1", "hit@5": "hit@5", "mrr": "MRR", "mrr_all": "MRR among all documents"}
@@ -402,14 +420,17 @@ def compare(config: Config, results: dict[str, dict]) -> None:
     first = next(iter(results.values()))
     table = {name: of["test"] for name, of in first["baselines"].items()}
     table |= {name: of["metrics"]["test"] for name, of in results.items()}
-    print(f"\n| test | {' | '.join(columns)} | parameters | seconds |\n|{'---|' * (len(columns) + 3)}")
+    print(f"\n| test | {' | '.join(columns)} | parameters | ms a context, p50 / p95 | seconds of training |")
+    print("|---" * (len(columns) + 4) + "|")
     for name, of in table.items():
-        more = [f"{results[name]['parameters']:,}", f"{results[name]['seconds']:.0f}"] if name in results else ["", ""]
+        more = ["", "", ""]
+        if name in results:
+            spent, took = results[name]["seconds"], results[name]["latency"]
+            took = f"{took['p50_ms']:.3f} / {took['p95_ms']:.3f}" if took else ""
+            more = [f"{results[name]['parameters']:,}", took, f"{spent:.0f}"]
         print(f"| {name} | {' | '.join([*(f'{of[column]:.4f}' for column in columns), *more])} |")
-    write_json(
-        config.run_dir / "comparison.json",
-        {"test": table, "models": {n: of["parameters"] for n, of in results.items()}},
-    )
+    kept = {name: {key: of[key] for key in ("parameters", "latency", "seconds")} for name, of in results.items()}
+    write_json(config.run_dir / "comparison.json", {"test": table, "models": kept})
     within = {name: of["intervals"]["test"] for name, of in results.items()}
     bars = {
         name: {c: (of[c], *(within[name][c] if name in within else (of[c], of[c]))) for c in ("cosine", "hit@5", "mrr")}

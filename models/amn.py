@@ -24,7 +24,7 @@ class AMN(keras.Model):
     next vector badly among those around it. With `query_head` the model therefore has a second output, for retrieval, with signed
     weights, so that it can turn from what was said:
 
-        q = normalize(sum_j u_j x_j),  u = t' + g' / 10
+        q = normalize(b'),  b' = sum_j u_j x_j,  u = t' + g' / 10;  with `query_correction` q = normalize(b' + net'([b'; c]))
 
     Args:
         dim: size of the vectors.
@@ -34,6 +34,7 @@ class AMN(keras.Model):
         recency: learned weights `t` and attention bias `r` by distance from the end; else the mean, and no `r`.
         similarity_dim: size of the network that gives `g`, which goes with `recency` and `query_head`; 0 leaves `g` out.
         query_head: whether there is `q`.
+        query_correction: whether `q` has a `net'`, which can learn what follows what; it wants more text than `q` without.
         dropout: share of the inputs of each of `net`'s layers that is dropped in training.
 
     Inputs, a dict: `vectors` `(batch, context_length, dim)`, floating-point; `padding_mask` `(batch, context_length)`, 1 where
@@ -52,6 +53,7 @@ class AMN(keras.Model):
         recency=True,
         similarity_dim=64,
         query_head=True,
+        query_correction=False,
         dropout=0.0,
         **kwargs,
     ):
@@ -64,6 +66,7 @@ class AMN(keras.Model):
             "recency": recency,
             "similarity_dim": similarity_dim,
             "query_head": query_head,
+            "query_correction": query_correction,
             "dropout": dropout,
         }
         policy = self.dtype_policy
@@ -79,6 +82,8 @@ class AMN(keras.Model):
                 context_length, similarity_dim, dtype=policy, name=f"{name}_similarity"
             )
         self.correction = Correction(dim, hidden_dims, dropout, dtype=policy, name="correction")
+        if query_head and query_correction:
+            self.query_correction = Correction(dim, hidden_dims, dropout, dtype=policy, name="query_correction")
 
     def build(self, input_shape=None):
         dim, context_length = self.config["dim"], self.config["context_length"]
@@ -89,6 +94,8 @@ class AMN(keras.Model):
         if self.config["recency"]:
             self.nearness = self.add_weight(name="nearness", shape=(context_length,), initializer="zeros")
         self.correction.build((None, dim))
+        if self.config["query_head"] and self.config["query_correction"]:
+            self.query_correction.build((None, dim))
         self.built = True
 
     def call(self, inputs, training=None):
@@ -107,7 +114,10 @@ class AMN(keras.Model):
         found = {"predicted": unit(baseline + self.correction(baseline, attended, training=training))}
         if self.config["query_head"]:
             shift = 0.1 * shift["query"] if "query" in shift else None
-            found["query"] = unit(self.means["query"](vectors, mask, shift))
+            query = self.means["query"](vectors, mask, shift)
+            if self.config["query_correction"]:
+                query = query + self.query_correction(query, attended, training=training)
+            found["query"] = unit(query)
         return {**found, "attention": attention}
 
     def get_config(self):

@@ -47,6 +47,7 @@ def test_it_learns_more_than_the_means_and_says_so(finished):
     low, high = results["intervals"]["test"]["cosine"]
     assert low < test["cosine"] < high
     assert set(results["shuffled_context"]) == {"cosine", "hit@5", "mrr"}
+    assert 0 < results["latency"]["p50_ms"] <= results["latency"]["p95_ms"]
 
 
 def test_the_run_directory_is_complete(finished):
@@ -60,6 +61,8 @@ def test_the_run_directory_is_complete(finished):
         "splits.json",
         "history.png",
         "places.png",
+        "windows.png",
+        "model.tflite",
         "test_predictions.npz",
         "saved_model",
     } <= made

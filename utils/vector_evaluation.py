@@ -6,10 +6,14 @@ import numpy as np
 
 from utils.data.vector_splits import VectorSplit
 from utils.data.vectors import VectorDocuments, windows
-from utils.vector_metrics import intervals, means, nearness, retrieval, variance_ratio
+from utils.vector_metrics import means, nearness, retrieval
 
 BATCH = 256
 AHEAD = 5
+MEASURED = 512
+"""Windows whose places are measured."""
+SHOWN = 4
+"""Of them, how many are drawn with their texts."""
 
 
 def predict(model, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -39,16 +43,15 @@ def shuffled(inputs: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
     return {**inputs, "vectors": np.take_along_axis(inputs["vectors"], order[..., None], axis=1)}
 
 
-def scores(split: VectorSplit, found: dict[str, np.ndarray], centre: np.ndarray) -> tuple[dict, dict]:
-    """Means over the targets, and 95 % intervals over documents: nearness of `predicted`, retrieval by `query`, and where that is
-    another vector also by `predicted`, with `_predicted` after the name."""
+def scores(split: VectorSplit, found: dict[str, np.ndarray], centre: np.ndarray) -> dict[str, np.ndarray]:
+    """Arrays, a number for each target: nearness of `predicted`, retrieval by `query`, and where that is another vector also by
+    `predicted`, with `_predicted` after the name."""
     of = nearness(split.data, split.rows, found["predicted"], centre)
     of |= retrieval(split.data, split.rows, found["query"], split.documents)
     if found["query"] is not found["predicted"]:
         by_predicted = retrieval(split.data, split.rows, found["predicted"], split.documents)
         of |= {f"{name}_predicted": values for name, values in by_predicted.items()}
-    ratio = {"variance_ratio": variance_ratio(split.data, split.rows, found["predicted"])}
-    return means(of) | ratio, intervals(of, split.data.document[split.rows])
+    return of
 
 
 def steps_ahead(model, split: VectorSplit, context_length: int, steps: int = AHEAD) -> list[dict[str, float]]:
@@ -87,3 +90,34 @@ def influence(model, inputs: dict[str, np.ndarray]) -> np.ndarray:
         after = predict(model, {"vectors": changed, "padding_mask": mask})["predicted"]
         moved[:, place] = np.maximum(1 - (before * after).sum(axis=1), 0) * mask[:, place]
     return moved / np.maximum(moved.sum(axis=1, keepdims=True), 1e-12)
+
+
+def samples(model, split: VectorSplit, context_length: int, found: dict, ranks: np.ndarray) -> tuple[dict, list[dict]]:
+    """What the model looks at, for plots: shares by place of some hundred windows, `(windows, context)` by what is measured, and of
+    a few of them the texts.
+
+    Args:
+        found: `predict_split` of the split; `attention` is among the shares where it is there.
+        ranks: of the right vector in its document, for each target.
+    """
+    data, mixed = split.data, np.random.default_rng(0).permutation(len(split.rows))[:MEASURED]
+    rows = split.rows[mixed]
+    shares = {"influence on the prediction": influence(model, windows(data, rows, context_length))}
+    if "attention" in found:
+        shares["attention"] = found["attention"][mixed]
+
+    def text(row: int) -> str:
+        return data.texts[row] if data.texts else f"row {row:,} ({data.names[data.document[row]]})"
+
+    shown = []
+    for number, row in enumerate(rows[:SHOWN]):
+        first = max(row - context_length, data.starts[data.document[row]])
+        shown.append(
+            {
+                "target": text(row),
+                "rank": float(ranks[mixed[number]]),
+                "texts": [text(before) for before in range(first, row)],
+                "shares": {name: of[number, first - row :] for name, of in shares.items()},
+            }
+        )
+    return shares, shown

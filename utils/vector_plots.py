@@ -21,3 +21,28 @@ def plot_places(shares: dict[str, np.ndarray], path: str | Path) -> None:
         ax.bar(np.arange(-of.shape[1], 0), of.mean(axis=0))
         ax.set(title=title, xlabel="place before the target", ylabel="mean share")
     figure.savefig(path, dpi=120)
+
+
+def plot_windows(shown: list[dict], path: str | Path) -> None:
+    """Draw some windows: a bar for each of the context's texts, how much it counts, under the text that was to be found.
+
+    Args:
+        shown: of each window `target`, `rank`, `texts`, and `shares`, name to `(texts,)`.
+        path: The PNG file to write.
+    """
+    figure, axes = figure_and_axes(12, 1.2 + 0.2 * max(len(of["texts"]) for of in shown) * len(shown), 1, len(shown))
+    for ax, of in zip(axes, shown, strict=True):
+        height = 0.8 / len(of["shares"])
+        for number, (name, values) in enumerate(of["shares"].items()):
+            ax.barh(np.arange(len(values)) + number * height, values, height, label=name)
+        ax.set_yticks(range(len(of["texts"])), [shortened(text, 80) for text in of["texts"]], fontsize=7)
+        ax.invert_yaxis()
+        ax.set_title(f"next, found as number {of['rank']:g}: {shortened(of['target'], 90)}", fontsize=8, loc="left")
+    axes[-1].set(xlabel="share")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", frameon=False, fontsize=8)
+    figure.savefig(path, dpi=120)
+
+
+def shortened(text: str, most: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1] + "…"
