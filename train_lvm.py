@@ -72,9 +72,9 @@ class Config:
     query_correction: bool = False
     """Of `amn`: a network that corrects its query, for much text or one that repeats itself; else only weights of the context."""
     recency: bool = True
-    """Of `amn`: learned weights by distance for its baseline and its attention."""
+    """A learned mean of the context, to which the model adds; else of `amn` the plain mean, of the others none."""
     similarity_dim: int = 64
-    """Of `amn`: size of the networks that weigh vectors by how similar they are to one another; 0 leaves them out."""
+    """Size of the networks that weigh the context for that mean by how similar its vectors are; 0 leaves them out."""
     encoder_dim: int = 128
     """Of `amn`: size of keys and queries."""
     hidden_dims: tuple[int, int] = (256, 128)
@@ -289,15 +289,14 @@ def build_model(config: Config, dim: int):
     from models.recurrent_vectors import RecurrentVectors
     from models.vector_transformer import VectorTransformer
 
-    common = {"query_head": config.query_head, "dropout": config.dropout}
+    common = {name: getattr(config, name) for name in ("recency", "similarity_dim", "query_head", "dropout")}
+    common["context_length"] = config.context_length
     if config.model == "amn":
-        sizes = {"encoder_dim": config.encoder_dim, "hidden_dims": config.hidden_dims}
-        sizes |= {name: getattr(config, name) for name in ("recency", "similarity_dim", "query_correction")}
-        model = AMN(dim, config.context_length, **sizes, **common)
+        common["query_correction"] = config.query_correction
+        model = AMN(dim, encoder_dim=config.encoder_dim, hidden_dims=config.hidden_dims, **common)
     elif config.model == "transformer":
         sizes = {"hidden_dim": config.hidden_dim, "num_layers": config.num_layers or 4, "num_heads": config.num_heads}
-        sizes["intermediate_dim"] = 4 * config.hidden_dim
-        model = VectorTransformer(dim, config.context_length, **sizes, **common)
+        model = VectorTransformer(dim, **sizes, intermediate_dim=4 * config.hidden_dim, **common)
     else:
         model = RecurrentVectors(dim, config.model, config.hidden_dim, config.num_layers or 2, **common)
     model.build()

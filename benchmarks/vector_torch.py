@@ -39,7 +39,7 @@ class LSTM(nn.Module):
         for number in range(layers):
             fill_recurrent(self.recurrent, number, weights, f"lstm_{number}/lstm_cell", lambda of: of)
             getattr(self.recurrent, f"bias_hh_l{number}").requires_grad_(False)  # Keras has one bias
-        self.predicted = dense(weights, "predicted")
+        self.predicted = dense(weights, "predicted/dense")
 
     def forward(self, vectors):
         return functional.normalize(self.predicted(self.recurrent(vectors)[0][:, -1]), dim=-1)
@@ -72,7 +72,7 @@ class Transformer(nn.Module):
             )
             for n in range(layers)
         )
-        self.norm, self.predicted = norm(weights, "norm"), dense(weights, "predicted")
+        self.norm, self.predicted = norm(weights, "norm"), dense(weights, "predicted/dense")
 
     def forward(self, vectors):
         batch, length, dim = vectors.shape

@@ -6,7 +6,6 @@ from keras import ops
 from components.attention import masking_bias
 from components.dropout import Dropout
 from components.recency_mean import RecencyMean
-from components.similarity_weights import SimilarityWeights
 
 
 @keras.saving.register_keras_serializable(package="engram")
@@ -17,22 +16,22 @@ class AMN(keras.Model):
         a = softmax_j(K x_j . Q x_n / sqrt(h) + r_j);  c = sum_j a_j x_j    attention of the last, x_n, over all
         p = normalize(b + net([b; c]))                                 prediction: the baseline, corrected
 
-    `net` is Dense, LayerNormalization, ReLU twice, and Dense. Learned weights are `w = softmax(t + g)`, with `t_j` by the distance
-    from the end and `g_j` from how similar the vectors are to one another (`components.similarity_weights`).
+    `net` is Dense, LayerNormalization, ReLU twice, and Dense. The weights are learned by distance from the end and by how similar
+    the vectors are to one another (`components.recency_mean`).
 
     A prediction close to all that may follow (what lowers the squared error) is close to what was said as well, and so finds the
     next vector badly among those around it. With `query_head` the model therefore has a second output, for retrieval, with signed
     weights, so that it can turn from what was said:
 
-        q = normalize(b'),  b' = sum_j u_j x_j,  u = t' + g' / 10;  with `query_correction` q = normalize(b' + net'([b'; c]))
+        q = normalize(b'),  b' = sum_j u_j x_j;  with `query_correction` q = normalize(b' + net'([b'; c]))
 
     Args:
         dim: size of the vectors.
         context_length: longest context.
         encoder_dim: h, size of keys and queries.
         hidden_dims: the two hidden sizes of `net`.
-        recency: learned weights `t` and attention bias `r` by distance from the end; else the mean, and no `r`.
-        similarity_dim: size of the network that gives `g`, which goes with `recency` and `query_head`; 0 leaves `g` out.
+        recency: learned weights `w`, and attention bias `r` by distance from the end; else the mean, and no `r`.
+        similarity_dim: of the learned weights; 0 leaves similarity out.
         query_head: whether there is `q`.
         query_correction: whether `q` has a `net'`, which can learn what follows what; it wants more text than `q` without.
         dropout: share of the inputs of each of `net`'s layers that is dropped in training.
@@ -72,26 +71,26 @@ class AMN(keras.Model):
         policy = self.dtype_policy
         self.keys = keras.layers.Dense(encoder_dim, dtype=policy, name="keys")
         self.queries = keras.layers.Dense(encoder_dim, dtype=policy, name="queries")
-        self.means, self.similarities = {}, {}
         if recency:
-            self.means["baseline"] = RecencyMean(context_length, 0.2, dtype=policy, name="baseline")
-        if query_head:
-            self.means["query"] = RecencyMean(context_length, 0.9, 0.7, signed=True, dtype=policy, name="query")
-        for name in self.means if similarity_dim else ():
-            self.similarities[name] = SimilarityWeights(
-                context_length, similarity_dim, dtype=policy, name=f"{name}_similarity"
+            self.baseline = RecencyMean(
+                context_length, 0.2, similarity_dim=similarity_dim, dtype=policy, name="baseline"
             )
+        if query_head:
+            signed = {"signed": True, "similarity_dim": similarity_dim}
+            self.query_baseline = RecencyMean(context_length, 0.9, 0.7, **signed, dtype=policy, name="query_baseline")
         self.correction = Correction(dim, hidden_dims, dropout, dtype=policy, name="correction")
         if query_head and query_correction:
             self.query_correction = Correction(dim, hidden_dims, dropout, dtype=policy, name="query_correction")
+        self.unit = keras.layers.UnitNormalization(dtype="float32")
 
     def build(self, input_shape=None):
         dim, context_length = self.config["dim"], self.config["context_length"]
         self.keys.build((None, None, dim))
         self.queries.build((None, dim))
-        for layer in (*self.means.values(), *self.similarities.values()):
-            layer.build()
+        if self.config["query_head"]:
+            self.query_baseline.build()
         if self.config["recency"]:
+            self.baseline.build()
             self.nearness = self.add_weight(name="nearness", shape=(context_length,), initializer="zeros")
         self.correction.build((None, dim))
         if self.config["query_head"] and self.config["query_correction"]:
@@ -102,31 +101,24 @@ class AMN(keras.Model):
         vectors, mask = ops.cast(inputs["vectors"], self.compute_dtype), inputs["padding_mask"]
         scores = ops.einsum("bch,bh->bc", self.keys(vectors), self.queries(vectors[:, -1]))
         scores = ops.cast(scores * self.config["encoder_dim"] ** -0.5, "float32") + masking_bias(mask, "float32")
-        shift = {name: layer(vectors, mask) for name, layer in self.similarities.items()}
         if self.config["recency"]:
             scores = scores + self.nearness[self.config["context_length"] - ops.shape(vectors)[1] :]
-            baseline = self.means["baseline"](vectors, mask, shift.get("baseline"))
+            baseline = self.baseline(vectors, mask)
         else:
             there = ops.cast(mask, vectors.dtype)[..., None]
             baseline = ops.sum(vectors * there, axis=1) / ops.sum(there, axis=1)
         attention = ops.softmax(scores, axis=-1)
         attended = ops.einsum("bc,bcd->bd", ops.cast(attention, vectors.dtype), vectors)
-        found = {"predicted": unit(baseline + self.correction(baseline, attended, training=training))}
+        found = {"predicted": self.unit(baseline + self.correction(baseline, attended, training=training))}
         if self.config["query_head"]:
-            shift = 0.1 * shift["query"] if "query" in shift else None
-            query = self.means["query"](vectors, mask, shift)
+            query = self.query_baseline(vectors, mask)
             if self.config["query_correction"]:
                 query = query + self.query_correction(query, attended, training=training)
-            found["query"] = unit(query)
+            found["query"] = self.unit(query)
         return {**found, "attention": attention}
 
     def get_config(self):
         return {**super().get_config(), **self.config}
-
-
-def unit(vectors):
-    """These vectors as float32, of unit norm."""
-    return ops.normalize(ops.cast(vectors, "float32"), axis=-1, epsilon=1e-6)
 
 
 @keras.saving.register_keras_serializable(package="engram")

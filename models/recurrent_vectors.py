@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from components.next_vector_head import NextVectorHead
+
 
 @keras.saving.register_keras_serializable(package="engram")
 class RecurrentVectors(keras.Model):
@@ -11,20 +13,34 @@ class RecurrentVectors(keras.Model):
         LSTM (Hochreiter and Schmidhuber 1997): two layers, then Dense;  p = normalize(W h_n + b)
         GRU (Cho et al. 2014): layers as wide as the vectors, each added to its input;  p = normalize(h_n)
 
-    With `query_head`, a Dense layer on the same state gives `query`, for retrieval (see `models.amn.AMN`).
+    With `recency`, `p = normalize(m + h)`, m being a learned mean of the context (`components.recency_mean`), and h what stands in
+    the brackets above (of the GRU less its input, x_n). With `query_head`, a Dense layer on the same state gives `query`, for
+    retrieval, in the same way (see `models.amn.AMN`).
 
     Args:
         dim: size of the vectors.
         cell: `lstm` or `gru`.
         hidden_dim: of the LSTM's state; the GRU's is `dim`.
         num_layers: recurrent layers.
-        query_head: whether there is `query`.
+        context_length, recency, similarity_dim, query_head: as of `models.amn.AMN`.
         dropout: share of each layer's inputs that is dropped in training, the same at all steps.
 
     Inputs and output as of `models.amn.AMN`, but there is no `attention`.
     """
 
-    def __init__(self, dim, cell="lstm", hidden_dim=512, num_layers=2, query_head=True, dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        dim,
+        cell="lstm",
+        hidden_dim=512,
+        num_layers=2,
+        context_length=20,
+        recency=True,
+        similarity_dim=64,
+        query_head=True,
+        dropout=0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if cell not in ("lstm", "gru"):
             raise ValueError(f"cell {cell!r} must be lstm or gru")
@@ -33,6 +49,9 @@ class RecurrentVectors(keras.Model):
             "cell": cell,
             "hidden_dim": hidden_dim,
             "num_layers": num_layers,
+            "context_length": context_length,
+            "recency": recency,
+            "similarity_dim": similarity_dim,
             "query_head": query_head,
             "dropout": dropout,
         }
@@ -42,18 +61,17 @@ class RecurrentVectors(keras.Model):
         self.recurrent = [
             layer(width, return_sequences=True, dtype=policy, name=f"{cell}_{number}") for number in range(num_layers)
         ]
-        if cell == "lstm":
-            self.predict_head = keras.layers.Dense(dim, dtype=policy, name="predicted")
+        given = {"recency": recency, "similarity_dim": similarity_dim, "dtype": policy}
+        self.predict_head = NextVectorHead(dim, context_length, dense=cell == "lstm", **given, name="predicted")
         if query_head:
-            self.query_head = keras.layers.Dense(dim, dtype=policy, name="query")
+            self.query_head = NextVectorHead(dim, context_length, signed=True, **given, name="query")
 
     def build(self, input_shape=None):
         width = self.config["dim"]
         for layer in self.recurrent:
             layer.build((None, None, width))
             width = layer.units
-        if self.config["cell"] == "lstm":
-            self.predict_head.build((None, width))
+        self.predict_head.build((None, width))
         if self.config["query_head"]:
             self.query_head.build((None, width))
         self.built = True
@@ -65,11 +83,14 @@ class RecurrentVectors(keras.Model):
         for layer in self.recurrent:
             more = layer(self.dropout(state, training=training), mask=there, training=training)
             state = state + more if self.config["cell"] == "gru" else more
-        last = state[:, -1]
-        found = {"predicted": self.predict_head(last) if self.config["cell"] == "lstm" else last}
+        last, context = state[:, -1], (inputs["vectors"], inputs["padding_mask"])
+        corrected = last
+        if self.config["cell"] == "gru" and self.config["recency"]:
+            corrected = last - ops.cast(inputs["vectors"][:, -1], last.dtype)
+        found = {"predicted": self.predict_head(corrected, *context)}
         if self.config["query_head"]:
-            found["query"] = self.query_head(last)
-        return {name: ops.normalize(ops.cast(of, "float32"), axis=-1, epsilon=1e-6) for name, of in found.items()}
+            found["query"] = self.query_head(last, *context)
+        return found
 
     def get_config(self):
         return {**super().get_config(), **self.config}

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from components.next_vector_head import NextVectorHead
 from components.positional_encoding import PositionalEncoding
 from components.transformer_block import TransformerBlock
 
@@ -13,13 +14,14 @@ class VectorTransformer(keras.Model):
 
         h = W x + position;  h = blocks(h), each step seeing itself and those before;  p = normalize(V LayerNorm(h_n) + b)
 
-    With `query_head`, a Dense layer on the same state gives `query`, for retrieval (see `models.amn.AMN`).
+    With `recency`, `p = normalize(m + V LayerNorm(h_n) + b)`, m being a learned mean of the context (`components.recency_mean`).
+    With `query_head`, a Dense layer on the same state gives `query`, for retrieval, in the same way (see `models.amn.AMN`).
 
     Args:
         dim: size of the vectors.
         context_length: longest context.
         hidden_dim, num_layers, num_heads, intermediate_dim: of the blocks.
-        query_head: whether there is `query`.
+        recency, similarity_dim, query_head: as of `models.amn.AMN`.
         dropout: of the blocks.
 
     Inputs and output as of `models.amn.AMN`; `attention` is that of the last block's last step, the mean over its heads.
@@ -33,6 +35,8 @@ class VectorTransformer(keras.Model):
         num_layers=4,
         num_heads=8,
         intermediate_dim=2048,
+        recency=True,
+        similarity_dim=64,
         query_head=True,
         dropout=0.0,
         **kwargs,
@@ -45,6 +49,8 @@ class VectorTransformer(keras.Model):
             "num_layers": num_layers,
             "num_heads": num_heads,
             "intermediate_dim": intermediate_dim,
+            "recency": recency,
+            "similarity_dim": similarity_dim,
             "query_head": query_head,
             "dropout": dropout,
         }
@@ -56,9 +62,10 @@ class VectorTransformer(keras.Model):
             for number in range(num_layers)
         ]
         self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy, name="norm")
-        self.predict_head = keras.layers.Dense(dim, dtype=policy, name="predicted")
+        given = {"recency": recency, "similarity_dim": similarity_dim, "dtype": policy}
+        self.predict_head = NextVectorHead(dim, context_length, **given, name="predicted")
         if query_head:
-            self.query_head = keras.layers.Dense(dim, dtype=policy, name="query")
+            self.query_head = NextVectorHead(dim, context_length, signed=True, **given, name="query")
 
     def build(self, input_shape=None):
         hidden = (None, None, self.config["hidden_dim"])
@@ -78,10 +85,9 @@ class VectorTransformer(keras.Model):
         for block in self.blocks:
             state, attention = block(state, padding_mask=mask, causal=True, return_attention=True, training=training)
         last = self.norm(state)[:, -1]
-        found = {"predicted": self.predict_head(last)}
+        found = {"predicted": self.predict_head(last, vectors, mask)}
         if self.config["query_head"]:
-            found["query"] = self.query_head(last)
-        found = {name: ops.normalize(ops.cast(of, "float32"), axis=-1, epsilon=1e-6) for name, of in found.items()}
+            found["query"] = self.query_head(last, vectors, mask)
         return {**found, "attention": ops.cast(ops.mean(attention[:, :, -1], axis=1), "float32")}
 
     def get_config(self):

@@ -15,7 +15,9 @@ def make(**more):
     return model
 
 
-@pytest.mark.parametrize("settings", [{}, {"query_head": False}, {"recency": False}, {"similarity_dim": 0}, {"query_correction": True}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"query_head": False}, {"recency": False}, {"similarity_dim": 0}, {"query_correction": True}]
+)
 def test_outputs(settings):
     check_outputs(make(**settings), ["predicted", "attention"] + ["query"] * settings.get("query_head", True))
 

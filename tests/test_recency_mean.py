@@ -39,7 +39,21 @@ def test_a_shorter_sequence_is_one_without_its_padding(signed):
     )
 
 
+@pytest.mark.parametrize("signed", [False, True])
+def test_similarity_is_added_to_the_weights_and_is_nothing_at_the_start(signed):
+    layer = RecencyMean(5, signed=signed, similarity_dim=4)
+    layer.build()
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(layer(X, MASK)), call(X, MASK, signed=signed), rtol=1e-5, atol=1e-6
+    )
+    layer.similarity.give.kernel.assign(np.random.default_rng(2).normal(size=(4, 1)))
+    more = keras.ops.convert_to_numpy(layer.similarity(X, MASK))[0]
+    weights = np.asarray(keras.ops.convert_to_numpy(layer.weights_by_distance))
+    weights = weights + 0.1 * more if signed else np.exp(weights + more) / np.exp(weights + more).sum()
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(X, MASK))[0], weights @ X[0], rtol=1e-4, atol=1e-5)
+
+
 def test_its_settings_come_back():
-    layer = RecencyMean(7, 0.3, 0.2, signed=True)
+    layer = RecencyMean(7, 0.3, 0.2, signed=True, similarity_dim=6)
     again = RecencyMean.from_config(layer.get_config())
-    assert (again.context_length, again.decay, again.less, again.signed) == (7, 0.3, 0.2, True)
+    assert (again.context_length, again.decay, again.less, again.signed, again.similarity_dim) == (7, 0.3, 0.2, True, 6)

@@ -15,13 +15,13 @@ def make(**more):
     return model
 
 
-@pytest.mark.parametrize("query_head", [True, False])
-def test_outputs(query_head):
-    check_outputs(make(query_head=query_head), ["predicted", "attention"] + ["query"] * query_head)
+@pytest.mark.parametrize("settings", [{}, {"query_head": False, "recency": False}])
+def test_outputs(settings):
+    check_outputs(make(**settings), ["predicted", "attention"] + ["query"] * settings.get("query_head", True))
 
 
 def test_its_size():
-    model = VectorTransformer(768, 5, query_head=False)
+    model = VectorTransformer(768, 5, recency=False, query_head=False)
     model.build()
     assert model.count_params() == 13_400_832
 
