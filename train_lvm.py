@@ -30,7 +30,7 @@ from utils.settings import check_ranges, weighted_parts
 
 MODELS = ("amn", "lstm", "gru", "transformer")
 LOSSES = ("mse", "cosine", "info_nce")
-STEPS_PER_EXECUTION = 4
+STEPS_PER_EXECUTION = 10
 MOST_TOKENS = 256
 """Of a chunk: as many as MiniLM's sentence encoder was trained with."""
 

@@ -62,7 +62,7 @@ def parse():
     add("--dim", type=int, default=768)
     add("--context-length", type=int, default=5)
     add("--rounds", type=int, default=5, help="turns of each side")
-    add("--steps", type=int, default=60, help="measured steps of a turn")
+    add("--steps", type=int, default=100, help="measured steps of a turn")
     add("--batch-size", type=int, default=128)
     add("--threads", type=int, default=usable_cores())
     add("--seed", type=int, default=0)
@@ -163,7 +163,7 @@ def set_up_keras(name: str, options):
     TRAINING.update(train=train, rounds=rounds)
     predicted = keras.ops.convert_to_numpy(model(inputs(rounds[0][0][0]))["predicted"])
     weights = {weight.path.split("/", 1)[1]: keras.ops.convert_to_numpy(weight) for weight in model.weights}
-    return model.config, weights, predicted
+    return dict(model.config), weights, predicted
 
 
 def set_up_torch(name: str, options, config: dict, weights):

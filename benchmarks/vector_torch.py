@@ -34,10 +34,12 @@ class AMN(nn.Module):
 class LSTM(nn.Module):
     def __init__(self, weights, layers: int):
         super().__init__()
-        sizes = weights["lstm_0/lstm_cell/kernel"].shape[0], weights["lstm_0/lstm_cell/recurrent_kernel"].shape[0]
+        sizes = weights["project_0/kernel"].shape[0], weights["lstm_0/cell/recurrent_kernel"].shape[0]
         self.recurrent = nn.LSTM(*sizes, layers, batch_first=True)
         for number in range(layers):
-            fill_recurrent(self.recurrent, number, weights, f"lstm_{number}/lstm_cell", lambda of: of)
+            recurrent = weights[f"lstm_{number}/cell/recurrent_kernel"]
+            kernel, bias = weights[f"project_{number}/kernel"], weights[f"project_{number}/bias"]
+            fill_recurrent(self.recurrent, number, kernel, recurrent, torch.stack([bias, torch.zeros_like(bias)]))
             getattr(self.recurrent, f"bias_hh_l{number}").requires_grad_(False)  # Keras has one bias
         self.predicted = dense(weights, "predicted/dense")
 
@@ -51,7 +53,8 @@ class GRU(nn.Module):
         width = weights["gru_0/gru_cell/kernel"].shape[0]
         self.recurrent = nn.ModuleList(nn.GRU(width, width, batch_first=True) for _ in range(layers))
         for number, layer in enumerate(self.recurrent):
-            fill_recurrent(layer, 0, weights, f"gru_{number}/gru_cell", reset_first)
+            cell = [weights[f"gru_{number}/gru_cell/{name}"] for name in ("kernel", "recurrent_kernel", "bias")]
+            fill_recurrent(layer, 0, *cell, ordered=reset_first)
 
     def forward(self, vectors):
         for layer in self.recurrent:
@@ -101,16 +104,9 @@ def norm(weights, name: str) -> nn.LayerNorm:
     return layer
 
 
-def fill_recurrent(layer, number: int, weights, name: str, ordered) -> None:
+def fill_recurrent(layer, number: int, kernel, recurrent, biases, ordered=lambda of: of) -> None:
     """Give a recurrent layer a Keras cell's weights, `ordered` as PyTorch has the gates."""
-    bias = weights[f"{name}/bias"]
-    both = bias if bias.ndim == 2 else torch.stack([bias, torch.zeros_like(bias)])
-    values = {
-        "weight_ih": weights[f"{name}/kernel"].T,
-        "weight_hh": weights[f"{name}/recurrent_kernel"].T,
-        "bias_ih": both[0],
-        "bias_hh": both[1],
-    }
+    values = {"weight_ih": kernel.T, "weight_hh": recurrent.T, "bias_ih": biases[0], "bias_hh": biases[1]}
     with torch.no_grad():
         for kind, value in values.items():
             getattr(layer, f"{kind}_l{number}").copy_(ordered(value))

@@ -99,7 +99,10 @@ class AMN(keras.Model):
 
     def call(self, inputs, training=None):
         vectors, mask = ops.cast(inputs["vectors"], self.compute_dtype), inputs["padding_mask"]
-        scores = ops.einsum("bch,bh->bc", self.keys(vectors), self.queries(vectors[:, -1]))
+        # (K x + k) . q = x . K'q + k . q: the keys themselves are never needed.
+        query = self.queries(vectors[:, -1])
+        scores = ops.einsum("bcd,bd->bc", vectors, ops.matmul(query, ops.transpose(self.keys.kernel)))
+        scores = scores + ops.matmul(query, self.keys.bias[:, None])
         scores = ops.cast(scores * self.config["encoder_dim"] ** -0.5, "float32") + masking_bias(mask, "float32")
         if self.config["recency"]:
             scores = scores + self.nearness[self.config["context_length"] - ops.shape(vectors)[1] :]

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from components.next_vector_head import NextVectorHead
+from components.projected_lstm_cell import ProjectedLSTMCell, forget_bias
 
 
 @keras.saving.register_keras_serializable(package="engram")
@@ -56,33 +57,53 @@ class RecurrentVectors(keras.Model):
             "dropout": dropout,
         }
         policy = self.dtype_policy
-        layer, width = (keras.layers.LSTM, hidden_dim) if cell == "lstm" else (keras.layers.GRU, dim)
         self.dropout = keras.layers.SpatialDropout1D(dropout, dtype=policy)
-        self.recurrent = [
-            layer(width, return_sequences=True, dtype=policy, name=f"{cell}_{number}") for number in range(num_layers)
-        ]
+        self.projected, self.recurrent = [], []
+        for number in range(num_layers):
+            named = {"dtype": policy, "name": f"{cell}_{number}"}
+            if cell == "gru":
+                layer = keras.layers.GRU(dim, return_sequences=True, unroll=True, **named)
+            else:
+                layer = keras.layers.RNN(
+                    ProjectedLSTMCell(hidden_dim, dtype=policy, name="cell"),
+                    return_sequences=True,
+                    unroll=True,
+                    **named,
+                )
+                project = keras.layers.Dense(
+                    4 * hidden_dim, bias_initializer=forget_bias, dtype=policy, name=f"project_{number}"
+                )
+                self.projected.append(project)
+            self.recurrent.append(layer)
         given = {"recency": recency, "similarity_dim": similarity_dim, "dtype": policy}
         self.predict_head = NextVectorHead(dim, context_length, dense=cell == "lstm", **given, name="predicted")
         if query_head:
             self.query_head = NextVectorHead(dim, context_length, signed=True, **given, name="query")
 
     def build(self, input_shape=None):
-        width = self.config["dim"]
+        dim, steps, hidden_dim = self.config["dim"], self.config["context_length"], self.config["hidden_dim"]
+        width = dim
+        for project in self.projected:
+            project.build((None, steps, width))
+            width = hidden_dim
         for layer in self.recurrent:
-            layer.build((None, None, width))
-            width = layer.units
+            layer.build((None, steps, 4 * hidden_dim if self.projected else dim))
         self.predict_head.build((None, width))
         if self.config["query_head"]:
             self.query_head.build((None, width))
         self.built = True
 
     def call(self, inputs, training=None):
-        state = ops.cast(inputs["vectors"], self.compute_dtype)
+        steps = self.config["context_length"]
+        state = ops.reshape(ops.cast(inputs["vectors"], self.compute_dtype), (-1, steps, self.config["dim"]))
         # Padding stands before the vectors; as zeros, with the state set back at each, it changes nothing.
-        there = ops.cast(inputs["padding_mask"], "bool")
-        for layer in self.recurrent:
-            more = layer(self.dropout(state, training=training), mask=there, training=training)
-            state = state + more if self.config["cell"] == "gru" else more
+        there = ops.reshape(ops.cast(inputs["padding_mask"], "bool"), (-1, steps))
+        for number, layer in enumerate(self.recurrent):
+            given = self.dropout(state, training=training)
+            if self.config["cell"] == "gru":
+                state = state + layer(given, mask=there, training=training)
+            else:
+                state = layer(self.projected[number](given), mask=there, training=training)
         last, context = state[:, -1], (inputs["vectors"], inputs["padding_mask"])
         corrected = last
         if self.config["cell"] == "gru" and self.config["recency"]:

@@ -19,7 +19,9 @@ from utils.run import write_csv
 
 SAVE_EVERY_SECONDS = float(os.environ.get("ENGRAM_SAVE_EVERY_SECONDS", "60"))
 BATCHES_A_STACK = 16
-"""Batches of equal shapes that reach TensorFlow together."""
+"""Batches of equal shapes that reach TensorFlow together, at most."""
+STACK_BYTES = 8 * 2**20
+"""Of them together, about."""
 
 
 def fit(
@@ -273,6 +275,8 @@ def as_dataset(batches, first_step: int, steps: int | None = None):
     import tensorflow as tf
 
     sample = next(batches(first_step))
+    size = sum(array.nbytes for array in tf.nest.flatten(sample))
+    most = max(1, min(BATCHES_A_STACK, STACK_BYTES // size))
     spec = tf.nest.map_structure(lambda array: tf.TensorSpec((None,) * (1 + array.ndim), array.dtype), sample)
 
     def stacks():
@@ -280,7 +284,7 @@ def as_dataset(batches, first_step: int, steps: int | None = None):
         kept, kept_shapes = [], None
         for batch in itertools.islice(batches(first_step), steps):
             shapes = [array.shape for array in tf.nest.flatten(batch)]
-            if kept and (shapes != kept_shapes or len(kept) == BATCHES_A_STACK):
+            if kept and (shapes != kept_shapes or len(kept) == most):
                 yield tf.nest.map_structure(lambda *arrays: np.stack(arrays), *kept)
                 kept = []
             kept.append(batch)
