@@ -42,7 +42,7 @@ class Config:
     file: Path | None = None
     """Read the text from this file instead (UTF-8); for a model of facts, its facts (CSV, TSV, or .txt as WikiMovies has); for one
     of responses, students' histories (as for training), and without it a student is asked about who has answered nothing yet; for
-    one of vectors, the vectors and documents to look among (as for training)."""
+    one of vectors, the vectors or texts to look among (as for training)."""
     n_best: int = 3
     """Answers to show."""
 
@@ -291,16 +291,23 @@ def answer_from_vectors(config: Config) -> int:
     import numpy as np
 
     from models import amn, recurrent_vectors, vector_transformer  # noqa: F401 (registers the classes that are read)
-    from utils.data.vectors import read_vectors, windows
+    from train_lvm import text_embedder
+    from utils.data.vector_splits import read_any
+    from utils.data.vectors import windows
     from utils.vector_evaluation import predict
     from utils.vector_metrics import EXCLUSION
 
     if not config.file:
         raise UserError("a model of vectors looks for the next one in a file: name it with --file")
     with told_if_damaged(config.run_dir):
-        context_length = json.loads((config.run_dir / "config.json").read_text())["context_length"]
+        settings = json.loads((config.run_dir / "config.json").read_text())
+        context_length, encoder = settings["context_length"], settings["embed_with"]
         model = keras.saving.load_model(config.run_dir / "best.keras", compile=False)
-    data = read_vectors(config.file)
+    if not encoder and config.file.name.removesuffix(".gz").endswith((".txt", ".jsonl")):
+        raise UserError(f"{config.file}: is text, but the run was trained on vectors; give a file of vectors")
+    data, notes = read_any(config.file, text_embedder(encoder, Path(".cache")))
+    for note in notes:
+        print(f"({note})")
     if data.vectors.shape[1] != model.config["dim"]:
         raise UserError(
             f"{config.file}: vectors have {data.vectors.shape[1]} elements, the model's {model.config['dim']}"

@@ -130,7 +130,9 @@ def main(config: Config) -> int:
     check_run_dir(config)
     from utils.data.vector_splits import read_splits
 
-    data = read_splits(config, text_embedder(config))  # bad data is told before anything is written
+    data = read_splits(
+        config, text_embedder(config.embed_with, config.cache_dir)
+    )  # bad data is told before anything is written
     for note in data.notes:
         print(note)
     checksum = data.checksum()
@@ -221,9 +223,9 @@ def train(config: Config, data, checksum: str, baselines: Path | None = None) ->
     return results
 
 
-def text_embedder(config: Config):
-    """A function of a file of text that gives its documents of vectors, and notes; None without --embed-with."""
-    if not config.embed_with:
+def text_embedder(encoder: str, cache_dir: Path):
+    """A function of a file of text that gives its documents of vectors, and notes; None without an encoder."""
+    if not encoder:
         return None
     import numpy as np
 
@@ -232,7 +234,7 @@ def text_embedder(config: Config):
     from utils.pretrained import assign, check_vocabulary, checkpoint_folder, read_checkpoint
     from utils.tokenization import load_tokenizer, special_token_ids
 
-    checkpoint = read_checkpoint(checkpoint_folder(config.embed_with))
+    checkpoint = read_checkpoint(checkpoint_folder(encoder))
     tokenizer = load_tokenizer(checkpoint.folder)
     check_vocabulary(tokenizer, checkpoint)
     padding, *_ = special_token_ids(tokenizer)
@@ -248,7 +250,7 @@ def text_embedder(config: Config):
         mask = np.array([[1] * len(ids) + [0] * (length - len(ids)) for ids in found], np.int32)
         return np.asarray(model.predict_on_batch({"token_ids": token_ids, "padding_mask": mask}))
 
-    return lambda path: embedded(path, encode, checkpoint.checksum, config.cache_dir / "vectors")
+    return lambda path: embedded(path, encode, checkpoint.checksum, cache_dir / "vectors")
 
 
 def outputs(config: Config) -> list[str]:

@@ -28,7 +28,7 @@ class AMN(nn.Module):
         state = torch.cat([baseline, attended], -1)
         for hidden, normalize in zip(self.hidden, self.norms, strict=True):
             state = normalize(hidden(state)).relu()
-        return functional.normalize(baseline + self.correct(state), dim=-1)
+        return functional.normalize(baseline + self.correct(state) * baseline.shape[-1] ** -0.5, dim=-1)
 
 
 class LSTM(nn.Module):

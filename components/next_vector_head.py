@@ -7,7 +7,9 @@ from components.recency_mean import RecencyMean
 
 @keras.saving.register_keras_serializable(package="engram")
 class NextVectorHead(keras.layers.Layer):
-    """`normalize(m + W h + b)`: h is a model's state, m a learned mean of the context (`components.recency_mean`).
+    """`normalize(m + (W h + b) / sqrt(dim))`: h is a model's state, m a learned mean of the context (`components.recency_mean`).
+
+    The root brings what is added to the size of a unit vector's elements, so that first steps are small.
 
     Args:
         dim: size of the vectors.
@@ -50,7 +52,9 @@ class NextVectorHead(keras.layers.Layer):
 
     def call(self, state, vectors, padding_mask):
         found = self.dense(state) if self.config["dense"] else state
-        return self.unit(found + self.mean(vectors, padding_mask) if self.config["recency"] else found)
+        if self.config["recency"]:
+            found = self.mean(vectors, padding_mask) + found * self.config["dim"] ** -0.5
+        return self.unit(found)
 
     def compute_output_shape(self, state_shape, vectors_shape=None, padding_mask_shape=None):
         return state_shape[0], self.config["dim"]

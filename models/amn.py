@@ -14,7 +14,7 @@ class AMN(keras.Model):
 
         b = sum_j w_j x_j                                              baseline: their mean, or learned weights
         a = softmax_j(K x_j . Q x_n / sqrt(h) + r_j);  c = sum_j a_j x_j    attention of the last, x_n, over all
-        p = normalize(b + net([b; c]))                                 prediction: the baseline, corrected
+        p = normalize(b + net([b; c]) / sqrt(dim))                     prediction: the baseline, corrected
 
     `net` is Dense, LayerNormalization, ReLU twice, and Dense. The weights are learned by distance from the end and by how similar
     the vectors are to one another (`components.recency_mean`).
@@ -23,7 +23,7 @@ class AMN(keras.Model):
     next vector badly among those around it. With `query_head` the model therefore has a second output, for retrieval, with signed
     weights, so that it can turn from what was said:
 
-        q = normalize(b'),  b' = sum_j u_j x_j;  with `query_correction` q = normalize(b' + net'([b'; c]))
+        q = normalize(b'),  b' = sum_j u_j x_j;  with `query_correction` q = normalize(b' + net'([b'; c]) / sqrt(dim))
 
     Args:
         dim: size of the vectors.
@@ -126,7 +126,8 @@ class AMN(keras.Model):
 
 @keras.saving.register_keras_serializable(package="engram")
 class Correction(keras.layers.Layer):
-    """`net([b; c])` of `AMN`. At the start the last layer is zero.
+    """`net([b; c]) / sqrt(dim)` of `AMN`. At the start the last layer is zero; the root brings it to the size of a unit vector's
+    elements, so that first steps are small.
 
     Args:
         dim, hidden_dims, dropout: as of `AMN`.
@@ -162,7 +163,7 @@ class Correction(keras.layers.Layer):
         state = ops.concatenate([baseline, attended], axis=-1)
         for dense, norm in zip(self.hidden, self.norms, strict=True):
             state = ops.relu(norm(dense(self.dropout(state, training=training))))
-        return self.correct(self.dropout(state, training=training))
+        return self.correct(self.dropout(state, training=training)) * self.dim**-0.5
 
     def compute_output_shape(self, baseline_shape, attended_shape=None):
         return baseline_shape

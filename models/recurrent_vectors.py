@@ -14,9 +14,9 @@ class RecurrentVectors(keras.Model):
         LSTM (Hochreiter and Schmidhuber 1997): two layers, then Dense;  p = normalize(W h_n + b)
         GRU (Cho et al. 2014): layers as wide as the vectors, each added to its input;  p = normalize(h_n)
 
-    With `recency`, `p = normalize(m + h)`, m being a learned mean of the context (`components.recency_mean`), and h what stands in
-    the brackets above (of the GRU less its input, x_n). With `query_head`, a Dense layer on the same state gives `query`, for
-    retrieval, in the same way (see `models.amn.AMN`).
+    With `recency`, `p = normalize(m + h / sqrt(dim))`: m is a learned mean of the context (`components.recency_mean`), h what
+    stands in the brackets above, of the GRU less its input x_n. With `query_head`, a Dense layer on the same state gives `query`,
+    for retrieval, in the same way (see `models.amn.AMN`).
 
     Args:
         dim: size of the vectors.

@@ -14,8 +14,9 @@ class VectorTransformer(keras.Model):
 
         h = W x + position;  h = blocks(h), each step seeing itself and those before;  p = normalize(V LayerNorm(h_n) + b)
 
-    With `recency`, `p = normalize(m + V LayerNorm(h_n) + b)`, m being a learned mean of the context (`components.recency_mean`).
-    With `query_head`, a Dense layer on the same state gives `query`, for retrieval, in the same way (see `models.amn.AMN`).
+    With `recency`, `p = normalize(m + (V LayerNorm(h_n) + b) / sqrt(dim))`: m is a learned mean of the context
+    (`components.recency_mean`). With `query_head`, a Dense layer on the same state gives `query`, for retrieval, in the same way
+    (see `models.amn.AMN`).
 
     Args:
         dim: size of the vectors.

@@ -39,7 +39,7 @@ def test_attention_and_prediction_equal_the_equations():
     state = np.concatenate([x.mean(axis=0), attention @ x])[None].astype("float32")
     for dense, norm in zip(model.correction.hidden, model.correction.norms, strict=True):
         state = np.maximum(np.asarray(norm(dense(state))), 0)
-    expected = x.mean(axis=0) + state[0] @ kernel
+    expected = x.mean(axis=0) + state[0] @ kernel / DIM**0.5
     np.testing.assert_allclose(found["predicted"][0], expected / np.linalg.norm(expected), rtol=1e-4, atol=1e-5)
 
 

@@ -34,7 +34,7 @@ def test_it_starts_as_the_mean_and_adds_the_state(signed):
     np.testing.assert_allclose(call(layer), unit(mean), rtol=1e-4, atol=1e-5)
     kernel = RNG.normal(size=(4, 3)).astype("float32")
     layer.dense.kernel.assign(kernel)
-    np.testing.assert_allclose(call(layer), unit(mean + STATE @ kernel), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(call(layer), unit(mean + STATE @ kernel / 3**0.5), rtol=1e-4, atol=1e-5)
 
 
 def test_without_mean_and_without_dense():

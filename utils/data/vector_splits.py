@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -85,13 +86,9 @@ def read_splits(settings, embed=None) -> VectorSplits:
     notes: list[str] = []
 
     def documents_of(path):
-        if path.name.removesuffix(".gz").endswith((".txt", ".jsonl")):
-            if embed is None:
-                raise UserError(f"{path}: is text; name the encoder that makes vectors of it with --embed-with FOLDER")
-            data, more = embed(path)
-            notes.extend(more)
-            return data
-        return read_vectors(path)
+        data, more = read_any(path, embed)
+        notes.extend(more)
+        return data
 
     files = {name: joined([documents_of(path) for path in paths]) for name, paths in given.items() if paths}
     files = files or {"train": demo_vectors(settings.split_seed)}
@@ -117,6 +114,15 @@ def read_splits(settings, embed=None) -> VectorSplits:
         notes += [f"{data.file}: {short:,} {name} documents have too few vectors to predict one"] if short else []
         parts[name] = VectorSplit(data, documents[name], rows)
     return VectorSplits(parts, notes + duplicates({name: (part.data, part.documents) for name, part in parts.items()}))
+
+
+def read_any(path: Path, embed=None) -> tuple[VectorDocuments, list[str]]:
+    """The documents of a file of vectors, or of text by `embed` (see `read_splits`), and notes."""
+    if not path.name.removesuffix(".gz").endswith((".txt", ".jsonl")):
+        return read_vectors(path), []
+    if embed is None:
+        raise UserError(f"{path}: is text; name the encoder that makes vectors of it with --embed-with FOLDER")
+    return embed(path)
 
 
 def joined(files: list[VectorDocuments]) -> VectorDocuments:
