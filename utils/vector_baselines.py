@@ -11,6 +11,8 @@ DECAYS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
 PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 RIDGE_CONTEXT = 5
+RIDGE_ROWS = 200_000
+"""Targets that ridge regression sees at most."""
 ROWS_AT_ONCE = 2048
 
 
@@ -70,7 +72,10 @@ def exponential(decay: float, less: float = 0.0):
 
 
 def ridge(data: VectorDocuments, rows: np.ndarray) -> dict:
-    """Predictors by penalty: ridge regression of the target on the last five vectors (Hoerl and Kennard 1970)."""
+    """Predictors by penalty: ridge regression of the target on the last five vectors (Hoerl and Kennard 1970), of all targets or of
+    a random sample."""
+    if len(rows) > RIDGE_ROWS:
+        rows = np.sort(np.random.default_rng(0).choice(rows, RIDGE_ROWS, replace=False))
     size = RIDGE_CONTEXT * data.vectors.shape[1]
     squares, products = np.zeros((size, size)), np.zeros((size, data.vectors.shape[1]))
     for start in range(0, len(rows), ROWS_AT_ONCE):

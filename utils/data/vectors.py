@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ class VectorDocuments:
     names: Sequence[str]
     file: str
 
-    @property
+    @cached_property
     def starts(self) -> np.ndarray:
         """The first row of every document, and at the end the count of all rows."""
         return np.append(np.flatnonzero(np.diff(self.document, prepend=-1)), len(self.document))

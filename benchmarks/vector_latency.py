@@ -1,0 +1,85 @@
+"""Milliseconds that the four models of next vectors take for one context, exported for LiteRT, on one thread.
+
+Measured    Median and 95th percentile over 2,000 calls of the interpreter, each model in a process of its own; weights are random.
+Models      published   768 dimensions, contexts of 5, one output, sizes as the predecessor had them (AMN: 1,510,912 weights)
+            default     as train_lvm.py makes them: 384 dimensions, contexts of 20, two outputs
+
+    taskset -c 0 python -m benchmarks.vector_latency --out runs/vector_latency.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+from benchmarks.memory_step import environment
+from benchmarks.squad_step import fresh_process, write_report
+from utils.run import commit, hardware, versions
+
+MODELS = ("amn", "lstm", "gru", "transformer")
+GOALS = {"p50_ms": 0.15, "p95_ms": 0.5}
+"""Of the published AMN."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="write everything as JSON to this file")
+    options = parser.parse_args()
+    os.environ |= environment(1)
+    rows = []
+    for sizes in ("published", "default"):
+        for model in MODELS:
+            with fresh_process() as process:
+                rows.append({"sizes": sizes, "model": model, **process.submit(measure, model, sizes).result()})
+    about = {"goals": GOALS, "hardware": hardware(), "versions": versions(), "commit": commit()}
+    print(as_markdown(rows, about))
+    write_report({"benchmark": "vector_latency", **about, "models": rows}, options.out)
+    return 0
+
+
+def measure(name: str, sizes: str) -> dict:
+    """Export one model and call it."""
+    from benchmarks.vector_step import settings
+    from train_lvm import Config, build_model
+    from utils.litert import export_litert, latency
+
+    if sizes == "published":
+        config, dim = settings(name, SimpleNamespace(context_length=5, batch_size=1, seed=0)), 768
+    else:
+        config, dim = Config(Path("unused"), model=name), 384
+    model = build_model(config, dim)
+    inputs = {"vectors": (config.context_length, dim), "padding_mask": (config.context_length,)}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.tflite"
+        export_litert(model, file, inputs, floating=("vectors",))
+        return {"parameters": model.count_params(), "mebibytes": file.stat().st_size / 2**20, **latency(file)}
+
+
+def as_markdown(rows: list[dict], about: dict) -> str:
+    lines = ["", "| sizes | model | parameters | MiB | p50, ms | p95, ms |", "|---" * 6 + "|"]
+    for row in rows:
+        lines.append(
+            f"| {row['sizes']} | {row['model']} | {row['parameters']:,} | {row['mebibytes']:.1f} | {row['p50_ms']:.3f} "
+            f"| {row['p95_ms']:.3f} |"
+        )
+    told = ", ".join(
+        f"{name} {rows[0][name]:.3f} of {goal} {'reached' if rows[0][name] < goal else 'missed'}"
+        for name, goal in about["goals"].items()
+    )
+    packages = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"- goals of the published AMN: {told}",
+            f"- {about['hardware']}; commit {about['commit']}; {packages}",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
