@@ -6,6 +6,9 @@ from keras import ops
 from components.next_vector_head import NextVectorHead
 from components.projected_lstm_cell import ProjectedLSTMCell, forget_bias
 
+MOST_UNROLLED = 32
+"""Steps that are compiled one after another, which is faster than a loop but takes longer to compile."""
+
 
 @keras.saving.register_keras_serializable(package="engram")
 class RecurrentVectors(keras.Model):
@@ -59,15 +62,16 @@ class RecurrentVectors(keras.Model):
         policy = self.dtype_policy
         self.dropout = keras.layers.SpatialDropout1D(dropout, dtype=policy)
         self.projected, self.recurrent = [], []
+        unroll = context_length <= MOST_UNROLLED
         for number in range(num_layers):
             named = {"dtype": policy, "name": f"{cell}_{number}"}
             if cell == "gru":
-                layer = keras.layers.GRU(dim, return_sequences=True, unroll=True, **named)
+                layer = keras.layers.GRU(dim, return_sequences=True, unroll=unroll, **named)
             else:
                 layer = keras.layers.RNN(
                     ProjectedLSTMCell(hidden_dim, dtype=policy, name="cell"),
                     return_sequences=True,
-                    unroll=True,
+                    unroll=unroll,
                     **named,
                 )
                 project = keras.layers.Dense(
