@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
 from models.text_encoder import TextEncoder
@@ -52,3 +53,27 @@ def test_saved_and_loaded_it_is_the_same(tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(ops.convert_to_numpy(again(batch())), ops.convert_to_numpy(model(batch())))
+
+
+@pytest.mark.parametrize("pooling", ["cls", "attention"])
+def test_other_poolings_and_the_projection(pooling):
+    keras.utils.set_random_seed(4)
+    model, inputs = TextEncoder(ENCODER, pooling, output_dim=5), batch()
+    model.build()
+    tokens = ops.convert_to_numpy(model.encoder(inputs["token_ids"], padding_mask=inputs["padding_mask"]))[1]
+    if pooling == "attention":
+        weights = np.random.default_rng(2).normal(size=12).astype("float32")
+        model.attention.assign(weights)
+        shares = np.exp(tokens[:4] @ weights)
+        pooled = shares @ tokens[:4] / shares.sum()
+    else:
+        pooled = tokens[0]
+    expected = pooled @ ops.convert_to_numpy(model.projection.kernel)
+    found = ops.convert_to_numpy(model(inputs))
+    assert found.shape == (3, 5)
+    np.testing.assert_allclose(found[1], expected / np.linalg.norm(expected), rtol=1e-3, atol=1e-5)
+
+
+def test_an_unknown_pooling_is_told():
+    with pytest.raises(ValueError, match="must be one of mean, cls, attention"):
+        TextEncoder(ENCODER, "max")

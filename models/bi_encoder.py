@@ -1,0 +1,66 @@
+"""BiEncoder: queries and their candidates as vectors, for training."""
+
+import keras
+from keras import ops
+
+from models.text_encoder import TextEncoder
+
+HIGHEST_SCALE = 100.0
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class BiEncoder(keras.Model):
+    """Encodes queries and candidates with one `TextEncoder`, or with one for each (Karpukhin et al. 2020, section 3.1).
+
+    Args:
+        encoder, pooling, output_dim: of `models.text_encoder.TextEncoder`.
+        shared: one encoder for both; else two that start alike where they are given the same weights.
+        temperature: where the learned temperature starts; None: it is not learned, and queries are of unit norm.
+
+    Inputs, a dict of integers: `query_ids`, `query_mask` `(batch, query_length)`; `candidate_ids`, `candidate_mask`
+    `(batch, slots, candidate_length)`; an empty slot is all padding.
+
+    Output: float32 `(batch, 1 + slots, dim)`, the query's vector, then its slots'; of unit norm, but for the query's where a
+    temperature t is learned: its norm is 1 / t, at most 100 (Radford et al. 2021, section 2.5).
+    """
+
+    def __init__(self, encoder, pooling="mean", output_dim=128, shared=True, temperature=None, **kwargs):
+        super().__init__(**kwargs)
+        self.config = {
+            "encoder": dict(encoder),
+            "pooling": pooling,
+            "output_dim": output_dim,
+            "shared": shared,
+            "temperature": temperature,
+        }
+        given = {"pooling": pooling, "output_dim": output_dim, "dtype": self.dtype_policy}
+        self.candidates = TextEncoder(encoder, **given, name="candidates")
+        self.queries = self.candidates if shared else TextEncoder(encoder, **given, name="queries")
+
+    def build(self, input_shape=None):
+        for tower in self.towers():
+            tower.build()
+        if self.config["temperature"]:
+            start = keras.initializers.Constant(-float(ops.log(self.config["temperature"])))
+            self.log_scale = self.add_weight(name="log_scale", shape=(), initializer=start)
+        self.built = True
+
+    def towers(self):
+        """The encoders, one or two."""
+        return [self.candidates] if self.config["shared"] else [self.candidates, self.queries]
+
+    def call(self, inputs, training=None):
+        queries = self.queries(
+            {"token_ids": inputs["query_ids"], "padding_mask": inputs["query_mask"]}, training=training
+        )
+        if self.config["temperature"]:
+            queries = queries * ops.minimum(ops.exp(self.log_scale), HIGHEST_SCALE)
+        ids, mask = inputs["candidate_ids"], inputs["candidate_mask"]
+        batch, slots, length = ops.shape(ids)
+        flat = {"token_ids": ops.reshape(ids, (-1, length)), "padding_mask": ops.reshape(mask, (-1, length))}
+        candidates = self.candidates(flat, training=training)
+        candidates = ops.reshape(candidates, (batch, slots, candidates.shape[-1]))
+        return ops.concatenate([queries[:, None], candidates], axis=1)
+
+    def get_config(self):
+        return {**super().get_config(), **self.config}
