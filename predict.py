@@ -6,12 +6,14 @@
     python predict.py runs/memnet "When was Ada Lovelace born?" --file facts.tsv
     python predict.py runs/gpcm 17,4 --file history.csv
     python predict.py runs/lvm 211 --file vectors.npz
+    python predict.py runs/ranking "How should I store coffee beans?" --file coffee.jsonl.gz
 
 A model of texts prints the answer with its probability among the best spans, and the runners-up. A model of facts answers from
 those it was trained beside, or from a file's, among which an index of words finds its memory: it prints answers with their
 probabilities, the facts it attended to with their weights, and words of the question that no fact has. A model of responses is
 asked for items: it prints, for each student of a file, how each would be answered next, and the ability with its standard error.
-A model of vectors is asked what follows a row of a file: it prints the file's rows that are nearest to what it looks for.
+A model of vectors is asked what follows a row of a file: it prints the file's rows that are nearest to what it looks for. A model
+that ranks answers is asked a question: it prints the best of a file's answers.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ class Config:
     file: Path | None = None
     """Read the text from this file instead (UTF-8); for a model of facts, its facts (CSV, TSV, or .txt as WikiMovies has); for one
     of responses, students' histories (as for training), and without it a student is asked about who has answered nothing yet; for
-    one of vectors, the vectors or texts to look among (as for training)."""
+    one of vectors, the vectors or texts to look among (as for training); for one that ranks, questions with answers (alike)."""
     n_best: int = 3
     """Answers to show."""
 
@@ -59,6 +61,7 @@ def main(config: Config) -> int:
         "memnet": answer_from_facts,
         "gpcm": answer_from_responses,
         "lvm": answer_from_vectors,
+        "ranking": answer_from_answers,
     }
     task = finished_task(config.run_dir)
     if task not in tasks:
@@ -339,6 +342,51 @@ def answer_from_vectors(config: Config) -> int:
 def shown(data, row: int) -> str:
     """The beginning of a row's text, where texts are known."""
     return f": {data.texts[row][:100]}" if data.texts else ""
+
+
+# --- answers to other questions
+
+
+def answer_from_answers(config: Config) -> int:
+    """Print the answers of a file whose vectors are nearest to the question's."""
+    import faiss
+    import keras
+
+    from models.bi_encoder import BiEncoder  # noqa: F401 (registers the class that is read)
+    from utils.data.ranking_features import encode
+    from utils.data.rankings import read_rankings
+    from utils.ranking_evaluation import vectors
+    from utils.tokenization import load_tokenizer, special_token_ids
+
+    if config.text or not config.file:
+        raise UserError(
+            "a model that ranks answers looks for them in a file: name it with --file, and leave the text out"
+        )
+    with told_if_damaged(config.run_dir):
+        settings = json.loads((config.run_dir / "config.json").read_text())
+        model = keras.saving.load_model(config.run_dir / "best.keras", compile=False)
+    tokenizer = load_tokenizer(config.run_dir / "tokenizer.json")
+    padding, *_ = special_token_ids(tokenizer)
+    queries, notes = read_rankings(config.file)
+    for note in notes:
+        print(f"({note})")
+    corpus = [(query, candidate) for query in queries for candidate in query.candidates]
+    rows = encode(tokenizer, [candidate.text for _, candidate in corpus], settings["max_length"])
+    answers = vectors(model.candidates, rows, padding)
+    index = faiss.IndexFlatIP(answers.shape[1])
+    index.add(answers)
+    asked = vectors(model.queries, encode(tokenizer, [config.question], settings["query_length"]), padding)
+    scores, found = index.search(asked, min(config.n_best, len(corpus)))
+    for score, place in zip(scores[0], found[0], strict=True):
+        query, candidate = corpus[place]
+        print(f"{score:.3f}  {candidate.id}, of question {query.id}: {shortened(candidate.text)}")
+    print(f"({len(corpus):,} answers)")
+    return 0
+
+
+def shortened(text: str, most: int = 300) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 if __name__ == "__main__":

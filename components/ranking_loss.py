@@ -25,7 +25,7 @@ class RankingLoss(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
-        slots = y_pred.shape[1] - 1
+        slots = ops.shape(y_pred)[1] - 1
         relevance, there, group = y_true[:, :slots], y_true[:, slots:-1] > 0, y_true[:, -1]
         # Of query b and slot s of query c: (B, B, S)
         scores = ops.einsum("bd,csd->bcs", y_pred[:, 0], y_pred[:, 1:])
@@ -53,7 +53,9 @@ def positive(relevance):
     """Of each query, its most relevant slot as one-hot `(B, S)`, whether it is relevant at all `(B,)`, and which slots are less
     relevant `(B, S)`."""
     best = ops.max(relevance, axis=1, keepdims=True)
-    chosen = ops.one_hot(ops.argmax(relevance, axis=1), relevance.shape[1])
+    places = ops.cumsum(ops.ones_like(relevance), axis=1) - 1
+    first = ops.cast(ops.argmax(relevance, axis=1), relevance.dtype)
+    chosen = ops.cast(places == first[:, None], relevance.dtype)
     return chosen, best[:, 0] > 0, relevance < best
 
 
@@ -200,12 +202,11 @@ class ApproxNDCG(RankingLoss):
         self.settings = {"temperature": temperature}
 
     def of(self, scores, own, relevance, there, others):
-        slots = relevance.shape[1]
         everyone, counts = ops.concatenate([own, flat(scores)], 1), ops.concatenate([there, flat(others)], 1)
         above = ops.sigmoid((everyone[:, None] - own[:, :, None]) / self.settings["temperature"])
         # Each slot meets itself once, as a half.
         ranks = 0.5 + ops.sum(ops.where(counts[:, None], above, 0.0), axis=2)
-        ideal = ops.flip(ops.sort(relevance, axis=1), axis=1) / log2(ops.arange(2, slots + 2, dtype="float32"))
+        ideal = ops.flip(ops.sort(relevance, axis=1), axis=1) / log2(1 + ops.cumsum(ops.ones_like(relevance), 1))
         gained = ops.where(there, relevance / log2(1 + ranks), 0.0)
         total = ops.sum(ideal, axis=1)
         return ops.where(total > 0, 1 - ops.sum(gained, axis=1) / ops.maximum(total, 1e-9), 0.0)

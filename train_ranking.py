@@ -1,0 +1,556 @@
+"""Answer ranking: train a text encoder so that a question's vector is nearest to its best answers, and compare losses for it.
+
+Questions and answers are encoded by a Transformer (models/bi_encoder.py), from scratch or from a pretrained one (`--init-from`), to
+vectors whose cosine is the score. Two tasks are told apart: `rerank`, to order a question's own answers by their votes or grades,
+and retrieval (`_all` after a metric's name), to find them among the answers of all questions. Random order, BM25, the longest, the
+oldest and the most voted answers stand beside every score.
+
+Examples:
+
+    python train_ranking.py --run-dir runs/ranking
+
+    python train_ranking.py --train-files beer.jsonl.gz ai.jsonl.gz --model minilm --run-dir runs/se
+
+    python train_ranking.py --train-files beer.jsonl.gz --suite --seeds 0 1 2 --run-dir runs/suite
+
+Scores and running times with their conditions stand in docs/results.md.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from utils.errors import UserError
+from utils.run import check_run_dir, run_script, set_up_run
+from utils.settings import check_ranges
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+COMPARED = tuple(f"{name}{task}" for task in ("", "_all") for name in ("ndcg@10", "map", "mrr", "p@1"))
+"""Metrics that are kept for each question."""
+LOSSES = (
+    "infonce",
+    "infonce_own",
+    "infonce_batch",
+    "infonce_both",
+    "mse",
+    "triplet",
+    "listwise",
+    "listwise_own",
+    "list_mle",
+    "approx_ndcg",
+    "margin_mse",
+    "matryoshka",
+)
+
+
+@dataclass
+class Config:
+    """Settings of one run."""
+
+    run_dir: Path
+    """Folder for everything the run writes; must not exist, unless with --resume."""
+    data: Literal["demo"] = "demo"
+    """Invented questions with graded answers, in the place of files."""
+    train_files: list[Path] = field(default_factory=list)
+    """Questions with answers: StackExchange's Posts.xml, threads as JSONL, a folder in WikiQA's form, MEDIQA's XML, or CSV, TSV or
+    JSONL of query, candidate, relevance; .gz or not."""
+    validation_files: list[Path] = field(default_factory=list)
+    """Files to choose the best epoch on. Left out: questions are held out."""
+    test_files: list[Path] = field(default_factory=list)
+    """Files that are scored once, at the end. Left out: questions are held out."""
+    validation_fraction: float = 0.1
+    """Share of the questions held out when no validation files are given."""
+    test_fraction: float = 0.2
+    """Share of the questions held out when no test files are given."""
+    votes: Literal["best_share", "rank"] = "best_share"
+    """How votes become grades: quarters of the question's best answer's votes, or ranks."""
+    limit: int = 0
+    """Train on this many questions; 0 is all."""
+
+    model: Literal["scratch", "minilm"] = "scratch"
+    """The encoder: a small one from scratch, or all-MiniLM-L6-v2 from the hub; --init-from names another pretrained one."""
+    loss: Literal[LOSSES] = "infonce"
+    """What is trained: infonce and its kinds with own candidates alone (_own), with other questions' best alone (_batch), in both
+    directions (_both); mse; triplet; listwise with and without other questions' candidates; list_mle; approx_ndcg; margin_mse;
+    matryoshka (infonce of shorter vectors too)."""
+    suite: bool = False
+    """Train all losses, each with --seeds, and compare them; what is finished is kept."""
+    losses: list[str] = field(default_factory=lambda: list(LOSSES))
+    """Losses of the suite."""
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
+    """Seeds of the suite."""
+    temperature: float = 0.05
+    """Of the losses with exponentials: what cosines are divided by."""
+    learned_temperature: bool = False
+    """Learn the temperature from there (of infonce, listwise, list_mle, approx_ndcg, matryoshka)."""
+    margin: float = 0.2
+    """Of triplet."""
+    slots: int = 4
+    """Candidates a question has in a batch: its best, others of its own, and mined negatives for what is left."""
+    mine: Literal["bm25", "encoder", "random"] = "bm25"
+    """Where negatives come from: candidates of other questions that score highest by BM25, or by the encoder as it is at the
+    start; or any."""
+    mine_margin: float = 0.05
+    """Candidates that score more than 1 - this of a question's best are no negatives: they may be answers."""
+
+    init_from: str = ""
+    """Folder or hub name of a pretrained encoder (BERT, DistilBERT, MiniLM, ...) to start from."""
+    pooling: Literal["mean", "cls", "attention"] = "mean"
+    """How the tokens' vectors become one."""
+    output_dim: int = 128
+    """Size of the vectors; 0 leaves the projection out."""
+    shared: bool = True
+    """One encoder for questions and answers; else one for each."""
+    hidden_dim: int = 128
+    """Of an encoder from scratch."""
+    num_layers: int = 2
+    """Of an encoder from scratch."""
+    num_heads: int = 4
+    """Of an encoder from scratch."""
+    vocabulary_size: int = 8000
+    """Of an encoder from scratch: word pieces."""
+    dropout: float = 0.1
+    """Of an encoder from scratch."""
+    query_length: int = 64
+    """Word pieces of a question at most; the rest is cut."""
+    max_length: int = 128
+    """Word pieces of an answer at most; the rest is cut."""
+
+    epochs: int = 5
+    """Passes over the training questions at most."""
+    batch_size: int = 32
+    """Questions a step."""
+    learning_rate: float | None = None
+    """Peak learning rate of AdamW; left out: 5e-4 from scratch, 5e-5 from a pretrained encoder."""
+    warmup_steps: int = 50
+    """Steps of linear warm-up (at most a fifth of all)."""
+    weight_decay: float = 0.01
+    """AdamW's decoupled weight decay."""
+    patience: int = 0
+    """Stop after this many epochs without a better validation score; 0 never."""
+    seed: int = 0
+    """Seed of weights and order."""
+    split_seed: int = 0
+    """Seed of what is held out."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number format of the computations."""
+    jit_compile: bool = True
+    """Compile the step with XLA."""
+
+    resume: bool = False
+    """Go on with the run in --run-dir."""
+    tracking: Literal["auto", "online", "offline", "off"] = "auto"
+    """Weights & Biases; auto is online when this machine is logged in, else off."""
+    export: bool = True
+    """Write a SavedModel of the encoder at the end."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a run needs of its data: questions and features by split, the corpus, tokenizer and encoder arguments."""
+
+    splits: object
+    features: dict
+    mined: list
+    tokenizer: object
+    padding: int
+    encoder: dict
+    checkpoint: object | None
+
+
+def main(config: Config) -> int:
+    if config.model == "minilm" and not config.init_from:
+        config = replace(config, init_from=MINILM)
+    check(config)
+    check_run_dir(config)
+    from utils.data.ranking_splits import read_ranking_splits
+    from utils.run import hardware
+
+    files = config.train_files, config.validation_files, config.test_files
+    shares = config.validation_fraction, config.test_fraction
+    # Bad data is told before anything is written.
+    splits = read_ranking_splits(*files, *shares, config.split_seed, config.limit, config.votes)
+    for note in splits.notes:
+        print(note)
+    checksum = splits.checksum()
+    set_up_run(config, {"questions": checksum})
+    counts = ", ".join(
+        f"{name} {len(part):,} with {sum(len(query.candidates) for query in part):,}"
+        for name, part in splits.parts.items()
+    )
+    print(f"{hardware()}; questions and answers: {counts}")
+    if not config.suite:
+        train(config, prepare(config, splits), checksum)
+        return 0
+    results = {}
+    for loss in config.losses:
+        for seed in config.seeds:
+            folder = config.run_dir / f"{loss}-{seed}"
+            run = replace(
+                config,
+                loss=loss,
+                seed=seed,
+                suite=False,
+                run_dir=folder,
+                export=False,
+                resume=(folder / "config.json").is_file(),
+            )
+            set_up_run(run, {"questions": checksum})
+            print(f"\n{loss}, seed {seed}", flush=True)
+            finished = folder / "results.json"
+            if not finished.exists():
+                train(run, prepare(run, splits), checksum)
+            results.setdefault(loss, []).append(folder)
+    compare(config, results)
+    return 0
+
+
+def prepare(config: Config, splits) -> Data:
+    """Tokenizer, encoder arguments, features of every split and mined negatives."""
+    import numpy as np
+
+    from utils.data.ranking_features import features
+    from utils.data.ranking_splits import question_groups
+    from utils.pretrained import check_vocabulary, checkpoint_folder, read_checkpoint
+    from utils.tokenization import load_tokenizer, special_token_ids, train_tokenizer
+
+    train_part, checkpoint = splits.parts["train"], None
+    if config.init_from:
+        checkpoint = read_checkpoint(checkpoint_folder(config.init_from))
+        tokenizer = load_tokenizer(checkpoint.folder)
+        check_vocabulary(tokenizer, checkpoint)
+        encoder = checkpoint.encoder
+        longest = encoder["max_length"]
+        if max(config.max_length, config.query_length) > longest:
+            raise UserError(f"--max-length {config.max_length}: {config.init_from} has positions for {longest} tokens")
+    else:
+        texts = [query.text for query in train_part] + [of.text for query in train_part for of in query.candidates]
+        tokenizer = with_ends(train_tokenizer(texts, config.vocabulary_size))
+        encoder = {
+            "vocabulary_size": tokenizer.get_vocab_size(),
+            "hidden_dim": config.hidden_dim,
+            "num_layers": config.num_layers,
+            "num_heads": config.num_heads,
+            "intermediate_dim": 4 * config.hidden_dim,
+            "max_length": -(-max(config.max_length, config.query_length) // 32) * 32,
+            "num_segments": 0,
+            "dropout": config.dropout,
+        }
+    padding, *_ = special_token_ids(tokenizer)
+    found = {
+        name: features(part, question_groups(part), tokenizer, config.query_length, config.max_length)
+        for name, part in splits.parts.items()
+    }
+    data = Data(splits, found, [np.zeros(0, int)] * len(train_part), tokenizer, padding, encoder, checkpoint)
+    return replace(data, mined=mine(config, data))
+
+
+def with_ends(tokenizer):
+    """The tokenizer, putting [CLS] before and [SEP] behind each text."""
+    from tokenizers import processors
+
+    first, last = ((token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]"))
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=[first, last])
+    return tokenizer
+
+
+def mine(config: Config, data: Data) -> list:
+    """Hard negatives of each training question."""
+    import numpy as np
+
+    from utils.ranking_baselines import BM25, mined_negatives
+    from utils.ranking_evaluation import vectors
+
+    queries, found = data.splits.parts["train"], data.features["train"]
+    if config.mine == "random":
+        rng = np.random.default_rng(config.split_seed)
+        scores = rng.random((len(queries), len(found.candidates)), np.float32)
+    elif config.mine == "bm25":
+        index = BM25([candidate.text for query in queries for candidate in query.candidates])
+        scores = np.stack([index.scores(query.text) for query in queries])
+    else:
+        model = build_model(config, data)
+        asked = vectors(model.queries, found.queries, data.padding)
+        scores = asked @ vectors(model.candidates, found.candidates, data.padding).T
+    best = [int(own[found.relevance[own].argmax()]) if len(own := found.own(n)) else 0 for n in range(len(queries))]
+    margin = -math.inf if config.mine == "random" else config.mine_margin
+    return mined_negatives(scores, found.owners(), found.groups, np.array(best), margin, most=4 * config.slots)
+
+
+def train(config: Config, data: Data, checksum: str) -> None:
+    """Train one encoder and score it."""
+    import keras
+    import numpy as np
+
+    from utils.data.ranking_features import trainable, training_batches
+    from utils.ranking_evaluation import both, vectors
+    from utils.run import set_precision
+    from utils.tracking import start_tracking
+    from utils.training import fit
+
+    keras.utils.set_random_seed(config.seed)
+    set_precision(config.precision)
+    found = data.features["train"]
+    data.tokenizer.save(str(config.run_dir / "tokenizer.json"))
+
+    # --- model
+    model = build_model(config, data)
+    steps_per_epoch = math.ceil(len(trainable(found)) / config.batch_size)
+    compile_model(model, config, steps_per_epoch * config.epochs)
+    print(f"{config.loss}: {model.count_params():,} parameters, {steps_per_epoch} steps an epoch")
+
+    # --- training
+    def batches(first_step: int):
+        return training_batches(
+            found, data.mined, config.slots, config.batch_size, config.seed, first_step, data.padding
+        )
+
+    def validate(model):
+        part = data.features["validation"]
+        asked = vectors(model.queries, part.queries, data.padding)
+        scores = asked @ vectors(model.candidates, part.candidates, data.padding).T
+        reached = both(data.splits.parts["validation"], scores, part.starts)
+        shown = {f"val_{name}": float(np.mean(reached[name])) for name in ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")}
+        return shown | {"val_score": shown["val_ndcg@10"] + shown["val_ndcg@10_all"]}
+
+    tracker = start_tracking(config.tracking, "engram-ranking", config.run_dir, asdict(config))
+    code = 1
+    try:
+        rows = fit(
+            model,
+            batches,
+            steps_per_epoch=steps_per_epoch,
+            epochs=config.epochs,
+            evaluate=validate,
+            monitor="val_score",
+            run_dir=config.run_dir,
+            patience=config.patience,
+            tracker=tracker,
+            resume=config.resume,
+        )
+        finish(config, data, checksum, rows, tracker)
+        code = 0
+    finally:
+        tracker.finish(code)
+
+
+def build_model(config: Config, data: Data):
+    """The encoder, with pretrained weights where they are given."""
+    from models.bi_encoder import BiEncoder
+    from utils.pretrained import assign
+
+    temperature = config.temperature if config.learned_temperature else None
+    given = {"pooling": config.pooling, "output_dim": config.output_dim or None, "shared": config.shared}
+    model = BiEncoder(data.encoder, **given, temperature=temperature)
+    model.build()
+    if data.checkpoint:
+        for tower in model.towers():
+            assign(tower.encoder, data.checkpoint.weights)
+    return model
+
+
+def compile_model(model, config: Config, total_steps: int) -> None:
+    """AdamW under warm-up and decay, and the loss."""
+    import keras
+
+    from utils.schedules import WarmupThenDecay
+
+    rate = config.learning_rate or (5e-5 if config.init_from else 5e-4)
+    schedule = WarmupThenDecay(rate, min(config.warmup_steps, total_steps // 5), total_steps, "linear")
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=1.0)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "log_scale"])
+    model.compile(optimizer, loss=build_loss(config), jit_compile=config.jit_compile)
+
+
+def build_loss(config: Config):
+    """The loss that the settings name."""
+    from components import ranking_loss as losses
+
+    t = 1.0 if config.learned_temperature else config.temperature
+    sizes = sorted({max(1, config.output_dim // 4), max(1, config.output_dim // 2), config.output_dim})
+    makers = {
+        "infonce": lambda: losses.InfoNCE(t),
+        "infonce_own": lambda: losses.InfoNCE(t, in_batch=False),
+        "infonce_batch": lambda: losses.InfoNCE(t, hard=False),
+        "infonce_both": lambda: losses.InfoNCE(t, both=True),
+        "mse": losses.RelevanceMSE,
+        "triplet": lambda: losses.Triplet(config.margin),
+        "listwise": lambda: losses.Listwise(t),
+        "listwise_own": lambda: losses.Listwise(t, in_batch=False),
+        "list_mle": lambda: losses.ListMLE(t),
+        "approx_ndcg": lambda: losses.ApproxNDCG(t),
+        "margin_mse": losses.MarginMSE,
+        "matryoshka": lambda: losses.Matryoshka(losses.InfoNCE(t), sizes),
+    }
+    return makers[config.loss]()
+
+
+def finish(config: Config, data: Data, checksum: str, rows, tracker) -> None:
+    """Score the best epoch's encoder and the baselines, and write what a user takes home."""
+    import keras
+    import numpy as np
+
+    from models import bi_encoder  # noqa: F401 (registers the class that is read)
+    from utils.export import export_saved_model
+    from utils.plots import plot_history
+    from utils.ranking_baselines import baseline_scores
+    from utils.ranking_evaluation import both, vectors
+    from utils.run import conditions, write_json
+    from utils.vector_metrics import intervals
+
+    run_dir, parts = config.run_dir, data.splits.parts
+    model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    # The corpus is all answers there are; the test questions' own come first.
+    order = ("test", "validation", "train")
+    corpus = [candidate for name in order for query in parts[name] for candidate in query.candidates]
+    answers = np.concatenate(
+        [vectors(model.candidates, data.features[name].candidates, data.padding) for name in order]
+    )
+    test = data.features["test"]
+    scores = {"encoder": vectors(model.queries, test.queries, data.padding) @ answers.T}
+    scores |= baseline_scores(parts["test"], corpus)
+    each = {name: both(parts["test"], of, test.starts) for name, of in scores.items()}
+    reached = {name: {metric: float(np.mean(of)) for metric, of in found.items()} for name, found in each.items()}
+    last = max(rows, key=lambda row: row["val_score"])
+    validation = {name.removeprefix("val_"): value for name, value in last.items() if name.startswith("val_")}
+    within = {}
+    for metric, of in each["encoder"].items():
+        within |= intervals({metric: of}, np.arange(len(of)))
+    np.savez_compressed(
+        run_dir / "per_question.npz",
+        **{
+            f"{name}/{metric}": of for name, found in each.items() for metric, of in found.items() if metric in COMPARED
+        },
+    )
+    results = {
+        "task": "ranking",
+        **conditions(config, model, rows),
+        "loss": config.loss,
+        "data": data.splits.described(config.train_files + config.validation_files + config.test_files, checksum),
+        "corpus": len(corpus),
+        "metrics": {"validation": validation, "test": reached.pop("encoder")},
+        "intervals": {"test": within},
+        "baselines": {name: {"test": of} for name, of in reached.items()},
+    }
+    plot_history(
+        rows,
+        run_dir / "history.png",
+        {
+            "loss": ["loss"],
+            "own answers": ["val_ndcg@10", "val_mrr"],
+            "all answers": ["val_ndcg@10_all", "val_mrr_all"],
+        },
+    )
+    for name, of in (*reached.items(), (config.loss, results["metrics"]["test"])):
+        print(told(name, of))
+    if config.export:
+        axes = {"token_ids": ("batch", "sequence"), "padding_mask": ("batch", "sequence")}
+        export_saved_model(model.candidates, run_dir / "saved_model", axes)
+        if not config.shared:
+            export_saved_model(model.queries, run_dir / "saved_model_queries", axes)
+    write_json(run_dir / "results.json", results)
+    tracker.log_images({plot.stem: plot for plot in sorted(run_dir.glob("*.png"))})
+    tracker.log_artifact(run_dir / "best.keras", f"ranking-{config.loss}", "model")
+    tracker.summary({f"test_{key}": value for key, value in results["metrics"]["test"].items()})
+    print(f"everything is in {run_dir}")
+
+
+def told(name: str, found: dict) -> str:
+    """Test scores as a line."""
+    shown = {"ndcg@10": "NDCG@10", "map": "MAP", "mrr": "MRR", "p@1": "P@1"}
+    own = ", ".join(f"{title} {found[key]:.4f}" for key, title in shown.items())
+    everyone = ", ".join(f"{title} {found[f'{key}_all']:.4f}" for key, title in shown.items())
+    return f"{name}, test, own answers: {own}; all answers: {everyone}"
+
+
+def compare(config: Config, runs: dict[str, list[Path]]) -> None:
+    """All losses and baselines in one table, printed and written as `leaderboard.json` and `leaderboard.png`.
+
+    Of each loss the mean over seeds. p: paired randomisation over questions, each loss against the best one and against BM25, with
+    Holm's correction over the losses.
+    """
+    import json
+
+    import numpy as np
+
+    from utils.plots import plot_comparison
+    from utils.ranking_metrics import holm, paired_randomisation
+    from utils.run import write_json
+    from utils.vector_metrics import intervals
+
+    each, seconds, several = {}, {}, {}
+    for loss, folders in runs.items():
+        kept = [np.load(folder / "per_question.npz") for folder in folders]
+        results = [json.loads((folder / "results.json").read_text()) for folder in folders]
+        each[loss] = {metric: np.mean([of[f"encoder/{metric}"] for of in kept], axis=0) for metric in COMPARED}
+        several[loss] = {metric: [of["metrics"]["test"][metric] for of in results] for metric in COMPARED}
+        seconds[loss] = float(np.mean([of["seconds"] for of in results]))
+    others = {name.split("/")[0] for name in kept[0].files} - {"encoder"}
+    each |= {name: {metric: kept[0][f"{name}/{metric}"] for metric in COMPARED} for name in sorted(others)}
+    table = {name: {metric: float(of.mean()) for metric, of in found.items()} for name, found in each.items()}
+    best = {task: max(runs, key=lambda loss: table[loss][f"ndcg@10{task}"]) for task in ("", "_all")}
+    against = {}
+    for task, first in best.items():
+        metric = f"ndcg@10{task}"
+        for rival in (first, *sorted(others - {"votes"})):
+            p = {x: paired_randomisation(each[x][metric], each[rival][metric]) for x in runs if x != rival}
+            against[f"{metric} against {rival}"] = holm(p)
+    columns = ["ndcg@10", "map", "mrr", "p@1", "ndcg@10_all", "mrr_all"]
+    print(f"\n| test | {' | '.join(columns)} | p against the best, own / all | p against BM25, all | seconds |")
+    print("|---" * (len(columns) + 4) + "|")
+    for name, of in sorted(table.items(), key=lambda row: -row[1]["ndcg@10_all"]):
+        more = ["", "", ""]
+        if name in runs:
+            pair = [against[f"ndcg@10{task} against {best[task]}"].get(name) for task in ("", "_all")]
+            shown = " / ".join("best" if p is None else f"{p:.4f}" for p in pair)
+            more = [shown, f"{against['ndcg@10_all against bm25'][name]:.4f}", f"{seconds[name]:.0f}"]
+        print(f"| {name} | {' | '.join([*(f'{of[column]:.4f}' for column in columns), *more])} |")
+    board = {"test": table, "seeds": several, "best": best, "p": against, "seconds": seconds}
+    write_json(config.run_dir / "leaderboard.json", board)
+    bars = {}
+    for name, found in each.items():
+        within = {metric: intervals({metric: of}, np.arange(len(of)))[metric] for metric, of in found.items()}
+        bars[name] = {
+            metric: (table[name][metric], *within[metric]) for metric in ("ndcg@10", "ndcg@10_all", "mrr_all")
+        }
+    plot_comparison(
+        bars, config.run_dir / "leaderboard.png", "test questions, mean over seeds", "score, 95 % intervals"
+    )
+
+
+def check(config: Config) -> None:
+    """Settings that can not work, told in one line before any work is done."""
+    from utils.tracking import logged_in
+
+    check_ranges(
+        config,
+        less_than_1="validation_fraction test_fraction dropout mine_margin",
+        more_than_0="slots temperature hidden_dim num_layers num_heads query_length max_length epochs batch_size "
+        "learning_rate",
+        at_least_0="limit margin output_dim warmup_steps weight_decay patience seed split_seed",
+    )
+    if config.slots < 2 and (config.loss.endswith("_own") or config.loss in ("list_mle", "margin_mse")):
+        raise UserError(
+            f"--slots {config.slots}: --loss {config.loss} compares a question's own candidates; give 2 or more"
+        )
+    if not config.init_from and config.hidden_dim % config.num_heads:
+        raise UserError(f"--hidden-dim {config.hidden_dim}: must be a multiple of --num-heads {config.num_heads}")
+    unknown = [loss for loss in config.losses if loss not in LOSSES]
+    if unknown or not config.losses or not config.seeds:
+        raise UserError(
+            f"--losses {' '.join(config.losses)}: wants some of {', '.join(LOSSES)}, and --seeds one at least"
+        )
+    for name in ("validation", "test"):
+        if getattr(config, f"{name}_files") and not config.train_files:
+            raise UserError(f"--{name}-files goes with --train-files")
+        if not getattr(config, f"{name}_files") and not getattr(config, f"{name}_fraction"):
+            raise UserError(f"--{name}-fraction 0.0: leaves no {name} questions; give --{name}-files or more than 0")
+    if config.tracking == "online" and not logged_in():
+        raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
+
+
+if __name__ == "__main__":
+    run_script(main, Config)

@@ -1,0 +1,77 @@
+"""How well questions find their answers: among their own candidates, and among all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from utils.data.ranking_features import padded_ids
+from utils.data.ranking_records import Query
+from utils.ranking_metrics import padded, ranking_metrics
+
+BATCH = 64
+
+
+def vectors(encoder, rows: Sequence[Sequence[int]], padding: int = 0) -> np.ndarray:
+    """The encoder's vector of each text, float32 `(texts, dim)`; texts of like length go together.
+
+    Args:
+        encoder: `models.text_encoder.TextEncoder`.
+        rows: token ids.
+    """
+    order, found = np.argsort([len(row) for row in rows], kind="stable"), None
+    for start in range(0, len(order), BATCH):
+        chosen = np.resize(order[start : start + BATCH], BATCH)  # one size for all batches
+        ids, mask = padded_ids([rows[number] for number in chosen], padding)
+        of = np.asarray(encoder.predict_on_batch({"token_ids": ids, "padding_mask": mask}))
+        found = np.empty((len(rows), of.shape[1]), np.float32) if found is None else found
+        found[chosen] = of
+    return found
+
+
+def rerank(queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray) -> dict[str, np.ndarray]:
+    """Metrics of each question's own candidates, arrays `(questions,)`, of those with two or more and a relevant one.
+
+    NDCG has the grades. What knows only relevant or not takes a candidate for relevant that has half of the question's highest
+    grade at least: of votes, nearly every answer has some.
+
+    Args:
+        scores: `(queries, candidates)`, of all candidates; only a question's own count.
+        starts: the first candidate of each question, and their number.
+    """
+    numbers = [n for n in answered(queries) if len(queries[n].candidates) > 1]
+    rows, mask = padded([scores[number, starts[number] : starts[number + 1]] for number in numbers])
+    grades, _ = padded([np.array([of.relevance for of in queries[number].candidates]) for number in numbers])
+    half = (grades > 0) & (grades >= grades.max(axis=1, keepdims=True) / 2)
+    return merged(ranking_metrics(rows, grades, mask), ranking_metrics(rows, half.astype(float), mask))
+
+
+def merged(graded: dict, binary: dict) -> dict:
+    """NDCG of the first, the others of the second."""
+    return {name: (graded if name.startswith("ndcg") else binary)[name] for name in graded}
+
+
+def retrieve(queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray) -> dict[str, np.ndarray]:
+    """Metrics of all candidates there are, arrays `(questions,)`, of those with a relevant one: own candidates have their grades,
+    others 0.
+
+    Args:
+        scores, starts: as of `rerank`.
+    """
+    numbers = answered(queries)
+    grades = np.zeros((len(numbers), scores.shape[1]), np.float32)
+    for row, number in enumerate(numbers):
+        grades[row, starts[number] : starts[number + 1]] = [of.relevance for of in queries[number].candidates]
+    return ranking_metrics(scores[numbers], grades, np.ones(grades.shape, bool))
+
+
+def answered(queries: Sequence[Query]) -> list[int]:
+    """The questions with a relevant candidate."""
+    return [n for n, query in enumerate(queries) if any(candidate.relevance > 0 for candidate in query.candidates)]
+
+
+def both(queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray) -> dict[str, np.ndarray]:
+    """`rerank` with its plain names and `retrieve` with `_all` after each, arrays over different questions."""
+    found = rerank(queries, scores, starts)
+    return found | {f"{name}_all": values for name, values in retrieve(queries, scores, starts).items()}
