@@ -139,12 +139,16 @@ def main(config: Config) -> int:
     set_up_run(config, {"vectors": checksum})
     counts = ", ".join(f"{name} {len(part.rows):,} of {len(part.documents):,}" for name, part in data.parts.items())
     print(f"vectors of {data.dim} elements; targets and documents: {counts}")
+    import numpy as np
+
     from utils.run import write_json
     from utils.vector_baselines import baselines
 
     kept = config.run_dir / "baselines.json"
     if not kept.exists():
-        write_json(kept, baselines(data.parts, config.context_length))
+        compared, arrays = baselines(data.parts, config.context_length)
+        np.savez_compressed(kept.with_suffix(".npz"), **arrays)
+        write_json(kept, compared)
     if config.model != "all":
         train(config, data, checksum)
         return 0
@@ -334,7 +338,7 @@ def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines
     from utils.plots import plot_history
     from utils.run import conditions, write_csv, write_json
     from utils.vector_evaluation import predict_split, samples, scores, steps_ahead
-    from utils.vector_metrics import intervals, means, variance_ratio
+    from utils.vector_metrics import intervals, means, over_best, variance_ratio
     from utils.vector_plots import plot_places, plot_windows
 
     run_dir, test, length = config.run_dir, data.parts["test"], config.context_length
@@ -347,7 +351,8 @@ def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines
         metrics[name] = means(of) | {"variance_ratio": variance_ratio(part.data, part.rows, found["predicted"])}
         within[name] = intervals(of, part.data.document[part.rows])
     mixed = means(scores(test, predict_split(model, test, length, shuffle=True), centre))
-    compared = json.loads(baselines.read_text())
+    compared, arrays = json.loads(baselines.read_text()), np.load(baselines.with_suffix(".npz"))
+    over = over_best(of, arrays, test.data.document[test.rows], ("cosine", "hit@5", "mrr"))
     best = {name: (metrics["test"][name], compared["mean"][name]) for name in ("cosine", "centred_cosine")}
     results = {
         "task": "lvm",
@@ -356,6 +361,7 @@ def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines
         "metrics": metrics,
         "intervals": within,
         "skill_over_mean": {name: (reached - mean) / (1 - mean) for name, (reached, mean) in best.items()},
+        "over_best_baseline": over,
         "shuffled_context": {name: mixed[name] for name in ("cosine", "hit@5", "mrr")},
         "steps_ahead": steps_ahead(model, test, length),
         "latency": export(config, model, data.dim) if config.export else {},
@@ -369,6 +375,11 @@ def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines
     plot_windows(shown, run_dir / "windows.png")
     for name, of in (*((f"{name}, test", of) for name, of in compared.items()), *metrics.items()):
         print(told(name, of))
+    for metric, of in over.items():
+        low, high = of["interval"]
+        print(
+            f"{metric}, over {of['best']}: {of['difference']:+.4f} (95 % interval over documents {low:+.4f} to {high:+.4f})"
+        )
     if results["steps_ahead"]:
         write_csv(run_dir / "steps_ahead.csv", results["steps_ahead"])
     np.savez_compressed(
@@ -432,9 +443,10 @@ def compare(config: Config, results: dict[str, dict]) -> None:
         print(f"| {name} | {' | '.join([*(f'{of[column]:.4f}' for column in columns), *more])} |")
     kept = {name: {key: of[key] for key in ("parameters", "latency", "seconds")} for name, of in results.items()}
     write_json(config.run_dir / "comparison.json", {"test": table, "models": kept})
-    within = {name: of["intervals"]["test"] for name, of in results.items()}
+    within = {name: of["intervals"] for name, of in table.items() if name not in results}
+    within |= {name: of["intervals"]["test"] for name, of in results.items()}
     bars = {
-        name: {c: (of[c], *(within[name][c] if name in within else (of[c], of[c]))) for c in ("cosine", "hit@5", "mrr")}
+        name: {metric: (of[metric], *within[name][metric]) for metric in ("cosine", "hit@5", "mrr")}
         for name, of in table.items()
     }
     plot_comparison(bars, config.run_dir / "comparison.png", "next vector, test documents", "score, 95 % intervals")

@@ -25,8 +25,6 @@ def finished(tmp_path_factory):
         0.1,
         "--learning-rate",
         0.005,
-        "--negatives",
-        "all",
         "--run-dir",
         "run",
         cwd=cwd,
@@ -42,11 +40,12 @@ def test_it_learns_more_than_the_means_and_says_so(finished):
     test = results["metrics"]["test"]
     others = {name: of["test"] for name, of in results["baselines"].items()}
     assert test["cosine"] > max(others[name]["cosine"] for name in ("mean", "last", "global_mean"))
-    assert test["mrr_all"] > max(of["mrr_all"] for name, of in others.items() if name != "ridge")
+    assert test["mrr"] > max(of["mrr"] for name, of in others.items() if name != "ridge")
     assert f"test: cosine {test['cosine']:.4f}" in output and "ridge, test:" in output
     low, high = results["intervals"]["test"]["cosine"]
     assert low < test["cosine"] < high
     assert set(results["shuffled_context"]) == {"cosine", "hit@5", "mrr"}
+    assert set(results["over_best_baseline"]) == {"cosine", "hit@5", "mrr"} and "over ridge: " in output
     assert 0 < results["latency"]["p50_ms"] <= results["latency"]["p95_ms"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from utils.data.vector_splits import VectorSplit
 from utils.data.vectors import VectorDocuments, targets, windows
 from utils.vector_baselines import baselines, exponential, global_mean
-from utils.vector_metrics import EXCLUSION, intervals, nearness, retrieval, variance_ratio
+from utils.vector_metrics import EXCLUSION, intervals, nearness, over_best, retrieval, variance_ratio
 
 RNG = np.random.default_rng(1)
 LENGTHS = (12, 9, 15, 20)
@@ -101,7 +101,16 @@ def test_baselines_find_a_rule_that_holds():
     parts = {}
     for name, chosen in (("train", [2, 3]), ("validation", [1]), ("test", [0])):
         parts[name] = VectorSplit(data, np.array(chosen), targets(data, np.array(chosen), 5))
-    found = baselines(parts, 7)
+    found, arrays = baselines(parts, 7)
     assert set(found) == {"global_mean", "mean", "mean_5", "last", "exponential", "last_less_mean", "ridge"}
     assert found["ridge"]["cosine"] > 0.9 > max(found[name]["cosine"] for name in ("mean", "last", "exponential"))
+    assert arrays["ridge/cosine"].mean() == pytest.approx(found["ridge"]["cosine"]) and len(arrays["mean/mrr"]) == 7
     assert windows(data, parts["test"].rows, 7)["vectors"].shape == (7, 7, DIM)
+
+
+def test_the_difference_from_the_best_of_others_by_hand():
+    scores = {"cosine": np.array([0.5, 0.7, 0.9, 0.9])}
+    others = {"a/cosine": np.array([0.4, 0.6, 0.7, 0.7]), "b/cosine": np.zeros(4), "b/mrr": np.ones(4)}
+    found = over_best(scores, others, np.array([0, 0, 1, 1]), ("cosine",))["cosine"]
+    assert found["best"] == "a" and found["difference"] == pytest.approx(0.15)
+    assert found["interval"] == pytest.approx([0.1, 0.2])  # two documents: both drawn twice, or one of each
