@@ -355,6 +355,7 @@ def answer_from_answers(config: Config) -> int:
     from models.bi_encoder import BiEncoder  # noqa: F401 (registers the class that is read)
     from utils.data.ranking_features import encode
     from utils.data.rankings import read_rankings
+    from utils.plots import shortened
     from utils.ranking_evaluation import vectors
     from utils.tokenization import load_tokenizer, special_token_ids
 
@@ -379,14 +380,9 @@ def answer_from_answers(config: Config) -> int:
     scores, found = index.search(asked, min(config.n_best, len(corpus)))
     for score, place in zip(scores[0], found[0], strict=True):
         query, candidate = corpus[place]
-        print(f"{score:.3f}  {candidate.id}, of question {query.id}: {shortened(candidate.text)}")
+        print(f"{score:.3f}  {candidate.id}, of question {query.id}: {shortened(candidate.text, 300)}")
     print(f"({len(corpus):,} answers)")
     return 0
-
-
-def shortened(text: str, most: int = 300) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 if __name__ == "__main__":

@@ -151,6 +151,12 @@ def figure_and_axes(width: float, height: float, columns: int, rows: int = 1):
     return figure, axes
 
 
+def shortened(text: str, most: int) -> str:
+    """The text's beginning on one line, of at most so many characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def no_values(ax) -> None:
     ax.set(xticks=[], yticks=[])
     ax.text(0.5, 0.5, "no values", transform=ax.transAxes, ha="center", va="center", color="gray")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.plots import figure_and_axes
+from utils.plots import figure_and_axes, shortened
 
 
 def plot_places(shares: dict[str, np.ndarray], path: str | Path) -> None:
@@ -41,8 +41,3 @@ def plot_windows(shown: list[dict], path: str | Path) -> None:
     axes[-1].set(xlabel="share")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", frameon=False, fontsize=8)
     figure.savefig(path, dpi=120)
-
-
-def shortened(text: str, most: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= most else text[: most - 1] + "…"
