@@ -74,6 +74,9 @@ def finished_task(run_dir: Path) -> str:
     try:
         return str(json.loads((run_dir / "results.json").read_text())["task"])
     except (OSError, ValueError, KeyError, TypeError):
+        several = sorted(path.parent for path in run_dir.glob("*/results.json"))
+        if several:
+            raise UserError(f"{run_dir}: holds several runs; name one of them, such as {several[0]}") from None
         raise UserError(f"{run_dir}: no finished run there (results.json); name the --run-dir of a training") from None
 
 
@@ -295,28 +298,31 @@ def answer_from_vectors(config: Config) -> int:
 
     from models import amn, recurrent_vectors, vector_transformer  # noqa: F401 (registers the classes that are read)
     from train_lvm import text_embedder
-    from utils.data.vector_splits import read_any
+    from utils.data.vector_splits import demo_vectors, read_any
     from utils.data.vectors import windows
     from utils.vector_evaluation import predict
     from utils.vector_metrics import EXCLUSION
 
-    if not config.file:
-        raise UserError("a model of vectors looks for the next one in a file: name it with --file")
     with told_if_damaged(config.run_dir):
         settings = json.loads((config.run_dir / "config.json").read_text())
         context_length, encoder = settings["context_length"], settings["embed_with"]
         model = keras.saving.load_model(config.run_dir / "best.keras", compile=False)
-    if not encoder and config.file.name.removesuffix(".gz").endswith((".txt", ".jsonl")):
-        raise UserError(f"{config.file}: is text, but the run was trained on vectors; give a file of vectors")
-    data, notes = read_any(config.file, text_embedder(encoder, Path(".cache")))
-    for note in notes:
-        print(f"({note})")
+    if config.file:
+        if not encoder and config.file.name.removesuffix(".gz").endswith((".txt", ".jsonl")):
+            raise UserError(f"{config.file}: is text, but the run was trained on vectors; give a file of vectors")
+        data, notes = read_any(config.file, text_embedder(encoder, Path(".cache")))
+        for note in notes:
+            print(f"({note})")
+    elif settings["train_files"]:
+        raise UserError("a model of vectors looks for the next one in a file: name it with --file")
+    else:
+        data = demo_vectors(settings["split_seed"])
     if data.vectors.shape[1] != model.config["dim"]:
         raise UserError(
-            f"{config.file}: vectors have {data.vectors.shape[1]} elements, the model's {model.config['dim']}"
+            f"{data.file}: vectors have {data.vectors.shape[1]} elements, the model's {model.config['dim']}"
         )
     if not config.question.isdecimal() or int(config.question) >= len(data.vectors):
-        raise UserError(f"{config.question!r}: must be a row of {config.file}, from 0 to {len(data.vectors) - 1:,}")
+        raise UserError(f"{config.question!r}: must be a row of {data.file}, from 0 to {len(data.vectors) - 1:,}")
     row = int(config.question)
     inputs = windows(data, np.array([row]), context_length)  # all before the row; the row itself comes last
     inputs["vectors"] = np.concatenate([inputs["vectors"][:, 1:], data.take(np.array([[row]]))], axis=1)

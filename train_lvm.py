@@ -139,15 +139,13 @@ def main(config: Config) -> int:
     set_up_run(config, {"vectors": checksum})
     counts = ", ".join(f"{name} {len(part.rows):,} of {len(part.documents):,}" for name, part in data.parts.items())
     print(f"vectors of {data.dim} elements; targets and documents: {counts}")
-    import numpy as np
-
-    from utils.run import write_json
+    from utils.run import write_arrays, write_json
     from utils.vector_baselines import baselines
 
     kept = config.run_dir / "baselines.json"
-    if not kept.exists():
+    if not (kept.exists() and kept.with_suffix(".npz").exists()):
         compared, arrays = baselines(data.parts, config.context_length)
-        np.savez_compressed(kept.with_suffix(".npz"), **arrays)
+        write_arrays(kept.with_suffix(".npz"), arrays)
         write_json(kept, compared)
     if config.model != "all":
         train(config, data, checksum)
@@ -231,14 +229,26 @@ def text_embedder(encoder: str, cache_dir: Path):
     """A function of a file of text that gives its documents of vectors, and notes; None without an encoder."""
     if not encoder:
         return None
+    import functools
+
+    from utils.data.chunks import embedded
+
+    @functools.cache
+    def loaded():
+        return load_encoder(encoder)
+
+    return lambda path: embedded(path, loaded()[0], loaded()[1], cache_dir / "vectors")
+
+
+def load_encoder(name: str):
+    """A function that gives the vectors of some texts, and the checksum of its weights."""
     import numpy as np
 
     from models.text_encoder import TextEncoder
-    from utils.data.chunks import embedded
     from utils.pretrained import assign, check_vocabulary, checkpoint_folder, read_checkpoint
     from utils.tokenization import load_tokenizer, special_token_ids
 
-    checkpoint = read_checkpoint(checkpoint_folder(encoder))
+    checkpoint = read_checkpoint(checkpoint_folder(name))
     tokenizer = load_tokenizer(checkpoint.folder)
     check_vocabulary(tokenizer, checkpoint)
     padding, *_ = special_token_ids(tokenizer)
@@ -254,7 +264,7 @@ def text_embedder(encoder: str, cache_dir: Path):
         mask = np.array([[1] * len(ids) + [0] * (length - len(ids)) for ids in found], np.int32)
         return np.asarray(model.predict_on_batch({"token_ids": token_ids, "padding_mask": mask}))
 
-    return lambda path: embedded(path, encode, checkpoint.checksum, cache_dir / "vectors")
+    return encode, checkpoint.checksum
 
 
 def outputs(config: Config) -> list[str]:
@@ -278,6 +288,12 @@ def check(config: Config) -> None:
         raise UserError(f"--hidden-dims {' '.join(map(str, config.hidden_dims))}: must be more than 0")
     if config.model in ("transformer", "all") and config.hidden_dim % config.num_heads:
         raise UserError(f"--hidden-dim {config.hidden_dim}: must be a multiple of --num-heads {config.num_heads}")
+    unused = {
+        "--query-correction": config.query_correction and (config.model not in ("amn", "all") or not config.query_head),
+        "--num-layers": config.num_layers and config.model == "amn",
+    }
+    for flag in (flag for flag, given in unused.items() if given):
+        raise UserError(f"{flag}: --model {config.model} with these settings has no use for it; leave it out")
     if config.min_context > config.context_length:
         raise UserError(f"--min-context {config.min_context}: must be at most --context-length {config.context_length}")
     for name in ("validation", "test"):
@@ -336,23 +352,25 @@ def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines
 
     from models import amn, recurrent_vectors, vector_transformer  # noqa: F401 (registers the classes that are read)
     from utils.plots import plot_history
-    from utils.run import conditions, write_csv, write_json
+    from utils.run import conditions, write_arrays, write_csv, write_json
     from utils.vector_evaluation import predict_split, samples, scores, steps_ahead
     from utils.vector_metrics import intervals, means, over_best, variance_ratio
     from utils.vector_plots import plot_places, plot_windows
 
     run_dir, test, length = config.run_dir, data.parts["test"], config.context_length
     model = keras.saving.load_model(run_dir / "best.keras", compile=False)
-    metrics, within, found, of = {}, {}, {}, {}
-    for name in ("validation", "test"):
-        part = data.parts[name]
-        found = predict_split(model, part, length)
-        of = scores(part, found, centre)
-        metrics[name] = means(of) | {"variance_ratio": variance_ratio(part.data, part.rows, found["predicted"])}
-        within[name] = intervals(of, part.data.document[part.rows])
+    found = {name: predict_split(model, data.parts[name], length) for name in ("validation", "test")}
+    each = {name: scores(data.parts[name], of, centre) for name, of in found.items()}
+    metrics = {
+        name: means(each[name])
+        | {"variance_ratio": variance_ratio(data.parts[name].data, data.parts[name].rows, of["predicted"])}
+        for name, of in found.items()
+    }
+    documents = {name: data.parts[name].data.document[data.parts[name].rows] for name in found}
+    within = {name: intervals(of, documents[name]) for name, of in each.items()}
     mixed = means(scores(test, predict_split(model, test, length, shuffle=True), centre))
     compared, arrays = json.loads(baselines.read_text()), np.load(baselines.with_suffix(".npz"))
-    over = over_best(of, arrays, test.data.document[test.rows], ("cosine", "hit@5", "mrr"))
+    over = over_best(each["test"], arrays, documents["test"], ("cosine", "hit@5", "mrr"))
     best = {name: (metrics["test"][name], compared["mean"][name]) for name in ("cosine", "centred_cosine")}
     results = {
         "task": "lvm",
@@ -360,7 +378,7 @@ def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines
         "data": data.described(checksum),
         "metrics": metrics,
         "intervals": within,
-        "skill_over_mean": {name: (reached - mean) / (1 - mean) for name, (reached, mean) in best.items()},
+        "skill_over_mean": {name: (reached - mean) / max(1 - mean, 1e-9) for name, (reached, mean) in best.items()},
         "over_best_baseline": over,
         "shuffled_context": {name: mixed[name] for name in ("cosine", "hit@5", "mrr")},
         "steps_ahead": steps_ahead(model, test, length),
@@ -370,7 +388,7 @@ def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines
     plot_history(
         rows, run_dir / "history.png", {"loss": ["loss"], "validation": ["val_cosine", "val_hit@5", "val_mrr"]}
     )
-    places, shown = samples(model, test, length, found, 1 / of["mrr"])
+    places, shown = samples(model, test, length, found["test"], 1 / each["test"]["mrr"])
     plot_places(places, run_dir / "places.png")
     plot_windows(shown, run_dir / "windows.png")
     for name, of in (*((f"{name}, test", of) for name, of in compared.items()), *metrics.items()):
@@ -382,9 +400,8 @@ def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines
         )
     if results["steps_ahead"]:
         write_csv(run_dir / "steps_ahead.csv", results["steps_ahead"])
-    np.savez_compressed(
-        run_dir / "test_predictions.npz", rows=test.rows, predicted=found["predicted"], query=found["query"]
-    )
+    predictions = {"rows": test.rows, **{name: found["test"][name] for name in ("predicted", "query")}}
+    write_arrays(run_dir / "test_predictions.npz", predictions)
     write_json(
         run_dir / "splits.json",
         {name: [part.data.names[n] for n in part.documents] for name, part in data.parts.items()},

@@ -31,7 +31,7 @@ class VectorLoss(keras.losses.Loss):
         ValueError: an unknown part or kind of negatives, a negative weight, or none over 0.
     """
 
-    def __init__(self, weights, negatives="same_document", temperature=0.05, exclusion=5, name="vector_loss", **kwargs):
+    def __init__(self, weights, negatives="same_document", temperature=0.1, exclusion=5, name="vector_loss", **kwargs):
         super().__init__(name=name, **kwargs)
         unknown = [part for part in weights if part not in PARTS]
         if unknown or min(weights.values(), default=0) < 0 or not sum(weights.values()) > 0:

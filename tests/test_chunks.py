@@ -69,5 +69,5 @@ def test_vectors_stand_in_the_texts_order_and_are_made_once_for_each_encoder(tmp
 
 def test_two_documents_of_one_name_are_told(tmp_path):
     path = records(tmp_path, {"text": LONG, "name": "a"}, {"text": LONG, "name": "a"})
-    with pytest.raises(UserError, match="two documents have one name"):
+    with pytest.raises(UserError, match="two documents have the name 'a'"):
         embedded(path, len, "first", tmp_path)

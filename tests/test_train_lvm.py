@@ -121,7 +121,7 @@ def test_predict_shows_the_nearest_rows_with_their_texts(finished, tmp_path):
     assert own.count("(1): text") == 3 and "row 12 " not in output and "row 13 " not in own
     vectors_file(tmp_path, "narrow.npz")
     for arguments, words in (
-        (("13",), "name it with --file"),
+        (("99999",), "'99999': must be a row of demo world, from 0 to"),
         (("13", "--file", "narrow.npz"), "vectors have 7 elements, the model's 256"),
         (("900", "--file", "v.npz"), "'900': must be a row of v.npz, from 0 to 239"),
     ):

@@ -114,3 +114,15 @@ def test_the_difference_from_the_best_of_others_by_hand():
     found = over_best(scores, others, np.array([0, 0, 1, 1]), ("cosine",))["cosine"]
     assert found["best"] == "a" and found["difference"] == pytest.approx(0.15)
     assert found["interval"] == pytest.approx([0.1, 0.2])  # two documents: both drawn twice, or one of each
+
+
+def test_steps_ahead_leave_out_what_was_known_and_nothing_else():
+    """A query equal to the vector right before the target: known at the first step, a rival at the second."""
+    data = documents(RNG.normal(size=(sum(LENGTHS), DIM)))
+    rows = np.array([8])
+    query = data.take(rows - 1)
+    similar = data.take(np.arange(LENGTHS[0])) @ query[0]
+    for ahead in (0, 1):
+        known = np.isin(np.arange(LENGTHS[0]), np.arange(8 - ahead - EXCLUSION, 8 - ahead))
+        rank = 1 + (similar[~known] > similar[8]).sum()
+        assert retrieval(data, rows, query, np.array([0]), ahead)["mrr"] == pytest.approx(1 / rank)

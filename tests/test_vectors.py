@@ -58,15 +58,19 @@ def changed(row, value):
     ("change", "words"),
     [
         (changed(17, 0), "row 17: the vector is zero"),
-        (changed((31, 2), np.nan), "row 31: the vector has a number that is not finite"),
-        (changed((31, 2), np.inf), "row 31: the vector has a number that is not finite"),
+        (changed((31, 2), np.nan), "row 31: the vector is not finite"),
+        (changed((31, 2), np.inf), "row 31: the vector is not finite"),
         ({"document": None}, "has no array document"),
         ({"document": DOCUMENT[:-1]}, r"document is int64 \(64,\)"),
         ({"document": DOCUMENT * 1.0}, "must be one whole number"),
         ({"document": np.where(np.arange(COUNT) == 30, 7, DOCUMENT)}, "row 30: document 7 began before"),
-        ({"vectors": VECTORS[0]}, r"floating-point \(count, dim\)"),
-        ({"vectors": (VECTORS * 9).astype(int)}, r"floating-point \(count, dim\)"),
+        ({"vectors": VECTORS[0]}, r"float16, float32 or float64 \(count, dim\)"),
+        ({"vectors": (VECTORS * 9).astype(int)}, r"float16, float32 or float64 \(count, dim\)"),
         ({"texts": np.array(["a"])}, "has 1 texts for 65 vectors"),
+        ({"texts": np.array("hello")}, "has 1 texts for 65 vectors"),
+        ({"texts": np.array(["a"] * COUNT, object)}, "give texts as np.array"),
+        ({"vectors": VECTORS.astype("float32") * np.float32(1e30)}, "row 0: the vector has numbers of size .*e[+]30"),
+        ({"vectors": VECTORS.astype(np.longdouble)}, "must be float16, float32 or float64"),
     ],
 )
 def test_bad_files_are_told(tmp_path, change, words):
@@ -140,7 +144,7 @@ def test_vectors_in_two_splits_are_told(data):
     vectors[12] = vectors[0]
     twice = VectorDocuments(vectors, data.document, None, data.names, "v.npz")
     parts = {"train": (twice, np.array([0, 1])), "test": (twice, np.array([2, 3]))}
-    assert duplicates(parts) == ["1 vectors of the test documents stand in the train documents as well"]
+    assert duplicates(parts) == ["1 different vectors of the test documents stand in the train documents as well"]
     assert duplicates({**parts, "train": (twice, np.array([1]))}) == []
     assert len(np.unique(row_hashes(VECTORS))) == COUNT
 
@@ -148,3 +152,19 @@ def test_vectors_in_two_splits_are_told(data):
 def test_hashed_words_share_what_texts_share():
     a, b, c = hashed_words(["The cat sat.", "the cat ran", "seven green ideas"], 64)
     assert a @ a == pytest.approx(1) and a @ b > 0.3 > abs(a @ c)
+
+
+def test_files_under_another_ending_and_damaged_ones_are_told(tmp_path):
+    np.save(tmp_path / "one.npy", VECTORS)
+    (tmp_path / "one.npy").rename(tmp_path / "one.npz")
+    with pytest.raises(UserError, match=r"one\.npz: is one array under another ending"):
+        read_vectors(tmp_path / "one.npz")
+    np.savez(tmp_path / "two.npz", vectors=VECTORS)
+    (tmp_path / "two.npz").rename(tmp_path / "two.npy")
+    with pytest.raises(UserError, match=r"two\.npy: is an archive of arrays under another ending"):
+        read_vectors(tmp_path / "two.npy")
+    np.save(tmp_path / "three.npy", VECTORS)
+    data = (tmp_path / "three.npy").read_bytes()
+    (tmp_path / "three.npy").write_bytes(data[:20] + b"(((" + data[23:])
+    with pytest.raises(UserError, match=r"three\.npy: can not be read"):
+        read_vectors(tmp_path / "three.npy")

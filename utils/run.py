@@ -140,6 +140,17 @@ def write_json(path: Path, value) -> None:
     write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def write_arrays(path: Path, arrays: dict) -> None:
+    """Write arrays as `.npz`; a process that is killed meanwhile leaves no half of it."""
+    import io
+
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    write_atomically(path, buffer.getvalue())
+
+
 def write_csv(path: Path, rows: list[dict]) -> None:
     """Write dicts as CSV, atomically; columns in order of first appearance, empty where a row lacks one."""
     buffer = io.StringIO()

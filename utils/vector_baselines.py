@@ -48,7 +48,7 @@ def baselines(parts, context_length: int) -> tuple[dict[str, dict], dict[str, np
         "last": (lambda x, there: x[:, -1], None),
         "exponential": best({decay: exponential(decay) for decay in DECAYS}, "cosine"),
         "last_less_mean": best(signed, "mrr"),
-        "ridge": best(ridge(train.data, train.rows), "cosine"),
+        "ridge": best(ridge(train.data, train.rows, min(RIDGE_CONTEXT, context_length)), "cosine"),
     }
     test, found, arrays = parts["test"], {}, {}
     for name, (predict, chosen) in predictors.items():
@@ -77,22 +77,22 @@ def exponential(decay: float, less: float = 0.0):
     return predict
 
 
-def ridge(data: VectorDocuments, rows: np.ndarray) -> dict:
-    """Predictors by penalty: ridge regression of the target on the last five vectors (Hoerl and Kennard 1970), of all targets or of
-    a random sample."""
+def ridge(data: VectorDocuments, rows: np.ndarray, context: int) -> dict:
+    """Predictors by penalty: ridge regression of the target on the last `context` vectors (Hoerl and Kennard 1970), of all
+    targets or of a random sample."""
     if len(rows) > RIDGE_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(rows, RIDGE_ROWS, replace=False))
-    size = RIDGE_CONTEXT * data.vectors.shape[1]
+    size = context * data.vectors.shape[1]
     squares, products = np.zeros((size, size)), np.zeros((size, data.vectors.shape[1]))
     for start in range(0, len(rows), ROWS_AT_ONCE):
         part = rows[start : start + ROWS_AT_ONCE]
-        flat = windows(data, part, RIDGE_CONTEXT)["vectors"].reshape(len(part), -1)
+        flat = windows(data, part, context)["vectors"].reshape(len(part), -1)
         squares += flat.T @ flat
         products += flat.T @ data.take(part)
 
     def predictor(penalty):
         weights = np.linalg.solve(squares + penalty * np.eye(size), products)
-        return lambda vectors, there: vectors[:, -RIDGE_CONTEXT:].reshape(len(vectors), -1) @ weights
+        return lambda vectors, there: vectors[:, -context:].reshape(len(vectors), -1) @ weights
 
     return {penalty: predictor(penalty) for penalty in PENALTIES}
 

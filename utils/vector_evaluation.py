@@ -68,7 +68,7 @@ def steps_ahead(model, split: VectorSplit, context_length: int, steps: int = AHE
     for step in range(steps):
         outputs = predict(model, inputs)
         cosine = (outputs["predicted"] * data.take(rows + step)).sum(axis=1)
-        retrieved = retrieval(data, rows + step, outputs["query"], split.documents)
+        retrieved = retrieval(data, rows + step, outputs["query"], split.documents, ahead=step)
         found.append({"step": step + 1, "cosine": float(cosine.mean()), **means(retrieved), "total": len(rows)})
         vectors = np.concatenate([inputs["vectors"][:, 1:], outputs["predicted"][:, None]], axis=1)
         mask = np.concatenate([inputs["padding_mask"][:, 1:], np.ones((len(rows), 1), np.int32)], axis=1)

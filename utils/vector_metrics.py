@@ -38,10 +38,11 @@ def nearness(
 
 
 def retrieval(
-    data: VectorDocuments, rows: np.ndarray, query: np.ndarray, documents: np.ndarray
+    data: VectorDocuments, rows: np.ndarray, query: np.ndarray, documents: np.ndarray, ahead: int = 0
 ) -> dict[str, np.ndarray]:
     """How well each query finds its target by cosine: `hit@k` and `mrr`, arrays `(rows,)`, among the target's document's other
-    vectors, and with `_all` among those of all these documents. The target's `EXCLUSION` predecessors are no candidates.
+    vectors, and with `_all` among those of all these documents. The last `EXCLUSION` vectors that were known, which
+    stand right before the target or `ahead` places further back, are no candidates.
 
     Of equal candidates the target counts as the middle one.
 
@@ -56,7 +57,7 @@ def retrieval(
     for start in range(0, len(rows), ROWS_AT_ONCE):
         part = rows[start : start + ROWS_AT_ONCE]
         similar = query[start : start + ROWS_AT_ONCE] @ vectors.T
-        away = part[:, None] - candidates[None]
+        away = part[:, None] - ahead - candidates[None]
         similar[(away > 0) & (away <= EXCLUSION) & (of[None] == data.document[part][:, None])] = -np.inf
         right = np.searchsorted(candidates, part)
         mine = similar[np.arange(len(part)), right][:, None]
@@ -72,7 +73,7 @@ def retrieval(
 
 def variance_ratio(data: VectorDocuments, rows: np.ndarray, predicted: np.ndarray) -> float:
     """Variance of the predictions around their mean, as share of the targets': near 0 where a model always says the same."""
-    return float(predicted.var(axis=0).sum() / data.take(rows).var(axis=0).sum())
+    return float(predicted.var(axis=0).sum() / max(data.take(rows).var(axis=0).sum(), 1e-12))
 
 
 def means(scores: dict[str, np.ndarray]) -> dict[str, float]:

@@ -57,7 +57,7 @@ def _record(path: Path, number: int, line: str) -> tuple[int, str, str]:
         record = None
     if not isinstance(record, dict) or not isinstance(record.get("text"), str):
         raise UserError(f'{path}, line {number:,}: must be a JSON object with a text, such as {{"text": "..."}}')
-    return number, str(record.get("name", f"{path.name}:{number}")), record["text"]
+    return number, str(record.get("name") or f"{path.name}:{number}"), record["text"]
 
 
 def sentences(text: str) -> list[str]:
@@ -87,8 +87,9 @@ def embedded(
     """
     documents, notes = read_documents(path)
     numbers = {name: number for number, (name, _) in enumerate(documents)}
-    if len(numbers) < len(documents):
-        raise UserError(f"{path}: two documents have one name; give each its own")
+    for number, (name, _) in enumerate(documents):
+        if numbers[name] != number:
+            raise UserError(f"{path}: two documents have the name {name!r}; give each its own")
     chunks = [(name, chunk) for name, text in documents for chunk in sentences(text)]
     digest = hashlib.sha256(json.dumps([encoder, chunks]).encode()).hexdigest()[:24]
     file = cache / f"{digest}.npz"

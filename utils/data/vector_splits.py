@@ -34,7 +34,7 @@ class VectorSplit:
 
 @dataclass(frozen=True)
 class VectorSplits:
-    """`train`, `validation` and `test`; no document stands in two.
+    """`train`, `validation` and `test`; no document of a file stands in two.
 
     Args:
         notes: lines on what is left out or stands twice.
@@ -93,6 +93,12 @@ def read_splits(settings, embed=None) -> VectorSplits:
     files = {name: joined([documents_of(path) for path in paths]) for name, paths in given.items() if paths}
     files = files or {"train": demo_vectors(settings.split_seed)}
     main = files["train"]
+    wanted = 1 + ("validation" not in files) + ("test" not in files)
+    if len(main.names) < wanted:
+        raise UserError(
+            f"{main.file}: has {len(main.names)} of {wanted} documents that are wanted, one at least for each split; give more, or "
+            "files for validation and test"
+        )
     documents = {name: np.arange(len(data.names)) for name, data in files.items()}
     for name, fraction in (("test", settings.test_fraction), ("validation", settings.validation_fraction)):
         if name not in files:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +16,9 @@ from utils.errors import UserError
 
 ROWS_AT_ONCE = 65_536
 """Rows of a file that are looked at together, so that it need not fit into memory."""
+
+SMALLEST, LARGEST = 1e-15, 1e15
+"""Of a vector's largest number, so that its norm is one of float32."""
 
 GROUP = 32
 """Targets of one document that stay together when batches are shuffled."""
@@ -65,7 +70,7 @@ def read_vectors(path: str | Path) -> VectorDocuments:
         beside = path.with_suffix(".document.npy")
         arrays = {"vectors": _load(path, mmap_mode="r"), "document": _load(beside)}
     elif path.suffix == ".npz":
-        with _load(path) as archive:
+        with _load(path, archive=True) as archive:
             arrays = {name: _member(path, archive, name) for name in archive.files}
     else:
         raise UserError(f"{path}: must be .npz (vectors and document) or .npy (vectors, documents beside it)")
@@ -73,16 +78,16 @@ def read_vectors(path: str | Path) -> VectorDocuments:
     if missing:
         raise UserError(f"{path}: has no array {' nor '.join(missing)}; it needs vectors and document")
     vectors, given = arrays["vectors"], arrays["document"]
-    if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating) or not vectors.size:
+    if vectors.ndim != 2 or vectors.dtype not in (np.float16, np.float32, np.float64) or not vectors.size:
         raise UserError(
-            f"{path}: vectors are {vectors.dtype} {vectors.shape}; they must be floating-point (count, dim)"
+            f"{path}: vectors are {vectors.dtype} {vectors.shape}; they must be float16, float32 or float64 (count, dim)"
         )
     if given.shape != vectors.shape[:1] or not np.issubdtype(given.dtype, np.integer):
         raise UserError(f"{path}: document is {given.dtype} {given.shape}; it must be one whole number for each of "
                         f"{len(vectors):,} vectors")  # fmt: skip
     for name in ("texts", "names"):
-        if name in arrays and len(arrays[name]) != len(vectors):
-            raise UserError(f"{path}: has {len(arrays[name]):,} {name} for {len(vectors):,} vectors; give one for each")
+        if name in arrays and arrays[name].shape != (len(vectors),):
+            raise UserError(f"{path}: has {arrays[name].size:,} {name} for {len(vectors):,} vectors; give one for each")
     _check_rows(path, vectors)
     first = np.flatnonzero(np.diff(given, prepend=given[:1] - 1))
     seen, where = np.unique(given[first], return_index=True)
@@ -96,33 +101,44 @@ def read_vectors(path: str | Path) -> VectorDocuments:
     return VectorDocuments(vectors, document, texts, names, str(path))
 
 
-def _load(path: Path, **more):
+BROKEN = (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
+"""What NumPy raises on files that are cut off or damaged."""
+
+
+def _load(path: Path, archive: bool = False, **more):
+    """A NumPy array, or an archive of them."""
     try:
-        return np.load(path, **more)
+        found = np.load(path, **more)
     except FileNotFoundError:
         raise UserError(f"{path}: not found; name the file of vectors, with the documents in it or beside it") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{path}: can not be read ({str(error).splitlines()[0]}); it may be cut off: write it again"
-        ) from None
+    except BROKEN as error:
+        raise UserError(f"{path}: can not be read ({_first(error)}); it may be cut off: write it again") from None
+    if isinstance(found, np.ndarray) == archive:
+        kind = "one array" if archive else "an archive of arrays"
+        raise UserError(f"{path}: is {kind} under another ending; np.save writes .npy, np.savez .npz")
+    return found
 
 
 def _member(path: Path, archive, name: str) -> np.ndarray:
     try:
         return archive[name]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:
-        raise UserError(
-            f"{path}: its array {name} can not be read ({str(error).splitlines()[0]}); write it again"
-        ) from None
+    except BROKEN as error:
+        remedy = "give texts as np.array(texts, str)" if "allow_pickle" in str(error) else "write it again"
+        raise UserError(f"{path}: its array {name} can not be read ({_first(error)}); {remedy}") from None
+
+
+def _first(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _check_rows(path: Path, vectors: np.ndarray) -> None:
     for start in range(0, len(vectors), ROWS_AT_ONCE):
-        part = np.asarray(vectors[start : start + ROWS_AT_ONCE], np.float32)
-        norms = np.linalg.norm(part, axis=1)
-        wrong = np.flatnonzero(~np.isfinite(norms) | (norms == 0))
+        part = np.asarray(vectors[start : start + ROWS_AT_ONCE])
+        largest = np.abs(part).max(axis=1).astype(np.float64)
+        wrong = np.flatnonzero(~((largest > SMALLEST) & (largest < LARGEST)))
         if len(wrong):
-            what = "is zero" if norms[wrong[0]] == 0 else "has a number that is not finite"
+            most = largest[wrong[0]]
+            what = "is zero" if most == 0 else f"has numbers of size {most:g}" if np.isfinite(most) else "is not finite"
             raise UserError(f"{path}, row {start + wrong[0]:,}: the vector {what}; take the row out or embed it again")
 
 
@@ -150,7 +166,7 @@ def duplicates(splits: dict[str, tuple[VectorDocuments, np.ndarray]]) -> list[st
     notes = []
     for name, other in (("validation", "train"), ("test", "train"), ("test", "validation")):
         if name in of and other in of and (count := len(np.intersect1d(of[name], of[other]))):
-            notes.append(f"{count:,} vectors of the {name} documents stand in the {other} documents as well")
+            notes.append(f"{count:,} different vectors of the {name} documents stand in the {other} documents as well")
     return notes
 
 
