@@ -69,8 +69,8 @@ class Config:
     """Vectors that must stand before one that is to be predicted."""
     query_head: bool = True
     """A second output for retrieval; else retrieval uses the prediction."""
-    query_correction: bool = False
-    """Of `amn`: a network that corrects its query, for much text or one that repeats itself; else only weights of the context."""
+    query_correction: bool = True
+    """Of `amn`: a network that corrects its query too; else that is a weighted sum of the context."""
     recency: bool = True
     """A learned mean of the context, to which the model adds; else of `amn` the plain mean, of the others none."""
     similarity_dim: int = 64
@@ -288,12 +288,8 @@ def check(config: Config) -> None:
         raise UserError(f"--hidden-dims {' '.join(map(str, config.hidden_dims))}: must be more than 0")
     if config.model in ("transformer", "all") and config.hidden_dim % config.num_heads:
         raise UserError(f"--hidden-dim {config.hidden_dim}: must be a multiple of --num-heads {config.num_heads}")
-    unused = {
-        "--query-correction": config.query_correction and (config.model not in ("amn", "all") or not config.query_head),
-        "--num-layers": config.num_layers and config.model == "amn",
-    }
-    for flag in (flag for flag, given in unused.items() if given):
-        raise UserError(f"{flag}: --model {config.model} with these settings has no use for it; leave it out")
+    if config.num_layers and config.model == "amn":
+        raise UserError(f"--num-layers {config.num_layers}: --model amn has none to choose; leave it out")
     if config.min_context > config.context_length:
         raise UserError(f"--min-context {config.min_context}: must be at most --context-length {config.context_length}")
     for name in ("validation", "test"):

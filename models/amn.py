@@ -23,7 +23,7 @@ class AMN(keras.Model):
     next vector badly among those around it. With `query_head` the model therefore has a second output, for retrieval, with signed
     weights, so that it can turn from what was said:
 
-        q = normalize(b'),  b' = sum_j u_j x_j;  with `query_correction` q = normalize(b' + net'([b'; c]) / sqrt(dim))
+        q = normalize(b' + net'([b'; c]) / sqrt(dim)),  b' = sum_j u_j x_j;  without `query_correction` q = normalize(b')
 
     Args:
         dim: size of the vectors.
@@ -33,7 +33,7 @@ class AMN(keras.Model):
         recency: learned weights `w`, and attention bias `r` by distance from the end; else the mean, and no `r`.
         similarity_dim: of the learned weights; 0 leaves similarity out.
         query_head: whether there is `q`.
-        query_correction: whether `q` has a `net'`, which can learn what follows what; it wants more text than `q` without.
+        query_correction: whether `q` has a `net'`, which can learn what follows what.
         dropout: share of the inputs of each of `net`'s layers that is dropped in training.
 
     Inputs, a dict: `vectors` `(batch, context_length, dim)`, floating-point; `padding_mask` `(batch, context_length)`, 1 where
@@ -52,7 +52,7 @@ class AMN(keras.Model):
         recency=True,
         similarity_dim=64,
         query_head=True,
-        query_correction=False,
+        query_correction=True,
         dropout=0.0,
         **kwargs,
     ):

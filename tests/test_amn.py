@@ -16,7 +16,7 @@ def make(**more):
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"query_head": False}, {"recency": False}, {"similarity_dim": 0}, {"query_correction": True}]
+    "settings", [{}, {"query_head": False}, {"recency": False}, {"similarity_dim": 0}, {"query_correction": False}]
 )
 def test_outputs(settings):
     check_outputs(make(**settings), ["predicted", "attention"] + ["query"] * settings.get("query_head", True))
