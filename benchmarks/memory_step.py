@@ -103,12 +103,8 @@ def measure(case: str, options) -> dict:
         difference = float(abs(theirs.submit(set_up_torch, *job).result() - logits).max())
         if not difference <= TOLERANCE:
             raise SystemExit(f"{case}: logits differ by {difference:.1e}: the two networks are not the same")
-        sides, seconds, losses = {"ours": ours, "torch": theirs}, {"ours": [], "torch": []}, {}
-        for turn in range(options.rounds + 1):
-            for name in sides if turn % 2 == 0 else reversed(sides):  # so that a drift favours nobody
-                time.sleep(0.3)  # let the other's threads go to sleep
-                taken, losses[name] = sides[name].submit(train_round, turn).result()
-                seconds[name] += [taken] if turn else []
+        sides = {"ours": ours, "torch": theirs}
+        seconds, losses = take_turns(sides, options.rounds)
     questions = mean(len(inputs["question_ids"]) for part in rounds[1:] for inputs, _ in part)
     speeds = {name: median(options.steps / taken for taken in parts) for name, parts in seconds.items()}
     ratios = [theirs / mine for mine, theirs in zip(seconds["ours"], seconds["torch"], strict=True)]
@@ -124,6 +120,17 @@ def measure(case: str, options) -> dict:
     }
 
 
+def take_turns(sides: dict, rounds: int) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Let the sides' processes train by turns: seconds of each round but the first, which warms up, and the last mean losses."""
+    seconds, losses = {name: [] for name in sides}, {}
+    for turn in range(rounds + 1):
+        for name in sides if turn % 2 == 0 else reversed(sides):  # so that a drift favours nobody
+            time.sleep(0.3)  # let the other's threads go to sleep
+            taken, losses[name] = sides[name].submit(train_round, turn).result()
+            seconds[name] += [taken] if turn else []
+    return seconds, losses
+
+
 # --- the processes of the two sides
 
 
@@ -137,12 +144,22 @@ def set_up_keras(config, vocabulary, total_steps: int, rounds):
     import keras
 
     from train_memnet import STEPS_PER_EXECUTION, build_model, compile_model
-    from utils.training import as_dataset
 
     keras.utils.set_random_seed(config.seed)
     model = build_model(config, vocabulary)
     compile_model(model, config, total_steps)
     model.steps_per_execution = STEPS_PER_EXECUTION  # as utils.training.fit does
+
+    TRAINING.update(train=keras_trainer(model), rounds=rounds)
+    logits = keras.ops.convert_to_numpy(model(rounds[0][0][0])["scores"])
+    return {weight.path.split("/", 1)[1]: keras.ops.convert_to_numpy(weight) for weight in model.weights}, logits
+
+
+def keras_trainer(model):
+    """A function that trains a compiled model on batches, giving seconds and mean loss."""
+    import keras
+
+    from utils.training import as_dataset
 
     class Clock(keras.callbacks.Callback):
         """From the beginning of the first step to the end of the last."""
@@ -162,9 +179,7 @@ def set_up_keras(config, vocabulary, total_steps: int, rounds):
         model.fit(dataset, steps_per_epoch=len(batches), callbacks=[clock], shuffle=False, verbose=0)
         return clock.end - clock.begin, clock.loss
 
-    TRAINING.update(train=train, rounds=rounds)
-    logits = keras.ops.convert_to_numpy(model(rounds[0][0][0])["scores"])
-    return {weight.path.split("/", 1)[1]: keras.ops.convert_to_numpy(weight) for weight in model.weights}, logits
+    return train
 
 
 def set_up_torch(config, vocabulary_size: int, weights, total_steps: int, rounds, threads: int):

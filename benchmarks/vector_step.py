@@ -22,13 +22,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
-from benchmarks.memory_step import TRAINING, environment, train_round
+from benchmarks.memory_step import TRAINING, environment, keras_trainer, take_turns
 from benchmarks.squad_step import ALLOCATOR, fresh_process, write_report
 from utils.run import commit, hardware, usable_cores, versions
 
@@ -98,12 +97,7 @@ def measure(name: str, options) -> dict:
         difference = float(abs(theirs.submit(set_up_torch, name, options, config, weights).result() - predicted).max())
         if not difference <= TOLERANCE:
             raise SystemExit(f"{name}: predictions differ by {difference:.1e}: the two networks are not the same")
-        sides, seconds, losses = {"ours": ours, "torch": theirs}, {"ours": [], "torch": []}, {}
-        for turn in range(options.rounds + 1):
-            for side in sides if turn % 2 == 0 else reversed(sides):  # so that a drift favours nobody
-                time.sleep(0.3)  # let the other's threads go to sleep
-                taken, losses[side] = sides[side].submit(train_round, turn).result()
-                seconds[side] += [taken] if turn else []
+        seconds, losses = take_turns({"ours": ours, "torch": theirs}, options.rounds)
     targets = options.steps * options.batch_size
     ratios = [theirs / mine for mine, theirs in zip(seconds["ours"], seconds["torch"], strict=True)]
     return {
@@ -125,7 +119,6 @@ def set_up_keras(name: str, options):
     import keras
 
     from train_lvm import STEPS_PER_EXECUTION, build_model, compile_model
-    from utils.training import as_dataset
 
     config = settings(name, options)
     keras.utils.set_random_seed(config.seed)
@@ -140,27 +133,12 @@ def set_up_keras(name: str, options):
     def inputs(vectors):
         return {"vectors": vectors, "padding_mask": mask}
 
-    class Clock(keras.callbacks.Callback):
-        """From the beginning of the first step to the end of the last."""
-
-        begin = None
-
-        def on_train_batch_begin(self, batch, logs=None):
-            self.begin = self.begin or time.perf_counter()
-
-        def on_train_batch_end(self, batch, logs=None):
-            self.loss = float(logs["loss"])  # waits for the step; it is the mean so far
-            self.end = time.perf_counter()
-
-    def train(pairs):
-        ready = [(inputs(vectors), {"predicted": np.hstack([wanted, place])}) for vectors, wanted in pairs]
-        clock = Clock()
-        dataset = as_dataset(lambda first_step: iter(ready[first_step:]), 0)
-        model.fit(dataset, steps_per_epoch=len(ready), callbacks=[clock], shuffle=False, verbose=0)
-        return clock.end - clock.begin, clock.loss
+    def ready(vectors, wanted):
+        return inputs(vectors), {"predicted": np.hstack([wanted, place])}
 
     rounds = [batches(options, turn) for turn in range(options.rounds + 1)]
-    TRAINING.update(train=train, rounds=rounds)
+    train = keras_trainer(model)
+    TRAINING.update(train=lambda pairs: train([ready(*pair) for pair in pairs]), rounds=rounds)
     predicted = keras.ops.convert_to_numpy(model(inputs(rounds[0][0][0]))["predicted"])
     weights = {weight.path.split("/", 1)[1]: keras.ops.convert_to_numpy(weight) for weight in model.weights}
     return dict(model.config), weights, predicted

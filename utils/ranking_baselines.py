@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,12 +22,12 @@ class BM25:
         import bm25s
         import snowballstemmer
 
-        self.stemmer = snowballstemmer.stemmer("english")
+        self.stem = functools.cache(snowballstemmer.stemmer("english").stemWord)
         self.index = bm25s.BM25()
         self.index.index([self.words(text) or [""] for text in texts], show_progress=False)
 
     def words(self, text: str) -> list[str]:
-        return self.stemmer.stemWords(split_words(text))
+        return [self.stem(word) for word in split_words(text)]
 
     def scores(self, query: str) -> np.ndarray:
         """The score of every text, `(texts,)`."""
