@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO_FLAGS ?= --data demo --epochs 6
-TEST_FLAGS ?= -n 2 --dist loadfile
+TEST_FLAGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 BENCH_FLAGS ?=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP = $(VENV)/bin/python -m pip install --disable-pip-version-check

@@ -25,7 +25,8 @@ class TextEncoder(keras.Model):
         pooling: as above.
         output_dim: size of the projection; None for none.
 
-    Inputs, a dict of integers `(batch, sequence)`: `token_ids`; `padding_mask`, 1 for a real token, the special ones included.
+    Inputs, a dict of integers `(batch, sequence)`: `token_ids`; `padding_mask`, 1 for a real token, the special ones included;
+    the first is taken for real.
 
     Output: float32 `(batch, output_dim or hidden_dim)`, of unit norm.
 
@@ -56,12 +57,14 @@ class TextEncoder(keras.Model):
 
     def call(self, inputs, training=None):
         mask = inputs["padding_mask"]
+        # The first token counts always: else a slot without a text would be 0 / 0.
+        mask = ops.concatenate([ops.ones_like(mask[:, :1]), mask[:, 1:]], axis=1)
         tokens = ops.cast(self.encoder(inputs["token_ids"], padding_mask=mask, training=training), "float32")
         if self.pooling == "cls":
             pooled = tokens[:, 0]
         elif self.pooling == "mean":
             there = ops.cast(mask, "float32")[..., None]
-            pooled = ops.sum(tokens * there, axis=1) / ops.maximum(ops.sum(there, axis=1), 1)
+            pooled = ops.sum(tokens * there, axis=1) / ops.sum(there, axis=1)
         else:
             logits = ops.matmul(tokens, ops.cast(self.attention, "float32")) + masking_bias(mask, "float32")
             pooled = ops.einsum("bs,bsd->bd", ops.softmax(logits, axis=-1), tokens)
