@@ -26,7 +26,7 @@ from typing import Literal
 
 from utils.errors import UserError
 from utils.run import check_run_dir, run_script, set_up_run
-from utils.settings import check_ranges, weighted_parts
+from utils.settings import check_held_out, check_ranges, weighted_parts
 
 MODELS = ("amn", "lstm", "gru", "transformer")
 LOSSES = ("mse", "cosine", "info_nce")
@@ -292,11 +292,7 @@ def check(config: Config) -> None:
         raise UserError(f"--num-layers {config.num_layers}: --model amn has none to choose; leave it out")
     if config.min_context > config.context_length:
         raise UserError(f"--min-context {config.min_context}: must be at most --context-length {config.context_length}")
-    for name in ("validation", "test"):
-        if getattr(config, f"{name}_files") and not config.train_files:
-            raise UserError(f"--{name}-files goes with --train-files")
-        if not getattr(config, f"{name}_files") and not getattr(config, f"{name}_fraction"):
-            raise UserError(f"--{name}-fraction 0.0: leaves no {name} documents; give --{name}-files or more than 0")
+    check_held_out(config, "documents")
     if config.tracking == "online" and not logged_in():
         raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
 

@@ -25,7 +25,7 @@ from typing import Literal
 
 from utils.errors import UserError
 from utils.run import check_run_dir, run_script, set_up_run
-from utils.settings import check_ranges
+from utils.settings import check_held_out, check_ranges
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 COMPARED = tuple(f"{name}{task}" for task in ("", "_all") for name in ("ndcg@10", "map", "mrr", "p@1"))
@@ -182,8 +182,9 @@ def main(config: Config) -> int:
         for name, part in splits.parts.items()
     )
     print(f"{hardware()}; questions and answers: {counts}")
+    data = prepare(config, splits)
     if not config.suite:
-        train(config, prepare(config, splits), checksum)
+        train(config, data, checksum)
         return 0
     results = {}
     for loss in config.losses:
@@ -202,7 +203,7 @@ def main(config: Config) -> int:
             print(f"\n{loss}, seed {seed}", flush=True)
             finished = folder / "results.json"
             if not finished.exists():
-                train(run, prepare(run, splits), checksum)
+                train(run, data, checksum)
             results.setdefault(loss, []).append(folder)
     compare(config, results)
     return 0
@@ -543,11 +544,7 @@ def check(config: Config) -> None:
         raise UserError(
             f"--losses {' '.join(config.losses)}: wants some of {', '.join(LOSSES)}, and --seeds one at least"
         )
-    for name in ("validation", "test"):
-        if getattr(config, f"{name}_files") and not config.train_files:
-            raise UserError(f"--{name}-files goes with --train-files")
-        if not getattr(config, f"{name}_files") and not getattr(config, f"{name}_fraction"):
-            raise UserError(f"--{name}-fraction 0.0: leaves no {name} questions; give --{name}-files or more than 0")
+    check_held_out(config, "questions")
     if config.tracking == "online" and not logged_in():
         raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
 

@@ -32,6 +32,24 @@ def check_ranges(config, *, less_than_1: str = "", more_than_0: str = "", at_lea
                 raise UserError(f"{as_flag(name)} {value}: must be {words}")
 
 
+def check_held_out(config, what: str) -> None:
+    """Tell of files for validation or test without those for training, and of a split that would be left without anything.
+
+    Args:
+        config: has `NAME_files` for `train`, `validation` and `test`, and `NAME_fraction` for the last two.
+        what: is held out, in words.
+
+    Raises:
+        UserError: either is so.
+    """
+    for name in ("validation", "test"):
+        files = getattr(config, f"{name}_files")
+        if files and not config.train_files:
+            raise UserError(f"--{name}-files goes with --train-files")
+        if not files and not getattr(config, f"{name}_fraction"):
+            raise UserError(f"--{name}-fraction 0.0: leaves no {name} {what}; give --{name}-files or more than 0")
+
+
 def weighted_parts(flag: str, texts: list[str], parts: tuple[str, ...]) -> dict[str, float]:
     """The weights of a sum, from `name=weight` or `name`, which is `name=1`.
 
