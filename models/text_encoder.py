@@ -44,7 +44,10 @@ class TextEncoder(keras.Model):
         self.encoder = BertEncoder(**encoder, dtype=self.dtype_policy, name="encoder")
         self.projection = None
         if output_dim:
-            self.projection = keras.layers.Dense(output_dim, use_bias=False, dtype="float32", name="projection")
+            # Orthogonal: it keeps the angles of a pretrained encoder best.
+            self.projection = keras.layers.Dense(
+                output_dim, use_bias=False, kernel_initializer="orthogonal", dtype="float32", name="projection"
+            )
 
     def build(self, input_shape=None):
         self.encoder.build()
