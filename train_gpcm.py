@@ -233,7 +233,7 @@ def main(config: Config) -> int:
 def check(config: Config) -> None:
     """Settings that can not work, told in one line before any work is done."""
     from utils.data.responses import MOST_CATEGORIES
-    from utils.tracking import logged_in
+    from utils.tracking import check_tracking
 
     loss_weights(config)
     check_ranges(
@@ -268,8 +268,7 @@ def check(config: Config) -> None:
         raise UserError("--validation-files, --test-files and --truth go with --train-files")
     if config.train_files and (config.students or config.items):
         raise UserError("--students and --items are for simulated data, not for --train-files; leave them out")
-    if config.tracking == "online" and not logged_in():
-        raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
+    check_tracking(config.tracking)
 
 
 def loss_weights(config: Config) -> dict[str, float]:

@@ -274,7 +274,7 @@ def outputs(config: Config) -> list[str]:
 
 def check(config: Config) -> None:
     """Settings that can not work, told in one line before any work is done."""
-    from utils.tracking import logged_in
+    from utils.tracking import check_tracking
 
     check_ranges(
         config,
@@ -293,8 +293,7 @@ def check(config: Config) -> None:
     if config.min_context > config.context_length:
         raise UserError(f"--min-context {config.min_context}: must be at most --context-length {config.context_length}")
     check_held_out(config, "documents")
-    if config.tracking == "online" and not logged_in():
-        raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
+    check_tracking(config.tracking)
 
 
 def build_model(config: Config, dim: int):

@@ -210,7 +210,7 @@ def main(config: Config) -> int:
 
 def check(config: Config) -> None:
     """Settings that can not work, told in one line before any work is done."""
-    from utils.tracking import logged_in
+    from utils.tracking import check_tracking
 
     check_ranges(
         config,
@@ -242,8 +242,7 @@ def check(config: Config) -> None:
             raise UserError(
                 f"--{name.replace('_', '-')}: is for questions made of templates, not for --train-files; leave it out"
             )
-    if config.tracking == "online" and not logged_in():
-        raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
+    check_tracking(config.tracking)
 
 
 def load_data(config: Config):

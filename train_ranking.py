@@ -27,6 +27,12 @@ from utils.errors import UserError
 from utils.run import check_run_dir, run_script, set_up_run
 from utils.settings import check_held_out, check_ranges
 
+CORPUS = ("test", "validation", "train")
+"""Whose answers are searched; the test questions' own come first."""
+PROJECT = "engram-ranking"
+"""Of Weights & Biases."""
+MINED = 4
+"""Mined negatives of a question, for each slot: an epoch draws from them."""
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 COMPARED = tuple(f"{name}{task}" for task in ("", "_all") for name in ("ndcg@10", "map", "mrr", "p@1"))
 """Metrics that are kept for each question."""
@@ -91,8 +97,8 @@ class Config:
     slots: int = 4
     """Candidates a question has in a batch: its best, others of its own, and mined negatives for what is left."""
     mine: Literal["bm25", "encoder", "random"] = "bm25"
-    """Where negatives come from: candidates of other questions that score highest by BM25, or by the encoder as it is at the
-    start; or any."""
+    """Where negatives come from: candidates of other questions that score highest by BM25, or by the encoder as it is when an epoch
+    begins; or any."""
     mine_margin: float = 0.05
     """Candidates that score more than 1 - this of a question's best are no negatives: they may be answers."""
 
@@ -123,6 +129,9 @@ class Config:
     """Passes over the training questions at most."""
     batch_size: int = 32
     """Questions a step."""
+    chunks: int = 1
+    """Parts of a batch that are encoded one after another, so that a large batch (many negatives) needs the memory of a small one:
+    the same gradient for about a third more time. More than 1: without dropout, and without XLA."""
     learning_rate: float | None = None
     """Peak learning rate of AdamW; left out: 5e-4 from scratch, 5e-5 from a pretrained encoder."""
     warmup_steps: int = 50
@@ -150,10 +159,12 @@ class Config:
 
 @dataclass(frozen=True)
 class Data:
-    """What a run needs of its data: questions and features by split, the corpus, tokenizer and encoder arguments."""
+    """What a run needs of its data: questions and features by split, test scores of the baselines, negatives that are the same all
+    the time, tokenizer and encoder arguments. A pretrained encoder as it is, without a projection, is the baseline `untrained`."""
 
     splits: object
     features: dict
+    baselines: dict
     mined: list
     tokenizer: object
     padding: int
@@ -167,7 +178,7 @@ def main(config: Config) -> int:
     check(config)
     check_run_dir(config)
     from utils.data.ranking_splits import read_ranking_splits
-    from utils.run import hardware
+    from utils.run import accelerator, hardware, set_precision
 
     files = config.train_files, config.validation_files, config.test_files
     shares = config.validation_fraction, config.test_fraction
@@ -181,7 +192,8 @@ def main(config: Config) -> int:
         f"{name} {len(part):,} with {sum(len(query.candidates) for query in part):,}"
         for name, part in splits.parts.items()
     )
-    print(f"{hardware()}; questions and answers: {counts}")
+    print(f"{hardware()}, {accelerator()}; questions and answers: {counts}")
+    set_precision(config.precision)
     data = prepare(config, splits)
     if not config.suite:
         train(config, data, checksum)
@@ -201,24 +213,23 @@ def main(config: Config) -> int:
             )
             set_up_run(run, {"questions": checksum})
             print(f"\n{loss}, seed {seed}", flush=True)
-            finished = folder / "results.json"
-            if not finished.exists():
-                train(run, data, checksum)
+            if not (folder / "results.json").exists():
+                train(run, data, checksum, group=config.run_dir.name)
             results.setdefault(loss, []).append(folder)
     compare(config, results)
     return 0
 
 
 def prepare(config: Config, splits) -> Data:
-    """Tokenizer, encoder arguments, features of every split and mined negatives."""
-    import numpy as np
-
+    """Tokenizer, encoder arguments, features of every split, scores of the baselines and mined negatives."""
     from utils.data.ranking_features import features
     from utils.data.ranking_splits import question_groups
     from utils.pretrained import check_vocabulary, checkpoint_folder, read_checkpoint
+    from utils.ranking_baselines import baseline_scores
+    from utils.ranking_evaluation import both
     from utils.tokenization import load_tokenizer, special_token_ids, train_tokenizer
 
-    train_part, checkpoint = splits.parts["train"], None
+    parts, checkpoint = splits.parts, None
     if config.init_from:
         checkpoint = read_checkpoint(checkpoint_folder(config.init_from))
         tokenizer = load_tokenizer(checkpoint.folder)
@@ -228,7 +239,8 @@ def prepare(config: Config, splits) -> Data:
         if max(config.max_length, config.query_length) > longest:
             raise UserError(f"--max-length {config.max_length}: {config.init_from} has positions for {longest} tokens")
     else:
-        texts = [query.text for query in train_part] + [of.text for query in train_part for of in query.candidates]
+        texts = [query.text for query in parts["train"]]
+        texts += [candidate.text for query in parts["train"] for candidate in query.candidates]
         tokenizer = with_ends(train_tokenizer(texts, config.vocabulary_size))
         encoder = {
             "vocabulary_size": tokenizer.get_vocab_size(),
@@ -243,10 +255,25 @@ def prepare(config: Config, splits) -> Data:
     padding, *_ = special_token_ids(tokenizer)
     found = {
         name: features(part, question_groups(part), tokenizer, config.query_length, config.max_length)
-        for name, part in splits.parts.items()
+        for name, part in parts.items()
     }
-    data = Data(splits, found, [np.zeros(0, int)] * len(train_part), tokenizer, padding, encoder, checkpoint)
-    return replace(data, mined=mine(config, data))
+    mined = fixed_negatives(config, parts["train"], found["train"]) if config.mine != "encoder" else []
+    data = Data(splits, found, {}, mined, tokenizer, padding, encoder, checkpoint)
+    scores = baseline_scores(parts["test"], [of for name in CORPUS for query in parts[name] for of in query.candidates])
+    if checkpoint:
+        scores["untrained"] = encoder_scores(build_model(replace(config, output_dim=0), data), data)
+    found = {name: both(parts["test"], of, found["test"].starts) for name, of in scores.items()}
+    return replace(data, baselines=found)
+
+
+def encoder_scores(model, data: Data):
+    """The cosines of the test questions with all answers of the corpus."""
+    import numpy as np
+
+    from utils.ranking_evaluation import vectors
+
+    corpus = [vectors(model.candidates, data.features[name].candidates, data.padding) for name in CORPUS]
+    return vectors(model.queries, data.features["test"].queries, data.padding) @ np.concatenate(corpus).T
 
 
 def with_ends(tokenizer):
@@ -258,42 +285,50 @@ def with_ends(tokenizer):
     return tokenizer
 
 
-def mine(config: Config, data: Data) -> list:
-    """Hard negatives of each training question."""
+def fixed_negatives(config: Config, queries, found) -> list:
+    """Hard negatives of each training question by BM25, or random ones."""
     import numpy as np
 
     from utils.ranking_baselines import BM25, mined_negatives
+
+    if config.mine == "random":
+        scores = np.random.default_rng(config.split_seed).random((len(queries), len(found.candidates)), np.float32)
+        return mined_negatives(scores, found, -math.inf, MINED * config.slots)
+    index = BM25([candidate.text for query in queries for candidate in query.candidates])
+    scores = np.stack([index.scores(query.text) for query in queries])
+    return mined_negatives(scores, found, config.mine_margin, MINED * config.slots)
+
+
+def negatives_of_epoch(config: Config, data: Data, model, epoch: int) -> list:
+    """Hard negatives of each training question by the encoder as it is; kept, so that a resumed epoch has the same."""
+    import numpy as np
+
+    from utils.ranking_baselines import mined_negatives
     from utils.ranking_evaluation import vectors
 
-    queries, found = data.splits.parts["train"], data.features["train"]
-    if config.mine == "random":
-        rng = np.random.default_rng(config.split_seed)
-        scores = rng.random((len(queries), len(found.candidates)), np.float32)
-    elif config.mine == "bm25":
-        index = BM25([candidate.text for query in queries for candidate in query.candidates])
-        scores = np.stack([index.scores(query.text) for query in queries])
-    else:
-        model = build_model(config, data)
-        asked = vectors(model.queries, found.queries, data.padding)
-        scores = asked @ vectors(model.candidates, found.candidates, data.padding).T
-    best = [int(own[found.relevance[own].argmax()]) if len(own := found.own(n)) else 0 for n in range(len(queries))]
-    margin = -math.inf if config.mine == "random" else config.mine_margin
-    return mined_negatives(scores, found.owners(), found.groups, np.array(best), margin, most=4 * config.slots)
+    kept = config.run_dir / "mined.npz"
+    if kept.exists() and (read := np.load(kept))["epoch"] == epoch:
+        return np.split(read["candidates"], read["ends"][:-1])
+    found = data.features["train"]
+    scores = vectors(model.queries, found.queries, data.padding)
+    scores = scores @ vectors(model.candidates, found.candidates, data.padding).T
+    mined = mined_negatives(scores, found, config.mine_margin, MINED * config.slots)
+    ends = np.cumsum([len(each) for each in mined])
+    np.savez_compressed(kept, epoch=epoch, candidates=np.concatenate(mined), ends=ends)
+    return mined
 
 
-def train(config: Config, data: Data, checksum: str) -> None:
-    """Train one encoder and score it."""
+def train(config: Config, data: Data, checksum: str, group: str | None = None) -> None:
+    """Train one encoder and score it; `group` is Weights & Biases' group."""
     import keras
     import numpy as np
 
     from utils.data.ranking_features import trainable, training_batches
     from utils.ranking_evaluation import both, vectors
-    from utils.run import set_precision
     from utils.tracking import start_tracking
     from utils.training import fit
 
     keras.utils.set_random_seed(config.seed)
-    set_precision(config.precision)
     found = data.features["train"]
     data.tokenizer.save(str(config.run_dir / "tokenizer.json"))
 
@@ -305,9 +340,8 @@ def train(config: Config, data: Data, checksum: str) -> None:
 
     # --- training
     def batches(first_step: int):
-        return training_batches(
-            found, data.mined, config.slots, config.batch_size, config.seed, first_step, data.padding
-        )
+        mined = data.mined or negatives_of_epoch(config, data, model, first_step // steps_per_epoch)
+        return training_batches(found, mined, config.slots, config.batch_size, config.seed, first_step, data.padding)
 
     def validate(model):
         part = data.features["validation"]
@@ -317,7 +351,7 @@ def train(config: Config, data: Data, checksum: str) -> None:
         shown = {f"val_{name}": float(np.mean(reached[name])) for name in ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")}
         return shown | {"val_score": shown["val_ndcg@10"] + shown["val_ndcg@10_all"]}
 
-    tracker = start_tracking(config.tracking, "engram-ranking", config.run_dir, asdict(config))
+    tracker = start_tracking(config.tracking, PROJECT, config.run_dir, asdict(config), group)
     code = 1
     try:
         rows = fit(
@@ -345,7 +379,7 @@ def build_model(config: Config, data: Data):
 
     temperature = config.temperature if config.learned_temperature else None
     given = {"pooling": config.pooling, "output_dim": config.output_dim or None, "shared": config.shared}
-    model = BiEncoder(data.encoder, **given, temperature=temperature)
+    model = BiEncoder(data.encoder, **given, temperature=temperature, chunks=config.chunks)
     model.build()
     if data.checkpoint:
         for tower in model.towers():
@@ -363,7 +397,7 @@ def compile_model(model, config: Config, total_steps: int) -> None:
     schedule = WarmupThenDecay(rate, min(config.warmup_steps, total_steps // 5), total_steps, "linear")
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=1.0)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "log_scale"])
-    model.compile(optimizer, loss=build_loss(config), jit_compile=config.jit_compile)
+    model.compile(optimizer, loss=build_loss(config), jit_compile=config.jit_compile and config.chunks == 1)
 
 
 def build_loss(config: Config):
@@ -397,23 +431,14 @@ def finish(config: Config, data: Data, checksum: str, rows, tracker) -> None:
     from models import bi_encoder  # noqa: F401 (registers the class that is read)
     from utils.export import export_saved_model
     from utils.plots import plot_history
-    from utils.ranking_baselines import baseline_scores
-    from utils.ranking_evaluation import both, vectors
+    from utils.ranking_evaluation import both
     from utils.run import conditions, write_json
     from utils.vector_metrics import intervals
 
     run_dir, parts = config.run_dir, data.splits.parts
     model = keras.saving.load_model(run_dir / "best.keras", compile=False)
-    # The corpus is all answers there are; the test questions' own come first.
-    order = ("test", "validation", "train")
-    corpus = [candidate for name in order for query in parts[name] for candidate in query.candidates]
-    answers = np.concatenate(
-        [vectors(model.candidates, data.features[name].candidates, data.padding) for name in order]
-    )
-    test = data.features["test"]
-    scores = {"encoder": vectors(model.queries, test.queries, data.padding) @ answers.T}
-    scores |= baseline_scores(parts["test"], corpus)
-    each = {name: both(parts["test"], of, test.starts) for name, of in scores.items()}
+    reached = both(parts["test"], encoder_scores(model, data), data.features["test"].starts)
+    each = {"encoder": reached} | data.baselines
     reached = {name: {metric: float(np.mean(of)) for metric, of in found.items()} for name, found in each.items()}
     last = max(rows, key=lambda row: row["val_score"])
     validation = {name.removeprefix("val_"): value for name, value in last.items() if name.startswith("val_")}
@@ -431,7 +456,7 @@ def finish(config: Config, data: Data, checksum: str, rows, tracker) -> None:
         **conditions(config, model, rows),
         "loss": config.loss,
         "data": data.splits.described(config.train_files + config.validation_files + config.test_files, checksum),
-        "corpus": len(corpus),
+        "corpus": sum(len(data.features[name].candidates) for name in CORPUS),
         "metrics": {"validation": validation, "test": reached.pop("encoder")},
         "intervals": {"test": within},
         "baselines": {name: {"test": of} for name, of in reached.items()},
@@ -468,10 +493,10 @@ def told(name: str, found: dict) -> str:
 
 
 def compare(config: Config, runs: dict[str, list[Path]]) -> None:
-    """All losses and baselines in one table, printed and written as `leaderboard.json` and `leaderboard.png`.
+    """All losses and baselines in one table, printed, tracked and written as `leaderboard.json` and `leaderboard.png`.
 
-    Of each loss the mean over seeds. p: paired randomisation over questions, each loss against the best one and against BM25, with
-    Holm's correction over the losses.
+    Of each loss the mean over seeds. p: paired randomisation over questions, each loss against the best one and against the plain
+    baselines, with Holm's correction over the losses.
     """
     import json
 
@@ -480,6 +505,7 @@ def compare(config: Config, runs: dict[str, list[Path]]) -> None:
     from utils.plots import plot_comparison
     from utils.ranking_metrics import holm, paired_randomisation
     from utils.run import write_json
+    from utils.tracking import start_tracking
     from utils.vector_metrics import intervals
 
     each, seconds, several = {}, {}, {}
@@ -489,50 +515,57 @@ def compare(config: Config, runs: dict[str, list[Path]]) -> None:
         each[loss] = {metric: np.mean([of[f"encoder/{metric}"] for of in kept], axis=0) for metric in COMPARED}
         several[loss] = {metric: [of["metrics"]["test"][metric] for of in results] for metric in COMPARED}
         seconds[loss] = float(np.mean([of["seconds"] for of in results]))
-    others = {name.split("/")[0] for name in kept[0].files} - {"encoder"}
-    each |= {name: {metric: kept[0][f"{name}/{metric}"] for metric in COMPARED} for name in sorted(others)}
+    plain = sorted({name.split("/")[0] for name in kept[0].files} - {"encoder"})
+    each |= {name: {metric: kept[0][f"{name}/{metric}"] for metric in COMPARED} for name in plain}
     table = {name: {metric: float(of.mean()) for metric, of in found.items()} for name, found in each.items()}
-    best = {task: max(runs, key=lambda loss: table[loss][f"ndcg@10{task}"]) for task in ("", "_all")}
+    tested = ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")
+    best = {metric: max(runs, key=lambda loss: table[loss][metric]) for metric in tested}
     against = {}
-    for task, first in best.items():
-        metric = f"ndcg@10{task}"
-        for rival in (first, *sorted(others - {"votes"})):
+    for metric in tested:
+        for rival in (best[metric], *plain):
             p = {x: paired_randomisation(each[x][metric], each[rival][metric]) for x in runs if x != rival}
             against[f"{metric} against {rival}"] = holm(p)
-    columns = ["ndcg@10", "map", "mrr", "p@1", "ndcg@10_all", "mrr_all"]
-    print(f"\n| test | {' | '.join(columns)} | p against the best, own / all | p against BM25, all | seconds |")
-    print("|---" * (len(columns) + 4) + "|")
+    columns = ["name", *tested, "p@1", "p@1_all", *(f"p, {metric}" for metric in tested[::2]), "seconds"]
+    rows = []
     for name, of in sorted(table.items(), key=lambda row: -row[1]["ndcg@10_all"]):
-        more = ["", "", ""]
-        if name in runs:
-            pair = [against[f"ndcg@10{task} against {best[task]}"].get(name) for task in ("", "_all")]
-            shown = " / ".join("best" if p is None else f"{p:.4f}" for p in pair)
-            more = [shown, f"{against['ndcg@10_all against bm25'][name]:.4f}", f"{seconds[name]:.0f}"]
-        print(f"| {name} | {' | '.join([*(f'{of[column]:.4f}' for column in columns), *more])} |")
+        spread = {metric: f" ± {np.std(values, ddof=1):.4f}" for metric, values in several.get(name, {}).items()}
+        row = [name, *(f"{of[metric]:.4f}{spread.get(metric, '')}" for metric in columns[1:7])]
+        p = [against[f"{metric} against {best[metric]}"].get(name) for metric in tested[::2]]
+        row += ["best" if value is None else f"{value:.4f}" for value in p] if name in runs else ["", ""]
+        rows.append([*row, f"{seconds[name]:.0f}" if name in runs else ""])
+    print(f"\ntest, mean over seeds {' '.join(map(str, config.seeds))}; p: against the best loss, after Holm")
+    for row in (columns, ["---"] * len(columns), *rows):
+        print(f"| {' | '.join(row)} |")
+    for metric, first in best.items():
+        shown = ", ".join(f"{name} {against[f'{metric} against {name}'][first]:.4f}" for name in plain)
+        print(f"{metric}: {first} is best; p against {shown}")
     board = {"test": table, "seeds": several, "best": best, "p": against, "seconds": seconds}
     write_json(config.run_dir / "leaderboard.json", board)
     bars = {}
     for name, found in each.items():
         within = {metric: intervals({metric: of}, np.arange(len(of)))[metric] for metric, of in found.items()}
-        bars[name] = {
-            metric: (table[name][metric], *within[metric]) for metric in ("ndcg@10", "ndcg@10_all", "mrr_all")
-        }
-    plot_comparison(
-        bars, config.run_dir / "leaderboard.png", "test questions, mean over seeds", "score, 95 % intervals"
-    )
+        bars[name] = {metric: (table[name][metric], *within[metric]) for metric in ("ndcg@10", *tested[2:])}
+    figure = config.run_dir / "leaderboard.png"
+    plot_comparison(bars, figure, "test questions, mean over seeds", "score, 95 % intervals")
+    tracker = start_tracking(config.tracking, PROJECT, config.run_dir, asdict(config), config.run_dir.name)
+    tracker.log_table("leaderboard", columns, rows)
+    tracker.log_images({"leaderboard": figure})
+    tracker.finish(0)
 
 
 def check(config: Config) -> None:
     """Settings that can not work, told in one line before any work is done."""
-    from utils.tracking import logged_in
+    from utils.tracking import check_tracking
 
     check_ranges(
         config,
         less_than_1="validation_fraction test_fraction dropout mine_margin",
-        more_than_0="slots temperature hidden_dim num_layers num_heads query_length max_length epochs batch_size "
+        more_than_0="slots chunks temperature hidden_dim num_layers num_heads query_length max_length epochs batch_size "
         "learning_rate",
         at_least_0="limit margin output_dim warmup_steps weight_decay patience seed split_seed",
     )
+    if config.batch_size % config.chunks:
+        raise UserError(f"--batch-size {config.batch_size}: must be a multiple of --chunks {config.chunks}")
     if config.slots < 2 and (config.loss.endswith("_own") or config.loss in ("list_mle", "margin_mse")):
         raise UserError(
             f"--slots {config.slots}: --loss {config.loss} compares a question's own candidates; give 2 or more"
@@ -545,8 +578,7 @@ def check(config: Config) -> None:
             f"--losses {' '.join(config.losses)}: wants some of {', '.join(LOSSES)}, and --seeds one at least"
         )
     check_held_out(config, "questions")
-    if config.tracking == "online" and not logged_in():
-        raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
+    check_tracking(config.tracking)
 
 
 if __name__ == "__main__":

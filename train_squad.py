@@ -283,7 +283,7 @@ def pretrained(config: Config):
 def check(config: Config) -> None:
     """Settings that can not work, told in one line before any work is done."""
     from utils.tokenization import load_tokenizer, special_token_ids
-    from utils.tracking import logged_in
+    from utils.tracking import check_tracking
 
     check_ranges(
         config,
@@ -312,8 +312,7 @@ def check(config: Config) -> None:
         )
     if not config.train_files and (config.validation_files or config.test_files):
         raise UserError("--validation-files and --test-files go with --train-files (or leave all out and name --data)")
-    if config.tracking == "online" and not logged_in():
-        raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
+    check_tracking(config.tracking)
     if config.tokenizer:
         special_token_ids(load_tokenizer(config.tokenizer))
 

@@ -16,6 +16,9 @@ class BiEncoder(keras.Model):
         encoder, pooling, output_dim: of `models.text_encoder.TextEncoder`.
         shared: one encoder for both; else two that start alike where they are given the same weights.
         temperature: where the learned temperature starts; None: it is not learned, and queries are of unit norm.
+        chunks: parts of a batch, of equal sizes, that training encodes one after another. Of each only the vectors are kept, what
+            led to them is computed again for the gradient (Gao et al. 2021, GradCache): the gradient of all in about the memory of
+            one part, without dropout. On TensorFlow not under XLA, which merges both computations and saves nothing.
 
     Inputs, a dict of integers: `query_ids`, `query_mask` `(batch, query_length)`; `candidate_ids`, `candidate_mask`
     `(batch, slots, candidate_length)`; an empty slot is all padding.
@@ -24,7 +27,7 @@ class BiEncoder(keras.Model):
     temperature t is learned: its norm is 1 / t, at most 100 (Radford et al. 2021, section 2.5).
     """
 
-    def __init__(self, encoder, pooling="mean", output_dim=128, shared=True, temperature=None, **kwargs):
+    def __init__(self, encoder, pooling="mean", output_dim=128, shared=True, temperature=None, chunks=1, **kwargs):
         super().__init__(**kwargs)
         self.config = {
             "encoder": dict(encoder),
@@ -32,6 +35,7 @@ class BiEncoder(keras.Model):
             "output_dim": output_dim,
             "shared": shared,
             "temperature": temperature,
+            "chunks": chunks,
         }
         given = {"pooling": pooling, "output_dim": output_dim, "dtype": self.dtype_policy}
         self.candidates = TextEncoder(encoder, **given, name="candidates")
@@ -50,6 +54,16 @@ class BiEncoder(keras.Model):
         return [self.candidates] if self.config["shared"] else [self.candidates, self.queries]
 
     def call(self, inputs, training=None):
+        chunks = self.config["chunks"]
+        if not training or chunks == 1:
+            return self.encode(inputs, training)
+        size = ops.shape(inputs["query_ids"])[0] // chunks
+        encode = keras.remat(self.encode)
+        parts = [{name: of[n * size : (n + 1) * size] for name, of in inputs.items()} for n in range(chunks)]
+        return ops.concatenate([encode(part) for part in parts])
+
+    def encode(self, inputs, training=None):
+        """The output for these queries."""
         queries = self.queries(
             {"token_ids": inputs["query_ids"], "padding_mask": inputs["query_mask"]}, training=training
         )

@@ -62,6 +62,22 @@ def test_saved_and_loaded_it_is_the_same(tmp_path):
     np.testing.assert_array_equal(call(again, inputs), call(model, inputs))
 
 
+def test_chunks_give_the_gradient_of_the_whole_batch():
+    rng, steps = np.random.default_rng(2), {}
+    inputs = {name: np.concatenate([of] * 4) for name, of in batch().items()}
+    inputs["query_ids"] = rng.integers(0, 31, (12, 5)).astype("int32")
+    true = np.column_stack([np.tile([1, 0, 1, 1], (12, 1)), np.arange(12)]).astype("float32")
+    for chunks in (1, 4):
+        model = make(chunks=chunks)
+        before = model.get_weights()
+        model.compile(keras.optimizers.SGD(1.0), loss=InfoNCE(), jit_compile=False)
+        loss = float(model.train_on_batch(inputs, true))
+        steps[chunks] = [loss, *(old - new for old, new in zip(before, model.get_weights(), strict=True))]
+    assert sum(np.abs(step).max() > 1e-3 for step in steps[1]) > 5
+    for one, other in zip(steps[1], steps[4], strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5, rtol=1e-5)
+
+
 def test_it_learns():
     model, inputs = make(temperature=0.1), batch()
     true = np.array([[1, 0.5, 1, 1, 1], [1, 0, 1, 0, 2], [0, 1, 1, 1, 3]], "float32")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from utils.data.facts import split_words
+from utils.data.ranking_features import RankingFeatures
 from utils.data.ranking_records import Query
 
 
@@ -59,29 +61,27 @@ def baseline_scores(queries: Sequence[Query], corpus: Sequence) -> dict[str, np.
     return found
 
 
-def mined_negatives(
-    scores: np.ndarray, owners: np.ndarray, groups: np.ndarray, best: np.ndarray, margin: float, most: int
-):
+def mined_negatives(scores: np.ndarray, found: RankingFeatures, margin: float, most: int) -> list[np.ndarray]:
     """Hard negatives of each question: the highest-scoring candidates of others, without those that may be answers.
 
     A candidate that scores more than `1 - margin` of the question's own best is left out: it may well be an answer (Moreira et al.
-    2024, NV-Retriever, "TopK-PercPos").
+    2024, NV-Retriever, "TopK-PercPos"). So is every candidate of a question that is answered alike.
 
     Args:
         scores: `(queries, candidates)`.
-        owners: the question of each candidate.
-        groups: of each question; candidates of the same group are no negatives.
-        best: of each question, the candidate that is its positive.
+        found: the questions and their candidates.
         margin: share.
         most: negatives a question.
 
     Returns:
-        A list of arrays of candidates.
+        Candidates of each question, best scores first.
     """
-    found = []
+    owners, negatives = found.owners(), []
     for query, row in enumerate(scores):
-        allowed = (groups[owners] != groups[query]) & (row <= (1 - margin) * row[best[query]])
+        own = found.own(query)
+        best = row[own[found.relevance[own].argmax()]] if len(own) else math.inf
+        allowed = (found.groups[owners] != found.groups[query]) & (row <= (1 - margin) * best)
         places = np.flatnonzero(allowed)
         top = places[np.argpartition(-row[places], min(most, len(places) - 1))[:most]] if len(places) else places
-        found.append(top[np.argsort(-row[top], kind="stable")])
-    return found
+        negatives.append(top[np.argsort(-row[top], kind="stable")])
+    return negatives

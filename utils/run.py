@@ -210,6 +210,28 @@ def hardware() -> str:
     return f"{processor()}, {usable_cores()} cores, {memory:.0f} GiB"
 
 
+def accelerator() -> str:
+    """The devices beside the processor that Keras computes on, in words: GPUs, or Apple's, where its backend sees them."""
+    import keras
+
+    name = keras.backend.backend()
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        devices = tf.config.list_physical_devices("GPU")  # with tensorflow-metal, Apple's too
+        found = [tf.config.experimental.get_device_details(device).get("device_name", "GPU") for device in devices]
+    elif name == "jax":
+        import jax
+
+        found = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    else:
+        import torch
+
+        found = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+        found += ["MPS"] if torch.backends.mps.is_available() else []
+    return ", ".join(found) or "no GPU"
+
+
 def commit() -> str | None:
     """The commit of this checkout, with `+changes` where files differ from it; None outside of git."""
     root = Path(__file__).parent.parent
@@ -238,7 +260,7 @@ def conditions(config, model, rows: list[dict]) -> dict:
         "seconds": round(sum(row["seconds"] for row in rows), 1),
         "peak_memory_gib": round(peak_memory_gib(), 2),
         "command": shlex.join(sys.argv),
-        "hardware": hardware(),
+        "hardware": f"{hardware()}, {accelerator()}",
         "backend": keras.backend.backend(),
         "versions": versions(),
         "commit": ", ".join((config.run_dir / "commits.txt").read_text().split()),

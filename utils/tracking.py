@@ -126,7 +126,17 @@ class Tracker:
             print(f"Weights & Biases: stopped ({lines[0]}). {self._remedy}", file=sys.stderr, flush=True)
 
 
-def start_tracking(mode: str, project: str, run_dir: str | Path, config: dict) -> Tracker:
+def check_tracking(mode: str) -> None:
+    """A mode that can not work, told before any work is done.
+
+    Raises:
+        UserError: "online" on a machine that is not logged in.
+    """
+    if mode == "online" and not logged_in():
+        raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
+
+
+def start_tracking(mode: str, project: str, run_dir: str | Path, config: dict, group: str | None = None) -> Tracker:
     """Start tracking a run, or go on with the one that its run directory belongs to.
 
     W&B's own files lie in `run_dir/wandb`; the id of the run in `run_dir/wandb_id.txt`, so that a resumed training
@@ -138,6 +148,7 @@ def start_tracking(mode: str, project: str, run_dir: str | Path, config: dict) -
         project: The W&B project.
         run_dir: The run directory, which exists; its name becomes the run's.
         config: The resolved configuration. What JSON does not know is logged as text.
+        group: W&B's group, of runs that belong together.
 
     Returns:
         The tracker; whatever becomes of W&B, its methods are safe to call.
@@ -147,8 +158,7 @@ def start_tracking(mode: str, project: str, run_dir: str | Path, config: dict) -
     """
     if mode not in ("auto", "online", "offline", "off"):
         raise UserError(f"--tracking {mode}: unknown; choose auto, online, offline or off.")
-    if mode == "online" and not logged_in():
-        raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY.")
+    check_tracking(mode)
     if mode == "auto":
         mode = {"offline": "offline", "disabled": "off"}.get(os.environ.get("WANDB_MODE"), "auto")
     if mode == "auto" and logged_in():
@@ -170,6 +180,7 @@ def start_tracking(mode: str, project: str, run_dir: str | Path, config: dict) -
         run = wandb.init(
             project=project,
             name=run_dir.name,
+            group=group,
             dir=run_dir,
             id=_run_id(run_dir / "wandb_id.txt"),
             resume="allow" if mode == "online" else None,
