@@ -119,7 +119,8 @@ class Config:
     vocabulary_size: int = 8000
     """Of an encoder from scratch: word pieces."""
     dropout: float = 0.1
-    """Of an encoder from scratch."""
+    """Share of embeddings and residual branches that is dropped in training; a pretrained encoder's attention keeps all of its
+    weights, whose dropout is slow."""
     query_length: int = 64
     """Word pieces of a question at most; the rest is cut."""
     max_length: int = 128
@@ -234,7 +235,7 @@ def prepare(config: Config, splits) -> Data:
         checkpoint = read_checkpoint(checkpoint_folder(config.init_from))
         tokenizer = load_tokenizer(checkpoint.folder)
         check_vocabulary(tokenizer, checkpoint)
-        encoder = checkpoint.encoder
+        encoder = checkpoint.encoder | {"dropout": config.dropout, "attention_dropout": 0.0}
         longest = encoder["max_length"]
         if max(config.max_length, config.query_length) > longest:
             raise UserError(f"--max-length {config.max_length}: {config.init_from} has positions for {longest} tokens")
