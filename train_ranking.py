@@ -438,8 +438,8 @@ def finish(config: Config, data: Data, checksum: str, rows, tracker) -> None:
 
     run_dir, parts = config.run_dir, data.splits.parts
     model = keras.saving.load_model(run_dir / "best.keras", compile=False)
-    reached = both(parts["test"], encoder_scores(model, data), data.features["test"].starts)
-    each = {"encoder": reached} | data.baselines
+    scores, starts = encoder_scores(model, data), data.features["test"].starts
+    each = {"encoder": both(parts["test"], scores, starts)} | data.baselines
     reached = {name: {metric: float(np.mean(of)) for metric, of in found.items()} for name, found in each.items()}
     last = max(rows, key=lambda row: row["val_score"])
     validation = {name.removeprefix("val_"): value for name, value in last.items() if name.startswith("val_")}
@@ -478,6 +478,13 @@ def finish(config: Config, data: Data, checksum: str, rows, tracker) -> None:
         export_saved_model(model.candidates, run_dir / "saved_model", axes)
         if not config.shared:
             export_saved_model(model.queries, run_dir / "saved_model_queries", axes)
+    unseen = data.splits.unseen()
+    if unseen.any() and not unseen.all():
+        only = {metric: float(np.mean(of)) for metric, of in both(parts["test"], scores, starts, unseen).items()}
+        results["metrics"]["test_unseen"] = only
+        print(
+            told(f"{config.loss}, the {unseen.sum():,} questions without an answer that is known from training", only)
+        )
     write_json(run_dir / "results.json", results)
     tracker.log_images({plot.stem: plot for plot in sorted(run_dir.glob("*.png"))})
     tracker.log_artifact(run_dir / "best.keras", f"ranking-{config.loss}", "model")

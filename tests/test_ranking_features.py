@@ -89,6 +89,8 @@ def test_rerank_and_retrieve_by_hand():
     assert own["ndcg@10"][0] == pytest.approx(dcg / (4 / np.log2(2) + 1 / np.log2(3)))
     everyone = retrieve(questions(), scores, STARTS)
     assert everyone["mrr"] == pytest.approx([1, 1 / 2, 1 / 4])  # questions 0, 2 and 3
+    few = retrieve(questions(), scores, STARTS, np.array([True, True, False, True]))
+    assert few["mrr"] == pytest.approx([1, 1 / 4])
     assert set(both(questions(), scores, STARTS)) == set(own) | {f"{name}_all" for name in everyone}
 
 

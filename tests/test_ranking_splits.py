@@ -170,6 +170,7 @@ def test_given_files_are_used_as_they_are_and_leaks_are_told(tmp_path):
     (note,) = [note for note in found.notes if "near duplicate" in note]
     assert note.startswith("2 test questions have a near duplicate in ") and "'test.tsv:2', 'test.tsv:4'" in note
     assert any(note.startswith("4 answers to test questions are, word for word, answers in ") for note in found.notes)
+    assert found.unseen().tolist() == [False, False, True, True, True]
     clean = read_ranking_splits([train], [some(tmp_path / "other.tsv", 90, 5)], [], 0.1, 0, 1)
     assert clean.notes == [] and list(clean.parts) == ["train", "validation"] and len(clean.parts["train"]) == 30
 

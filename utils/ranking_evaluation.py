@@ -11,6 +11,7 @@ from utils.data.ranking_records import Query
 from utils.ranking_metrics import padded, ranking_metrics
 
 BATCH = 64
+Only = np.ndarray | None
 
 
 def vectors(encoder, rows: Sequence[Sequence[int]], padding: int = 0) -> np.ndarray:
@@ -30,7 +31,9 @@ def vectors(encoder, rows: Sequence[Sequence[int]], padding: int = 0) -> np.ndar
     return found
 
 
-def rerank(queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray) -> dict[str, np.ndarray]:
+def rerank(
+    queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray, only: Only = None
+) -> dict[str, np.ndarray]:
     """Metrics of each question's own candidates, arrays `(questions,)`, of those with two or more and a relevant one.
 
     NDCG has the grades. What knows only relevant or not takes a candidate for relevant that has half of the question's highest
@@ -39,8 +42,9 @@ def rerank(queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray) -> 
     Args:
         scores: `(queries, candidates)`, of all candidates; only a question's own count.
         starts: the first candidate of each question, and their number.
+        only: whether a question counts, `(questions,)`; None: all do.
     """
-    numbers = [n for n in answered(queries) if len(queries[n].candidates) > 1]
+    numbers = [n for n in answered(queries, only) if len(queries[n].candidates) > 1]
     rows, mask = padded([scores[number, starts[number] : starts[number + 1]] for number in numbers])
     grades, _ = padded([np.array([of.relevance for of in queries[number].candidates]) for number in numbers])
     half = (grades > 0) & (grades >= grades.max(axis=1, keepdims=True) / 2)
@@ -52,26 +56,29 @@ def merged(graded: dict, binary: dict) -> dict:
     return {name: (graded if name.startswith("ndcg") else binary)[name] for name in graded}
 
 
-def retrieve(queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray) -> dict[str, np.ndarray]:
+def retrieve(
+    queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray, only: Only = None
+) -> dict[str, np.ndarray]:
     """Metrics of all candidates there are, arrays `(questions,)`, of those with a relevant one: own candidates have their grades,
     others 0.
 
     Args:
-        scores, starts: as of `rerank`.
+        scores, starts, only: as of `rerank`.
     """
-    numbers = answered(queries)
+    numbers = answered(queries, only)
     grades = np.zeros((len(numbers), scores.shape[1]), np.float32)
     for row, number in enumerate(numbers):
         grades[row, starts[number] : starts[number + 1]] = [of.relevance for of in queries[number].candidates]
     return ranking_metrics(scores[numbers], grades, np.ones(grades.shape, bool))
 
 
-def answered(queries: Sequence[Query]) -> list[int]:
-    """The questions with a relevant candidate."""
-    return [n for n, query in enumerate(queries) if any(candidate.relevance > 0 for candidate in query.candidates)]
+def answered(queries: Sequence[Query], only: Only = None) -> list[int]:
+    """The questions with a relevant candidate, of those that count."""
+    relevant = [any(candidate.relevance > 0 for candidate in query.candidates) for query in queries]
+    return np.flatnonzero(relevant if only is None else relevant & only).tolist()
 
 
-def both(queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray) -> dict[str, np.ndarray]:
+def both(queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray, only: Only = None) -> dict[str, np.ndarray]:
     """`rerank` with its plain names and `retrieve` with `_all` after each, arrays over different questions."""
-    found = rerank(queries, scores, starts)
-    return found | {f"{name}_all": values for name, values in retrieve(queries, scores, starts).items()}
+    found = rerank(queries, scores, starts, only)
+    return found | {f"{name}_all": values for name, values in retrieve(queries, scores, starts, only).items()}

@@ -54,6 +54,12 @@ class RankingSplits:
             "notes": self.notes,
         }
 
+    def unseen(self) -> np.ndarray:
+        """Of each test question, whether none of its answers is, word for word, one of the training or validation questions."""
+        known = [query for name in ("train", "validation") for query in self.parts[name]]
+        texts = {candidate.text for query in known for candidate in query.candidates}
+        return np.array([not any(of.text in texts for of in query.candidates) for query in self.parts["test"]])
+
 
 class _Groups:
     """Union-find: things that were joined, directly or by others between, have one root, the first of them."""
