@@ -398,15 +398,17 @@ def compile_model(model, config: Config, total_steps: int) -> None:
     schedule = WarmupThenDecay(rate, min(config.warmup_steps, total_steps // 5), total_steps, "linear")
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=1.0)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "log_scale"])
-    model.compile(optimizer, loss=build_loss(config), jit_compile=config.jit_compile and config.chunks == 1)
+    model.compile(
+        optimizer, loss=build_loss(config, model.candidates.size), jit_compile=config.jit_compile and config.chunks == 1
+    )
 
 
-def build_loss(config: Config):
-    """The loss that the settings name."""
+def build_loss(config: Config, dim: int):
+    """The loss that the settings name, for vectors of this size."""
     from components import ranking_loss as losses
 
     t = 1.0 if config.learned_temperature else config.temperature
-    sizes = sorted({max(1, config.output_dim // 4), max(1, config.output_dim // 2), config.output_dim})
+    sizes = sorted({max(1, dim // 4), max(1, dim // 2), dim})
     makers = {
         "infonce": lambda: losses.InfoNCE(t),
         "infonce_own": lambda: losses.InfoNCE(t, in_batch=False),

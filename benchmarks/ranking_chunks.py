@@ -88,10 +88,10 @@ def measure(case: str, options) -> tuple[dict, list[np.ndarray]]:
     model = encoder(config)
     inputs, true = batch(config, np.random.default_rng(options.seed))
     before, start = peak_memory_gib(), model.get_weights()
-    model.compile(keras.optimizers.SGD(1.0), loss=build_loss(config), jit_compile=False)
+    model.compile(keras.optimizers.SGD(1.0), loss=build_loss(config, config.output_dim), jit_compile=False)
     model.train_on_batch(inputs, true)
     gradients = [old - new for old, new in zip(start, model.get_weights(), strict=True)]
-    model.compile(keras.optimizers.AdamW(1e-4), loss=build_loss(config), jit_compile=False)
+    model.compile(keras.optimizers.AdamW(1e-4), loss=build_loss(config, config.output_dim), jit_compile=False)
     seconds = []
     for _ in range(3):
         begin = time.perf_counter()

@@ -58,6 +58,11 @@ class TextEncoder(keras.Model):
             self.projection.build((None, width))
         self.built = True
 
+    @property
+    def size(self):
+        """Of the vectors."""
+        return self.output_dim or self.encoder.config["hidden_dim"]
+
     def call(self, inputs, training=None):
         mask = inputs["padding_mask"]
         # The first token counts always: else a slot without a text would be 0 / 0.
