@@ -83,7 +83,7 @@ class Config:
     directions (_both); mse; triplet; listwise with and without other questions' candidates; list_mle; approx_ndcg; margin_mse;
     matryoshka (infonce of shorter vectors too)."""
     suite: bool = False
-    """Train all losses, each with --seeds, and compare them; what is finished is kept."""
+    """Train all losses, each with --seeds, and compare them; what is finished is kept, and --resume may add losses and seeds."""
     losses: list[str] = field(default_factory=lambda: list(LOSSES))
     """Losses of the suite."""
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])

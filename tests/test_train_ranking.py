@@ -1,12 +1,14 @@
 """train_ranking.py as a user runs it, on the demo world and on small files."""
 
 import json
+import signal
+import time
 
 import numpy as np
 import pytest
 
 from tests.in_process import run_in_process
-from tests.test_train_squad import error_line, run
+from tests.test_train_squad import error_line, run, start
 
 SCRIPT = "train_ranking.py"
 SMALL = ("--tracking", "off", "--no-jit-compile", "--hidden-dim", 32, "--num-layers", 1, "--output-dim", 16)
@@ -110,15 +112,41 @@ def test_the_suite_compares_losses_and_keeps_what_is_finished(tmp_path):
         assert board["test"]["mse"][metric] == pytest.approx(np.mean(of))
     assert "| infonce |" in output and (tmp_path / "run" / "leaderboard.png").stat().st_size > 5_000
     (tmp_path / "run" / "mse-1" / "results.json").unlink()
+    status, output, errors = run(*flags, "--resume", "--losses", "infonce", cwd=tmp_path, script=SCRIPT)
+    assert status == 0 and output.count("steps an epoch") == 0, errors
     status, output, errors = run(*flags, "--resume", cwd=tmp_path, script=SCRIPT)
     assert status == 0, errors
     again = json.loads((tmp_path / "run" / "leaderboard.json").read_text())
     assert again["test"] == board["test"] and output.count("steps an epoch") == 1
 
 
+def test_killed_and_resumed_it_has_the_same_negatives_and_scores(tmp_path):
+    questions_file(tmp_path / "q.jsonl")
+    flags = (*SMALL, "--train-files", "q.jsonl", "--mine", "encoder", "--slots", 4, "--batch-size", 4, "--chunks", 2)
+    flags = (*flags, "--max-length", 32, "--query-length", 32, "--no-export", "--epochs", 3)
+    status, _, errors = run(*flags, "--run-dir", "whole", cwd=tmp_path, script=SCRIPT)
+    assert status == 0, errors
+    killed = start(*flags, "--run-dir", "cut", cwd=tmp_path, script=SCRIPT, ENGRAM_SAVE_EVERY_SECONDS="0")
+    deadline = time.monotonic() + 200
+    while not (tmp_path / "cut" / "metrics.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert not (tmp_path / "cut" / "results.json").exists()
+    status, output, errors = run(*flags, "--run-dir", "cut", "--resume", cwd=tmp_path, script=SCRIPT)
+    assert status == 0 and "resumed after epoch" in output, errors
+    mined = [np.load(tmp_path / name / "mined.npz") for name in ("cut", "whole")]
+    assert mined[0]["epoch"] == 2 and len(mined[0]["candidates"]) > 100
+    for name in mined[0].files:
+        np.testing.assert_array_equal(mined[0][name], mined[1][name])
+    scores = [json.loads((tmp_path / name / "results.json").read_text())["metrics"] for name in ("cut", "whole")]
+    assert scores[0] == scores[1]
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
+        (("--chunks", "5"), "--batch-size 32: must be a multiple of --chunks 5"),
         (("--train-files", "none.jsonl"), "none.jsonl: "),
         (("--test-files", "q.jsonl"), "--test-files goes with --train-files"),
         (("--loss", "infonce_own", "--slots", "1"), "--slots 1: --loss infonce_own compares"),

@@ -18,7 +18,8 @@ from pathlib import Path
 from utils.errors import UserError
 from utils.settings import as_flag
 
-NOT_PART_OF_THE_RUN = ("run_dir", "resume", "tracking", "cache_dir", "export")  # may differ when a run is resumed
+NOT_PART_OF_THE_RUN = ("run_dir", "resume", "tracking", "cache_dir", "export", "losses", "seeds")
+"""May differ when a run is resumed: a suite can be given more losses and seeds."""
 
 
 def run_script(main, config_class) -> None:
