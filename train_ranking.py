@@ -160,12 +160,10 @@ class Config:
 
 @dataclass(frozen=True)
 class Data:
-    """What a run needs of its data: questions and features by split, test scores of the baselines, negatives that are the same all
-    the time, tokenizer and encoder arguments. A pretrained encoder as it is, without a projection, is the baseline `untrained`."""
+    """What a run needs of its data: questions and features by split, negatives that stay, tokenizer and encoder arguments."""
 
     splits: object
     features: dict
-    baselines: dict
     mined: list
     tokenizer: object
     padding: int
@@ -196,8 +194,9 @@ def main(config: Config) -> int:
     print(f"{hardware()}, {accelerator()}; questions and answers: {counts}")
     set_precision(config.precision)
     data = prepare(config, splits)
+    baselines = score_baselines(config, data)
     if not config.suite:
-        train(config, data, checksum)
+        train(config, data, baselines, checksum)
         return 0
     results = {}
     for loss in config.losses:
@@ -215,19 +214,17 @@ def main(config: Config) -> int:
             set_up_run(run, {"questions": checksum})
             print(f"\n{loss}, seed {seed}", flush=True)
             if not (folder / "results.json").exists():
-                train(run, data, checksum, group=config.run_dir.name)
+                train(run, data, baselines, checksum, group=config.run_dir.name)
             results.setdefault(loss, []).append(folder)
     compare(config, results)
     return 0
 
 
 def prepare(config: Config, splits) -> Data:
-    """Tokenizer, encoder arguments, features of every split, scores of the baselines and mined negatives."""
+    """Tokenizer, encoder arguments, features of every split and mined negatives."""
     from utils.data.ranking_features import features
     from utils.data.ranking_splits import question_groups
     from utils.pretrained import check_vocabulary, checkpoint_folder, read_checkpoint
-    from utils.ranking_baselines import baseline_scores
-    from utils.ranking_evaluation import both
     from utils.tokenization import load_tokenizer, special_token_ids, train_tokenizer
 
     parts, checkpoint = splits.parts, None
@@ -259,12 +256,20 @@ def prepare(config: Config, splits) -> Data:
         for name, part in parts.items()
     }
     mined = fixed_negatives(config, parts["train"], found["train"]) if config.mine != "encoder" else []
-    data = Data(splits, found, {}, mined, tokenizer, padding, encoder, checkpoint)
-    scores = baseline_scores(parts["test"], [of for name in CORPUS for query in parts[name] for of in query.candidates])
-    if checkpoint:
+    return Data(splits, found, mined, tokenizer, padding, encoder, checkpoint)
+
+
+def score_baselines(config: Config, data: Data) -> dict:
+    """Metrics of every test question by what ranks without training; `untrained` is a pretrained encoder as it is, unprojected."""
+    from utils.ranking_baselines import baseline_scores
+    from utils.ranking_evaluation import both
+
+    parts = data.splits.parts
+    corpus = [candidate for name in CORPUS for query in parts[name] for candidate in query.candidates]
+    scores = baseline_scores(parts["test"], corpus)
+    if data.checkpoint:
         scores["untrained"] = encoder_scores(build_model(replace(config, output_dim=0), data), data)
-    found = {name: both(parts["test"], of, found["test"].starts) for name, of in scores.items()}
-    return replace(data, baselines=found)
+    return {name: both(parts["test"], of, data.features["test"].starts) for name, of in scores.items()}
 
 
 def encoder_scores(model, data: Data):
@@ -319,7 +324,7 @@ def negatives_of_epoch(config: Config, data: Data, model, epoch: int) -> list:
     return mined
 
 
-def train(config: Config, data: Data, checksum: str, group: str | None = None) -> None:
+def train(config: Config, data: Data, baselines: dict, checksum: str, group: str | None = None) -> None:
     """Train one encoder and score it; `group` is Weights & Biases' group."""
     import keras
     import numpy as np
@@ -367,7 +372,7 @@ def train(config: Config, data: Data, checksum: str, group: str | None = None) -
             tracker=tracker,
             resume=config.resume,
         )
-        finish(config, data, checksum, rows, tracker)
+        finish(config, data, baselines, checksum, rows, tracker)
         code = 0
     finally:
         tracker.finish(code)
@@ -426,7 +431,7 @@ def build_loss(config: Config, dim: int):
     return makers[config.loss]()
 
 
-def finish(config: Config, data: Data, checksum: str, rows, tracker) -> None:
+def finish(config: Config, data: Data, baselines: dict, checksum: str, rows, tracker) -> None:
     """Score the best epoch's encoder and the baselines, and write what a user takes home."""
     import keras
     import numpy as np
@@ -441,7 +446,7 @@ def finish(config: Config, data: Data, checksum: str, rows, tracker) -> None:
     run_dir, parts = config.run_dir, data.splits.parts
     model = keras.saving.load_model(run_dir / "best.keras", compile=False)
     scores, starts = encoder_scores(model, data), data.features["test"].starts
-    each = {"encoder": both(parts["test"], scores, starts)} | data.baselines
+    each = {"encoder": both(parts["test"], scores, starts)} | baselines
     reached = {name: {metric: float(np.mean(of)) for metric, of in found.items()} for name, found in each.items()}
     last = max(rows, key=lambda row: row["val_score"])
     validation = {name.removeprefix("val_"): value for name, value in last.items() if name.startswith("val_")}

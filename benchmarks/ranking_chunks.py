@@ -113,7 +113,7 @@ def encoder(config):
         "dropout": 0.0,
     }
     sizes["max_length"] = config.max_length
-    return build_model(config, Data(None, {}, {}, [], None, 0, sizes, None))
+    return build_model(config, Data(None, {}, [], None, 0, sizes, None))
 
 
 def batch(config, rng):

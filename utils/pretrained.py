@@ -139,7 +139,7 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
                 f"{folder}: the tensor {name} holds values that are no finite numbers; get the checkpoint again"
             )
         inner = name.removeprefix(f"{kind}.")
-        place = _place(kind, inner)
+        place = place_of(kind, inner)
         if place:
             weights[place] = array
         elif inner in ("qa_outputs.weight", "qa_outputs.bias") and len(array) == 2:
@@ -342,7 +342,7 @@ def _read_tensors(folder: Path) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-def _place(kind: str, name: str) -> str | None:
+def place_of(kind: str, name: str) -> str | None:
     """The variable that a tensor belongs to (`query`, `key` and `value` still apart), or None."""
     if name in _TABLES:
         return _TABLES[name]
