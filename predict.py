@@ -371,6 +371,7 @@ def answer_from_answers(config: Config) -> int:
         )
     with told_if_damaged(config.run_dir):
         settings = json.loads((config.run_dir / "config.json").read_text())
+        longest, longest_query = settings["max_length"], settings["query_length"]
         model = keras.saving.load_model(config.run_dir / "best.keras", compile=False)
     tokenizer = load_tokenizer(config.run_dir / "tokenizer.json")
     padding, *_ = special_token_ids(tokenizer)
@@ -378,11 +379,11 @@ def answer_from_answers(config: Config) -> int:
     for note in notes:
         print(f"({note})")
     corpus = [(query, candidate) for query in queries for candidate in query.candidates]
-    rows = encode(tokenizer, [candidate.text for _, candidate in corpus], settings["max_length"])
+    rows = encode(tokenizer, [candidate.text for _, candidate in corpus], longest)
     answers = vectors(model.candidates, rows, padding)
     index = faiss.IndexFlatIP(answers.shape[1])
     index.add(answers)
-    asked = vectors(model.queries, encode(tokenizer, [config.question], settings["query_length"]), padding)
+    asked = vectors(model.queries, encode(tokenizer, [config.question], longest_query), padding)
     scores, found = index.search(asked, min(config.n_best, len(corpus)))
     for score, place in zip(scores[0], found[0], strict=True):
         query, candidate = corpus[place]

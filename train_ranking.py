@@ -36,6 +36,8 @@ MINED = 4
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 COMPARED = tuple(f"{name}{task}" for task in ("", "_all") for name in ("ndcg@10", "map", "mrr", "p@1"))
 """Metrics that are kept for each question."""
+TESTED = ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")
+"""Metrics that are validated, and compared between losses."""
 LOSSES = (
     "infonce",
     "infonce_own",
@@ -74,7 +76,7 @@ class Config:
     votes: Literal["best_share", "rank"] = "best_share"
     """How votes become grades: quarters of the question's best answer's votes, or ranks."""
     limit: int = 0
-    """Train on this many questions; 0 is all."""
+    """Train on this many questions; 0 is all. The answers to the others are not searched either."""
 
     model: Literal["scratch", "minilm"] = "scratch"
     """The encoder: a small one from scratch, or all-MiniLM-L6-v2 from the hub; --init-from names another pretrained one."""
@@ -160,10 +162,12 @@ class Config:
 
 @dataclass(frozen=True)
 class Data:
-    """What a run needs of its data: questions and features by split, negatives that stay, tokenizer and encoder arguments."""
+    """What a run needs of its data: questions and features by split, numbers for the texts of what is searched (in validation, the
+    answers to its questions alone; in the test all there are), negatives that stay, tokenizer and encoder arguments."""
 
     splits: object
     features: dict
+    texts: dict
     mined: list
     tokenizer: object
     padding: int
@@ -186,7 +190,6 @@ def main(config: Config) -> int:
     for note in splits.notes:
         print(note)
     checksum = splits.checksum()
-    set_up_run(config, {"questions": checksum})
     counts = ", ".join(
         f"{name} {len(part):,} with {sum(len(query.candidates) for query in part):,}"
         for name, part in splits.parts.items()
@@ -194,6 +197,7 @@ def main(config: Config) -> int:
     print(f"{hardware()}, {accelerator()}; questions and answers: {counts}")
     set_precision(config.precision)
     data = prepare(config, splits)
+    set_up_run(config, {"questions": checksum})
     baselines = score_baselines(config, data)
     if not config.suite:
         train(config, data, baselines, checksum)
@@ -225,6 +229,7 @@ def prepare(config: Config, splits) -> Data:
     from utils.data.ranking_features import features
     from utils.data.ranking_splits import question_groups
     from utils.pretrained import check_vocabulary, checkpoint_folder, read_checkpoint
+    from utils.ranking_evaluation import text_numbers
     from utils.tokenization import load_tokenizer, special_token_ids, train_tokenizer
 
     parts, checkpoint = splits.parts, None
@@ -233,9 +238,10 @@ def prepare(config: Config, splits) -> Data:
         tokenizer = load_tokenizer(checkpoint.folder)
         check_vocabulary(tokenizer, checkpoint)
         encoder = checkpoint.encoder | {"dropout": config.dropout, "attention_dropout": 0.0}
-        longest = encoder["max_length"]
-        if max(config.max_length, config.query_length) > longest:
-            raise UserError(f"--max-length {config.max_length}: {config.init_from} has positions for {longest} tokens")
+        longest, wanted = encoder["max_length"], max(config.max_length, config.query_length)
+        if wanted > longest:
+            flag = "--max-length" if config.max_length > longest else "--query-length"
+            raise UserError(f"{flag} {wanted}: {config.init_from} has positions for {longest} tokens")
     else:
         texts = [query.text for query in parts["train"]]
         texts += [candidate.text for query in parts["train"] for candidate in query.candidates]
@@ -256,7 +262,9 @@ def prepare(config: Config, splits) -> Data:
         for name, part in parts.items()
     }
     mined = fixed_negatives(config, parts["train"], found["train"]) if config.mine != "encoder" else []
-    return Data(splits, found, mined, tokenizer, padding, encoder, checkpoint)
+    everyone = [query for name in CORPUS for query in parts[name]]
+    texts = {"validation": text_numbers(parts["validation"]), "test": text_numbers(everyone)}
+    return Data(splits, found, texts, mined, tokenizer, padding, encoder, checkpoint)
 
 
 def score_baselines(config: Config, data: Data) -> dict:
@@ -268,18 +276,21 @@ def score_baselines(config: Config, data: Data) -> dict:
     corpus = [candidate for name in CORPUS for query in parts[name] for candidate in query.candidates]
     scores = baseline_scores(parts["test"], corpus)
     if data.checkpoint:
-        scores["untrained"] = encoder_scores(build_model(replace(config, output_dim=0), data), data)
-    return {name: both(parts["test"], of, data.features["test"].starts) for name, of in scores.items()}
+        asked, answers = vectors_of_test(build_model(replace(config, output_dim=0), data), data)
+        scores["untrained"] = asked @ answers.T
+    return {
+        name: both(parts["test"], of, data.features["test"].starts, data.texts["test"]) for name, of in scores.items()
+    }
 
 
-def encoder_scores(model, data: Data):
-    """The cosines of the test questions with all answers of the corpus."""
+def vectors_of_test(model, data: Data):
+    """Of the test questions, and of all answers there are."""
     import numpy as np
 
     from utils.ranking_evaluation import vectors
 
     corpus = [vectors(model.candidates, data.features[name].candidates, data.padding) for name in CORPUS]
-    return vectors(model.queries, data.features["test"].queries, data.padding) @ np.concatenate(corpus).T
+    return vectors(model.queries, data.features["test"].queries, data.padding), np.concatenate(corpus)
 
 
 def with_ends(tokenizer):
@@ -327,10 +338,9 @@ def negatives_of_epoch(config: Config, data: Data, model, epoch: int) -> list:
 def train(config: Config, data: Data, baselines: dict, checksum: str, group: str | None = None) -> None:
     """Train one encoder and score it; `group` is Weights & Biases' group."""
     import keras
-    import numpy as np
 
     from utils.data.ranking_features import trainable, training_batches
-    from utils.ranking_evaluation import both, vectors
+    from utils.ranking_evaluation import both, means, vectors
     from utils.tracking import start_tracking
     from utils.training import fit
 
@@ -353,8 +363,8 @@ def train(config: Config, data: Data, baselines: dict, checksum: str, group: str
         part = data.features["validation"]
         asked = vectors(model.queries, part.queries, data.padding)
         scores = asked @ vectors(model.candidates, part.candidates, data.padding).T
-        reached = both(data.splits.parts["validation"], scores, part.starts)
-        shown = {f"val_{name}": float(np.mean(reached[name])) for name in ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")}
+        reached = means(both(data.splits.parts["validation"], scores, part.starts, data.texts["validation"]))
+        shown = {f"val_{name}": reached[name] for name in TESTED}
         return shown | {"val_score": shown["val_ndcg@10"] + shown["val_ndcg@10_all"]}
 
     tracker = start_tracking(config.tracking, PROJECT, config.run_dir, asdict(config), group)
@@ -408,12 +418,16 @@ def compile_model(model, config: Config, total_steps: int) -> None:
     )
 
 
+def shorter_sizes(dim: int) -> list[int]:
+    """Of Matryoshka vectors."""
+    return sorted({max(1, dim // 4), max(1, dim // 2), dim})
+
+
 def build_loss(config: Config, dim: int):
     """The loss that the settings name, for vectors of this size."""
     from components import ranking_loss as losses
 
     t = 1.0 if config.learned_temperature else config.temperature
-    sizes = sorted({max(1, dim // 4), max(1, dim // 2), dim})
     makers = {
         "infonce": lambda: losses.InfoNCE(t),
         "infonce_own": lambda: losses.InfoNCE(t, in_batch=False),
@@ -426,7 +440,7 @@ def build_loss(config: Config, dim: int):
         "list_mle": lambda: losses.ListMLE(t),
         "approx_ndcg": lambda: losses.ApproxNDCG(t),
         "margin_mse": losses.MarginMSE,
-        "matryoshka": lambda: losses.Matryoshka(losses.InfoNCE(t), sizes),
+        "matryoshka": lambda: losses.Matryoshka(losses.InfoNCE(t), shorter_sizes(dim)),
     }
     return makers[config.loss]()
 
@@ -439,20 +453,29 @@ def finish(config: Config, data: Data, baselines: dict, checksum: str, rows, tra
     from models import bi_encoder  # noqa: F401 (registers the class that is read)
     from utils.export import export_saved_model
     from utils.plots import plot_history
-    from utils.ranking_evaluation import both
+    from utils.ranking_evaluation import both, means
     from utils.run import conditions, write_json
     from utils.vector_metrics import intervals
 
     run_dir, parts = config.run_dir, data.splits.parts
     model = keras.saving.load_model(run_dir / "best.keras", compile=False)
-    scores, starts = encoder_scores(model, data), data.features["test"].starts
-    each = {"encoder": both(parts["test"], scores, starts)} | baselines
-    reached = {name: {metric: float(np.mean(of)) for metric, of in found.items()} for name, found in each.items()}
-    last = max(rows, key=lambda row: row["val_score"])
+    asked, answers = vectors_of_test(model, data)
+
+    def scored(dim: int, only=None) -> dict:
+        """Metrics of every test question, of the vectors' first numbers."""
+        cut = [
+            of[:, :dim] / np.maximum(np.linalg.norm(of[:, :dim], axis=1, keepdims=True), 1e-9)
+            for of in (asked, answers)
+        ]
+        return both(parts["test"], cut[0] @ cut[1].T, data.features["test"].starts, data.texts["test"], only)
+
+    each = {"encoder": scored(asked.shape[1])} | baselines
+    reached = {name: means(found) for name, found in each.items()}
+    last = max(reversed(rows), key=lambda row: row["val_score"])
     validation = {name.removeprefix("val_"): value for name, value in last.items() if name.startswith("val_")}
     within = {}
     for metric, of in each["encoder"].items():
-        within |= intervals({metric: of}, np.arange(len(of)))
+        within |= intervals({metric: of}, np.arange(len(of))) if len(of) else {}
     np.savez_compressed(
         run_dir / "per_question.npz",
         **{
@@ -462,6 +485,7 @@ def finish(config: Config, data: Data, baselines: dict, checksum: str, rows, tra
     results = {
         "task": "ranking",
         **conditions(config, model, rows),
+        "model": config.init_from or config.model,
         "loss": config.loss,
         "data": data.splits.described(config.train_files + config.validation_files + config.test_files, checksum),
         "corpus": sum(len(data.features[name].candidates) for name in CORPUS),
@@ -487,11 +511,16 @@ def finish(config: Config, data: Data, baselines: dict, checksum: str, rows, tra
             export_saved_model(model.queries, run_dir / "saved_model_queries", axes)
     unseen = data.splits.unseen()
     if unseen.any() and not unseen.all():
-        only = {metric: float(np.mean(of)) for metric, of in both(parts["test"], scores, starts, unseen).items()}
+        only = means(scored(asked.shape[1], unseen))
         results["metrics"]["test_unseen"] = only
         print(
             told(f"{config.loss}, the {unseen.sum():,} questions without an answer that is known from training", only)
         )
+    if config.loss == "matryoshka":
+        sizes = {str(dim): means(scored(dim)) for dim in shorter_sizes(asked.shape[1])[:-1]}
+        results["metrics"]["test_shorter"] = sizes
+        for dim, of in sizes.items():
+            print(told(f"{config.loss}, the first {dim} numbers of each vector", of))
     write_json(run_dir / "results.json", results)
     tracker.log_images({plot.stem: plot for plot in sorted(run_dir.glob("*.png"))})
     tracker.log_artifact(run_dir / "best.keras", f"ranking-{config.loss}", "model")
@@ -510,56 +539,64 @@ def told(name: str, found: dict) -> str:
 def compare(config: Config, runs: dict[str, list[Path]]) -> None:
     """All losses and baselines in one table, printed, tracked and written as `leaderboard.json` and `leaderboard.png`.
 
-    Of each loss the mean over seeds. p: paired randomisation over questions, each loss against the best one and against the plain
-    baselines, with Holm's correction over the losses.
+    Of each loss the mean over seeds. p: paired randomisation over the questions, with Holm's correction over the losses: each
+    against the one that is best in validation, and against the baselines. Values of a question are means over seeds first, so p
+    tells whether other questions would agree, not other seeds.
     """
     import json
 
     import numpy as np
 
     from utils.plots import plot_comparison
+    from utils.ranking_baselines import ORACLE
+    from utils.ranking_evaluation import means
     from utils.ranking_metrics import holm, paired_randomisation
     from utils.run import write_json
     from utils.tracking import start_tracking
     from utils.vector_metrics import intervals
 
-    each, seconds, several = {}, {}, {}
+    each, seconds, several, validated = {}, {}, {}, {}
     for loss, folders in runs.items():
         kept = [np.load(folder / "per_question.npz") for folder in folders]
         results = [json.loads((folder / "results.json").read_text()) for folder in folders]
         each[loss] = {metric: np.mean([of[f"encoder/{metric}"] for of in kept], axis=0) for metric in COMPARED}
         several[loss] = {metric: [of["metrics"]["test"][metric] for of in results] for metric in COMPARED}
         seconds[loss] = float(np.mean([of["seconds"] for of in results]))
+        validated[loss] = {
+            metric: float(np.mean([of["metrics"]["validation"][metric] for of in results])) for metric in TESTED
+        }
     plain = sorted({name.split("/")[0] for name in kept[0].files} - {"encoder"})
     each |= {name: {metric: kept[0][f"{name}/{metric}"] for metric in COMPARED} for name in plain}
-    table = {name: {metric: float(of.mean()) for metric, of in found.items()} for name, found in each.items()}
-    tested = ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")
-    best = {metric: max(runs, key=lambda loss: table[loss][metric]) for metric in tested}
-    against = {}
-    for metric in tested:
-        for rival in (best[metric], *plain):
+    table = {name: means(found) for name, found in each.items()}
+    best = {metric: max(runs, key=lambda loss: validated[loss][metric]) for metric in TESTED}
+    rivals, against = [name for name in plain if name != ORACLE], {}
+    for metric in TESTED:
+        for rival in (best[metric], *rivals):
             p = {x: paired_randomisation(each[x][metric], each[rival][metric]) for x in runs if x != rival}
             against[f"{metric} against {rival}"] = holm(p)
-    columns = ["name", *tested, "p@1", "p@1_all", *(f"p, {metric}" for metric in tested[::2]), "seconds"]
+    columns = ["name", *TESTED, "p@1", "p@1_all", *(f"p, {metric}" for metric in TESTED[::2]), "seconds"]
     rows = []
     for name, of in sorted(table.items(), key=lambda row: -row[1]["ndcg@10_all"]):
-        spread = {metric: f" ± {np.std(values, ddof=1):.4f}" for metric, values in several.get(name, {}).items()}
+        spread = several.get(name, {}) if len(config.seeds) > 1 else {}
+        spread = {metric: f" ± {np.std(values, ddof=1):.4f}" for metric, values in spread.items()}
         row = [name, *(f"{of[metric]:.4f}{spread.get(metric, '')}" for metric in columns[1:7])]
-        p = [against[f"{metric} against {best[metric]}"].get(name) for metric in tested[::2]]
+        p = [against[f"{metric} against {best[metric]}"].get(name) for metric in TESTED[::2]]
         row += ["best" if value is None else f"{value:.4f}" for value in p] if name in runs else ["", ""]
         rows.append([*row, f"{seconds[name]:.0f}" if name in runs else ""])
-    print(f"\ntest, mean over seeds {' '.join(map(str, config.seeds))}; p: against the best loss, after Holm")
+    print(f"\ntest, mean over seeds {' '.join(map(str, config.seeds))}; p: against the loss that is best in validation")
     for row in (columns, ["---"] * len(columns), *rows):
         print(f"| {' | '.join(row)} |")
     for metric, first in best.items():
-        shown = ", ".join(f"{name} {against[f'{metric} against {name}'][first]:.4f}" for name in plain)
-        print(f"{metric}: {first} is best; p against {shown}")
-    board = {"test": table, "seeds": several, "best": best, "p": against, "seconds": seconds}
+        shown = ", ".join(f"{name} {against[f'{metric} against {name}'][first]:.4f}" for name in rivals)
+        print(f"{metric}: {first} is best in validation; p against {shown}")
+    board = {"test": table, "seeds": several, "validation": validated, "best": best, "p": against, "seconds": seconds}
     write_json(config.run_dir / "leaderboard.json", board)
     bars = {}
     for name, found in each.items():
-        within = {metric: intervals({metric: of}, np.arange(len(of)))[metric] for metric, of in found.items()}
-        bars[name] = {metric: (table[name][metric], *within[metric]) for metric in ("ndcg@10", *tested[2:])}
+        within = {
+            metric: intervals({metric: of}, np.arange(len(of)))[metric] for metric, of in found.items() if len(of)
+        }
+        bars[name] = {m: (table[name][m], *within[m]) for m in ("ndcg@10", *TESTED[2:]) if m in within}
     figure = config.run_dir / "leaderboard.png"
     plot_comparison(bars, figure, "test questions, mean over seeds", "score, 95 % intervals")
     tracker = start_tracking(config.tracking, PROJECT, config.run_dir, asdict(config), config.run_dir.name)
@@ -575,16 +612,25 @@ def check(config: Config) -> None:
     check_ranges(
         config,
         less_than_1="validation_fraction test_fraction dropout mine_margin",
-        more_than_0="slots chunks temperature hidden_dim num_layers num_heads query_length max_length epochs batch_size "
-        "learning_rate",
+        more_than_0="slots chunks temperature hidden_dim num_layers num_heads epochs batch_size learning_rate",
         at_least_0="limit margin output_dim warmup_steps weight_decay patience seed split_seed",
     )
     if config.batch_size % config.chunks:
         raise UserError(f"--batch-size {config.batch_size}: must be a multiple of --chunks {config.chunks}")
-    if config.slots < 2 and (config.loss.endswith("_own") or config.loss in ("list_mle", "margin_mse")):
-        raise UserError(
-            f"--slots {config.slots}: --loss {config.loss} compares a question's own candidates; give 2 or more"
-        )
+    losses = config.losses if config.suite else [config.loss]
+    for loss in losses:
+        if config.slots < 2 and (loss.endswith("_own") or loss in ("mse", "list_mle", "margin_mse")):
+            raise UserError(f"--slots {config.slots}: {loss} compares what a question's own slots hold; give 2 or more")
+        if config.learned_temperature and loss in ("mse", "margin_mse", "triplet"):
+            raise UserError(f"--learned-temperature: {loss} has no temperature; leave it out")
+    if config.learned_temperature and config.temperature < 0.01:
+        raise UserError(f"--temperature {config.temperature:g}: a learned one is 0.01 at least")
+    for name, given in (("losses", config.losses), ("seeds", config.seeds)):
+        if len(set(given)) < len(given):
+            raise UserError(f"--{name} {' '.join(map(str, given))}: each once")
+    for name, least in (("query_length", 3), ("max_length", 3), ("vocabulary_size", 100)):
+        if getattr(config, name) < least:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least {least}")
     if not config.init_from and config.hidden_dim % config.num_heads:
         raise UserError(f"--hidden-dim {config.hidden_dim}: must be a multiple of --num-heads {config.num_heads}")
     unknown = [loss for loss in config.losses if loss not in LOSSES]

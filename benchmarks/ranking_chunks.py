@@ -113,7 +113,7 @@ def encoder(config):
         "dropout": 0.0,
     }
     sizes["max_length"] = config.max_length
-    return build_model(config, Data(None, {}, [], None, 0, sizes, None))
+    return build_model(config, Data(None, {}, {}, [], None, 0, sizes, None))
 
 
 def batch(config, rng):
@@ -124,7 +124,7 @@ def batch(config, rng):
         inputs[f"{name}_ids"] = rng.integers(5, config.vocabulary_size, shape).astype(np.int32)
         inputs[f"{name}_mask"] = np.ones(shape, np.int32)
     row = np.array([1, 0, 1, 1], np.float32)
-    true = np.column_stack([np.tile(row, (config.batch_size, 1)), np.arange(config.batch_size)])
+    true = np.column_stack([np.tile(row, (config.batch_size, 1)), *[np.arange(config.batch_size)] * 3])
     return inputs, true.astype(np.float32)
 
 

@@ -289,7 +289,7 @@ def set_up_keras(options, made, rounds, checked):
     compile_model(model, config, sum(map(len, rounds)))
     # The first slot is right and the second wrong; no two questions are answered alike.
     numbers = np.arange(config.batch_size, dtype=np.float32)
-    targets = np.column_stack([np.tile(np.array([1, 0, 1, 1], np.float32), (len(numbers), 1)), numbers])
+    targets = np.column_stack([np.tile(np.array([1, 0, 1, 1], np.float32), (len(numbers), 1)), *[numbers] * 3])
     train = keras_trainer(model)
     TRAINING.update(train=lambda part: train([(inputs, targets) for inputs in part]), rounds=rounds)
     vectors = inference_copy(model)(checked)

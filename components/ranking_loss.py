@@ -10,29 +10,32 @@ NONE = -1e9
 class RankingLoss(keras.losses.Loss):
     """What the losses share: who is a query's candidate, its positive, its negative.
 
-    A batch has B queries with S slots each, filled with their own candidates, and with mined negatives. In the batch, the
-    candidates of another query are negatives too, unless it is of the same group: answers to the same question, or to one that
-    says nearly the same, are none.
+    A batch has B queries with S slots each, filled with their own candidates, and with mined negatives, which are others' own. In
+    the batch, what stands in another query's slots is a negative too, unless it is of the query's group: its own answers, which may
+    have been mined for another, and those to a question that says nearly the same are none.
 
     Call arguments:
-        y_true: float32 `(B, 2 S + 1)`: relevance of the slots, 0 to 1; whether there is a candidate in each, 0 or 1; the query's
-            group, a whole number up to 2^24.
+        y_true: float32 `(B, 3 S + 1)`: relevance of the slots, 0 to 1; whether there is a candidate in each, 0 or 1; the group of
+            the query that each is an answer to; the query's own group. Groups are whole numbers up to 2^24.
         y_pred: `(B, 1 + S, dim)`: the query's vector, then the slots'. Candidates are of unit norm; the query too, or its norm is
             the inverse of a learned temperature.
 
-    A query without what a loss compares (no relevant candidate, no negative) counts as 0.
+    A query without what a loss compares counts as 0: without a relevant candidate (InfoNCE, Triplet, Listwise, ListMLE,
+    ApproxNDCG), without a candidate (RelevanceMSE), without two of different relevance (MarginMSE).
     """
 
     def call(self, y_true, y_pred):
         y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
         slots = ops.shape(y_pred)[1] - 1
-        relevance, there, group = y_true[:, :slots], y_true[:, slots:-1] > 0, y_true[:, -1]
+        relevance, there = y_true[:, :slots], y_true[:, slots : 2 * slots] > 0
+        owners, group = y_true[:, 2 * slots : -1], y_true[:, -1]
         # Of query b and slot s of query c: (B, B, S)
         scores = ops.einsum("bd,csd->bcs", y_pred[:, 0], y_pred[:, 1:])
         rows = ops.arange(ops.shape(y_true)[0])
         itself = rows[:, None] == rows[None]
         own = ops.sum(ops.where(itself[..., None], scores, 0.0), axis=1)
-        others = ops.logical_and((group[:, None] != group[None])[..., None], there[None])
+        others = ops.logical_and(group[:, None, None] != owners[None], there[None])
+        others = ops.logical_and(others, ops.logical_not(itself)[..., None])
         relevance = ops.where(there, relevance, 0.0)
         return self.of(scores, own, relevance, there, others)
 
@@ -53,7 +56,7 @@ def positive(relevance):
     """Of each query, its most relevant slot as one-hot `(B, S)`, whether it is relevant at all `(B,)`, and which slots are less
     relevant `(B, S)`."""
     best = ops.max(relevance, axis=1, keepdims=True)
-    places = ops.cumsum(ops.ones_like(relevance), axis=1) - 1
+    places = ops.cumsum(ops.ones_like(relevance), axis=1) - 1  # the number of slots is not known where a graph is made
     first = ops.cast(ops.argmax(relevance, axis=1), relevance.dtype)
     chosen = ops.cast(places == first[:, None], relevance.dtype)
     return chosen, best[:, 0] > 0, relevance < best
@@ -104,7 +107,7 @@ class InfoNCE(RankingLoss):
         loss = log_of_sum(parts) - right
         if self.settings["both"]:
             against = ops.einsum("bcs,cs->cb", scores, chosen)  # the positive of c with the query of b
-            away = ops.transpose(ops.any(others, axis=2))
+            away = ops.einsum("bcs,cs->cb", ops.cast(others, chosen.dtype), chosen) > 0
             loss = (loss + log_of_sum([parts[0], (against, away)]) - right) / 2
         return ops.where(any_relevant, loss, 0.0)
 

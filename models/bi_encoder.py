@@ -1,11 +1,18 @@
 """BiEncoder: queries and their candidates as vectors, for training."""
 
+import math
+
 import keras
 from keras import ops
 
 from models.text_encoder import TextEncoder
 
 HIGHEST_SCALE = 100.0
+
+
+def clipped(log_scale):
+    """At most the logarithm of 100: temperatures of 0.01 and more."""
+    return ops.minimum(log_scale, math.log(HIGHEST_SCALE))
 
 
 @keras.saving.register_keras_serializable(package="engram")
@@ -15,7 +22,7 @@ class BiEncoder(keras.Model):
     Args:
         encoder, pooling, output_dim: of `models.text_encoder.TextEncoder`.
         shared: one encoder for both; else two that start alike where they are given the same weights.
-        temperature: where the learned temperature starts; None: it is not learned, and queries are of unit norm.
+        temperature: where the learned temperature starts, 0.01 or more; None: it is not learned, and queries are of unit norm.
         chunks: parts of a batch, of equal sizes, that training encodes one after another. Of each only the vectors are kept, what
             led to them is computed again for the gradient (Gao et al. 2021, GradCache): the gradient of all in about the memory of
             one part, without dropout. On TensorFlow not under XLA, which merges both computations and saves nothing.
@@ -46,7 +53,7 @@ class BiEncoder(keras.Model):
             tower.build()
         if self.config["temperature"]:
             start = keras.initializers.Constant(-float(ops.log(self.config["temperature"])))
-            self.log_scale = self.add_weight(name="log_scale", shape=(), initializer=start)
+            self.log_scale = self.add_weight(name="log_scale", shape=(), initializer=start, constraint=clipped)
         self.built = True
 
     def towers(self):
@@ -68,7 +75,7 @@ class BiEncoder(keras.Model):
             {"token_ids": inputs["query_ids"], "padding_mask": inputs["query_mask"]}, training=training
         )
         if self.config["temperature"]:
-            queries = queries * ops.minimum(ops.exp(self.log_scale), HIGHEST_SCALE)
+            queries = queries * ops.exp(self.log_scale)
         ids, mask = inputs["candidate_ids"], inputs["candidate_mask"]
         batch, slots, length = ops.shape(ids)
         flat = {"token_ids": ops.reshape(ids, (-1, length)), "padding_mask": ops.reshape(mask, (-1, length))}

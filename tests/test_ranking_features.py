@@ -8,7 +8,7 @@ import pytest
 from utils.data.ranking_features import RankingFeatures, padded_ids, training_batches
 from utils.data.ranking_records import Candidate, Query
 from utils.ranking_baselines import BM25, baseline_scores, mined_negatives
-from utils.ranking_evaluation import both, rerank, retrieve
+from utils.ranking_evaluation import both, means, rerank, retrieve, text_numbers
 
 GRADES = [[4, 1, 0], [0, 0], [2, 4], [4]]
 STARTS = np.array([0, 3, 5, 7, 8])
@@ -52,7 +52,9 @@ def test_slots_hold_the_best_then_others_then_mined_ones():
 def test_an_empty_slot_is_padding():
     inputs, true = next(training_batches(data(), [np.array([], int)] * 4, 4, 3, 1, 0))
     row = int(np.flatnonzero(inputs["query_ids"][:, 0] == 4)[0])
-    assert true[row].tolist() == [1, 0, 0, 0, 1, 0, 0, 0, 9] and inputs["candidate_mask"][row, 1:].sum() == 0
+    assert (
+        true[row].tolist() == [1, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 9] and inputs["candidate_mask"][row, 1:].sum() == 0
+    )
 
 
 def test_the_same_step_is_the_same_batch_and_an_epoch_has_every_question():
@@ -78,6 +80,14 @@ def test_mined_negatives_are_near_but_not_of_the_group_nor_likely_answers():
     found = mined_negatives(scores, data(), 0.05, 2)
     assert found[0].tolist() == [7, 3]  # 4 scores above 95 % of its best; 5 and 6 are of its group
     assert found[3].tolist() == [3, 6]
+    found = mined_negatives(
+        scores - 1, data(), 0.05, 8
+    )  # the best of question 0 has -0.1: below -0.105 are 5 and the others
+    assert found[0].tolist() == [7, 3] and found[3].tolist() == [3, 6, 2, 1]
+    found = mined_negatives(
+        np.zeros((4, 8)), data(), 0.0, 2
+    )  # nothing scores: any of the others, not always the first ones
+    assert len({tuple(of) for of in found}) > 1
 
 
 def test_rerank_and_retrieve_by_hand():
@@ -87,11 +97,20 @@ def test_rerank_and_retrieve_by_hand():
     assert own["mrr"] == pytest.approx([1 / 3, 1])
     dcg = 1 / np.log2(2) + 4 / np.log2(4)
     assert own["ndcg@10"][0] == pytest.approx(dcg / (4 / np.log2(2) + 1 / np.log2(3)))
-    everyone = retrieve(questions(), scores, STARTS)
+    everyone = retrieve(questions(), scores, STARTS, np.arange(8))
     assert everyone["mrr"] == pytest.approx([1, 1 / 2, 1 / 4])  # questions 0, 2 and 3
-    few = retrieve(questions(), scores, STARTS, np.array([True, True, False, True]))
+    few = retrieve(questions(), scores, STARTS, np.arange(8), np.array([True, True, False, True]))
     assert few["mrr"] == pytest.approx([1, 1 / 4])
-    assert set(both(questions(), scores, STARTS)) == set(own) | {f"{name}_all" for name in everyone}
+    # The text that stands before the answer of question 0 is the same: it is left out.
+    copies = retrieve(questions(), scores, STARTS, np.array([0, 1, 2, 3, 4, 5, 6, 2]))
+    assert copies["mrr"] == pytest.approx([1, 1 / 2, 1 / 4])
+    copies = retrieve(questions(), scores, STARTS, np.array([0, 1, 2, 3, 4, 5, 7, 7]))
+    assert copies["mrr"] == pytest.approx([1, 1 / 2, 1 / 3])
+    one = [Query("q", "text", (Candidate("a", "x", 1.0),), "here")]
+    alone = both(one, np.array([[0.1, 0.9]]), np.array([0, 1]), np.arange(2))
+    assert not len(alone["mrr"]) and alone["mrr_all"] == pytest.approx([0.5]) and means(alone)["mrr"] == 0
+    assert text_numbers(questions()).tolist() == [0] * 8
+    assert set(both(questions(), scores, STARTS, np.arange(8))) == set(own) | {f"{name}_all" for name in everyone}
 
 
 def test_bm25_finds_stems_and_knows_no_unknown_word():
@@ -108,7 +127,7 @@ def test_baselines():
         "bm25": 0,
         "length": 0,
         "age": 1,
-        "votes": 1,
+        "votes oracle": 1,
     }
     assert not found["random"].any()
     assert "age" not in baseline_scores(queries, [Candidate("a", "x", 1, 3)])

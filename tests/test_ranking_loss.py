@@ -23,7 +23,9 @@ VECTORS = (VECTORS / np.linalg.norm(VECTORS, axis=-1, keepdims=True)).astype("fl
 RELEVANCE = np.array([[0.25, 1, 0.5], [1, 0, 0], [0.75, 0.75, 0.25], [0, 0, 0], [1, 0, 0]], "float32")
 THERE = np.array([[1, 1, 1], [1, 1, 0], [1, 1, 1], [1, 1, 0], [1, 0, 0]], "float32")
 GROUP = np.array([4, 9, 4, 7, 8], "float32")  # queries 0 and 2 ask nearly the same
-TRUE = np.column_stack([RELEVANCE, THERE, GROUP])
+OWNERS = np.tile(GROUP[:, None], (1, S))
+OWNERS[1, 1], OWNERS[3, 0] = 4, 9  # mined: an answer to 0 and 2 stands with 1, and one to 1 with 3
+TRUE = np.column_stack([RELEVANCE, THERE, OWNERS, GROUP])
 
 LOSSES = {
     "info_nce": InfoNCE(T),
@@ -46,7 +48,7 @@ def score(b, c, s):
 
 
 def others(b):
-    return [(c, s) for c in range(B) for s in range(S) if GROUP[c] != GROUP[b] and THERE[c, s]]
+    return [(c, s) for c in range(B) for s in range(S) if c != b and OWNERS[c, s] != GROUP[b] and THERE[c, s]]
 
 
 def softmax_loss(right, negatives):
@@ -143,6 +145,7 @@ def test_what_stands_in_empty_slots_and_in_the_same_group_changes_nothing(name):
     np.testing.assert_allclose(call(loss, vectors=changed), call(loss), rtol=1e-4, atol=1e-6)
     changed = VECTORS.copy()
     changed[2, 1:] = VECTORS[0, 0]  # a near duplicate's answers are no negatives of query 0
+    changed[1, 2] = VECTORS[0, 0]  # nor is an answer of its own that was mined for another
     np.testing.assert_allclose(call(loss, vectors=changed)[0], call(loss)[0], rtol=1e-4, atol=1e-6)
 
 

@@ -60,8 +60,9 @@ def test_html_becomes_text(html, text):
         ("best_share", [1], [4]),
         ("best_share", [0, -1], [0, 0]),
         ("best_share", [], []),
-        ("rank", [5, -3, 0, 5, 9], [1, 0, 0, 1, 2]),
-        ("rank", [7, 7], [0, 0]),
+        ("rank", [5, -3, 0, 5, 9], [2, 0, 0, 2, 4]),
+        ("rank", [7, 7], [4, 4]),
+        ("rank", [0, -1], [0, 0]),
     ],
 )
 def test_votes_become_grades(rule, votes, expected):
@@ -93,7 +94,7 @@ def test_reads_threads(tmp_path, name):
     assert [candidate.accepted for candidate in query.candidates] == [False, True, True, False] and query.group == ""
     assert notes == [f"{path}: 1 questions have only relevant answers; kept ('beer/1')"]
     (query,), _ = read_rankings(path, "rank")
-    assert grades(query) == [3, 1, 1, 2]
+    assert [candidate.relevance for candidate in query.candidates] == pytest.approx([4, 4 / 3, 4 / 3, 8 / 3])
 
 
 def test_what_is_left_out_or_ranks_nothing_is_counted_and_named(tmp_path):

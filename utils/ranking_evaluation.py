@@ -45,6 +45,8 @@ def rerank(
         only: whether a question counts, `(questions,)`; None: all do.
     """
     numbers = [n for n in answered(queries, only) if len(queries[n].candidates) > 1]
+    if not numbers:
+        return dict.fromkeys(ranking_metrics(*np.zeros((3, 1, 1))), np.zeros(0))
     rows, mask = padded([scores[number, starts[number] : starts[number + 1]] for number in numbers])
     grades, _ = padded([np.array([of.relevance for of in queries[number].candidates]) for number in numbers])
     half = (grades > 0) & (grades >= grades.max(axis=1, keepdims=True) / 2)
@@ -57,19 +59,28 @@ def merged(graded: dict, binary: dict) -> dict:
 
 
 def retrieve(
-    queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray, only: Only = None
+    queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray, texts: np.ndarray, only: Only = None
 ) -> dict[str, np.ndarray]:
     """Metrics of all candidates there are, arrays `(questions,)`, of those with a relevant one: own candidates have their grades,
-    others 0.
+    others 0. Others that are word for word one of a question's own are left out for it.
 
     Args:
         scores, starts, only: as of `rerank`.
+        texts: a number for each candidate, `(candidates,)`; equal texts have equal ones (`text_numbers`).
     """
     numbers = answered(queries, only)
-    grades = np.zeros((len(numbers), scores.shape[1]), np.float32)
+    grades, mask = np.zeros((len(numbers), scores.shape[1]), np.float32), np.ones((len(numbers), scores.shape[1]), bool)
     for row, number in enumerate(numbers):
-        grades[row, starts[number] : starts[number + 1]] = [of.relevance for of in queries[number].candidates]
-    return ranking_metrics(scores[numbers], grades, np.ones(grades.shape, bool))
+        own = slice(starts[number], starts[number + 1])
+        mask[row, np.isin(texts, texts[own])] = False
+        mask[row, own] = True
+        grades[row, own] = [of.relevance for of in queries[number].candidates]
+    return ranking_metrics(scores[numbers], grades, mask)
+
+
+def text_numbers(queries: Sequence[Query]) -> np.ndarray:
+    """A number for each candidate of these questions, `(candidates,)`, equal for equal texts."""
+    return np.unique([candidate.text for query in queries for candidate in query.candidates], return_inverse=True)[1]
 
 
 def answered(queries: Sequence[Query], only: Only = None) -> list[int]:
@@ -78,7 +89,14 @@ def answered(queries: Sequence[Query], only: Only = None) -> list[int]:
     return np.flatnonzero(relevant if only is None else relevant & only).tolist()
 
 
-def both(queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray, only: Only = None) -> dict[str, np.ndarray]:
+def both(
+    queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray, texts: np.ndarray, only: Only = None
+) -> dict[str, np.ndarray]:
     """`rerank` with its plain names and `retrieve` with `_all` after each, arrays over different questions."""
-    found = rerank(queries, scores, starts, only)
-    return found | {f"{name}_all": values for name, values in retrieve(queries, scores, starts, only).items()}
+    everyone = retrieve(queries, scores, starts, texts, only)
+    return rerank(queries, scores, starts, only) | {f"{name}_all": values for name, values in everyone.items()}
+
+
+def means(found: dict[str, np.ndarray]) -> dict[str, float]:
+    """The mean of each metric, 0 where there is no question to count."""
+    return {name: float(np.mean(values)) if len(values) else 0.0 for name, values in found.items()}

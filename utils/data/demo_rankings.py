@@ -1,4 +1,8 @@
-"""The demo world's questions with graded answers: no pretrained model knows them, and they can be ranked by reading alone."""
+"""The demo world's questions with graded answers: no pretrained model knows them, and a question's own can be ranked by reading.
+
+Among the answers of all questions, other sentences state the asked fact too (4.5 in the mean), of which only the question's own
+count: who reads perfectly reaches an MRR of about 0.5 there, and an NDCG@10 of 0.54.
+"""
 
 from __future__ import annotations
 

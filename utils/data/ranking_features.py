@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,6 +38,7 @@ class RankingFeatures:
         """The candidates of a question."""
         return np.arange(self.starts[number], self.starts[number + 1])
 
+    @cached_property
     def owners(self) -> np.ndarray:
         """The question of each candidate."""
         return np.repeat(np.arange(len(self.queries)), np.diff(self.starts))
@@ -126,12 +128,13 @@ def slots_of(data: RankingFeatures, number: int, mined: np.ndarray, slots: int, 
 def batch(data: RankingFeatures, numbers, slotted: dict, slots: int, padding: int):
     """Inputs and targets of these questions."""
     query_ids, query_mask = padded_ids([data.queries[number] for number in numbers], padding)
-    relevance, there = np.zeros((len(numbers), slots), np.float32), np.zeros((len(numbers), slots), np.float32)
+    relevance, there, owners = (np.zeros((len(numbers), slots), np.float32) for _ in range(3))
     rows: list[Sequence[int]] = []
     for row, number in enumerate(numbers):
         candidates = slotted[number]
         mine = (candidates >= data.starts[number]) & (candidates < data.starts[number + 1])
         there[row, : len(candidates)] = 1
+        owners[row, : len(candidates)] = data.groups[data.owners[candidates]]
         relevance[row, : len(candidates)] = np.where(mine, data.relevance[candidates], 0)
         rows += [data.candidates[candidate] for candidate in candidates] + [[]] * (slots - len(candidates))
     ids, mask = padded_ids(rows, padding)
@@ -142,4 +145,4 @@ def batch(data: RankingFeatures, numbers, slotted: dict, slots: int, padding: in
         "candidate_ids": ids.reshape(shape),
         "candidate_mask": mask.reshape(shape),
     }
-    return inputs, np.column_stack([relevance, there, data.groups[numbers]]).astype(np.float32)
+    return inputs, np.column_stack([relevance, there, owners, data.groups[numbers]]).astype(np.float32)

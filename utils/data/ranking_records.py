@@ -91,7 +91,7 @@ def normalised_votes(votes: Sequence[int], rule: str = "best_share") -> list[flo
     """Grades of one question's answers, from their votes; negative votes count as none, and are grade 0.
 
     - `best_share`: `floor(4 * max(v, 0) / max(best, 1) + 1/2)`, the share of the best answer's votes in quarters: 0 to 4;
-    - `rank`: how many different numbers of votes, of `max(v, 0)`, are below it: 0 for the fewest.
+    - `rank`: 4 times the share of the question's different numbers of votes above 0 that are not above it; 0 without votes.
 
     Raises:
         UserError: no such rule.
@@ -101,6 +101,6 @@ def normalised_votes(votes: Sequence[int], rule: str = "best_share") -> list[flo
         best = max([*counted, 1])
         return [float((8 * vote + best) // (2 * best)) for vote in counted]  # whole numbers: halves are exact
     if rule == "rank":
-        places = {vote: place for place, vote in enumerate(sorted(set(counted)))}
-        return [float(places[vote]) for vote in counted]
+        numbers = sorted(set(counted) - {0})
+        return [4.0 * sum(number <= vote for number in numbers) / max(1, len(numbers)) for vote in counted]
     raise UserError(f"there is no rule {rule!r} from votes to grades; choose one of {', '.join(RULES)}")
