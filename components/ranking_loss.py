@@ -126,8 +126,8 @@ class RelevanceMSE(RankingLoss):
 
 @keras.saving.register_keras_serializable(package="engram")
 class Triplet(RankingLoss):
-    """Mean of `max(0, margin - s+ + s-)` over the negatives (Schroff et al. 2015, equation 2): the less relevant own slots, and
-    the positives of other queries.
+    """Mean of `max(0, margin - s+ + s-)` over the negatives: the less relevant own slots, and the positives of other queries. Of
+    unit vectors it is half of the squared distances' (Schroff et al. 2015, equation 2), with half of their margin.
 
     Args:
         margin: of cosines.
@@ -173,8 +173,9 @@ class Listwise(RankingLoss):
 
 @keras.saving.register_keras_serializable(package="engram")
 class ListMLE(RankingLoss):
-    """`-sum_i log( exp(s_i / t) / sum_{j not before i} exp(s_j / t) )` over the own slots by relevance (Xia et al. 2008). Of slots
-    equally relevant neither is put before the other: each has all of its equals in its sum.
+    """`-sum_i log( exp(s_i / t) / sum_{j not before i} exp(s_j / t) )` over the relevant own slots by relevance (Xia et al. 2008).
+    Of slots equally relevant neither is put before the other: each has all of its equals in its sum. So what is not relevant stands
+    in the sums of what is, and among itself in no order.
 
     Args:
         temperature: t; 1 where it is learned.

@@ -77,6 +77,13 @@ def test_chunks_give_the_gradient_of_the_whole_batch():
         np.testing.assert_allclose(one, other, atol=1e-5, rtol=1e-5)
 
 
+def test_chunks_train_without_dropout():
+    keras.utils.set_random_seed(4)
+    model = BiEncoder(ENCODER | {"dropout": 0.5}, output_dim=8, chunks=3)
+    model.build()
+    np.testing.assert_allclose(ops.convert_to_numpy(model(batch(), training=True)), call(model, batch()), atol=1e-5)
+
+
 def test_it_learns():
     model, inputs = make(temperature=0.1), batch()
     true = np.array([[1, 0.5, 1, 1, 1, 1, 1], [1, 0, 1, 0, 2, 2, 2], [0, 1, 1, 1, 3, 3, 3]], "float32")

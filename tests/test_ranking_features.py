@@ -70,6 +70,40 @@ def test_the_same_step_is_the_same_batch_and_an_epoch_has_every_question():
         assert set(numbers) == {0, 2, 3} and len(numbers) == 4
 
 
+def test_slots_are_drawn_anew_each_epoch():
+    many = RankingFeatures([[1]], [[number] for number in range(20)], np.full(20, 1.0), np.array([0, 20]), np.zeros(1))
+    seen = [
+        tuple(true_ids(inputs))
+        for inputs, _ in itertools.islice(training_batches(many, [np.array([], int)], 3, 1, 5, 0), 6)
+    ]
+    assert (
+        len({of[0] for of in seen}) > 2 and len({of[1:] for of in seen}) > 2
+    )  # any of equals is the best; others follow
+    few = RankingFeatures(
+        [[1], [2]],
+        [[number] for number in range(20)],
+        np.eye(20)[0] + np.eye(20)[1],
+        np.array([0, 1, 20]),
+        np.arange(2),
+    )
+    mined = [np.arange(2, 20), np.array([], int)]
+    seen = {tuple(true_ids(inputs)[:3]) for inputs, _ in itertools.islice(training_batches(few, mined, 3, 2, 5, 0), 6)}
+    assert len(seen) > 2
+
+
+def true_ids(inputs):
+    """The first piece of what stands in each slot."""
+    return inputs["candidate_ids"][..., 0].ravel().tolist()
+
+
+def test_texts_of_like_length_go_together():
+    lengths = np.random.default_rng(2).permutation(np.repeat([20, 60, 120], 16))
+    rows = [[1] * length for length in lengths]
+    data = RankingFeatures(rows, rows, np.ones(48), np.arange(49), np.arange(48))
+    batches = itertools.islice(training_batches(data, [np.array([], int)] * 48, 1, 16, 0, 0), 3)
+    assert sorted(inputs["candidate_ids"].shape[2] for inputs, _ in batches) == [32, 64, 128]
+
+
 def test_lengths_are_multiples():
     ids, mask = padded_ids([[1] * 33, [2]], padding=9)
     assert ids.shape == (2, 64) and mask.sum(axis=1).tolist() == [33, 1] and ids[1, 1] == 9

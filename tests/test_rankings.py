@@ -94,7 +94,7 @@ def test_reads_threads(tmp_path, name):
     assert [candidate.accepted for candidate in query.candidates] == [False, True, True, False] and query.group == ""
     assert notes == [f"{path}: 1 questions have only relevant answers; kept ('beer/1')"]
     (query,), _ = read_rankings(path, "rank")
-    assert [candidate.relevance for candidate in query.candidates] == pytest.approx([4, 4 / 3, 4 / 3, 8 / 3])
+    assert [candidate.relevance for candidate in query.candidates] == pytest.approx([4, 4 / 3, 1, 8 / 3])
 
 
 def test_what_is_left_out_or_ranks_nothing_is_counted_and_named(tmp_path):

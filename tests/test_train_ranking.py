@@ -143,6 +143,19 @@ def test_killed_and_resumed_it_has_the_same_negatives_and_scores(tmp_path):
     assert scores[0] == scores[1]
 
 
+def test_pairs_have_nothing_to_rank_within_a_question_but_are_searched(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(3)
+    pairs = [f"{' '.join(rng.choice(TOPICS, 3, replace=False))}?,about {number},1" for number in range(40)]
+    (tmp_path / "pairs.csv").write_text("\n".join(["query,candidate,relevance", *pairs]))
+    monkeypatch.chdir(tmp_path)
+    flags = ("--train-files", "pairs.csv", "--epochs", 1, "--no-export", "--loss", "infonce_batch", "--slots", 1)
+    flags = (*flags, "--max-length", 32, "--query-length", 32, "--run-dir", "run")
+    assert run_in_process("train_ranking", *SMALL, *flags) == 0
+    assert "there is nothing to rank within one" in capsys.readouterr().out
+    test = json.loads((tmp_path / "run" / "results.json").read_text())["metrics"]["test"]
+    assert test["mrr"] == 0 < test["mrr_all"]
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [

@@ -176,9 +176,8 @@ def split_queries(
     }
     for name, part in parts.items():
         if not part:
-            raise UserError(
-                "; ".join([f"no {name} question is left of {len(queries):,}; give more, or another fraction", *notes])
-            )
+            first = f"{queries[0].place} and on: no {name} question is left of {len(queries):,}; give more, or another fraction"
+            raise UserError("; ".join([first, *notes]))
     return RankingSplits(parts, notes)
 
 
