@@ -29,8 +29,8 @@ from statistics import median
 import numpy as np
 
 from benchmarks.memory_step import environment
-from benchmarks.squad_step import ALLOCATOR, fresh_process, write_report
-from utils.run import commit, hardware, peak_memory_gib, usable_cores, versions
+from benchmarks.squad_step import ALLOCATOR, fresh_process, report_head, write_report
+from utils.run import peak_memory_gib, usable_cores
 
 GOALS = {"speed": 3.0, "memory": 0.5}
 """Times pykt's speed; share of its memory."""
@@ -50,16 +50,8 @@ def main() -> int:
             ours.submit(set_up_ours, options, steps).result()
             ours.submit(train, 1).result()
             growth.append({"steps": steps, "seconds": round(ours.submit(train, options.batches).result()[0], 4)})
-    report = {
-        "benchmark": "dkvmn_step",
-        "settings": {name: value for name, value in vars(options).items() if name != "out"},
-        "goals": GOALS,
-        "hardware": hardware(),
-        "versions": versions() | {"pykt-toolkit": importlib.metadata.version("pykt-toolkit")},
-        "commit": commit(),
-        "comparison": pair,
-        "growth": growth,
-    }
+    report = report_head("dkvmn_step", options, goals=GOALS, comparison=pair, growth=growth)
+    report["versions"] |= {"pykt-toolkit": importlib.metadata.version("pykt-toolkit")}
     print(as_markdown(report))
     write_report(report, options.out)
     return 0

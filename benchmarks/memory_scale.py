@@ -31,9 +31,9 @@ import numpy as np
 
 from benchmarks.invented_facts import invent_facts
 from benchmarks.memory_step import environment
-from benchmarks.squad_step import fresh_process, write_report
+from benchmarks.squad_step import fresh_process, report_head, write_report
 from utils import demo_phrases as words
-from utils.run import commit, hardware, peak_memory_gib, usable_cores, versions
+from utils.run import peak_memory_gib, usable_cores
 
 GOALS = {"median of a whole answer below 5 ms": 5, "encoded and indexed in less than 60 s": 60, "less than 2 GiB": 2}
 WARM_UP, VALIDATION = 50, 50
@@ -51,16 +51,7 @@ def main() -> int:
         for kind in options.indices:
             with fresh_process() as process:
                 rows.append(process.submit(measure, kind, questions, options, Path(folder)).result())
-    report = {
-        "benchmark": "memory_scale",
-        "settings": {name: value for name, value in vars(options).items() if name != "out"},
-        "goals": GOALS,
-        "hardware": hardware(),
-        "versions": versions(),
-        "commit": commit(),
-        "data": data,
-        "indices": rows,
-    }
+    report = report_head("memory_scale", options, goals=GOALS, data=data, indices=rows)
     print(as_markdown(report))
     write_report(report, options.out)
     return 0

@@ -30,8 +30,8 @@ from itertools import islice
 from pathlib import Path
 from statistics import mean, median
 
-from benchmarks.squad_step import ALLOCATOR, fresh_process, write_report
-from utils.run import commit, hardware, usable_cores, versions
+from benchmarks.squad_step import ALLOCATOR, fresh_process, report_head, write_report
+from utils.run import usable_cores
 
 CASES = ("pointer", "documented")
 GOAL = 1.5
@@ -45,15 +45,7 @@ TRAINING = {}
 def main() -> int:
     options = parse()
     os.environ |= ALLOCATOR | environment(options.threads)
-    report = {
-        "benchmark": "memory_step",
-        "settings": {name: value for name, value in vars(options).items() if name != "out"},
-        "goal": GOAL,
-        "hardware": hardware(),
-        "versions": versions(),
-        "commit": commit(),
-        "cases": [measure(case, options) for case in options.cases],
-    }
+    report = report_head("memory_step", options, goal=GOAL, cases=[measure(case, options) for case in options.cases])
     print(as_markdown(report))
     write_report(report, options.out)
     return 0

@@ -28,8 +28,8 @@ from statistics import median
 import numpy as np
 
 from benchmarks.memory_step import environment
-from benchmarks.squad_step import fresh_process, write_report
-from utils.run import commit, hardware, peak_memory_gib, usable_cores, versions
+from benchmarks.squad_step import fresh_process, report_head, write_report
+from utils.run import peak_memory_gib, usable_cores
 
 GOALS = {"memory of a batch of a chunk's size, about": 1.5, "difference of the gradients at most": 1e-5}
 CASES = ("small", "chunks", "whole")
@@ -42,15 +42,7 @@ def main() -> int:
     for case in options.cases:
         with fresh_process() as process:
             rows[case], gradients[case] = process.submit(measure, case, options).result()
-    report = {
-        "benchmark": "ranking_chunks",
-        "settings": {name: value for name, value in vars(options).items() if name != "out"},
-        "goals": GOALS,
-        "hardware": hardware(),
-        "versions": versions(),
-        "commit": commit(),
-        "cases": rows,
-    }
+    report = report_head("ranking_chunks", options, goals=GOALS, cases=rows)
     if {"chunks", "whole"} <= set(rows):
         pairs = list(zip(gradients["chunks"], gradients["whole"], strict=True))
         report["largest_difference"] = float(max(np.abs(one - other).max() for one, other in pairs))

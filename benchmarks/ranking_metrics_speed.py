@@ -21,9 +21,8 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.squad_step import write_report
+from benchmarks.squad_step import report_head, write_report
 from utils.ranking_metrics import ranking_metrics
-from utils.run import commit, hardware, versions
 
 GOAL = 2.0
 """Seconds, of either case."""
@@ -33,15 +32,9 @@ LEVELS = 10
 
 def main() -> int:
     options = parse()
-    report = {
-        "benchmark": "ranking_metrics_speed",
-        "settings": {name: value for name, value in vars(options).items() if name != "out"},
-        "goal": GOAL,
-        "hardware": hardware(),
-        "versions": versions(),
-        "commit": commit(),
-        "cases": [measure(case, options) for case in ("distinct", "ties")],
-    }
+    report = report_head(
+        "ranking_metrics_speed", options, goal=GOAL, cases=[measure(case, options) for case in ("distinct", "ties")]
+    )
     print(as_markdown(report))
     write_report(report, options.out)
     return 0

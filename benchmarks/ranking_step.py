@@ -50,9 +50,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from benchmarks.memory_step import TRAINING, environment, keras_trainer, take_turns
-from benchmarks.squad_step import ALLOCATOR, PRECISIONS, fresh_process, write_report
+from benchmarks.squad_step import ALLOCATOR, PRECISIONS, fresh_process, report_head, write_report
 from utils.errors import UserError
-from utils.run import commit, hardware, usable_cores, versions
+from utils.run import usable_cores
 
 PEER = "sentence-transformers"
 LIKE, RANDOM = f"{PEER}/like lengths", f"{PEER}/random"
@@ -72,16 +72,8 @@ def main() -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    told = {name: value for name, value in vars(options).items() if name not in ("out", "train_files")}
-    report = {
-        "benchmark": "ranking_step",
-        "settings": told,
-        "goal": GOAL,
-        "hardware": hardware(),
-        "versions": versions() | {name: importlib.metadata.version(name) for name in ("transformers", PEER)},
-        "commit": commit(),
-        **found,
-    }
+    report = report_head("ranking_step", options, goal=GOAL, **found)
+    report["versions"] |= {name: importlib.metadata.version(name) for name in ("transformers", PEER)}
     print(as_markdown(report))
     write_report(report, options.out)
     return 0

@@ -45,7 +45,7 @@ from pathlib import Path
 from statistics import median
 
 from utils.errors import UserError
-from utils.run import commit, peak_memory_gib, processor, usable_cores, versions
+from utils.run import commit, hardware, peak_memory_gib, processor, usable_cores, versions
 
 ALLOCATOR = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
@@ -101,6 +101,13 @@ def main() -> int:
     print(as_markdown(report))
     write_report(report, options.out)
     return 0
+
+
+def report_head(name: str, options, **more) -> dict:
+    """What a benchmark's report says of how its figures came about, and what else is given."""
+    settings = {name: value for name, value in vars(options).items() if name not in ("out", "train_files")}
+    about = {"hardware": hardware(), "versions": versions(), "commit": commit()}
+    return {"benchmark": name, "settings": settings, **about, **more}
 
 
 def write_report(report: dict, path: Path | None) -> None:

@@ -28,8 +28,8 @@ from statistics import median
 import numpy as np
 
 from benchmarks.memory_step import TRAINING, environment, keras_trainer, take_turns
-from benchmarks.squad_step import ALLOCATOR, fresh_process, write_report
-from utils.run import commit, hardware, usable_cores, versions
+from benchmarks.squad_step import ALLOCATOR, fresh_process, report_head, write_report
+from utils.run import usable_cores
 
 GOALS = {"amn": 1.2, "lstm": 1.0, "gru": 1.0, "transformer": 1.2}
 """Times PyTorch's speed."""
@@ -40,15 +40,9 @@ TOLERANCE = 1e-4
 def main() -> int:
     options = parse()
     os.environ |= ALLOCATOR | environment(options.threads)
-    report = {
-        "benchmark": "vector_step",
-        "settings": {name: value for name, value in vars(options).items() if name != "out"},
-        "goals": GOALS,
-        "hardware": hardware(),
-        "versions": versions(),
-        "commit": commit(),
-        "models": [measure(name, options) for name in options.models],
-    }
+    report = report_head(
+        "vector_step", options, goals=GOALS, models=[measure(name, options) for name in options.models]
+    )
     print(as_markdown(report))
     write_report(report, options.out)
     return 0
