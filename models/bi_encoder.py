@@ -24,8 +24,8 @@ class BiEncoder(keras.Model):
         shared: one encoder for both; else two that start alike where they are given the same weights.
         temperature: where the learned temperature starts, 0.01 or more; None: it is not learned, and queries are of unit norm.
         chunks: parts of a batch, of equal sizes, that training encodes one after another. Of each only the vectors are kept, what
-            led to them is computed again for the gradient (Gao et al. 2021, GradCache): the gradient of all in about the memory of
-            one part, without dropout. On TensorFlow not under XLA, which merges both computations and saves nothing.
+            led to them is computed again for the gradient (Gao et al. 2021, GradCache): the gradient of all in far less memory,
+            without dropout. On TensorFlow not under XLA, which merges both computations and saves nothing.
 
     Inputs, a dict of integers: `query_ids`, `query_mask` `(batch, query_length)`; `candidate_ids`, `candidate_mask`
     `(batch, slots, candidate_length)`; an empty slot is all padding.
