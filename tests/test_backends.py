@@ -29,3 +29,24 @@ def test_the_same_tests_hold_on_jax():
     settings = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
+
+
+FIT = """
+import itertools, sys, keras, numpy as np
+from utils.training import fit
+assert keras.backend.backend() == "jax"
+model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+model.compile("sgd", loss="mse", jit_compile=True)
+batches = lambda first: ((np.ones((4, 2), "float32"), np.ones((4, 1), "float32")) for _ in itertools.count(first))
+settings = {"steps_per_epoch": 5, "epochs": 3, "monitor": "val_one", "run_dir": sys.argv[1]}
+rows = fit(model, batches, evaluate=lambda model: {"val_one": 1.0}, **settings)
+assert len(rows) == 3 and rows[2]["loss"] < rows[0]["loss"], rows
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed: requirements-dev.txt has it")
+def test_training_runs_on_jax(tmp_path):
+    settings = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", FIT, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]

@@ -269,9 +269,9 @@ def inference_copy(model):
 
 def as_dataset(batches, first_step: int, steps: int | None = None):
     """The batches from a step on, all or so many, as Keras wants them: on TensorFlow a `tf.data.Dataset` of unknown lengths, else
-    an iterator."""
+    a generator."""
     if keras.backend.backend() != "tensorflow":
-        return itertools.islice(batches(first_step), steps)
+        return (batch for batch in itertools.islice(batches(first_step), steps))  # Keras takes generators alone
     import tensorflow as tf
 
     sample = next(batches(first_step))
