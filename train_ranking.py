@@ -34,10 +34,6 @@ PROJECT = "engram-ranking"
 MINED = 4
 """Mined negatives of a question, for each slot: an epoch draws from them."""
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-COMPARED = tuple(f"{name}{task}" for task in ("", "_all") for name in ("ndcg@10", "map", "mrr", "p@1"))
-"""Metrics that are kept for each question."""
-TESTED = ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")
-"""Metrics that are validated, and compared between losses."""
 LOSSES = (
     "infonce",
     "infonce_own",
@@ -340,7 +336,7 @@ def train(config: Config, data: Data, baselines: dict, checksum: str, group: str
     import keras
 
     from utils.data.ranking_features import trainable, training_batches
-    from utils.ranking_evaluation import both, means, vectors
+    from utils.ranking_evaluation import TESTED, both, means, vectors
     from utils.tracking import start_tracking
     from utils.training import fit
 
@@ -453,7 +449,7 @@ def finish(config: Config, data: Data, baselines: dict, checksum: str, rows, tra
     from models import bi_encoder  # noqa: F401 (registers the class that is read)
     from utils.export import export_saved_model
     from utils.plots import plot_history
-    from utils.ranking_evaluation import both, means
+    from utils.ranking_evaluation import KEPT, both, means
     from utils.run import conditions, write_json
     from utils.vector_metrics import intervals
 
@@ -478,9 +474,7 @@ def finish(config: Config, data: Data, baselines: dict, checksum: str, rows, tra
         within |= intervals({metric: of}, np.arange(len(of))) if len(of) else {}
     np.savez_compressed(
         run_dir / "per_question.npz",
-        **{
-            f"{name}/{metric}": of for name, found in each.items() for metric, of in found.items() if metric in COMPARED
-        },
+        **{f"{name}/{metric}": of for name, found in each.items() for metric, of in found.items() if metric in KEPT},
     )
     results = {
         "task": "ranking",
@@ -537,71 +531,14 @@ def told(name: str, found: dict) -> str:
 
 
 def compare(config: Config, runs: dict[str, list[Path]]) -> None:
-    """All losses and baselines in one table, printed, tracked and written as `leaderboard.json` and `leaderboard.png`.
-
-    Of each loss the mean over seeds. p: paired randomisation over the questions, with Holm's correction over the losses: each
-    against the one that is best in validation, and against the baselines. Values of a question are means over seeds first, so p
-    tells whether other questions would agree, not other seeds.
-    """
-    import json
-
-    import numpy as np
-
-    from utils.plots import plot_comparison
-    from utils.ranking_baselines import ORACLE
-    from utils.ranking_evaluation import means
-    from utils.ranking_metrics import holm, paired_randomisation
-    from utils.run import write_json
+    """All losses and baselines in one table, printed, written and tracked."""
+    from utils.ranking_leaderboard import leaderboard
     from utils.tracking import start_tracking
-    from utils.vector_metrics import intervals
 
-    each, seconds, several, validated = {}, {}, {}, {}
-    for loss, folders in runs.items():
-        kept = [np.load(folder / "per_question.npz") for folder in folders]
-        results = [json.loads((folder / "results.json").read_text()) for folder in folders]
-        each[loss] = {metric: np.mean([of[f"encoder/{metric}"] for of in kept], axis=0) for metric in COMPARED}
-        several[loss] = {metric: [of["metrics"]["test"][metric] for of in results] for metric in COMPARED}
-        seconds[loss] = float(np.mean([of["seconds"] for of in results]))
-        validated[loss] = {
-            metric: float(np.mean([of["metrics"]["validation"][metric] for of in results])) for metric in TESTED
-        }
-    plain = sorted({name.split("/")[0] for name in kept[0].files} - {"encoder"})
-    each |= {name: {metric: kept[0][f"{name}/{metric}"] for metric in COMPARED} for name in plain}
-    table = {name: means(found) for name, found in each.items()}
-    best = {metric: max(runs, key=lambda loss: validated[loss][metric]) for metric in TESTED}
-    rivals, against = [name for name in plain if name != ORACLE], {}
-    for metric in TESTED:
-        for rival in (best[metric], *rivals):
-            p = {x: paired_randomisation(each[x][metric], each[rival][metric]) for x in runs if x != rival}
-            against[f"{metric} against {rival}"] = holm(p)
-    columns = ["name", *TESTED, "p@1", "p@1_all", *(f"p, {metric}" for metric in TESTED[::2]), "seconds"]
-    rows = []
-    for name, of in sorted(table.items(), key=lambda row: -row[1]["ndcg@10_all"]):
-        spread = several.get(name, {}) if len(config.seeds) > 1 else {}
-        spread = {metric: f" ± {np.std(values, ddof=1):.4f}" for metric, values in spread.items()}
-        row = [name, *(f"{of[metric]:.4f}{spread.get(metric, '')}" for metric in columns[1:7])]
-        p = [against[f"{metric} against {best[metric]}"].get(name) for metric in TESTED[::2]]
-        row += ["best" if value is None else f"{value:.4f}" for value in p] if name in runs else ["", ""]
-        rows.append([*row, f"{seconds[name]:.0f}" if name in runs else ""])
-    print(f"\ntest, mean over seeds {' '.join(map(str, config.seeds))}; p: against the loss that is best in validation")
-    for row in (columns, ["---"] * len(columns), *rows):
-        print(f"| {' | '.join(row)} |")
-    for metric, first in best.items():
-        shown = ", ".join(f"{name} {against[f'{metric} against {name}'][first]:.4f}" for name in rivals)
-        print(f"{metric}: {first} is best in validation; p against {shown}")
-    board = {"test": table, "seeds": several, "validation": validated, "best": best, "p": against, "seconds": seconds}
-    write_json(config.run_dir / "leaderboard.json", board)
-    bars = {}
-    for name, found in each.items():
-        within = {
-            metric: intervals({metric: of}, np.arange(len(of)))[metric] for metric, of in found.items() if len(of)
-        }
-        bars[name] = {m: (table[name][m], *within[m]) for m in ("ndcg@10", *TESTED[2:]) if m in within}
-    figure = config.run_dir / "leaderboard.png"
-    plot_comparison(bars, figure, "test questions, mean over seeds", "score, 95 % intervals")
+    columns, rows = leaderboard(config.run_dir, runs)
     tracker = start_tracking(config.tracking, PROJECT, config.run_dir, asdict(config), config.run_dir.name)
     tracker.log_table("leaderboard", columns, rows)
-    tracker.log_images({"leaderboard": figure})
+    tracker.log_images({"leaderboard": config.run_dir / "leaderboard.png"})
     tracker.finish(0)
 
 

@@ -11,6 +11,10 @@ from utils.data.ranking_records import Query
 from utils.ranking_metrics import padded, ranking_metrics
 
 BATCH = 64
+TESTED = ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")
+"""Metrics that are validated, and compared between losses."""
+KEPT = tuple(f"{name}{task}" for task in ("", "_all") for name in ("ndcg@10", "map", "mrr", "p@1"))
+"""Metrics that a run keeps of each question."""
 Only = np.ndarray | None
 
 
