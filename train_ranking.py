@@ -129,8 +129,8 @@ class Config:
     batch_size: int = 32
     """Questions a step."""
     chunks: int = 1
-    """Parts of a batch that are encoded one after another, so that a large batch (many negatives) needs far less memory: the same
-    gradient for about a third more time. More than 1: without dropout, and without XLA."""
+    """Parts of a batch that are encoded one after another, so that a large batch (many negatives) needs far less memory for the
+    same gradient; each part is computed twice. More than 1: without dropout, and without XLA."""
     learning_rate: float | None = None
     """Peak learning rate of AdamW; left out: 5e-4 from scratch, 5e-5 from a pretrained encoder."""
     warmup_steps: int = 50
