@@ -4,8 +4,8 @@
     python predict.py runs/squad "Who wrote it?" --file report.txt
     python predict.py runs/memnet "When was Ada Lovelace born?"
     python predict.py runs/memnet "When was Ada Lovelace born?" --file facts.tsv
-    python predict.py runs/gpcm 17,4 --file history.csv
-    python predict.py runs/lvm 211 --file vectors.npz
+    python predict.py runs/tracing 17,4 --file history.csv
+    python predict.py runs/vectors 211 --file vectors.npz
     python predict.py runs/ranking "How should I store coffee beans?" --file coffee.jsonl.gz
 
 A model of texts prints the answer with its probability among the best spans, and the runners-up. A model of facts answers from
@@ -27,8 +27,8 @@ from pathlib import Path
 
 import tyro
 
-from utils.errors import UserError
-from utils.run import run_script
+from utils.common.errors import UserError
+from utils.training.run import run_script
 
 
 @dataclass
@@ -59,8 +59,8 @@ def main(config: Config) -> int:
     tasks = {
         "squad": answer_from_text,
         "memnet": answer_from_facts,
-        "gpcm": answer_from_responses,
-        "lvm": answer_from_vectors,
+        "tracing": answer_from_responses,
+        "vectors": answer_from_vectors,
         "ranking": answer_from_answers,
     }
     task = finished_task(config.run_dir)
@@ -128,7 +128,7 @@ def load_run(run_dir: Path):
             f"{run_dir}: no finished run there ({', '.join(missing)} missing); name the --run-dir of a training"
         )
     from models.span_model import load_span_model
-    from utils.tokenization import load_tokenizer
+    from utils.text.tokenization import load_tokenizer
 
     with told_if_damaged(run_dir):
         config, results = (json.loads(files[name].read_text()) for name in ("config.json", "results.json"))
@@ -140,9 +140,9 @@ def load_run(run_dir: Path):
 
 def answer(model, tokenizer, settings, question: str, text: str):
     """The n-best list and the null score of one question about one text."""
-    from utils.data.squad import Question
-    from utils.data.squad_features import build_features
-    from utils.span_decoding import N_BEST, answer_questions
+    from utils.squad.data import Question
+    from utils.squad.decoding import N_BEST, answer_questions
+    from utils.squad.features import build_features
 
     questions = [Question(id="asked", title="", context=text, question=question, answers=())]
     features = build_features(
@@ -158,10 +158,10 @@ def answer(model, tokenizer, settings, question: str, text: str):
 def answer_from_facts(config: Config) -> int:
     import numpy as np
 
-    from utils.data.facts import split_words
-    from utils.data.memory_features import MemoryFeatures
-    from utils.fact_index import WordIndex
-    from utils.memory_evaluation import ranked_values, score_slots
+    from utils.memnet.data import split_words
+    from utils.memnet.features import MemoryFeatures
+    from utils.memnet.index import WordIndex
+    from utils.memnet.metrics import ranked_values, score_slots
 
     if config.text:
         raise UserError("this run answers from facts, not from a text: leave the text out, or give facts with --file")
@@ -205,8 +205,8 @@ def load_memory(config: Config):
     import keras
 
     from models.kv_memnet import KVMemNet  # noqa: F401 (registers the class that is read)
-    from utils.data.facts import read_facts
-    from utils.data.memory_features import Vocabulary, encode_facts
+    from utils.memnet.data import read_facts
+    from utils.memnet.features import Vocabulary, encode_facts
 
     run_dir = config.run_dir
     with told_if_damaged(run_dir):
@@ -226,8 +226,8 @@ def load_memory(config: Config):
 def answer_from_responses(config: Config) -> int:
     import numpy as np
 
-    from utils.data.responses import Piece, assemble
-    from utils.response_evaluation import ability_error, probabilities
+    from utils.tracing.data import Piece, assemble
+    from utils.tracing.evaluation import ability_error, probabilities
 
     if config.text:
         raise UserError("this run predicts responses, not answers in a text: leave the text out")
@@ -267,7 +267,7 @@ def load_responses(config: Config):
     import numpy as np
 
     from models import deep_gpcm, dkt, integrated_gpcm, sakt  # noqa: F401 (registers the classes that are read)
-    from utils.data.responses import ResponseSequence, read_responses
+    from utils.tracing.data import ResponseSequence, read_responses
 
     run_dir = config.run_dir
     with told_if_damaged(run_dir):
@@ -297,11 +297,11 @@ def answer_from_vectors(config: Config) -> int:
     import numpy as np
 
     from models import amn, recurrent_vectors, vector_transformer  # noqa: F401 (registers the classes that are read)
-    from train_lvm import text_embedder
-    from utils.data.vector_splits import demo_vectors, read_any
-    from utils.data.vectors import windows
-    from utils.vector_evaluation import predict
-    from utils.vector_metrics import EXCLUSION
+    from train_vectors import text_embedder
+    from utils.vectors.data import windows
+    from utils.vectors.evaluation import predict
+    from utils.vectors.metrics import EXCLUSION
+    from utils.vectors.splits import demo_vectors, read_any
 
     with told_if_damaged(config.run_dir):
         settings = json.loads((config.run_dir / "config.json").read_text())
@@ -359,11 +359,11 @@ def answer_from_answers(config: Config) -> int:
     import keras
 
     from models.bi_encoder import BiEncoder  # noqa: F401 (registers the class that is read)
-    from utils.data.ranking_features import encode
-    from utils.data.rankings import read_rankings
-    from utils.plots import shortened
-    from utils.ranking_evaluation import vectors
-    from utils.tokenization import load_tokenizer, special_token_ids
+    from utils.common.plots import shortened
+    from utils.ranking.data import read_rankings
+    from utils.ranking.evaluation import vectors
+    from utils.ranking.features import encode
+    from utils.text.tokenization import load_tokenizer, special_token_ids
 
     if config.text or not config.file:
         raise UserError(

@@ -24,9 +24,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from utils.errors import UserError
-from utils.run import check_run_dir, run_script, set_up_run
-from utils.settings import check_ranges
+from utils.common.errors import UserError
+from utils.training.run import check_run_dir, run_script, set_up_run
+from utils.training.settings import check_ranges
 
 # What a setting is that the command line leaves out.
 OPEN = {"encoder": "words", "vocabulary": "open", "hidden_dim": 128, "learning_rate": 3e-3, "redraw": True}
@@ -143,15 +143,15 @@ def main(config: Config) -> int:
 
     import keras
 
-    from utils.run import set_precision
-    from utils.tracking import start_tracking
-    from utils.training import fit
+    from utils.training.fit import fit
+    from utils.training.run import set_precision
+    from utils.training.tracking import start_tracking
 
     keras.utils.set_random_seed(config.seed)
     set_precision(config.precision)
 
     # --- data
-    from utils.data.memory_features import build_features, encode_facts, encode_questions, training_batches
+    from utils.memnet.features import build_features, encode_facts, encode_questions, training_batches
 
     vocabulary = keep_vocabulary(config, data)
     facts = encode_facts(data.base, vocabulary)
@@ -177,13 +177,13 @@ def main(config: Config) -> int:
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps an epoch")
 
     # --- training
-    from utils.memory_evaluation import evaluate
+    from utils.memnet.metrics import evaluate
 
     def validate(model):
         scores, _, _ = evaluate(model, features["validation"], facts, data.base, data.questions["validation"])
         return {f"val_{name}": scores[name] for name in ("accuracy", "hits@10", "mrr", "gold_key_accuracy")}
 
-    tracker = start_tracking(config.tracking, "engram-memnet", config.run_dir, asdict(config))
+    tracker = start_tracking(config.tracking, "qkv-zoo-memnet", config.run_dir, asdict(config))
     code = 1
     try:
         rows = fit(
@@ -210,7 +210,7 @@ def main(config: Config) -> int:
 
 def check(config: Config) -> None:
     """Settings that can not work, told in one line before any work is done."""
-    from utils.tracking import check_tracking
+    from utils.training.tracking import check_tracking
 
     check_ranges(
         config,
@@ -247,8 +247,8 @@ def check(config: Config) -> None:
 
 def load_data(config: Config):
     """The facts, the questions of every split, and how memories are drawn."""
-    from utils.data.facts import read_facts, read_templates
-    from utils.data.memory_splits import demo_people, split_files, split_templates
+    from utils.memnet.data import read_facts, read_templates
+    from utils.memnet.splits import demo_people, split_files, split_templates
 
     if config.train_files:
         base, notes = read_facts(config.facts) if config.facts else (None, [])
@@ -264,8 +264,8 @@ def keep_vocabulary(config: Config, data):
     """The run's vocabulary, kept in its folder with its facts; the one there on --resume."""
     import json
 
-    from utils.data.memory_features import Vocabulary, closed_vocabulary, open_vocabulary
-    from utils.run import write_atomically, write_json
+    from utils.memnet.features import Vocabulary, closed_vocabulary, open_vocabulary
+    from utils.training.run import write_atomically, write_json
 
     kept = config.run_dir / "vocabulary.json"
     if not (config.resume and kept.exists()):
@@ -282,7 +282,7 @@ def keep_vocabulary(config: Config, data):
 def build_model(config: Config, vocabulary, max_length: int = 64):
     """The model that the settings name, built, with fresh weights; a Transformer reads texts of `max_length` words."""
     from models.kv_memnet import KVMemNet
-    from utils.data.memory_features import HASHES
+    from utils.memnet.features import HASHES
 
     model = KVMemNet(
         len(vocabulary),
@@ -301,7 +301,7 @@ def compile_model(model, config: Config, total_steps: int) -> None:
     """AdamW under warm-up and decay; cross-entropy over the slots, and on the attention where that is asked for."""
     import keras
 
-    from utils.schedules import WarmupThenDecay
+    from utils.training.schedules import WarmupThenDecay
 
     schedule = WarmupThenDecay(config.learning_rate, min(config.warmup_steps, total_steps // 5), total_steps, "cosine")
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=10.0)
@@ -315,10 +315,10 @@ def finish(config: Config, data, vocabulary, facts, features, rows, tracker) -> 
     import keras
 
     from models.kv_memnet import KVMemNet  # noqa: F401 (registers the class that is read)
-    from utils.export import export_saved_model
-    from utils.memory_baselines import Baselines
-    from utils.memory_evaluation import evaluate
-    from utils.run import conditions, write_json
+    from utils.memnet.baselines import Baselines
+    from utils.memnet.metrics import evaluate
+    from utils.training.export import export_saved_model
+    from utils.training.run import conditions, write_json
 
     run_dir, base = config.run_dir, data.base
     model = keras.saving.load_model(run_dir / "best.keras", compile=False)
@@ -396,7 +396,7 @@ def attention_rows(base, questions, features, found):
 
 def predictions(base, facts, questions, features, found, pointer: bool) -> list[dict]:
     """Every question with the best value, and the fact that was most attended to."""
-    from utils.memory_evaluation import ranked_values
+    from utils.memnet.metrics import ranked_values
 
     texts = dict(zip(facts.objects.tolist(), (fact.object for fact in base.facts), strict=True))
     rows = []
@@ -413,7 +413,7 @@ def predictions(base, facts, questions, features, found, pointer: bool) -> list[
 
 def plots(run_dir: Path, rows, shown) -> None:
     """Scores epoch by epoch, and the attention of some questions, as PNG files."""
-    from utils.plots import plot_attention, plot_history
+    from utils.common.plots import plot_attention, plot_history
 
     panels = {"loss": ["loss"], "validation": ["val_accuracy", "val_gold_key_accuracy"]}
     plot_history(rows, run_dir / "history.png", panels)

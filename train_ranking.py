@@ -23,13 +23,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from utils.errors import UserError
-from utils.run import check_run_dir, run_script, set_up_run
-from utils.settings import check_held_out, check_ranges
+from utils.common.errors import UserError
+from utils.training.run import check_run_dir, run_script, set_up_run
+from utils.training.settings import check_held_out, check_ranges
 
 CORPUS = ("test", "validation", "train")
 """Whose answers are searched; the test questions' own come first."""
-PROJECT = "engram-ranking"
+PROJECT = "qkv-zoo-ranking"
 """Of Weights & Biases."""
 MINED = 4
 """Mined negatives of a question, for each slot: an epoch draws from them."""
@@ -176,8 +176,8 @@ def main(config: Config) -> int:
         config = replace(config, init_from=MINILM)
     check(config)
     check_run_dir(config)
-    from utils.data.ranking_splits import read_ranking_splits
-    from utils.run import accelerator, hardware, set_precision
+    from utils.ranking.splits import read_ranking_splits
+    from utils.training.run import accelerator, hardware, set_precision
 
     files = config.train_files, config.validation_files, config.test_files
     shares = config.validation_fraction, config.test_fraction
@@ -222,11 +222,11 @@ def main(config: Config) -> int:
 
 def prepare(config: Config, splits) -> Data:
     """Tokenizer, encoder arguments, features of every split and mined negatives."""
-    from utils.data.ranking_features import features
-    from utils.data.ranking_splits import question_groups
-    from utils.pretrained import check_vocabulary, checkpoint_folder, read_checkpoint
-    from utils.ranking_evaluation import text_numbers
-    from utils.tokenization import load_tokenizer, special_token_ids, train_tokenizer
+    from utils.ranking.evaluation import text_numbers
+    from utils.ranking.features import features
+    from utils.ranking.splits import question_groups
+    from utils.text.pretrained import check_vocabulary, checkpoint_folder, read_checkpoint
+    from utils.text.tokenization import load_tokenizer, special_token_ids, train_tokenizer
 
     parts, checkpoint = splits.parts, None
     if config.init_from:
@@ -265,8 +265,8 @@ def prepare(config: Config, splits) -> Data:
 
 def score_baselines(config: Config, data: Data) -> dict:
     """Metrics of every test question by what ranks without training; `untrained` is a pretrained encoder as it is, unprojected."""
-    from utils.ranking_baselines import baseline_scores
-    from utils.ranking_evaluation import both
+    from utils.ranking.baselines import baseline_scores
+    from utils.ranking.evaluation import both
 
     parts = data.splits.parts
     corpus = [candidate for name in CORPUS for query in parts[name] for candidate in query.candidates]
@@ -283,7 +283,7 @@ def vectors_of_test(model, data: Data):
     """Of the test questions, and of all answers there are."""
     import numpy as np
 
-    from utils.ranking_evaluation import vectors
+    from utils.ranking.evaluation import vectors
 
     corpus = [vectors(model.candidates, data.features[name].candidates, data.padding) for name in CORPUS]
     return vectors(model.queries, data.features["test"].queries, data.padding), np.concatenate(corpus)
@@ -302,7 +302,7 @@ def fixed_negatives(config: Config, queries, found) -> list:
     """Hard negatives of each training question by BM25, or random ones."""
     import numpy as np
 
-    from utils.ranking_baselines import BM25, mined_negatives
+    from utils.ranking.baselines import BM25, mined_negatives
 
     if config.mine == "random":
         scores = np.random.default_rng(config.split_seed).random((len(queries), len(found.candidates)), np.float32)
@@ -316,8 +316,8 @@ def negatives_of_epoch(config: Config, data: Data, model, epoch: int) -> list:
     """Hard negatives of each training question by the encoder as it is; kept, so that a resumed epoch has the same."""
     import numpy as np
 
-    from utils.ranking_baselines import mined_negatives
-    from utils.ranking_evaluation import vectors
+    from utils.ranking.baselines import mined_negatives
+    from utils.ranking.evaluation import vectors
 
     kept = config.run_dir / "mined.npz"
     if kept.exists() and (read := np.load(kept))["epoch"] == epoch:
@@ -335,10 +335,10 @@ def train(config: Config, data: Data, baselines: dict, checksum: str, group: str
     """Train one encoder and score it; `group` is Weights & Biases' group."""
     import keras
 
-    from utils.data.ranking_features import trainable, training_batches
-    from utils.ranking_evaluation import TESTED, both, means, vectors
-    from utils.tracking import start_tracking
-    from utils.training import fit
+    from utils.ranking.evaluation import TESTED, both, means, vectors
+    from utils.ranking.features import trainable, training_batches
+    from utils.training.fit import fit
+    from utils.training.tracking import start_tracking
 
     keras.utils.set_random_seed(config.seed)
     found = data.features["train"]
@@ -387,7 +387,7 @@ def train(config: Config, data: Data, baselines: dict, checksum: str, group: str
 def build_model(config: Config, data: Data):
     """The encoder, with pretrained weights where they are given."""
     from models.bi_encoder import BiEncoder
-    from utils.pretrained import assign
+    from utils.text.pretrained import assign
 
     temperature = config.temperature if config.learned_temperature else None
     given = {"pooling": config.pooling, "output_dim": config.output_dim or None, "shared": config.shared}
@@ -403,7 +403,7 @@ def compile_model(model, config: Config, total_steps: int) -> None:
     """AdamW under warm-up and decay, and the loss."""
     import keras
 
-    from utils.schedules import WarmupThenDecay
+    from utils.training.schedules import WarmupThenDecay
 
     rate = config.learning_rate or (5e-5 if config.init_from else 5e-4)
     schedule = WarmupThenDecay(rate, min(config.warmup_steps, total_steps // 5), total_steps, "linear")
@@ -421,7 +421,7 @@ def shorter_sizes(dim: int) -> list[int]:
 
 def build_loss(config: Config, dim: int):
     """The loss that the settings name, for vectors of this size."""
-    from components import ranking_loss as losses
+    from components.losses import ranking_loss as losses
 
     t = 1.0 if config.learned_temperature else config.temperature
     makers = {
@@ -447,11 +447,11 @@ def finish(config: Config, data: Data, baselines: dict, checksum: str, rows, tra
     import numpy as np
 
     from models import bi_encoder  # noqa: F401 (registers the class that is read)
-    from utils.export import export_saved_model
-    from utils.plots import plot_history
-    from utils.ranking_evaluation import KEPT, both, means
-    from utils.run import conditions, write_json
-    from utils.vector_metrics import intervals
+    from utils.common.plots import plot_history
+    from utils.ranking.evaluation import KEPT, both, means
+    from utils.training.export import export_saved_model
+    from utils.training.run import conditions, write_json
+    from utils.vectors.metrics import intervals
 
     run_dir, parts = config.run_dir, data.splits.parts
     model = keras.saving.load_model(run_dir / "best.keras", compile=False)
@@ -532,8 +532,8 @@ def told(name: str, found: dict) -> str:
 
 def compare(config: Config, runs: dict[str, list[Path]]) -> None:
     """All losses and baselines in one table, printed, written and tracked."""
-    from utils.ranking_leaderboard import leaderboard
-    from utils.tracking import start_tracking
+    from utils.ranking.leaderboard import leaderboard
+    from utils.training.tracking import start_tracking
 
     columns, rows = leaderboard(config.run_dir, runs)
     tracker = start_tracking(config.tracking, PROJECT, config.run_dir, asdict(config), config.run_dir.name)
@@ -544,7 +544,7 @@ def compare(config: Config, runs: dict[str, list[Path]]) -> None:
 
 def check(config: Config) -> None:
     """Settings that can not work, told in one line before any work is done."""
-    from utils.tracking import check_tracking
+    from utils.training.tracking import check_tracking
 
     check_ranges(
         config,

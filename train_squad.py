@@ -26,9 +26,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from utils.errors import UserError
-from utils.run import check_run_dir, default_precision, run_script, set_up_run
-from utils.settings import as_flag, check_ranges
+from utils.common.errors import UserError
+from utils.training.run import check_run_dir, default_precision, run_script, set_up_run
+from utils.training.settings import as_flag, check_ranges
 
 # What a setting is that the command line leaves out.
 PLAIN = {
@@ -185,9 +185,9 @@ def main(config: Config) -> int:
 
     import keras
 
-    from utils.run import set_precision
-    from utils.tracking import start_tracking
-    from utils.training import fit
+    from utils.training.fit import fit
+    from utils.training.run import set_precision
+    from utils.training.tracking import start_tracking
 
     keras.utils.set_random_seed(config.seed)
     set_precision(config.precision)
@@ -206,9 +206,9 @@ def main(config: Config) -> int:
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps an epoch, {config.precision}")
 
     # --- training
-    from utils.data.squad_features import training_batches
+    from utils.squad.features import training_batches
 
-    tracker = start_tracking(config.tracking, "engram-squad", config.run_dir, asdict(config))
+    tracker = start_tracking(config.tracking, "qkv-zoo-squad", config.run_dir, asdict(config))
     code = 1
     try:
         rows = fit(
@@ -261,9 +261,9 @@ def pretrained(config: Config):
     """
     if not config.init_from:
         return None
-    from utils.data.squad_features import LENGTH_MULTIPLE, padded_length
-    from utils.pretrained import check_vocabulary, check_width, checkpoint_folder, read_checkpoint
-    from utils.tokenization import load_tokenizer, special_token_ids
+    from utils.squad.features import LENGTH_MULTIPLE, padded_length
+    from utils.text.pretrained import check_vocabulary, check_width, checkpoint_folder, read_checkpoint
+    from utils.text.tokenization import load_tokenizer, special_token_ids
 
     checkpoint = read_checkpoint(checkpoint_folder(config.init_from))
     tokenizer = load_tokenizer(checkpoint.folder)
@@ -282,8 +282,8 @@ def pretrained(config: Config):
 
 def check(config: Config) -> None:
     """Settings that can not work, told in one line before any work is done."""
-    from utils.tokenization import load_tokenizer, special_token_ids
-    from utils.tracking import check_tracking
+    from utils.text.tokenization import load_tokenizer, special_token_ids
+    from utils.training.tracking import check_tracking
 
     check_ranges(
         config,
@@ -319,8 +319,8 @@ def check(config: Config) -> None:
 
 def load_questions(config: Config):
     """The train, validation and (maybe) test questions by name, and a description of where each came from."""
-    from utils.data.squad import describe, read_squad_files, read_tfds, split_by_article
-    from utils.demo_world import demo_squad
+    from utils.demo.world import demo_squad
+    from utils.squad.data import describe, read_squad_files, read_tfds, split_by_article
 
     files = {"train": config.train_files, "validation": config.validation_files, "test": config.test_files}
     if config.train_files:
@@ -370,8 +370,8 @@ def draw(questions, count: int, seed: int):
 def prepare_tokenizer(config: Config, questions, checkpoint=None):
     """The run's tokenizer: its own on --resume, the one named, the checkpoint's, or one trained on the training text. It is kept
     with the run."""
-    from utils.run import write_atomically
-    from utils.tokenization import load_tokenizer, train_tokenizer
+    from utils.text.tokenization import load_tokenizer, train_tokenizer
+    from utils.training.run import write_atomically
 
     kept = config.run_dir / "tokenizer.json"
     if config.resume and kept.exists():
@@ -390,7 +390,7 @@ def prepare_features(config: Config, name: str, questions, tokenizer):
     """Tokenized, labelled windows of one split; labels that do not give back their answer are reported."""
     import numpy as np
 
-    from utils.data.squad_features import cached_features
+    from utils.squad.features import cached_features
 
     features = cached_features(
         questions,
@@ -416,7 +416,7 @@ def build_model(config: Config, vocabulary_size: int, checkpoint=None):
     """The model that the settings name, built, with fresh weights."""
     from models.bert_qa import BertQA
     from models.qa_transformer import QATransformer
-    from utils.data.squad_features import padded_length
+    from utils.squad.features import padded_length
 
     if config.model in PRETRAINED_MODELS:
         dropout = {"dropout": config.dropout, "attention_dropout": config.attention_dropout}
@@ -434,8 +434,8 @@ def start_weights(model, config: Config, checkpoint, features) -> None:
     """Replace what need not start random: a pretrained encoder, or token embeddings."""
     import numpy as np
 
-    from utils.pretrained import assign, reduced_embeddings
-    from utils.word_vectors import cooccurrence_vectors
+    from utils.text.pretrained import assign, reduced_embeddings
+    from utils.text.word_vectors import cooccurrence_vectors
 
     if config.model in PRETRAINED_MODELS:
         assign(model.encoder, checkpoint.weights)
@@ -457,9 +457,9 @@ def start_weights(model, config: Config, checkpoint, features) -> None:
 
 def compile_model(model, config: Config, total_steps: int) -> None:
     """AdamW under warm-up and decay, clipped, with a moving average of the weights."""
-    from components.span_loss import PositionCrossEntropy
-    from utils.optimizers import LayerwiseAdamW
-    from utils.schedules import WarmupThenDecay
+    from components.losses.position_cross_entropy import PositionCrossEntropy
+    from utils.training.optimizers import LayerwiseAdamW
+    from utils.training.schedules import WarmupThenDecay
 
     momentum = min(0.999, max(0.0, 1 - 10 / total_steps)) if config.ema is None else config.ema
     optimizer = LayerwiseAdamW(
@@ -478,8 +478,8 @@ def compile_model(model, config: Config, total_steps: int) -> None:
 
 def validate(model, features, questions) -> dict[str, float]:
     """The epoch's evaluation: official EM and F1 over all validation questions."""
-    from utils.span_decoding import answer_questions
-    from utils.squad_evaluation import score_predictions
+    from utils.squad.decoding import answer_questions
+    from utils.squad.evaluation import score_predictions
 
     found = answer_questions(model, features, questions)
     scores = score_predictions(questions, with_null(found, null_threshold(questions, found)))
@@ -488,7 +488,7 @@ def validate(model, features, questions) -> dict[str, float]:
 
 def null_threshold(questions, found) -> float | None:
     """The score above which a question is taken to be unanswerable, fitted on these; None when all have answers."""
-    from utils.squad_evaluation import best_null_threshold
+    from utils.squad.evaluation import best_null_threshold
 
     if not any(question.is_impossible for question in questions):
         return None
@@ -497,7 +497,7 @@ def null_threshold(questions, found) -> float | None:
 
 def with_null(found, threshold: float | None) -> dict[str, str]:
     """Answers, empty where the null score is above the threshold."""
-    from utils.squad_evaluation import apply_null_threshold
+    from utils.squad.evaluation import apply_null_threshold
 
     return found.answers if threshold is None else apply_null_threshold(found.answers, found.null_scores, threshold)
 
@@ -505,9 +505,9 @@ def with_null(found, threshold: float | None) -> dict[str, str]:
 def finish(config: Config, questions, features, sources, rows, tracker) -> dict:
     """Score the best epoch's model on validation and test data and write everything that a user takes home."""
     from models.span_model import load_span_model
-    from utils.export import export_saved_model
-    from utils.run import conditions, write_json
-    from utils.span_decoding import answer_questions
+    from utils.squad.decoding import answer_questions
+    from utils.training.export import export_saved_model
+    from utils.training.run import conditions, write_json
 
     run_dir = config.run_dir
     model = load_span_model(run_dir / "best.keras")
@@ -545,7 +545,7 @@ def finish(config: Config, questions, features, sources, rows, tracker) -> dict:
 
 def score(name: str, questions, answers, seed: int) -> dict:
     """Official EM and F1 of one split, with intervals; printed too."""
-    from utils.squad_evaluation import bootstrap_interval, question_scores, score_predictions
+    from utils.squad.evaluation import bootstrap_interval, question_scores, score_predictions
 
     scores = score_predictions(questions, answers)
     em, f1 = question_scores(questions, answers)
@@ -559,8 +559,8 @@ def score(name: str, questions, answers, seed: int) -> dict:
 
 def baselines(questions) -> dict:
     """What stands beside a score: word overlap without training, and people where a question has several references."""
-    from utils.squad_baseline import human_answers, overlap_answers
-    from utils.squad_evaluation import score_predictions
+    from utils.squad.baselines import human_answers, overlap_answers
+    from utils.squad.evaluation import score_predictions
 
     answered = {"word_overlap": (questions, overlap_answers(questions))}
     if not any(question.is_impossible for question in questions):  # no person's second opinion is known of those
@@ -573,8 +573,8 @@ def baselines(questions) -> dict:
 
 def plot_scores(run_dir: Path, rows, questions, answers) -> None:
     """The scores epoch by epoch, by question word and by answer length, as PNG files."""
-    from utils.plots import plot_bars, plot_history
-    from utils.squad_evaluation import breakdown, question_scores
+    from utils.common.plots import plot_bars, plot_history
+    from utils.squad.evaluation import breakdown, question_scores
 
     plot_history(rows, run_dir / "history.png", {"loss": ["loss"], "EM and F1": ["val_exact_match", "val_f1"]})
     for group, values in breakdown(questions, *question_scores(questions, answers)).items():
@@ -584,7 +584,7 @@ def plot_scores(run_dir: Path, rows, questions, answers) -> None:
 
 def example_table(questions, answers) -> list[tuple]:
     """Rows of question, reference answers, predicted answer and F1."""
-    from utils.squad_evaluation import question_scores
+    from utils.squad.evaluation import question_scores
 
     return [
         (question.question, " | ".join(sorted({a.text for a in question.answers})), answers[question.id], float(f1))

@@ -30,7 +30,7 @@ import numpy as np
 
 from benchmarks.memory_step import environment
 from benchmarks.squad_step import ALLOCATOR, fresh_process, report_head, write_report
-from utils.run import peak_memory_gib, usable_cores
+from utils.training.run import peak_memory_gib, usable_cores
 
 GOALS = {"speed": 3.0, "memory": 0.5}
 """Times pykt's speed; share of its memory."""
@@ -121,7 +121,7 @@ def set_up_ours(options, steps: int):
     import keras
 
     from models.deep_gpcm import DeepGPCM
-    from utils.training import as_dataset
+    from utils.training.fit import as_dataset
 
     keras.utils.set_random_seed(options.seed)
     model = DeepGPCM(

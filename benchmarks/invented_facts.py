@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from utils import demo_phrases as words
-from utils.data.facts import Fact
+from utils.demo import phrases as words
+from utils.memnet.data import Fact
 
 
 def invent_facts(count: int, rng: np.random.Generator) -> tuple[Fact, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from benchmarks.squad_step import write_report
-from utils.run import commit, hardware, versions
+from utils.training.run import commit, hardware, versions
 
 
 def main():
@@ -30,11 +30,11 @@ def main():
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
 
-    from utils.data.squad import read_squad_files, split_by_article
-    from utils.data.squad_features import build_features
-    from utils.pretrained import read_checkpoint
-    from utils.run import set_precision
-    from utils.tokenization import load_tokenizer
+    from utils.squad.data import read_squad_files, split_by_article
+    from utils.squad.features import build_features
+    from utils.text.pretrained import read_checkpoint
+    from utils.text.tokenization import load_tokenizer
+    from utils.training.run import set_precision
 
     set_precision("float32")
     train, validation = split_by_article(read_squad_files(options.files), 0.1, 0)
@@ -58,7 +58,7 @@ def main():
 def ours(checkpoint):
     """BertQA with the checkpoint's weights; attention dropout as KerasHub has it."""
     from models.bert_qa import BertQA
-    from utils.pretrained import assign
+    from utils.text.pretrained import assign
 
     model = BertQA(checkpoint.encoder | {"attention_dropout": checkpoint.encoder["dropout"]})
     model.build()
@@ -103,10 +103,10 @@ def fine_tune(make, checkpoint, options, seed, features, validation_features, va
     import keras
 
     from train_squad import Config, compile_model, resolve
-    from utils.data.squad_features import training_batches
-    from utils.span_decoding import answer_questions
-    from utils.squad_evaluation import score_predictions
-    from utils.training import as_dataset
+    from utils.squad.decoding import answer_questions
+    from utils.squad.evaluation import score_predictions
+    from utils.squad.features import training_batches
+    from utils.training.fit import as_dataset
 
     keras.utils.set_random_seed(seed)
     model = make(checkpoint)

@@ -32,8 +32,8 @@ import numpy as np
 from benchmarks.invented_facts import invent_facts
 from benchmarks.memory_step import environment
 from benchmarks.squad_step import fresh_process, report_head, write_report
-from utils import demo_phrases as words
-from utils.run import peak_memory_gib, usable_cores
+from utils.demo import phrases as words
+from utils.training.run import peak_memory_gib, usable_cores
 
 GOALS = {"median of a whole answer below 5 ms": 5, "encoded and indexed in less than 60 s": 60, "less than 2 GiB": 2}
 WARM_UP, VALIDATION = 50, 50
@@ -91,10 +91,10 @@ def prepare(options, folder: Path):
     import keras
 
     from train_memnet import MODELS, Config, build_model, compile_model
-    from utils.data.facts import KnowledgeBase
-    from utils.data.memory_features import encode_facts, open_vocabulary, training_batches
-    from utils.data.memory_splits import split_templates
-    from utils.training import as_dataset
+    from utils.memnet.data import KnowledgeBase
+    from utils.memnet.features import encode_facts, open_vocabulary, training_batches
+    from utils.memnet.splits import split_templates
+    from utils.training.fit import as_dataset
 
     rng = np.random.default_rng(options.seed)
     base = KnowledgeBase(invent_facts(options.facts, rng))
@@ -142,10 +142,10 @@ def measure(kind: str, questions, options, folder: Path) -> dict:
     import tensorflow as tf
 
     from models.kv_memnet import KVMemNet  # noqa: F401 (registers the class that is read)
-    from utils.data.facts import read_facts, split_words
-    from utils.data.memory_features import MemoryFeatures, Vocabulary, assemble, encode_facts
-    from utils.data.memory_splits import vectors
-    from utils.fact_index import VectorIndex, WordIndex
+    from utils.memnet.data import read_facts, split_words
+    from utils.memnet.features import MemoryFeatures, Vocabulary, assemble, encode_facts
+    from utils.memnet.index import VectorIndex, WordIndex
+    from utils.memnet.splits import vectors
 
     vocabulary = Vocabulary(json.loads((folder / "vocabulary.json").read_text()))
     model = keras.saving.load_model(folder / "model.keras", compile=False)

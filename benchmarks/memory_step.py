@@ -31,7 +31,7 @@ from pathlib import Path
 from statistics import mean, median
 
 from benchmarks.squad_step import ALLOCATOR, fresh_process, report_head, write_report
-from utils.run import usable_cores
+from utils.training.run import usable_cores
 
 CASES = ("pointer", "documented")
 GOAL = 1.5
@@ -76,7 +76,7 @@ def parse():
 def measure(case: str, options) -> dict:
     """One model on both sides, in turns."""
     from train_memnet import MODELS, Config, load_data
-    from utils.data.memory_features import closed_vocabulary, encode_facts, open_vocabulary, training_batches
+    from utils.memnet.features import closed_vocabulary, encode_facts, open_vocabulary, training_batches
 
     config = Config(Path("unused"), model=case, batch_size=options.batch_size, seed=options.seed)
     config = replace(config, **MODELS[case])
@@ -140,7 +140,7 @@ def set_up_keras(config, vocabulary, total_steps: int, rounds):
     keras.utils.set_random_seed(config.seed)
     model = build_model(config, vocabulary)
     compile_model(model, config, total_steps)
-    model.steps_per_execution = STEPS_PER_EXECUTION  # as utils.training.fit does
+    model.steps_per_execution = STEPS_PER_EXECUTION  # as utils.training.fit.fit does
 
     TRAINING.update(train=keras_trainer(model), rounds=rounds)
     logits = keras.ops.convert_to_numpy(model(rounds[0][0][0])["scores"])
@@ -151,7 +151,7 @@ def keras_trainer(model):
     """A function that trains a compiled model on batches, giving seconds and mean loss."""
     import keras
 
-    from utils.training import as_dataset
+    from utils.training.fit import as_dataset
 
     class Clock(keras.callbacks.Callback):
         """From the beginning of the first step to the end of the last."""

@@ -89,7 +89,7 @@ def trainer(network, config, total_steps: int):
 
 
 def warmup_then_decay(optimizer, warmup: int, total_steps: int):
-    """`utils.schedules.WarmupThenDecay` with cosine decay."""
+    """`utils.training.schedules.WarmupThenDecay` with cosine decay."""
 
     def factor(step):
         done = min(max((step + 1 - warmup) / (total_steps - warmup), 0), 1)

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.many_runs import train_or_read
-from utils.response_metrics import quadratic_weighted_kappa
-from utils.response_simulation import simulate_static
+from utils.tracing.metrics import quadratic_weighted_kappa
+from utils.tracing.simulation import simulate_static
 
 BATCH = 32
 """Test students that are padded to the longest of them."""
@@ -33,7 +33,7 @@ def main():
         lines = [line for items, responses in part for line in (str(len(items)), *map(joined, (items, responses)))]
         (out / f"{name}.txt").write_text("\n".join(lines) + "\n")
     files = ("--train-files", out / "train.txt", "--test-files", out / "test.txt", "--no-export", "--tracking", "off")
-    results = train_or_read("train_gpcm.py", out / "run", files)
+    results = train_or_read("train_tracing.py", out / "run", files)
     with open(out / "run" / "test_predictions.csv") as file:
         students = [list(rows) for _, rows in groupby(csv.DictReader(file), key=lambda row: row["student"])]
     found = [(decided(row), int(row["response"])) for rows in students for row in rows]

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.squad_step import write_report
-from utils.errors import UserError
-from utils.run import commit, hardware, versions
+from utils.common.errors import UserError
+from utils.training.run import commit, hardware, versions
 
 
 def main() -> int:
@@ -49,8 +49,8 @@ def main() -> int:
 
 def texts(options):
     """Question records to compare on."""
-    from utils.data.squad import read_squad_files
-    from utils.demo_world import demo_squad
+    from utils.demo.world import demo_squad
+    from utils.squad.data import read_squad_files
 
     questions = read_squad_files(options.files) if options.files else demo_squad()["test"]
     return questions[:: max(1, len(questions) // options.questions)][: options.questions]
@@ -63,9 +63,9 @@ def compare(folder: Path, questions) -> dict:
     import transformers
 
     from components.bert_encoder import BertEncoder
-    from utils.data.squad_features import assemble, build_features
-    from utils.pretrained import assign, read_checkpoint
-    from utils.tokenization import load_tokenizer
+    from utils.squad.features import assemble, build_features
+    from utils.text.pretrained import assign, read_checkpoint
+    from utils.text.tokenization import load_tokenizer
 
     checkpoint = read_checkpoint(folder)
     ours = BertEncoder(**checkpoint.encoder, name="encoder")

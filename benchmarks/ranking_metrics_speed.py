@@ -1,6 +1,6 @@
 """Seconds that all ranking metrics of many queries take, with and without ties.
 
-Measured    `utils.ranking_metrics.ranking_metrics` (NDCG, MAP, MRR, precision and recall, of all ranks and at 1, 5 and 10) of
+Measured    `utils.ranking.metrics.ranking_metrics` (NDCG, MAP, MRR, precision and recall, of all ranks and at 1, 5 and 10) of
             100,000 queries with 100 candidates each: the best and the median of 5 calls, after one that warms up.
 Cases       distinct    random scores, no two of a query alike
             ties        random scores of 10 values, so that a query's candidates share each with about nine others
@@ -22,7 +22,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.squad_step import report_head, write_report
-from utils.ranking_metrics import ranking_metrics
+from utils.ranking.metrics import ranking_metrics
 
 GOAL = 2.0
 """Seconds, of either case."""

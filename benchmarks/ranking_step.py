@@ -28,7 +28,7 @@ Fairness    All start from the same weights: vectors or an InfoNCE that differ b
     python -m benchmarks.ranking_step --out runs/ranking_step.json
     python -m benchmarks.ranking_step --init-from MiniLM/ --precision bfloat16 --out runs/ranking_step_minilm.json
 
-Without files it takes all of $ENGRAM_DATA/stackexchange/*.gz where there are any, else the built-in demo data. The encoder is
+Without files it takes all of $QKV_ZOO_DATA/stackexchange/*.gz where there are any, else the built-in demo data. The encoder is
 train_ranking.py's from scratch, or with --init-from a pretrained BERT. Needs PyTorch and sentence-transformers
 (requirements-bench.txt). The default run takes about two minutes on two cores.
 """
@@ -51,8 +51,8 @@ import numpy as np
 
 from benchmarks.memory_step import TRAINING, environment, keras_trainer, take_turns
 from benchmarks.squad_step import ALLOCATOR, PRECISIONS, fresh_process, report_head, write_report
-from utils.errors import UserError
-from utils.run import usable_cores
+from utils.common.errors import UserError
+from utils.training.run import usable_cores
 
 PEER = "sentence-transformers"
 LIKE, RANDOM = f"{PEER}/like lengths", f"{PEER}/random"
@@ -116,8 +116,8 @@ def parse():
 
 
 def staged_files() -> list[Path]:
-    """StackExchange's sites in the folder that ENGRAM_DATA names, if there are any."""
-    folder = os.environ.get("ENGRAM_DATA")
+    """StackExchange's sites in the folder that QKV_ZOO_DATA names, if there are any."""
+    folder = os.environ.get("QKV_ZOO_DATA")
     return sorted((Path(folder) / "stackexchange").glob("*.gz")) if folder else []
 
 
@@ -181,8 +181,8 @@ def measure(options) -> dict:
 def prepare_rounds(options):
     """What the model is made of, inputs of every round, the first to warm up, and what is told of the data."""
     from train_ranking import prepare
-    from utils.data.ranking_features import trainable, training_batches
-    from utils.data.ranking_splits import read_ranking_splits
+    from utils.ranking.features import trainable, training_batches
+    from utils.ranking.splits import read_ranking_splits
 
     config = settings(options)
     shares = config.validation_fraction, config.test_fraction
@@ -271,8 +271,8 @@ def set_up_keras(options, made, rounds, checked):
     import keras
 
     from train_ranking import build_model, compile_model
-    from utils.run import set_precision
-    from utils.training import inference_copy
+    from utils.training.fit import inference_copy
+    from utils.training.run import set_precision
 
     config = settings(options)
     keras.utils.set_random_seed(config.seed)
@@ -345,7 +345,7 @@ def set_up_torch(options, encoder, padding: int, tokenizer, weights, rounds, che
 
 def bert_weights(names, weights) -> dict[str, np.ndarray]:
     """The weights of a BertModel by its names, from our encoder's; what ours has not is left out."""
-    from utils.pretrained import place_of
+    from utils.text.pretrained import place_of
 
     found, beginning = {}, "candidates/encoder/"
     for name in names:
@@ -382,7 +382,7 @@ def torch_trainer(network, loss, options, total_steps: int):
     optimizer = torch.optim.AdamW(groups, lr=rate, eps=1e-7, fused=True)
     warmup = min(ours.warmup_steps, total_steps // 5)
 
-    def factor(step):  # utils.schedules.WarmupThenDecay
+    def factor(step):  # utils.training.schedules.WarmupThenDecay
         return min((step + 1) / max(warmup, 1), max(total_steps - step - 1, 0) / (total_steps - warmup))
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

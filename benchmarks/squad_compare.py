@@ -65,7 +65,7 @@ def row(model: str, runs: dict) -> dict:
 
 def plot(rows, path: Path) -> None:
     """EM and F1 of every model as a PNG file: means over seeds, from the lowest to the highest end of the seeds' intervals."""
-    from utils.plots import plot_comparison
+    from utils.common.plots import plot_comparison
 
     def bar(found, name):
         lows, highs = zip(*found[f"{name}_interval"], strict=True)

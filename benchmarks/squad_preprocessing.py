@@ -11,7 +11,7 @@ Scaled      The questions are brought to 87,599, the size of SQuAD's training se
 
     python -m benchmarks.squad_preprocessing --train-files train.json.gz --out runs/squad_preprocessing.json
 
-Without files it takes $ENGRAM_DATA/squad/train-v1.1-partial.json.gz where that exists, else the built-in demo data
+Without files it takes $QKV_ZOO_DATA/squad/train-v1.1-partial.json.gz where that exists, else the built-in demo data
 (whose paragraphs are short). It takes about two minutes on two cores.
 """
 
@@ -25,8 +25,8 @@ import time
 from pathlib import Path
 
 from benchmarks.squad_step import fresh_process, staged_files, write_report
-from utils.errors import UserError
-from utils.run import commit, peak_memory_gib, processor, usable_cores, versions
+from utils.common.errors import UserError
+from utils.training.run import commit, peak_memory_gib, processor, usable_cores, versions
 
 SQUAD_QUESTIONS = 87_599
 
@@ -75,8 +75,8 @@ def parse():
 
 def scale(options, folder: Path) -> tuple[list[Path], dict]:
     """The files to measure on, and what they hold: the user's own, or one written with `--questions` of them."""
-    from utils.data.squad import read_squad_files
-    from utils.demo_world import demo_squad
+    from utils.demo.world import demo_squad
+    from utils.squad.data import read_squad_files
 
     questions = read_squad_files(options.train_files) if options.train_files else demo_squad()["train"]
     wanted = options.questions or len(questions)
@@ -109,7 +109,7 @@ def scale(options, folder: Path) -> tuple[list[Path], dict]:
 def preprocess(options, files, folder: Path) -> dict:
     """What a first run does before it makes a model, with the clock running."""
     from train_squad import Config, prepare_features, prepare_tokenizer
-    from utils.data.squad import read_squad_files
+    from utils.squad.data import read_squad_files
 
     config = Config(
         run_dir=folder / "run",

@@ -22,7 +22,7 @@ Fairness    Each case runs in a process of its own, all with the same allocator 
     python -m benchmarks.squad_step --train-files train.json.gz --out runs/squad_step.json
     python -m benchmarks.squad_step --init-from MiniLM/ --cases ours/bucketed torch/bucketed --out runs/fine_tuning.json
 
-Without files it takes $ENGRAM_DATA/squad/train-v1.1-partial.json.gz where that exists, else the built-in demo data
+Without files it takes $QKV_ZOO_DATA/squad/train-v1.1-partial.json.gz where that exists, else the built-in demo data
 (whose paragraphs are short). Peers: requirements-bench.txt; one that is missing is left out. The default run takes
 under 8 minutes on two cores, and some 15 GiB of memory for the six processes of one precision; `--cases` chooses fewer.
 """
@@ -44,8 +44,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
-from utils.errors import UserError
-from utils.run import commit, hardware, peak_memory_gib, processor, usable_cores, versions
+from utils.common.errors import UserError
+from utils.training.run import commit, hardware, peak_memory_gib, processor, usable_cores, versions
 
 ALLOCATOR = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
@@ -149,7 +149,7 @@ def parse():
     if min(options.rounds, options.steps, options.batch_size, options.threads) < 1:
         parser.error("--rounds, --steps, --batch-size and --threads must be at least 1")
     if options.init_from:
-        from utils.pretrained import read_checkpoint
+        from utils.text.pretrained import read_checkpoint
 
         try:
             encoder = read_checkpoint(options.init_from).encoder
@@ -168,9 +168,9 @@ def parse():
 
 
 def staged_files() -> list[Path]:
-    """The part of SQuAD's training set in the folder that ENGRAM_DATA names, if it is there."""
-    file = Path(os.environ.get("ENGRAM_DATA", "")) / "squad" / "train-v1.1-partial.json.gz"
-    return [file] if os.environ.get("ENGRAM_DATA") and file.is_file() else []
+    """The part of SQuAD's training set in the folder that QKV_ZOO_DATA names, if it is there."""
+    file = Path(os.environ.get("QKV_ZOO_DATA", "")) / "squad" / "train-v1.1-partial.json.gz"
+    return [file] if os.environ.get("QKV_ZOO_DATA") and file.is_file() else []
 
 
 def prepare(options, file: Path) -> dict:
@@ -180,10 +180,10 @@ def prepare(options, file: Path) -> dict:
     """
     import numpy as np
 
-    from utils.data.squad import read_squad_files
-    from utils.data.squad_features import assemble, batch_order, build_features
-    from utils.demo_world import demo_squad
-    from utils.tokenization import load_tokenizer, train_tokenizer
+    from utils.demo.world import demo_squad
+    from utils.squad.data import read_squad_files
+    from utils.squad.features import assemble, batch_order, build_features
+    from utils.text.tokenization import load_tokenizer, train_tokenizer
 
     questions = read_squad_files(options.train_files) if options.train_files else demo_squad()["train"]
     rng = np.random.default_rng(options.seed)
@@ -382,15 +382,15 @@ def keras_trainer(name: str, job: dict):
     import keras
 
     from train_squad import Config, compile_model, resolve
-    from utils.run import set_precision
-    from utils.training import as_dataset
+    from utils.training.fit import as_dataset
+    from utils.training.run import set_precision
 
     keras.utils.set_random_seed(job["seed"])
     set_precision(job["precision"])
     size = {key: job[key] for key in ("num_layers", "hidden_dim", "num_heads", "intermediate_dim", "dropout")}
     if name == "ours" and job["init_from"]:
         from models.bert_qa import BertQA
-        from utils.pretrained import assign, read_checkpoint
+        from utils.text.pretrained import assign, read_checkpoint
 
         checkpoint = read_checkpoint(job["init_from"])
         dropout = {name: job[name] for name in ("dropout", "attention_dropout")}

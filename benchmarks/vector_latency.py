@@ -2,7 +2,7 @@
 
 Measured    Median and 95th percentile over 2,000 calls of the interpreter, each model in a process of its own; weights are random.
 Models      published   768 dimensions, contexts of 5, one output, sizes as the predecessor had them (AMN: 1,510,912 weights)
-            default     as train_lvm.py makes them: 384 dimensions, contexts of 20, two outputs
+            default     as train_vectors.py makes them: 384 dimensions, contexts of 20, two outputs
 
     taskset -c 0 python -m benchmarks.vector_latency --out runs/vector_latency.json
 """
@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 from benchmarks.memory_step import environment
 from benchmarks.squad_step import fresh_process, write_report
-from utils.run import commit, hardware, versions
+from utils.training.run import commit, hardware, versions
 
 MODELS = ("amn", "lstm", "gru", "transformer")
 GOALS = {"p50_ms": 0.15, "p95_ms": 0.5}
@@ -44,8 +44,8 @@ def main() -> int:
 def measure(name: str, sizes: str) -> dict:
     """Export one model and call it."""
     from benchmarks.vector_step import settings
-    from train_lvm import Config, build_model
-    from utils.litert import export_litert, latency
+    from train_vectors import Config, build_model
+    from utils.training.litert import export_litert, latency
 
     if sizes == "published":
         config, dim = settings(name, SimpleNamespace(context_length=5, batch_size=1, seed=0)), 768

@@ -1,4 +1,4 @@
-"""Training throughput of the four models of next vectors, as train_lvm.py trains them, beside the same networks in PyTorch.
+"""Training throughput of the four models of next vectors, as train_vectors.py trains them, beside the same networks in PyTorch.
 
 Measured    Targets per second of whole training steps (forward, backward, clipping, AdamW under its schedule) on the CPU.
 Models      The published ones: 768 dimensions, contexts of 5, squared error of one output: AMN without weights by recency
@@ -29,7 +29,7 @@ import numpy as np
 
 from benchmarks.memory_step import TRAINING, environment, keras_trainer, take_turns
 from benchmarks.squad_step import ALLOCATOR, fresh_process, report_head, write_report
-from utils.run import usable_cores
+from utils.training.run import usable_cores
 
 GOALS = {"amn": 1.2, "lstm": 1.0, "gru": 1.0, "transformer": 1.2}
 """Times PyTorch's speed."""
@@ -67,8 +67,8 @@ def parse():
 
 
 def settings(name: str, options):
-    """The settings of train_lvm.py for the published network."""
-    from train_lvm import Config
+    """The settings of train_vectors.py for the published network."""
+    from train_vectors import Config
 
     sizes = {"encoder_dim": 256, "hidden_dims": (512, 256), "recency": False, "query_head": False, "dropout": 0.0}
     given = {"context_length": options.context_length, "batch_size": options.batch_size, "seed": options.seed}
@@ -109,10 +109,10 @@ def measure(name: str, options) -> dict:
 
 
 def set_up_keras(name: str, options):
-    """Make the model as train_lvm.py does; returns its configuration, its weights by name, and predictions of the first batch."""
+    """Make the model as train_vectors.py does; returns its configuration, weights by name, and predictions of the first batch."""
     import keras
 
-    from train_lvm import STEPS_PER_EXECUTION, build_model, compile_model
+    from train_vectors import STEPS_PER_EXECUTION, build_model, compile_model
 
     config = settings(name, options)
     keras.utils.set_random_seed(config.seed)
@@ -120,7 +120,7 @@ def set_up_keras(name: str, options):
     if name == "amn":  # else its last layer is zero, and nothing but the baseline would be compared
         model.correction.correct.kernel.assign(0.02 * keras.random.normal((config.hidden_dims[1], options.dim)))
     compile_model(model, config, (options.rounds + 1) * options.steps)
-    model.steps_per_execution = STEPS_PER_EXECUTION  # as utils.training.fit does
+    model.steps_per_execution = STEPS_PER_EXECUTION  # as utils.training.fit.fit does
     mask = np.ones((options.batch_size, options.context_length), np.int32)
     place = np.zeros((options.batch_size, 2), np.float32)
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 def gelu(x):
     """GELU, exact: `x` times the normal distribution function of `x` (Hendrycks and Gimpel 2016).
 
@@ -13,7 +13,7 @@ def gelu(x):
     return ops.cast(keras.activations.gelu(ops.cast(x, "float32")), x.dtype)
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 def gelu_tanh(x):
     """GELU by its tanh approximation (same source), which some checkpoints were trained with."""
     return keras.activations.gelu(x, approximate=True)

@@ -6,7 +6,7 @@ from keras import ops
 from components.dropout import Dropout
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class MultiHeadSelfAttention(keras.layers.Layer):
     """Scaled dot-product attention of a sequence over itself, in several heads.
 

@@ -8,13 +8,13 @@ from components.positional_encoding import PositionalEncoding
 from components.transformer_block import TransformerBlock
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class BertEncoder(keras.layers.Layer):
     """Token, position and segment embeddings, normalised, then a stack of Post-LN Transformer blocks.
 
     BERT (Devlin et al. 2019); with `num_segments=0` DistilBERT (Sanh et al. 2019); with `embedding_dim` smaller than
     `hidden_dim` ELECTRA (Clark et al. 2020), which projects its embeddings; RoBERTa (Liu et al. 2019) is BERT with one segment.
-    `utils.pretrained.read_checkpoint` gives the arguments and the weights of a published one.
+    `utils.text.pretrained.read_checkpoint` gives the arguments and the weights of a published one.
 
     Args:
         vocabulary_size: number of token ids.

@@ -7,7 +7,7 @@ from components.attention import masking_bias
 from components.dropout import Dropout
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class ContextQueryAttention(keras.layers.Layer):
     """Tell every token of one segment what the other segment holds for it, with trilinear similarity.
 

@@ -5,7 +5,7 @@ import keras
 from components.dropout import Dropout
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class ConvolutionBlock(keras.layers.Layer):
     """Pre-LN gated convolution with a residual: `x + dropout(value * sigmoid(gate))`, `value, gate = conv(norm(x))`.
 

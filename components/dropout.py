@@ -6,7 +6,7 @@ from keras import ops
 LEVELS = 2**16  # the rate is met to 1/65,536
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class Dropout(keras.layers.Dropout):
     """Dropout (Srivastava et al. 2014), inverted: kept values are scaled so that the mean stays.
 

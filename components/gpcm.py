@@ -31,7 +31,7 @@ def graded_logits(ability, discrimination, thresholds):
     """Logits of ordered categories under the graded response model (Samejima 1969): log-probabilities, float32.
 
     `P(r > k) = sigmoid(alpha (theta - beta_{k+1}))`: logits that differ by thresholds alone, the ordinal head of CORAL (Cao et al.
-    2020), whose loss is `components.ordinal_loss`'s `cumulative`, with thresholds and a slope of each item's own.
+    2020), whose loss is `components.losses.ordinal_loss`'s `cumulative`, with thresholds and a slope of each item's own.
 
     Args and return value as of `gpcm_logits`; thresholds must grow with the category (`IRTParameters(monotone=True)`).
     """
@@ -48,7 +48,7 @@ HEADS = {"gpcm": gpcm_logits, "graded": graded_logits}
 """How ability, discrimination and thresholds become logits."""
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class IRTParameters(keras.layers.Layer):
     """Ability, discrimination and thresholds from what is known of a person and of an item (Yeung 2019; Tsutsumi et al. 2021).
 
@@ -135,7 +135,7 @@ def response_weights(responses, num_categories, kind):
     raise ValueError(f"kind {kind!r} must be one of {RESPONSE_EMBEDDINGS}")
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class ResponseEmbedding(keras.layers.Layer):
     """A vector for an item and how it was answered: `sum_k weight_k(response) E_k[item]`, weights as `response_weights` has them.
 
@@ -186,7 +186,7 @@ class ResponseEmbedding(keras.layers.Layer):
         }
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class SharedResponseEmbedding(keras.layers.Layer):
     """As `ResponseEmbedding`, but from the item's vector `q` in the place of its one-hot vector: `W [weight_1 q; ...; weight_n q;
     weight_1; ...; weight_n]`. Items share W, so that few responses an item suffice.

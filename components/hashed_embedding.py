@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class HashedEmbedding(keras.layers.Layer):
     """A learned vector for every word of a vocabulary, a fixed random one for every other word.
 

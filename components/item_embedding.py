@@ -9,7 +9,7 @@ def with_unknown(table):
     return ops.concatenate([ops.mean(table[1:], axis=0, keepdims=True), table[1:]], axis=0)
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class ItemEmbedding(keras.layers.Layer):
     """A vector for each item, and where skills are known that of its skill added: `E[item] + S[skill of item]`.
 

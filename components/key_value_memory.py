@@ -10,7 +10,7 @@ STEPS_A_CHUNK = 8
 """Of `memory_scan`: the memory is kept at the beginning of every chunk, and computed again within it for the gradient."""
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class KeyValueMemory(keras.layers.Layer):
     """Read a memory by attention over its keys.
 
@@ -36,7 +36,7 @@ class KeyValueMemory(keras.layers.Layer):
         return (*query_shape[:-1], values_shape[-1]), keys_shape[:-1]
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class DynamicKeyValueMemory(keras.layers.Layer):
     """A memory that a sequence reads and writes, step by step (DKVMN; Zhang et al. 2017, section 3.2).
 

@@ -32,7 +32,7 @@ def match_maps(word_ids, stem_ids, segment_ids, dtype="float32"):
     return ops.stack([ops.cast(m, dtype) for m in (word_across, stem_across, word_within, stem_within)], axis=1)
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class LexicalMatchFeatures(keras.layers.Layer):
     """Input features from `match_maps`, projected and ready to be added to the embeddings.
 
@@ -69,7 +69,7 @@ class LexicalMatchFeatures(keras.layers.Layer):
         return {**super().get_config(), "hidden_dim": self.hidden_dim}
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class LexicalMatchBias(keras.layers.Layer):
     """Attention bias from `match_maps`: `bias[b, h, i, j] = sum_m weight[m, h] * maps[b, m, i, j]`.
 

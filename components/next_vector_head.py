@@ -5,7 +5,7 @@ import keras
 from components.recency_mean import RecencyMean
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class NextVectorHead(keras.layers.Layer):
     """`normalize(m + (W h + b) / sqrt(dim))`: h is a model's state, m a learned mean of the context (`components.recency_mean`).
 

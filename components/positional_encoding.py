@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class PositionalEncoding(keras.layers.Layer):
     """Add a vector per position to a sequence of vectors.
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class ProjectedLSTMCell(keras.layers.Layer):
     """A step of an LSTM (Hochreiter and Schmidhuber 1997; with a forget gate, Gers et al. 2000), for `keras.layers.RNN`:
 

@@ -6,7 +6,7 @@ from keras import ops
 from components.similarity_weights import SimilarityWeights
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class RecencyMean(keras.layers.Layer):
     """`sum_j w_j x_j`, with a learned number `a_j` for each distance j from the end; with `similarity_dim` a small network adds
     `g_j` by how similar the elements are to one another.

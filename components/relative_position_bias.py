@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class RelativePositionBias(keras.layers.Layer):
     """A learned number per head and distance, added to attention logits: `bias[h, i, j] = table[clip(j - i), h]`.
 

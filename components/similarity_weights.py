@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class SimilarityWeights(keras.layers.Layer):
     """A small network gives each element a number from its inner products with all, in order of their distance from the end:
 

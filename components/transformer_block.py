@@ -7,7 +7,7 @@ from components.attention import MultiHeadSelfAttention
 from components.dropout import Dropout
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class TransformerBlock(keras.layers.Layer):
     """Self-attention and a feed-forward network, each with a residual connection and layer normalisation.
 

@@ -8,7 +8,7 @@ from components.dropout import Dropout
 from components.recency_mean import RecencyMean
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class AMN(keras.Model):
     """Attention mixture network: predicts the next unit vector from those of the context.
 
@@ -124,7 +124,7 @@ class AMN(keras.Model):
         return {**super().get_config(), **self.config}
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class Correction(keras.layers.Layer):
     """`net([b; c]) / sqrt(dim)` of `AMN`. At the start the last layer is zero; the root brings it to the size of a unit vector's
     elements, so that first steps are small.

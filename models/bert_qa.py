@@ -6,11 +6,11 @@ from components.bert_encoder import BertEncoder
 from components.span_head import span_logits
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class BertQA(keras.Model):
     """BERT, DistilBERT or another `BertEncoder`, with one shared `Dense(2)` head for start and end.
 
-    Devlin et al. 2019, section 4.2; Sanh et al. 2019. Its weights start random; `utils.pretrained.assign` gives it those of a
+    Devlin et al. 2019, section 4.2; Sanh et al. 2019. Its weights start random; `utils.text.pretrained.assign` gives it those of a
     published checkpoint.
 
     Args:

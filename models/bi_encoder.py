@@ -15,7 +15,7 @@ def clipped(log_scale):
     return ops.minimum(log_scale, math.log(HIGHEST_SCALE))
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class BiEncoder(keras.Model):
     """Encodes queries and candidates with one `TextEncoder`, or with one for each (Karpukhin et al. 2020, section 3.1).
 

@@ -11,7 +11,7 @@ MOST_PAIRS = 4096
 """Of items and responses, for which `DeepGPCM` computes what they write beforehand: fewer than the steps of a usual batch."""
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class DeepGPCM(keras.Model):
     """What a student will answer, from what was answered before (Zhang et al. 2017; Yeung 2019; Muraki 1992).
 

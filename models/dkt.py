@@ -7,7 +7,7 @@ from components.gpcm import SharedResponseEmbedding
 from components.item_embedding import ItemEmbedding
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class DKT(keras.Model):
     """Deep knowledge tracing (Piech et al. 2015), for two or more categories.
 

@@ -12,7 +12,7 @@ from components.key_value_memory import DynamicKeyValueMemory
 from components.relative_position_bias import RelativePositionBias
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class IntegratedAttentionGPCM(keras.Model):
     """DeepGPCM (models/deep_gpcm.py) whose memory is read, attended to and written again with refined values, `num_cycles` times.
 

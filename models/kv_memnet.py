@@ -12,7 +12,7 @@ ENCODERS = ("words", "position", "transformer")
 ANSWERS = ("pointer", "tied", "untied")
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class KVMemNet(keras.Model):
     """A key-value memory network (Miller et al. 2016): the facts' keys are addressed by the question, their values are read.
 

@@ -14,7 +14,7 @@ from components.transformer_block import TransformerBlock
 NUM_SHAPES = 8
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class QATransformer(keras.Model):
     """A joint encoder of `[CLS] question [SEP] context [SEP]` with one shared `Dense(2)` head for start and end.
 

@@ -10,7 +10,7 @@ MOST_UNROLLED = 32
 """Steps that are compiled one after another, which is faster than a loop but takes longer to compile."""
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class RecurrentVectors(keras.Model):
     """Predicts the next unit vector from the last state of a stack of recurrent layers.
 

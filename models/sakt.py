@@ -9,7 +9,7 @@ from components.relative_position_bias import RelativePositionBias
 from components.transformer_block import TransformerBlock
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class SAKT(keras.Model):
     """Self-attentive knowledge tracing (Pandey and Karypis 2019), with attention that learns to fade as AKT's (Ghosh et al. 2020).
 

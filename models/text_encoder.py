@@ -9,7 +9,7 @@ from components.bert_encoder import BertEncoder
 POOLINGS = ("mean", "cls", "attention")
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class TextEncoder(keras.Model):
     """The vectors of a text's tokens as one of unit norm (Reimers and Gurevych 2019, Sentence-BERT, section 3).
 
@@ -17,7 +17,7 @@ class TextEncoder(keras.Model):
         cls         the first token's
         attention   sum_i softmax_i(w . h_i) h_i       with a learned w, zero at the start, so that it begins as the mean
 
-    With `output_dim` a Dense layer follows. Weights start random; `utils.pretrained.assign` gives the `encoder` those of a
+    With `output_dim` a Dense layer follows. Weights start random; `utils.text.pretrained.assign` gives the `encoder` those of a
     published checkpoint.
 
     Args:

@@ -8,7 +8,7 @@ from components.positional_encoding import PositionalEncoding
 from components.transformer_block import TransformerBlock
 
 
-@keras.saving.register_keras_serializable(package="engram")
+@keras.saving.register_keras_serializable(package="qkv_zoo")
 class VectorTransformer(keras.Model):
     """Predicts the next unit vector from the last state of causal Pre-LN blocks (Vaswani et al. 2017; Xiong et al. 2020).
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 WRITTEN_IN_KERAS = sorted(
     path.stem for room in ("components", "models") for path in (ROOT / room).glob("*.py") if path.stem != "__init__"
 )
 FILES = [
-    f"tests/test_{name}.py" for name in ("components", "dynamic_memory", "schedules", "checkpoint", *WRITTEN_IN_KERAS)
+    f"tests/components/test_{name}.py"
+    for name in ("components", "dynamic_memory", "schedules", "checkpoint", *WRITTEN_IN_KERAS)
 ]
 
 
@@ -33,7 +34,7 @@ def test_the_same_tests_hold_on_jax():
 
 FIT = """
 import itertools, sys, keras, numpy as np
-from utils.training import fit
+from utils.training.fit import fit
 assert keras.backend.backend() == "jax"
 model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
 model.compile("sgd", loss="mse", jit_compile=True)

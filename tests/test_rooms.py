@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 HEAVY = {"tensorflow", "keras", "jax", "torch", "transformers", "wandb", "matplotlib", "tensorflow_datasets"}
 SCRIPTS = sorted([*ROOT.glob("train_*.py"), ROOT / "predict.py"])
 TRAIN_SCRIPTS = {path.stem for path in ROOT.glob("train_*.py")}

@@ -1,0 +1,29 @@
+"""Run a script within the test's own process: quick, for what ends before any training."""
+
+import importlib
+import sys
+from unittest import mock
+
+import pytest
+
+
+def run_in_process(script: str, *arguments) -> int:
+    """The exit status of `python SCRIPT.py ARGUMENTS`."""
+    from utils.training.run import run_script
+
+    module = importlib.import_module(script)
+    with mock.patch.object(sys, "argv", [f"{script}.py", *map(str, arguments)]):
+        try:
+            run_script(module.main, module.Config)
+        except SystemExit as end:
+            return end.code
+    raise AssertionError("run_script returned")
+
+
+def compare(benchmark, monkeypatch, *arguments) -> None:
+    """`python -m benchmarks.BENCHMARK ARGUMENTS` for a comparison whose runs are all done: one that trains fails."""
+    from benchmarks import many_runs
+
+    monkeypatch.setattr(sys, "argv", [benchmark.__name__, *map(str, arguments)])
+    monkeypatch.setattr(many_runs.subprocess, "run", lambda *_: pytest.fail("trained again"))
+    benchmark.main()

@@ -1,0 +1,94 @@
+"""BertQA: a pretrained encoder with a span head."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from models.bert_qa import BertQA
+from models.span_model import load_span_model
+from utils.training.export import export_saved_model
+
+SIZE = {
+    "vocabulary_size": 37,
+    "hidden_dim": 10,
+    "num_layers": 2,
+    "num_heads": 5,
+    "intermediate_dim": 14,
+    "max_length": 23,
+}
+BATCH, LENGTH = 3, 13
+
+
+def make_model(**change):
+    keras.utils.set_random_seed(5)
+    model = BertQA(SIZE | change)
+    model.build()
+    return model
+
+
+def make_batch(length=LENGTH):
+    rng = np.random.default_rng(7)
+    real = np.array([[length], [length - 2], [length - 5]])
+    position = np.arange(length)
+    return {
+        "token_ids": rng.integers(1, 37, (BATCH, length)) * (position < real),
+        "segment_ids": ((position > 4) & (position < real)).astype("int32"),
+        "padding_mask": (position < real).astype("int32"),
+    }
+
+
+def logits(model, batch):
+    outputs = model(batch)
+    return np.stack([ops.convert_to_numpy(outputs[name]) for name in ("start", "end")])
+
+
+def test_padding_changes_nothing():
+    model, batch = make_model(), make_batch()
+    longer = {name: np.pad(values, ((0, 0), (0, 6))) for name, values in batch.items()}
+    np.testing.assert_allclose(logits(model, longer)[..., :LENGTH], logits(model, batch), atol=1e-5)
+
+
+@pytest.mark.parametrize("change", [{}, {"num_segments": 0}, {"embedding_dim": 6}, {"activation": "gelu_tanh"}])
+def test_a_saved_model_gives_the_same(change, tmp_path):
+    model = make_model(**change)
+    model.save(tmp_path / "model.keras")
+    again = load_span_model(tmp_path / "model.keras")
+    assert isinstance(again, BertQA) and again.get_config() == model.get_config()
+    for length in (LENGTH, LENGTH + 6):
+        np.testing.assert_array_equal(logits(again, make_batch(length)), logits(model, make_batch(length)))
+
+
+def test_an_exported_model_gives_the_same_at_any_length(tmp_path):
+    tensorflow = pytest.importorskip("tensorflow")
+    model = make_model()
+    export_saved_model(model, tmp_path / "saved", dict.fromkeys(model.feature_names, ("batch", "sequence")))
+    served = tensorflow.saved_model.load(str(tmp_path / "saved"))
+    for length in (LENGTH, LENGTH + 6):
+        batch = {name: values.astype("int32") for name, values in make_batch(length).items()}
+        outputs = served.serve(batch)
+        np.testing.assert_allclose(
+            np.stack([outputs[name].numpy() for name in ("start", "end")]), logits(model, batch), atol=1e-5
+        )
+
+
+def test_a_fixed_batch_is_learned():
+    model, batch = make_model(dropout=0.0), make_batch()
+    spans = {"start": np.array([5, 6, 0]), "end": np.array([7, 6, 0])}
+    loss = {name: keras.losses.SparseCategoricalCrossentropy(from_logits=True) for name in spans}
+    model.compile(keras.optimizers.Adam(0.02), loss=loss)
+    model.fit(batch, spans, epochs=60, verbose=0)
+    found = logits(model, batch).argmax(axis=-1)
+    np.testing.assert_array_equal(found, [spans["start"], spans["end"]])
+
+
+def test_half_precision():
+    exact = make_model()
+    half = BertQA(SIZE, dtype="mixed_bfloat16")
+    half.build()
+    half.set_weights(exact.get_weights())
+    batch = make_batch()
+    found, expected = logits(half, batch), logits(exact, batch)
+    usable = expected > -1e8
+    assert half.encoder.blocks[0].compute_dtype == "bfloat16" and half.encoder.blocks[0].variable_dtype == "float32"
+    assert np.sqrt(np.mean((found - expected)[usable] ** 2)) < 0.1 * expected[usable].std()

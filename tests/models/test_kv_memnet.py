@@ -1,0 +1,164 @@
+"""KVMemNet: its equations, what masks hide, learning, files and export."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from models.kv_memnet import KVMemNet
+from utils.training.export import export_saved_model
+
+VOCABULARY, BATCH, SLOTS = 11, 3, 5
+AXES = {"question_ids": ("batch", "question_words"), "key_ids": ("batch", "slots", "key_words")}
+AXES |= {"value_ids": ("batch", "slots", "value_words"), "memory_mask": ("batch", "slots")}
+KINDS = [
+    {"answer": "pointer", "encoder": "words"},
+    {"answer": "pointer", "encoder": "words", "num_hops": 2},
+    {"answer": "tied", "encoder": "position", "num_buckets": 0},
+    {"answer": "untied", "encoder": "words", "num_hops": 3},
+    {"answer": "untied", "encoder": "transformer"},
+]
+every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind.values())))
+
+
+def make(num_buckets=13, **kind):
+    keras.utils.set_random_seed(6)
+    model = KVMemNet(VOCABULARY, hidden_dim=8, num_heads=2, num_buckets=num_buckets, **kind)
+    model.build()
+    return model
+
+
+def batch(largest=VOCABULARY + 13 * 13, slots=SLOTS, seed=3):
+    rng = np.random.default_rng(seed)
+
+    def ids(*shape):
+        found = rng.integers(1, largest, shape).astype("int32")
+        found[..., -1] = 0  # padding
+        return found
+
+    mask = np.ones((BATCH, slots), "int32")
+    mask[1, 2:] = 0
+    keys, values = (ids(BATCH, slots, words) * mask[..., None] for words in (7, 3))
+    return {"question_ids": ids(BATCH, 4), "key_ids": keys, "value_ids": values, "memory_mask": mask}
+
+
+def outputs(model, inputs, **more):
+    return {name: ops.convert_to_numpy(array) for name, array in model(inputs, **more).items()}
+
+
+def largest_of(kind):
+    return VOCABULARY if kind.get("num_buckets") == 0 else VOCABULARY + 13 * 13
+
+
+def test_equals_the_equations():
+    model = make(answer="untied", encoder="position", num_hops=2, num_buckets=0)
+    for hop in model.hops:
+        hop.set_weights([np.random.default_rng(1).normal(size=(8, 8)) / 3])
+    inputs = batch(VOCABULARY)
+    found = outputs(model, inputs)
+
+    def encode(ids, table):
+        words = [number for number in ids if number]
+        total = np.zeros(8)
+        for j, number in enumerate(words, start=1):
+            for k in range(1, 9):
+                weight = (1 - j / len(words)) - (k / 8) * (1 - 2 * j / len(words))
+                total[k - 1] += weight * table[number][k - 1]
+        return total
+
+    a, b = (ops.convert_to_numpy(layer.learned) for layer in (model.embedding, model.answer_embedding))
+    for row in range(BATCH):
+        query = encode(inputs["question_ids"][row], a)
+        slots = np.flatnonzero(inputs["memory_mask"][row])
+        keys = np.array([encode(inputs["key_ids"][row, slot], a) for slot in slots])
+        values = np.array([encode(inputs["value_ids"][row, slot], a) for slot in slots])
+        answers = np.array([encode(inputs["value_ids"][row, slot], b) for slot in slots])
+        for hop in model.hops:
+            address = keys @ query
+            weights = np.exp(address) / np.exp(address).sum()
+            query = (query + weights @ values) @ ops.convert_to_numpy(hop.kernel)
+        np.testing.assert_allclose(found["address"][row, slots], address, atol=1e-4)
+        np.testing.assert_allclose(found["scores"][row, slots], answers @ query, atol=1e-4)
+
+
+def test_words_are_summed_and_names_divided_by_the_root_of_their_number():
+    model = make()
+    learned, fixed = model.embedding(np.array([2, 3, VOCABULARY + 5, VOCABULARY + 40, 0], "int32"), parts=True)
+    expected = ops.convert_to_numpy(ops.sum(learned, 0) + ops.sum(fixed, 0) / 2**0.5)
+    found = model.encode(np.array([[2, 3, VOCABULARY + 5, VOCABULARY + 40, 0]], "int32"))
+    np.testing.assert_allclose(ops.convert_to_numpy(found)[0], expected, rtol=1e-5)
+
+
+def test_a_name_matches_itself_better_than_a_longer_or_a_shorter_one():
+    keras.utils.set_random_seed(6)
+    model = KVMemNet(VOCABULARY, hidden_dim=64, num_buckets=13)
+    question = VOCABULARY + np.array([[5, 40]])
+    names = VOCABULARY + np.array([[5, 40, -VOCABULARY], [5, 40, 90], [5, -VOCABULARY, -VOCABULARY]])
+    query, keys = (ops.convert_to_numpy(model.encode(ids.astype("int32"))) for ids in (question, names))
+    assert (keys @ query[0]).argmax() == 0
+
+
+@every_kind
+def test_padding_changes_nothing(kind):
+    model, inputs = make(**kind), batch(largest_of(kind))
+    wide = {name: np.pad(array, [(0, 0)] + [(0, 2)] * (array.ndim - 1)) for name, array in inputs.items()}
+    short, long = outputs(model, inputs), outputs(model, wide)
+    held = inputs["memory_mask"] == 1
+    for name in ("scores", "address"):
+        np.testing.assert_allclose(long[name][:, :SLOTS][held], short[name][held], atol=1e-5)
+        assert (long[name][:, SLOTS:] < -1e8).all() and (short[name][~held] < -1e8).all()
+
+
+@every_kind
+def test_slots_have_no_order(kind):
+    model, inputs = make(**kind), batch(largest_of(kind))
+    order = np.array([3, 0, 4, 2, 1])
+    turned = {name: array if name == "question_ids" else array[:, order] for name, array in inputs.items()}
+    np.testing.assert_allclose(outputs(model, turned)["scores"], outputs(model, inputs)["scores"][:, order], atol=1e-5)
+
+
+@every_kind
+def test_thirty_two_questions_are_memorised(kind):
+    keras.utils.set_random_seed(1)
+    rng, words = np.random.default_rng(0), 61
+    model = KVMemNet(words, **{"hidden_dim": 32, "num_heads": 2, "num_buckets": 13, **kind})
+    inputs = {
+        "question_ids": rng.integers(1, words, (32, 4)).astype("int32"),
+        "key_ids": rng.integers(1, words, (32, SLOTS, 3)).astype("int32"),
+        "value_ids": rng.integers(1, words, (32, SLOTS, 2)).astype("int32"),
+        "memory_mask": np.ones((32, SLOTS), "int32"),
+    }
+    right = rng.integers(0, SLOTS, 32)
+    loss = {"scores": keras.losses.CategoricalCrossentropy(from_logits=True)}
+    model.compile(keras.optimizers.Adam(0.02), loss=loss, jit_compile=False)
+    targets = {"scores": np.eye(SLOTS, dtype="float32")[right]}
+    model.fit(inputs, targets, batch_size=32, epochs=60, verbose=0)
+    assert (outputs(model, inputs)["scores"].argmax(1) == right).all()
+
+
+@every_kind
+def test_a_saved_model_gives_the_same(kind, tmp_path):
+    model, inputs = make(**kind), batch(largest_of(kind))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert again.get_config() == model.get_config()
+    np.testing.assert_allclose(outputs(again, inputs)["scores"], outputs(model, inputs)["scores"], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [KINDS[0], KINDS[3]])
+def test_an_exported_model_takes_memories_of_any_size(kind, tmp_path):
+    tensorflow = pytest.importorskip("tensorflow")
+    model = make(**kind)
+    export_saved_model(model, tmp_path / "saved", AXES)
+    served = tensorflow.saved_model.load(str(tmp_path / "saved"))
+    for slots in (SLOTS, 17):
+        inputs = batch(slots=slots)
+        found = served.serve({name: tensorflow.constant(array) for name, array in inputs.items()})
+        for name, expected in outputs(model, inputs).items():
+            np.testing.assert_allclose(found[name].numpy(), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("wrong", [{"answer": "none"}, {"encoder": "none"}, {"num_hops": 0}])
+def test_refuses_what_it_does_not_know(wrong):
+    with pytest.raises(ValueError, match=r"answer .* encoder .* num_hops"):
+        KVMemNet(VOCABULARY, **wrong)

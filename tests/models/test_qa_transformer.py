@@ -1,0 +1,167 @@
+"""QATransformer, plain and with every option: shapes, what can be chosen, padding, files, training. Runs on every backend."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from components.losses.position_cross_entropy import PositionCrossEntropy
+from models.qa_transformer import QATransformer
+from models.span_model import load_span_model
+from utils.training.export import export_saved_model
+
+VOCABULARY, LENGTH = 31, 17
+SIZES = {"hidden_dim": 6, "num_layers": 2, "num_heads": 3, "intermediate_dim": 5, "max_length": 23}
+PLAIN = {}
+FULL = {
+    "match_features": True,
+    "match_bias": True,
+    "relative_positions": True,
+    "convolution_width": 3,
+    "context_query_attention": True,
+}
+both = pytest.mark.parametrize("options", [PLAIN, FULL], ids=["plain", "full"])
+
+
+def make_model(options, **settings):
+    keras.utils.set_random_seed(19)
+    model = QATransformer(VOCABULARY, **SIZES | options | settings)
+    model.build()
+    return model
+
+
+def make_batch(length=LENGTH):
+    """Three windows, (question, context) of (2, 11), (3, 5) and (1, 7) tokens, padded to a length."""
+    rng = np.random.default_rng(23)
+    names = ("token_ids", "segment_ids", "padding_mask", "word_ids", "stem_ids", "shape_ids")
+    batch = {name: np.zeros((3, length), "int32") for name in names}
+    for row, (question, context) in enumerate([(2, 11), (3, 5), (1, 7)]):
+        end = 3 + question + context
+        batch["token_ids"][row, :end] = rng.integers(1, VOCABULARY, end)
+        batch["segment_ids"][row, 2 + question : end] = 1
+        batch["padding_mask"][row, :end] = 1
+        for part in (slice(1, 1 + question), slice(2 + question, end - 1)):
+            size = part.stop - part.start
+            batch["word_ids"][row, part] = rng.integers(1, 5, size)
+            batch["stem_ids"][row, part] = rng.integers(1, 4, size)
+            batch["shape_ids"][row, part] = rng.integers(1, 8, size)
+    return batch
+
+
+def logits(model, batch):
+    """`(rows, length, 2)`."""
+    outputs = model(batch)
+    return np.stack([ops.convert_to_numpy(outputs[end]) for end in ("start", "end")], axis=-1)
+
+
+@both
+def test_outputs_and_what_can_be_chosen(options):
+    model, batch = make_model(options), make_batch()
+    outputs = model(batch)
+    assert list(outputs) == ["start", "end"]
+    for values in outputs.values():
+        assert values.shape == (3, LENGTH) and keras.backend.standardize_dtype(values.dtype) == "float32"
+    found = logits(model, batch)
+    allowed = batch["segment_ids"] == 1
+    allowed[:, 0] = True
+    assert (np.abs(found[allowed]) < 100).all() and (found[~allowed] < -1e8).all()
+
+
+@both
+def test_padding_changes_nothing(options):
+    model = make_model(options)
+    expected = logits(model, make_batch())
+    np.testing.assert_allclose(logits(model, make_batch(LENGTH + 6))[:, :LENGTH], expected, atol=1e-5)
+    garbage, padding = make_batch(), make_batch()["padding_mask"] == 0
+    garbage["token_ids"][padding] = 29
+    garbage["shape_ids"][padding] = 5
+    np.testing.assert_allclose(logits(model, garbage), expected, atol=1e-5)
+
+
+@both
+def test_rows_of_a_batch_are_independent(options):
+    model, batch = make_model(options), make_batch()
+    turned = {name: np.roll(values, 1, axis=0) for name, values in batch.items()}
+    other = {name: np.concatenate([batch[name][:1], turned[name][1:]]) for name in batch}
+    np.testing.assert_allclose(logits(model, other)[0], logits(model, batch)[0], atol=1e-5)
+
+
+@both
+def test_the_config_holds_every_argument(options):
+    config = make_model(options, name="some_name", attention_dropout=0.2, activation="gelu").get_config()
+    arguments = set(inspect.signature(QATransformer.__init__).parameters) - {"self", "kwargs"}
+    assert arguments <= set(config)
+    expected = {"vocabulary_size": VOCABULARY, "attention_dropout": 0.2, "activation": "gelu", "name": "some_name"}
+    expected |= SIZES | options
+    assert {name: config[name] for name in expected} == expected
+    assert QATransformer.from_config(config).get_config() == config
+
+
+@both
+def test_a_saved_model_gives_the_same(options, tmp_path):
+    model = make_model(options)
+    model.save(tmp_path / "model.keras")
+    again = load_span_model(tmp_path / "model.keras")
+    for length in (LENGTH, LENGTH + 6):
+        np.testing.assert_array_equal(logits(again, make_batch(length)), logits(model, make_batch(length)))
+
+
+@both
+def test_an_exported_model_gives_the_same_at_any_length(options, tmp_path):
+    tensorflow = pytest.importorskip("tensorflow")
+    model = make_model(options)
+    export_saved_model(model, tmp_path / "saved", dict.fromkeys(model.feature_names, ("batch", "sequence")))
+    served = tensorflow.saved_model.load(str(tmp_path / "saved"))
+    for length in (LENGTH, LENGTH + 6):
+        batch = {name: values.astype("int32") for name, values in make_batch(length).items()}
+        outputs = served.serve(batch)
+        found = np.stack([outputs[name].numpy() for name in ("start", "end")])
+        expected = np.stack([keras.ops.convert_to_numpy(model(batch)[name]) for name in ("start", "end")])
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision(policy):
+    exact, half, batch = make_model(FULL), make_model(FULL, dtype=policy), make_batch()
+    half.set_weights(exact.get_weights())
+    found, expected = logits(half, batch), logits(exact, batch)
+    assert found.dtype == np.float32 and half.span_head.compute_dtype == policy.removeprefix("mixed_")
+    # Random weights have no scale of their own, so the error is told beside the spread of the logits.
+    found_real, expected_real = found[expected > -1e8], expected[expected > -1e8]
+    assert np.sqrt(np.mean((found_real - expected_real) ** 2)) < 0.1 * expected_real.std()
+    assert np.abs(found_real - expected_real).max() < 0.5 * expected_real.std()
+    assert ((found < -1e8) == (expected < -1e8)).all() and np.isfinite(found).all()
+
+
+@both
+def test_only_the_matching_options_see_words(options):
+    model, batch = make_model(options), make_batch()
+    expected, words = logits(model, batch), batch["word_ids"]
+    renamed = np.where(words > 0, 1000 - 7 * words, 0)  # other numbers, equal where they were equal
+    np.testing.assert_allclose(logits(model, batch | {"word_ids": renamed}), expected, atol=1e-6)
+    distinct = np.where(words > 0, np.arange(LENGTH) + 1, 0).astype("int32")
+    difference = np.abs(logits(model, batch | {"word_ids": distinct}) - expected).max()
+    if options:
+        assert difference > 1e-3
+    else:
+        assert difference == 0
+        needed = {name: batch[name] for name in ("token_ids", "segment_ids", "padding_mask")}
+        np.testing.assert_array_equal(logits(model, needed), expected)
+
+
+def train(options, steps, jit_compile):
+    """Losses of some steps on one batch."""
+    model = make_model(options, dropout=0.0, num_layers=1)
+    loss = {end: PositionCrossEntropy(0.1) for end in ("start", "end")}
+    model.compile(keras.optimizers.AdamW(0.02, global_clipnorm=1.0), loss=loss, jit_compile=jit_compile)
+    batch, targets = make_batch(), {"start": np.array([5, 7, 0], "int32"), "end": np.array([6, 7, 0], "int32")}
+    return [float(model.train_on_batch(batch, targets, return_dict=True)["loss"]) for _ in range(steps)]
+
+
+def test_a_fixed_batch_is_learned_and_xla_learns_the_same():
+    compiled = train(FULL, 30, jit_compile=True)
+    assert np.isfinite(compiled).all() and compiled[-1] < 0.5 * compiled[0]
+    if keras.backend.backend() == "tensorflow":  # JAX has no training without XLA worth the name
+        np.testing.assert_allclose(train(FULL, 2, jit_compile=False), compiled[:2], rtol=1e-4)

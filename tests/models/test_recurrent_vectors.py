@@ -1,0 +1,42 @@
+"""LSTM and GRU of vectors: sizes, padding, files, learning."""
+
+import keras
+import pytest
+
+from models.recurrent_vectors import RecurrentVectors
+from tests.helpers.vector_inputs import CONTEXT, DIM, check_learning, check_outputs, check_saving
+
+
+def make(cell="lstm", **more):
+    keras.utils.set_random_seed(3)
+    model = RecurrentVectors(DIM, cell, hidden_dim=13, context_length=CONTEXT, **more)
+    model.build()
+    return model
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("settings", [{}, {"query_head": False, "recency": False}])
+def test_outputs(cell, settings):
+    check_outputs(make(cell, **settings), ["predicted"] + ["query"] * settings.get("query_head", True))
+
+
+@pytest.mark.parametrize(("cell", "size"), [("lstm", 5_116_672), ("gru", 7_087_104)])
+def test_their_sizes_are_the_published_ones(cell, size):
+    model = RecurrentVectors(768, cell, recency=False, query_head=False)
+    model.build()
+    assert model.count_params() == size
+
+
+def test_an_unknown_cell_is_told():
+    with pytest.raises(ValueError, match="must be lstm or gru"):
+        RecurrentVectors(DIM, "rnn")
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_saved_loaded_and_exported_it_is_the_same(tmp_path, cell):
+    check_saving(make(cell), tmp_path)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_it_learns(cell):
+    check_learning(make(cell), 200 if cell == "gru" else 150)

@@ -1,0 +1,41 @@
+"""The Transformer of vectors: size, order, padding, files, learning."""
+
+import keras
+import numpy as np
+import pytest
+
+from models.vector_transformer import VectorTransformer
+from tests.helpers.vector_inputs import CONTEXT, DIM, batch, check_learning, check_outputs, check_saving, outputs
+
+
+def make(**more):
+    keras.utils.set_random_seed(3)
+    model = VectorTransformer(DIM, CONTEXT, hidden_dim=12, num_layers=2, num_heads=3, intermediate_dim=17, **more)
+    model.build()
+    return model
+
+
+@pytest.mark.parametrize("settings", [{}, {"query_head": False, "recency": False}])
+def test_outputs(settings):
+    check_outputs(make(**settings), ["predicted", "attention"] + ["query"] * settings.get("query_head", True))
+
+
+def test_its_size():
+    model = VectorTransformer(768, 5, recency=False, query_head=False)
+    model.build()
+    assert model.count_params() == 13_400_832
+
+
+def test_the_order_matters():
+    inputs = batch()
+    mixed = {**inputs, "vectors": inputs["vectors"][:, [3, 0, 5, 1, 4, 2, 6]]}
+    model = make()
+    assert np.abs(outputs(model, mixed)["predicted"][0] - outputs(model, inputs)["predicted"][0]).max() > 1e-4
+
+
+def test_saved_loaded_and_exported_it_is_the_same(tmp_path):
+    check_saving(make(), tmp_path)
+
+
+def test_it_learns():
+    check_learning(make())

@@ -1,0 +1,151 @@
+"""train_memnet.py and predict.py on its runs, as a user runs them."""
+
+import csv
+import json
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from tests.helpers.in_process import run_in_process
+from tests.helpers.scripts import error_line, run, start
+
+SCRIPT = "train_memnet.py"
+SMALL = ("--epochs", 3, "--limit", 1500, "--hidden-dim", 64, "--tracking", "off", "--sweep", 40)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One short run on the demo data, and what it printed."""
+    cwd = tmp_path_factory.mktemp("memnet")
+    options = [*SMALL, "--tracking", "offline"]
+    status, output, errors = run("--run-dir", "run", *options, cwd=cwd, script=SCRIPT, WANDB_SILENT="true")
+    assert status == 0, errors
+    return cwd / "run", output
+
+
+def test_it_learns_and_the_run_directory_is_complete(finished):
+    folder, output = finished
+    results = json.loads((folder / "results.json").read_text())
+    assert results["task"] == "memnet" and results["parameters"] > 0 and results["data"]["facts"] == 3250
+    tests = {name: scores for name, scores in results["metrics"].items() if name != "validation"}
+    assert set(tests) == {
+        "test",
+        "test_unseen_value",
+        "test_unseen_template",
+        "test_40_distractors",
+        "test_whole_kb",
+    }
+    assert min(scores["accuracy"] for scores in tests.values()) > 0.8
+    assert set(results["baselines"]) == {"string_match", "bm25", "majority_value"}
+    for scores in results["baselines"].values():
+        assert set(scores) == set(tests)
+        assert scores["test"]["accuracy"] < tests["test"]["accuracy"]
+    made = {path.name for path in folder.iterdir()}
+    assert {"best.keras", "checkpoint.npz", "metrics.csv", "predictions.json", "splits.json", "facts.tsv"} <= made
+    assert {"history.png", "attention.png", "vocabulary.json", "config.json", "saved_model", "wandb"} <= made
+    with open(folder / "metrics.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 and float(rows[-1]["val_accuracy"]) == pytest.approx(
+        results["metrics"]["validation"]["accuracy"], abs=0.02
+    )
+    splits = json.loads((folder / "splits.json").read_text())
+    assert len(splits["train"]) == 1500 and f"test: accuracy {tests['test']['accuracy']:.4f}" in output
+
+
+def test_stored_predictions_have_the_stored_accuracy(finished):
+    folder, _ = finished
+    rows = json.loads((folder / "predictions.json").read_text())
+    scores = json.loads((folder / "results.json").read_text())["metrics"]["test"]
+    right = np.mean([row["answer"] in row["right"] for row in rows])
+    assert len(rows) == scores["total"] and right == pytest.approx(scores["accuracy"], abs=0.005)
+
+
+def test_predict_tells_the_answer_and_the_facts_it_attended_to(finished, tmp_path):
+    folder, _ = finished
+    row = next(row for row in json.loads((folder / "predictions.json").read_text()) if row["answer"] in row["right"])
+    status, output, errors = run(folder, row["question"], cwd=tmp_path, script="predict.py")
+    assert status == 0, errors
+    lines = output.splitlines()
+    assert lines[0].endswith(row["answer"]) and any(row["fact"] in line for line in lines[1:])
+    status, output, _ = run(folder, "Qwxyz zzyqq?", cwd=tmp_path, script="predict.py")
+    assert status == 0 and "no memory" in output
+    (tmp_path / "own.tsv").write_text(
+        "subject\trelation\tobject\nZed Quill\tborn_in\tNowhere\nZed Quill\toccupation\tjester\n"
+    )
+    options = ("What is Zed Quillon's profession? Zed?", "--file", "own.tsv")
+    status, output, _ = run(folder, *options, cwd=tmp_path, script="predict.py")
+    assert status == 0 and "(no fact has: quillon)" in output and output.splitlines()[1].endswith("jester")
+    status, _, errors = run(folder, "Where?", "a text", cwd=tmp_path, script="predict.py")
+    assert status == 2 and "answers from facts" in error_line(errors)
+
+
+def metrics_of(folder):
+    with open(folder / "metrics.csv") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def test_killed_and_resumed_gives_the_same_as_never_killed(tmp_path):
+    options = (*SMALL, "--no-export")
+    status, _, errors = run("--run-dir", "whole", *options, cwd=tmp_path, script=SCRIPT)
+    assert status == 0, errors
+    killed = start("--run-dir", "cut", *options, cwd=tmp_path, script=SCRIPT, QKV_ZOO_SAVE_EVERY_SECONDS="0")
+    deadline = time.monotonic() + 200
+    while not (tmp_path / "cut" / "metrics.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert not (tmp_path / "cut" / "results.json").exists()
+    status, output, errors = run("--run-dir", "cut", *options, "--resume", cwd=tmp_path, script=SCRIPT)
+    assert status == 0 and "resumed after epoch" in output, errors
+    assert metrics_of(tmp_path / "cut") == metrics_of(tmp_path / "whole")
+    scores = [json.loads((tmp_path / name / "results.json").read_text())["metrics"] for name in ("cut", "whole")]
+    assert scores[0] == scores[1]
+
+
+@pytest.mark.parametrize("model", ["documented", "tied"])
+def test_the_other_models_run_on_files_with_memories(model, tmp_path):
+    lines = []
+    for number in range(60):
+        name, town = f"person {number}", f"town {number % 9}"
+        memory = [[name, "born_in", town], [name, "birth_year", str(1900 + number % 7)]]
+        lines += [
+            {"question": f"where was {name} born", "answers": [town], "memory": memory},
+            {"question": f"when was {name} born", "answers": [str(1900 + number % 7)], "memory": memory},
+        ]
+    lines.append({"question": "who knows", "answers": ["nobody"], "memory": []})
+    (tmp_path / "q.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    options = ("--train-files", "q.jsonl", "--model", model, "--epochs", 2, "--tracking", "off", "--run-dir", "run")
+    status, _, errors = run(*options, cwd=tmp_path, script=SCRIPT)
+    assert status == 0, errors
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert set(results["metrics"]) == {"validation", "test", "test_whole_kb"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--facts", "none.tsv", "--templates", "none.tsv"), "none.tsv: can not be read"),
+        (("--facts", "none.tsv"), "--facts wants --templates"),
+        (("--templates", "none.tsv"), "--templates wants --facts"),
+        (("--test-files", "none.jsonl"), "go with --train-files"),
+        (("--train-files", "none.jsonl"), "none.jsonl: can not be read"),
+        (("--distractors", "0"), "--distractors 0"),
+        (("--sweep", "0"), "--sweep 0"),
+        (("--held-out-values", "1.0"), "--held-out-values"),
+        (("--validation-fraction", "0"), "--validation-fraction"),
+        (("--epochs", "0"), "--epochs 0"),
+        (("--learning-rate", "nan"), "--learning-rate"),
+        (("--encoder", "transformer", "--hidden-dim", "6"), "--hidden-dim 6"),
+        (("--hidden-dim", "7"), "must be even"),
+        (("--attention-supervision", "1"), "a pointer's scores are its attention"),
+        (("--train-files", "none.jsonl", "--sweep", "50"), "--sweep: is for questions made of templates"),
+        (("--hidden-dims", "6"), "did you mean --hidden-dim"),
+    ],
+)
+def test_bad_settings_are_one_line(tmp_path, monkeypatch, capsys, flags, words):
+    monkeypatch.chdir(tmp_path)
+    assert run_in_process("train_memnet", "--run-dir", "run", "--tracking", "off", *flags) == 2
+    assert words in error_line(capsys.readouterr().err)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,182 @@
+"""train_ranking.py as a user runs it, on the demo world and on small files."""
+
+import json
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from tests.helpers.in_process import run_in_process
+from tests.helpers.scripts import error_line, run, start
+
+SCRIPT = "train_ranking.py"
+SMALL = ("--tracking", "off", "--no-jit-compile", "--hidden-dim", 32, "--num-layers", 1, "--output-dim", 16)
+TOPICS = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "zeta",
+    "eta",
+    "theta",
+    "iota",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "xi",
+    "omicron",
+    "pi",
+    "rho",
+    "sigma",
+    "tau",
+    "upsilon",
+]
+
+
+def questions_file(path, count=40):
+    """Each question's good answer has its two words, the other one of them."""
+    rng, lines = np.random.default_rng(1), []
+    for number in range(count):
+        one, two, three = rng.choice(TOPICS, 3, replace=False)
+        for text, grade in (
+            (f"{one} and {two} go together", 3),
+            (f"{one} goes with {three}", 1),
+            (f"{three} alone", 0),
+        ):
+            lines.append(json.dumps({"query": f"{number} {one} {two}?", "candidate": text, "relevance": grade}))
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    cwd = tmp_path_factory.mktemp("ranking")
+    flags = ("--epochs", 2, "--limit", 400, "--max-length", 32, "--query-length", 32, "--run-dir", "run")
+    status, output, errors = run(*SMALL, *flags, cwd=cwd, script=SCRIPT)
+    assert status == 0, errors
+    return cwd / "run", output
+
+
+def test_it_learns_more_than_chance_and_says_so(finished):
+    folder, output = finished
+    results = json.loads((folder / "results.json").read_text())
+    test, random = results["metrics"]["test"], results["baselines"]["random"]["test"]
+    assert test["ndcg@10"] > random["ndcg@10"] + 0.05 and test["mrr_all"] > 5 * random["mrr_all"]
+    assert set(results["baselines"]) == {"random", "bm25", "length"}
+    assert f"infonce, test, own answers: NDCG@10 {test['ndcg@10']:.4f}" in output
+    low, high = results["intervals"]["test"]["ndcg@10"]
+    assert low < test["ndcg@10"] < high
+
+
+def test_the_run_directory_is_complete(finished):
+    folder, _ = finished
+    made = {path.name for path in folder.iterdir()}
+    assert {"best.keras", "checkpoint.npz", "tokenizer.json", "history.png", "per_question.npz", "saved_model"} <= made
+
+
+def test_predict_ranks_the_answers_of_a_file(finished, tmp_path):
+    folder, _ = finished
+    questions_file(tmp_path / "q.jsonl")
+    status, output, errors = run(folder, "alpha beta?", "--file", "q.jsonl", cwd=tmp_path, script="predict.py")
+    assert status == 0, errors
+    assert output.count(", of question ") == 3 and "(120 answers)" in output
+    status, _, errors = run(folder, "alpha beta?", cwd=tmp_path, script="predict.py")
+    assert status == 2 and "name it with --file" in error_line(errors)
+
+
+def test_the_suite_compares_losses_and_keeps_what_is_finished(tmp_path):
+    questions_file(tmp_path / "q.jsonl")
+    flags = (
+        *SMALL,
+        "--train-files",
+        "q.jsonl",
+        "--suite",
+        "--losses",
+        "infonce",
+        "mse",
+        "--seeds",
+        0,
+        1,
+        "--epochs",
+        1,
+    )
+    flags = (*flags, "--batch-size", 8, "--max-length", 32, "--query-length", 32, "--run-dir", "run")
+    status, output, errors = run(*flags, cwd=tmp_path, script=SCRIPT)
+    assert status == 0, errors
+    board = json.loads((tmp_path / "run" / "leaderboard.json").read_text())
+    assert {"infonce", "mse", "bm25", "random", "length"} == set(board["test"])
+    for metric, of in board["seeds"]["mse"].items():
+        assert board["test"]["mse"][metric] == pytest.approx(np.mean(of))
+    assert "| infonce |" in output and (tmp_path / "run" / "leaderboard.png").stat().st_size > 5_000
+    (tmp_path / "run" / "mse-1" / "results.json").unlink()
+    status, output, errors = run(*flags, "--resume", "--losses", "infonce", cwd=tmp_path, script=SCRIPT)
+    assert status == 0 and output.count("steps an epoch") == 0, errors
+    status, output, errors = run(*flags, "--resume", cwd=tmp_path, script=SCRIPT)
+    assert status == 0, errors
+    again = json.loads((tmp_path / "run" / "leaderboard.json").read_text())
+    assert again["test"] == board["test"] and output.count("steps an epoch") == 1
+
+
+def test_killed_and_resumed_it_has_the_same_negatives_and_scores(tmp_path):
+    questions_file(tmp_path / "q.jsonl")
+    flags = (*SMALL, "--train-files", "q.jsonl", "--mine", "encoder", "--slots", 4, "--batch-size", 4, "--chunks", 2)
+    flags = (*flags, "--max-length", 32, "--query-length", 32, "--no-export", "--epochs", 3)
+    status, _, errors = run(*flags, "--run-dir", "whole", cwd=tmp_path, script=SCRIPT)
+    assert status == 0, errors
+    killed = start(*flags, "--run-dir", "cut", cwd=tmp_path, script=SCRIPT, QKV_ZOO_SAVE_EVERY_SECONDS="0")
+    deadline = time.monotonic() + 200
+    while not (tmp_path / "cut" / "metrics.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert not (tmp_path / "cut" / "results.json").exists()
+    status, output, errors = run(*flags, "--run-dir", "cut", "--resume", cwd=tmp_path, script=SCRIPT)
+    assert status == 0 and "resumed after epoch" in output, errors
+    mined = [np.load(tmp_path / name / "mined.npz") for name in ("cut", "whole")]
+    assert mined[0]["epoch"] == 2 and len(mined[0]["candidates"]) > 100
+    for name in mined[0].files:
+        np.testing.assert_array_equal(mined[0][name], mined[1][name])
+    scores = [json.loads((tmp_path / name / "results.json").read_text())["metrics"] for name in ("cut", "whole")]
+    assert scores[0] == scores[1]
+
+
+def test_pairs_have_nothing_to_rank_within_a_question_but_are_searched(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(3)
+    pairs = [f"{' '.join(rng.choice(TOPICS, 3, replace=False))}?,about {number},1" for number in range(40)]
+    (tmp_path / "pairs.csv").write_text("\n".join(["query,candidate,relevance", *pairs]))
+    monkeypatch.chdir(tmp_path)
+    flags = ("--train-files", "pairs.csv", "--epochs", 1, "--no-export", "--loss", "infonce_batch", "--slots", 1)
+    flags = (*flags, "--max-length", 32, "--query-length", 32, "--run-dir", "run")
+    assert run_in_process("train_ranking", *SMALL, *flags) == 0
+    assert "there is nothing to rank within one" in capsys.readouterr().out
+    test = json.loads((tmp_path / "run" / "results.json").read_text())["metrics"]["test"]
+    assert test["mrr"] == 0 < test["mrr_all"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--chunks", "5"), "--batch-size 32: must be a multiple of --chunks 5"),
+        (("--train-files", "none.jsonl"), "none.jsonl: "),
+        (("--test-files", "q.jsonl"), "--test-files goes with --train-files"),
+        (("--loss", "infonce_own", "--slots", "1"), "--slots 1: infonce_own compares"),
+        (("--losses", "hinge"), "--losses hinge: wants some of"),
+        (("--hidden-dim", "30"), "must be a multiple of --num-heads 4"),
+        (("--temperature", "0"), "--temperature 0"),
+        (("--loss", "mse", "--learned-temperature"), "--learned-temperature: mse has no temperature"),
+        (("--suite", "--losses", "list_mle", "--slots", "1"), "--slots 1: list_mle compares"),
+        (("--learned-temperature", "--temperature", "0.005"), "a learned one is 0.01 at least"),
+        (("--suite", "--seeds", "0", "0"), "--seeds 0 0: each once"),
+        (("--max-length", "2"), "--max-length 2: must be at least 3"),
+        (("--test-fraction", "0"), "leaves no test questions"),
+    ],
+)
+def test_bad_settings_and_files_are_one_line(tmp_path, monkeypatch, capsys, flags, words):
+    questions_file(tmp_path / "q.jsonl")
+    monkeypatch.chdir(tmp_path)
+    assert run_in_process("train_ranking", "--run-dir", "run", "--tracking", "off", *flags) == 2
+    assert words in error_line(capsys.readouterr().err)
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,358 @@
+"""train_squad.py and predict.py as a user runs them."""
+
+import csv
+import json
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers.paths import FIXTURES
+from tests.helpers.scripts import error_line, run, start
+
+PRETRAINED = str(FIXTURES / "pretrained" / "bert")
+TINY = ("--hidden-dim", "16", "--num-heads", "2", "--num-layers", "1", "--intermediate-dim", "32", "--batch-size", "16")
+TINY += (
+    "--convolution-width",
+    "3",
+    "--vocabulary-size",
+    "300",
+    "--precision",
+    "float32",
+    "--tracking",
+    "off",
+    "--max-length",
+    "512",
+)
+
+
+def squad_file(path: Path, count: int = 24, **change) -> Path:
+    """A small SQuAD-format file of `count` questions."""
+    paragraphs = []
+    for number in range(count):
+        context = (
+            f"In {path.stem} county, town number {number} was founded in {1900 + number} by a baker. It has a harbour."
+        )
+        answer = {"text": str(1900 + number), "answer_start": context.index(str(1900 + number))}
+        qas = [{"id": f"{path.stem}-{number}", "question": f"When was town {number} founded?", "answers": [answer]}]
+        paragraphs.append({"context": context, "qas": qas})
+    paragraphs[1]["qas"][0].update(change)
+    data = [{"title": f"Town_{number}", "paragraphs": [part]} for number, part in enumerate(paragraphs)]
+    path.write_text(json.dumps({"version": "1.1", "data": data}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One short run on the demo data with everything on, and what it printed."""
+    cwd = tmp_path_factory.mktemp("finished")
+    status, output, errors = run(
+        "--data", "demo", "--limit", 160, "--epochs", 2, "--run-dir", "run", *TINY, "--tracking", "offline",
+        cwd=cwd, WANDB_SILENT="true",
+    )  # fmt: skip
+    assert status == 0, errors
+    return cwd / "run", output
+
+
+def test_the_run_directory_is_complete(finished):
+    folder, output = finished
+    results = json.loads((folder / "results.json").read_text())
+    assert results["task"] == "squad" and results["model"] == "matching" and results["seed"] == 0
+    assert results["parameters"] > 0 and results["seconds"] > 0 and results["versions"]["keras"]
+    assert results["data"]["used"] == {"train": 160, "validation": 400, "test": 800}
+    for split in ("validation", "test"):
+        low, high = results["metrics"][split]["f1_interval"]
+        assert low <= results["metrics"][split]["f1"] <= high
+        assert results["metrics"][split]["total"] == results["data"]["used"][split]
+    assert results["baselines"]["word_overlap"]["test"]["f1"] > 0 and results["hardware"] and results["command"]
+    rows = list(csv.DictReader((folder / "metrics.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert {"loss", "val_f1", "val_exact_match", "learning_rate", "seconds"} <= rows[0].keys()
+    predictions = json.loads((folder / "predictions.json").read_text())
+    n_best = json.loads((folder / "nbest_predictions.json").read_text())
+    assert len(predictions) == 800 and predictions.keys() == n_best.keys()
+    assert all(n_best[key][0]["text"] == text for key, text in predictions.items())
+    for name in ("history.png", "question_word.png", "answer_length.png"):
+        assert (folder / name).read_bytes()[:4] == b"\x89PNG"
+    assert (folder / "tokenizer.json").exists() and list(folder.glob("wandb/offline-run-*"))
+    assert "\x08" not in output  # no progress-bar backspaces in a pipe
+
+
+def test_the_saved_model_equals_the_keras_model_at_two_lengths(finished):
+    import tensorflow as tf
+
+    from models.span_model import load_span_model
+    from utils.squad.features import INPUT_NAMES
+
+    folder, _ = finished
+    model = load_span_model(folder / "best.keras")
+    served = tf.saved_model.load(folder / "saved_model").signatures["serving_default"]
+    assert sorted(served.structured_input_signature[1]) == sorted(INPUT_NAMES)
+    rng = np.random.default_rng(0)
+    for batch, length in ((2, 11), (3, 29)):
+        inputs = {name: rng.integers(0, 2, (batch, length), dtype=np.int32) for name in INPUT_NAMES}
+        inputs["padding_mask"][:, :5] = 1
+        expected = model(inputs)
+        found = served(**{name: tf.constant(value) for name, value in inputs.items()})
+        for end in ("start", "end"):
+            np.testing.assert_allclose(found[end], expected[end], atol=1e-5, rtol=1e-5)
+
+
+def test_the_stored_predictions_have_the_stored_scores(finished):
+    from utils.demo.world import demo_squad
+    from utils.squad.evaluation import score_predictions
+
+    folder, _ = finished
+    scores = score_predictions(demo_squad()["test"], json.loads((folder / "predictions.json").read_text()))
+    stored = json.loads((folder / "results.json").read_text())["metrics"]["test"]
+    assert scores["f1"] == stored["f1"] and scores["exact_match"] == stored["exact_match"]
+
+
+PRETRAINED_RUNS = {
+    "bert": ("--model", "bert", "--layer-decay", "0.8"),
+    "distilbert": ("--model", "distilbert", "--learning-rate", "1e-12", "--precision", "float32"),
+    "hybrid": ("--model", "matching", "--hidden-dim", "16", "--num-heads", "2", "--num-layers", "1"),
+}
+
+
+@pytest.mark.parametrize("name", PRETRAINED_RUNS)
+def test_a_pretrained_encoder_is_fine_tuned_exported_and_asked(tmp_path, name):
+    """The same run directory as from scratch; the tokenizer is the checkpoint's."""
+    folder = Path(PRETRAINED).with_name("distilbert" if name == "distilbert" else "bert")
+    flags = ("--train-files", "towns.json", "--test-files", "test.json", "--max-length", "96", "--doc-stride", "16")
+    flags += ("--epochs", "2", "--batch-size", "8", "--validation-fraction", "0.3", "--tracking", "off")
+    squad_file(tmp_path / "towns.json")
+    squad_file(tmp_path / "test.json")
+    code, output, errors = run(
+        *flags, *PRETRAINED_RUNS[name], "--init-from", folder, "--run-dir", "run", cwd=tmp_path
+    )  # fmt: skip
+    assert code == 0, errors
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["model"] == PRETRAINED_RUNS[name][1] and results["metrics"]["test"]["total"] == 24
+    kept, given = (json.loads((place / "tokenizer.json").read_text()) for place in (tmp_path / "run", folder))
+    assert kept["model"]["vocab"] == given["model"]["vocab"]
+    assert (tmp_path / "run" / "saved_model" / "saved_model.pb").exists()
+    if name == "distilbert":  # which learned next to nothing: what was kept is what it started from
+        from models.span_model import load_span_model
+        from utils.text.pretrained import read_checkpoint
+
+        kept = load_span_model(tmp_path / "run" / "best.keras").encoder.weights
+        given = read_checkpoint(folder).weights
+        for variable in kept:
+            np.testing.assert_allclose(variable, given[variable.path.split("encoder/", 1)[1]], atol=1e-8)
+        assert results["data"]["init_from"]["architecture"] == "distilbert"
+        return
+    code, output, errors = run("run", "When was it?", "It was in 1905.", cwd=tmp_path, script="predict.py")
+    assert code == 0 and "ms)" in output, errors
+    if name == "bert":
+        (tmp_path / "run" / "results.json").unlink()
+        options = (*flags, *PRETRAINED_RUNS[name], "--init-from", folder, "--run-dir", "run", "--resume", "--no-export")
+        code, output, errors = run(*options, cwd=tmp_path)
+        assert code == 0 and "resumed after epoch 2" in output, errors
+        assert json.loads((tmp_path / "run" / "results.json").read_text())["metrics"] == results["metrics"]
+
+
+def test_pretrained_weights_are_what_training_starts_from():
+    from train_squad import Config, build_model, pretrained, resolve, start_weights
+    from utils.text.pretrained import reduced_embeddings
+
+    common = {"run_dir": Path("unused"), "init_from": PRETRAINED, "max_length": 96}
+    config = resolve(Config(model="bert", **common))
+    checkpoint = pretrained(config)
+    model = build_model(config, checkpoint.encoder["vocabulary_size"], checkpoint)
+    start_weights(model, config, checkpoint, None)
+    for variable in model.encoder.weights:
+        np.testing.assert_array_equal(variable, checkpoint.weights[variable.path.split("encoder/", 1)[1]])
+    np.testing.assert_array_equal(model.span_head.kernel, checkpoint.span_head["kernel"])
+
+    config = resolve(Config(model="matching", hidden_dim=12, num_heads=2, **common | {"max_length": 90}))
+    model = build_model(config, checkpoint.encoder["vocabulary_size"], checkpoint)
+    assert model.position.max_length == 96  # what batches are padded to
+    start_weights(model, config, checkpoint, None)
+    expected = model.embedding_scale * reduced_embeddings(checkpoint, 12)
+    np.testing.assert_allclose(model.token_embedding.embeddings, expected, rtol=1e-6)
+
+
+def test_what_is_decayed_and_at_which_rate():
+    from train_squad import Config, build_model, compile_model, pretrained, resolve
+
+    config = resolve(Config(run_dir=Path("unused"), model="bert", init_from=PRETRAINED, max_length=96, layer_decay=0.5))
+    checkpoint = pretrained(config)
+    model = build_model(config, 0, checkpoint)
+    compile_model(model, config, total_steps=10)
+    model.optimizer.build(model.trainable_variables)
+    decayed = {variable.path for variable in model.trainable_variables if model.optimizer._use_weight_decay(variable)}
+    assert {path.rsplit("/", 1)[1] for path in decayed} == {"kernel", "qkv_kernel", "embeddings", "table"}
+    factors = {
+        variable.path: factor
+        for variable, factor in zip(model.trainable_variables, model.optimizer.factors, strict=True)
+    }
+    assert {factor for path, factor in factors.items() if "span_head" in path} == {1.0}
+    assert {factor for path, factor in factors.items() if "block_1/" in path} == {0.5}
+
+
+def test_predict_answers_from_the_text(finished, tmp_path):
+    folder, _ = finished
+    (tmp_path / "text.txt").write_text("Skelmoford was founded in 1907 by a baker.")
+    status, output, _ = run(folder, "When was it founded?", "--file", "text.txt", cwd=tmp_path, script="predict.py")
+    answers = [line.split("  ", 1)[1] for line in output.splitlines() if "  " in line]
+    assert status == 0 and len(answers) == 3
+    assert all(answer in "Skelmoford was founded in 1907 by a baker." for answer in answers)
+    status, _, errors = run(tmp_path, "When?", "In 1907.", cwd=tmp_path, script="predict.py")
+    assert status == 2 and "no finished run there" in error_line(errors)
+
+
+def test_killed_and_resumed_gives_the_same_as_never_killed(tmp_path):
+    file = squad_file(tmp_path / "towns.json", 120)
+    data = ("--train-files", file, "--epochs", 20, "--patience", 0, *TINY, "--no-export")
+    assert run(*data, "--run-dir", "whole", cwd=tmp_path)[0] == 0
+    # Saved after every step, so that the kill may fall anywhere in an epoch.
+    process = start(*data, "--run-dir", "killed", cwd=tmp_path, QKV_ZOO_SAVE_EVERY_SECONDS="0")
+    checkpoint = tmp_path / "killed" / "checkpoint.npz"
+    while process.poll() is None and not (
+        (state := read_state(checkpoint)) and state["epoch"] >= 1 and state["step"] >= 2
+    ):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL and read_state(checkpoint)["epoch"] < 20
+    status, output, errors = run(*data, "--run-dir", "killed", "--resume", cwd=tmp_path)
+    assert status == 0, errors
+    assert "resumed after epoch" in output
+    whole, killed = (list(csv.DictReader((tmp_path / name / "metrics.csv").open())) for name in ("whole", "killed"))
+    for expected, found in zip(whole, killed, strict=True):
+        assert found.pop("seconds") != expected.pop("seconds") and found == expected
+    predictions = [(tmp_path / name / "predictions.json").read_text() for name in ("whole", "killed")]
+    assert predictions[0] == predictions[1]
+    with np.load(tmp_path / "whole" / "checkpoint.npz") as one, np.load(checkpoint) as other:
+        for name in set(one.files) - {"state"}:
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+def read_state(checkpoint):
+    from utils.common.errors import UserError
+    from utils.training.checkpoint import load_state
+
+    try:
+        return load_state(checkpoint)
+    except (UserError, OSError):
+        return None
+
+
+def test_a_signal_saves_and_exits_with_its_status(tmp_path):
+    data = ("--train-files", squad_file(tmp_path / "towns.json", 120), "--epochs", 500, "--patience", 0, *TINY)
+    process = start(*data, "--run-dir", "run", cwd=tmp_path)
+    checkpoint = tmp_path / "run" / "checkpoint.npz"
+    while process.poll() is None and not checkpoint.exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "go on with --resume" in output
+    assert read_state(checkpoint) is not None
+
+
+def test_overfit_memorises_and_says_so(tmp_path):
+    file = squad_file(tmp_path / "towns.json")
+    flags = (
+        "--train-files",
+        file,
+        "--overfit",
+        8,
+        "--batch-size",
+        8,
+        "--run-dir",
+        "run",
+        "--tracking",
+        "off",
+        "--no-export",
+    )
+    small = ("--hidden-dim", 32, "--num-layers", 1, "--vocabulary-size", 300, "--precision", "float32")
+    status, output, errors = run(*flags, *small, "--learning-rate", 3e-3, cwd=tmp_path)
+    assert status == 0, output + errors
+    assert "memorised 8 questions: yes" in output
+    status, output, _ = run(*flags, *small, "--epochs", 1, "--learning-rate", 1e-9, "--run-dir", "short", cwd=tmp_path)
+    assert status == 1 and "memorised 8 questions: NO" in output
+
+
+def test_unanswerable_questions_get_a_threshold(tmp_path):
+    files = []
+    for name in ("train", "validation", "test"):
+        file = squad_file(tmp_path / f"{name}.json", is_impossible=True, answers=[])
+        content = json.loads(file.read_text())
+        files += [f"--{name}-files", file]
+        for article in content["data"]:
+            article["paragraphs"][0]["qas"][0].setdefault("is_impossible", False)
+        file.write_text(json.dumps(content))
+    status, _, errors = run(*files, "--epochs", 1, "--run-dir", "run", *TINY, "--no-export", cwd=tmp_path)
+    assert status == 0, errors
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert isinstance(results["null_threshold"], float)
+    assert {"has_ans_f1", "no_ans_f1"} <= results["metrics"]["test"].keys()
+    assert len(json.loads((tmp_path / "run" / "null_scores.json").read_text())) == 24
+
+
+def test_nan_stops_with_the_last_good_checkpoint(tmp_path):
+    file = squad_file(tmp_path / "towns.json", 64)
+    flags = ("--train-files", file, "--epochs", 50, "--run-dir", "run", *TINY, "--no-export", "--clip-norm", "1e30")
+    status, output, errors = run(*flags, "--learning-rate", "1e25", "--warmup-steps", 6, "--ema", 0, cwd=tmp_path)
+    assert status == 2, output
+    assert "is not a finite number" in error_line(errors) and "--learning-rate" in error_line(errors)
+
+
+BAD_SETTINGS = [
+    (("--train-files", "absent.json"), "absent.json"),
+    (("--train-files", "towns.json", "--tokenizer", "nowhere"), "nowhere"),
+    (("--train-files", "towns.json", "--dropout", "1"), "--dropout"),
+    (("--train-files", "towns.json", "--num-heads", "3"), "--num-heads"),
+    (("--train-files", "towns.json", "--convolution-width", "4"), "--convolution-width"),
+    (("--train-files", "towns.json", "--max-length", "100"), "--max-length"),
+    (("--train-files", "towns.json", "--validation-fraction", "0"), "--validation-fraction"),
+    (("--test-files", "towns.json"), "--train-files"),
+    (("--data", "no-such-set"), "no-such-set"),
+    (("--train-files", "towns.json", "--test-files", "towns.json"), "share the paragraph"),
+    (("--train-files", "towns.json", "--seed", "-1"), "--seed"),
+    (("--train-files", "towns.json", "--learning-rate", "nan"), "--learning-rate"),
+    (("--train-files", "towns.json", "--doc-stride", "-1"), "--doc-stride"),
+    (("--train-files", "towns.json", "--tracking", "online"), "wandb login"),
+    (("--train-files", "towns.json", "--epoch", "3"), "did you mean --epochs"),
+    (("--train-files", "towns.json", "--run-dir", "taken"), "taken"),
+    (("--train-files", "towns.json", "--resume"), "no run to resume"),
+    (("--train-files", "towns.json", "--run-dir", "other", "--resume"), "epochs was 5, is now 3"),
+    (("--train-files", "towns.json", "--model", "bert", "--init-from", "./nothing/here"), "no such folder"),
+    (
+        ("--train-files", "towns.json", "--model", "bert", "--init-from", PRETRAINED),
+        "positions for 96 tokens; give at most 96",
+    ),
+    (
+        ("--train-files", "towns.json", "--model", "bert", "--init-from", PRETRAINED, "--num-layers", "3"),
+        "--num-layers",
+    ),
+    (("--train-files", "towns.json", "--init-from", PRETRAINED), "its embeddings have 24 columns"),
+    (("--train-files", "towns.json", "--init-from", PRETRAINED, "--tokenizer", PRETRAINED), "--tokenizer"),
+    (("--train-files", "towns.json", "--layer-decay", "0.9"), "trained from scratch"),
+    (("--train-files", "towns.json", "--model", "bert", "--init-from", ""), "--init-from: is empty"),
+    (("--train-files", "towns.json", "--word-vectors", "pretrained"), "--init-from"),
+]
+
+
+@pytest.mark.parametrize(("flags", "word"), BAD_SETTINGS, ids=[" ".join(flags) for flags, _ in BAD_SETTINGS])
+def test_bad_settings_are_one_line(tmp_path, monkeypatch, capsys, flags, word):
+    """Within this process, because a process for each would take minutes."""
+    from tests.helpers.in_process import run_in_process
+    from train_squad import Config, resolve
+    from utils.training.run import set_up_run
+
+    monkeypatch.chdir(tmp_path)
+    squad_file(tmp_path / "towns.json")
+    earlier = resolve(Config(run_dir=Path("other"), train_files=[Path("towns.json")], epochs=5))
+    set_up_run(earlier, {})
+    (tmp_path / "other" / "checkpoint.npz").write_bytes(b"")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "file").write_text("mine")
+    assert run_in_process("train_squad", "--run-dir", "new", *flags) == 2
+    line = error_line(capsys.readouterr().err)
+    assert word in line
+    assert (tmp_path / "taken" / "file").read_text() == "mine"

@@ -1,0 +1,231 @@
+"""train_tracing.py as a user runs it, on small simulations and files."""
+
+import csv
+import json
+import re
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from tests.helpers.in_process import run_in_process
+from tests.helpers.scripts import error_line, run, start
+from utils.common.errors import UserError
+
+SCRIPT = "train_tracing.py"
+SMALL = (
+    "--students",
+    120,
+    "--items",
+    10,
+    "--epochs",
+    6,
+    "--batch-size",
+    16,
+    "--tracking",
+    "off",
+    "--no-jit-compile",
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One short run on students whose ability stays as it is, and what it printed."""
+    cwd = tmp_path_factory.mktemp("gpcm")
+    flags = ("--data", "static", "--learning-rate", "0.02", "--run-dir", "run")
+    status, output, errors = run(*SMALL, *flags, cwd=cwd, script=SCRIPT)
+    assert status == 0, errors
+    return cwd / "run", output
+
+
+def test_it_learns_between_majority_and_ceiling(finished):
+    folder, output = finished
+    results = json.loads((folder / "results.json").read_text())
+    nll = {name: scores["test"]["nll"] for name, scores in results["baselines"].items()}
+    assert nll["oracle"] < nll["true_items"] < nll["item_majority"] < nll["majority"]
+    assert nll["true_items"] < results["metrics"]["test"]["nll"] < nll["item_majority"]
+    assert 0 < results["headroom_closed"]["nll"] < 1 and results["recovery"]["r_beta"] > 0.5
+    assert {"r_theta", "rmse_theta", "coverage_theta"} <= results["recovery"].keys()
+    assert f"test: accuracy {results['metrics']['test']['accuracy']:.4f}" in output
+    assert results["data"]["students"] == {"train": 86, "validation": 10, "test": 24}
+
+
+def test_the_run_directory_is_complete(finished):
+    folder, _ = finished
+    made = {path.name for path in folder.iterdir()}
+    assert {
+        "best.keras",
+        "checkpoint.npz",
+        "metrics.csv",
+        "items.json",
+        "splits.json",
+        "history.png",
+        "gradient_flow.png",
+        "confusion.png",
+        "calibration.png",
+        "addresses.png",
+        "item_curves.png",
+        "wright_map.png",
+        "abilities.png",
+        "recovery.png",
+        "saved_model",
+    } <= made
+    with open(folder / "test_predictions.csv") as file:
+        predicted = list(csv.DictReader(file))
+    results = json.loads((folder / "results.json").read_text())
+    assert len(predicted) == results["metrics"]["test"]["total"] == results["data"]["responses"]["test"]
+    right = [max(range(4), key=lambda k: float(row[f"p{k}"])) == int(row["response"]) for row in predicted]
+    assert np.mean(right) == pytest.approx(results["metrics"]["test"]["accuracy"], abs=2e-3)
+    with open(folder / "metrics.csv") as file:
+        rows = list(csv.DictReader(file))
+    best = json.loads((folder / "results.json").read_text())["metrics"]["validation"]["nll"]
+    assert all(float(row["gradient_memory"]) > 0 for row in rows)
+    assert len(rows) == 6 and min(float(row["val_nll"]) for row in rows) == pytest.approx(best, abs=1e-4)
+    splits = json.loads((folder / "splits.json").read_text())
+    assert len({student for part in splits.values() for student in part}) == sum(map(len, splits.values())) == 120
+
+
+def test_predict_tells_the_next_response_of_each_student(finished, tmp_path):
+    folder, _ = finished
+    rows = "".join(f"ann,{item % 10},3\nbob,{item % 10},0\n" for item in range(30))
+    (tmp_path / "history.csv").write_text("student,item,response\n" + rows + "bob,77,0\n")
+    status, output, errors = run(folder, "4,99", "--file", "history.csv", cwd=tmp_path, script="predict.py")
+    assert status == 0, errors
+    assert "unknown item: 99" in output and "(student bob: not in training, taken for an unknown item: 77)" in output
+    told = re.findall(r"item 4: 0: ([\d.]+) .* 3: ([\d.]+)  \(ability (\S+) ± (\S+)\)", output)
+    (ann_low, ann_high, ann, ann_error), (bob_low, bob_high, bob, _) = [[float(n) for n in row] for row in told]
+    assert ann_high > 3 * ann_low and bob_low > 3 * bob_high and ann > bob and 0 < ann_error < 1
+    status, output, _ = run(folder, "4", cwd=tmp_path, script="predict.py")
+    assert status == 0 and "student new, 0 responses" in output
+    (tmp_path / "history.csv").write_text("student,item,response\nann,1,4\n")
+    status, _, errors = run(folder, "4", "--file", "history.csv", cwd=tmp_path, script="predict.py")
+    assert status == 2 and "history.csv, line 2: a response is 4, but the model knows 0 to 3" in error_line(errors)
+
+
+def metrics_of(folder):
+    with open(folder / "metrics.csv") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def test_killed_and_resumed_gives_the_same_as_never_killed(finished, tmp_path):
+    whole, _ = finished
+    options = (*SMALL, "--data", "static", "--learning-rate", "0.02", "--no-export", "--run-dir", "cut")
+    killed = start(*options, cwd=tmp_path, script=SCRIPT, QKV_ZOO_SAVE_EVERY_SECONDS="0")
+    deadline = time.monotonic() + 200
+    while not (tmp_path / "cut" / "metrics.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert not (tmp_path / "cut" / "results.json").exists()
+    status, output, errors = run(*options, "--resume", cwd=tmp_path, script=SCRIPT)
+    assert status == 0 and "resumed after epoch" in output, errors
+    assert metrics_of(tmp_path / "cut") == metrics_of(whole)
+
+
+def three_lines(path, students, rng, items=7, responses=None):
+    lines = []
+    for _ in range(students):
+        count = int(rng.integers(5, 20))
+        answered = rng.integers(0, 2, count) if responses is None else responses(count)
+        rows = rng.integers(1, items + 1, count), answered
+        lines += [str(count), *(",".join(map(str, row)) for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("model", ["dkvmn", "integrated"])
+def test_random_responses_of_a_file_are_predicted_by_chance_alone(model, tmp_path):
+    """Nothing leaks: where responses are coins, no model is better than a coin. Pieces are cut, and two categories have an AUC."""
+    rng = np.random.default_rng(5)
+    three_lines(tmp_path / "train.txt", 150, rng)
+    three_lines(tmp_path / "test.txt", 60, rng)
+    options = (
+        "--train-files",
+        "train.txt",
+        "--test-files",
+        "test.txt",
+        "--model",
+        model,
+        "--max-length",
+        12,
+        "--history",
+        4,
+    )
+    more = ("--epochs", 3, "--tracking", "off", "--no-export", "--no-jit-compile", "--run-dir", "run")
+    status, _, errors = run(*options, *more, cwd=tmp_path, script=SCRIPT)
+    assert status == 0, errors
+    test = json.loads((tmp_path / "run" / "results.json").read_text())["metrics"]["test"]
+    assert 0.4 < test["auc"] < 0.6 and test["nll"] > np.log(2) - 0.02
+
+
+def test_the_best_epoch_is_that_of_the_lowest_loss_whatever_it_is_made_of(tmp_path):
+    """Under soft QWK alone probabilities become extreme: their likelihood falls while agreement grows."""
+    flags = ("--data", "static", "--loss", "soft_qwk", "--learning-rate", "0.02", "--run-dir", "run", "--no-export")
+    status, _, errors = run(*SMALL, *flags, cwd=tmp_path, script=SCRIPT)
+    assert status == 0, errors
+    rows = metrics_of(tmp_path / "run")
+    best = min(rows, key=lambda row: float(row["val_loss"]))
+    assert best is not min(rows, key=lambda row: float(row["val_nll"]))
+    found = json.loads((tmp_path / "run" / "results.json").read_text())["metrics"]["validation"]
+    assert found["qwk"] == pytest.approx(float(best["val_qwk"]), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--train-files", "none.txt"), "none.txt: can not be read"),
+        (("--test-files", "none.txt"), "go with --train-files"),
+        (("--train-files", "none.txt", "--students", "9"), "are for simulated data"),
+        (("--loss", "kappa"), "--loss kappa: wants one of"),
+        (("--loss", "focal=0"), "all weights are 0"),
+        (("--history", "600"), "--history 600: must be less"),
+        (("--categories", "1"), "--categories 1"),
+        (("--epochs", "0"), "--epochs 0"),
+        (("--dropout", "1"), "--dropout"),
+        (("--model", "integrated", "--num-heads", "3"), "--summary-dim 20: must be a multiple"),
+        (("--num-cycles", "0"), "--num-cycles 0"),
+        (("--model", "sakt", "--hidden-dim", "30"), "--hidden-dim 30: must be a multiple"),
+        (("--folds", "5", "--fold", "5"), "--folds 5 --fold 5"),
+        (("--folds", "9", "--students", "4"), "--folds 9: are more than the 4 students"),
+        (
+            ("--model", "dkt", "--num-slots", "5", "--key-dim", "7"),
+            "--num-slots, --key-dim: is of --model deep_gpcm or dkvmn or integrated",
+        ),
+        (("--no-attention",), "--no-attention: is of --model integrated; leave it out for deep_gpcm"),
+        (("--num-slot", "3"), "did you mean --num-slots"),
+    ],
+)
+def test_bad_settings_are_one_line(tmp_path, monkeypatch, capsys, flags, words):
+    monkeypatch.chdir(tmp_path)
+    assert run_in_process("train_tracing", "--run-dir", "run", "--tracking", "off", *flags) == 2
+    assert words in error_line(capsys.readouterr().err)
+    assert not (tmp_path / "run").exists()
+
+
+def test_truth_of_other_files_is_refused(tmp_path):
+    from train_tracing import Config
+    from utils.tracing.splits import read
+
+    rng = np.random.default_rng(1)
+    three_lines(tmp_path / "a.txt", 30, rng)
+    truth = {
+        "student_abilities": {"theta": [0.0] * 3},
+        "question_params": {"discrimination": {"alpha": [1.0] * 8}, "difficulties": {"beta": [[0.0]] * 8}},
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    settings = Config(tmp_path / "run", train_files=[tmp_path / "a.txt"], truth=tmp_path / "truth.json")
+    with pytest.raises(UserError, match="has 3 students and 8 items"):
+        read(settings)
+    truth["student_abilities"]["theta"] = [float("nan")] * 30
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    with pytest.raises(UserError, match="a parameter is not a finite number"):
+        read(settings)
+    truth["student_abilities"]["theta"] = [0.0] * 30
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    assert len(read(settings).truth.ability) == 30
+    (tmp_path / "truth.json").write_text("{}")
+    with pytest.raises(UserError, match="no true parameters there"):
+        read(settings)
+    (tmp_path / "a.txt").write_text((tmp_path / "a.txt").read_text() + "0\n\n\n")
+    with pytest.raises(UserError, match="with --truth each must have some"):
+        read(settings)

@@ -1,0 +1,147 @@
+"""Words to ids, memories with distractors, batches."""
+
+import numpy as np
+import pytest
+
+from utils.memnet.data import Fact, MemoryQuestion, ask, knowledge_base, split_words
+from utils.memnet.features import (
+    Distractors,
+    Vocabulary,
+    assemble,
+    build_features,
+    closed_vocabulary,
+    encode_facts,
+    encode_questions,
+    open_vocabulary,
+    relation_word,
+    targets,
+    training_batches,
+)
+
+NAMES = ["Ada Brown", "Bob Brown", "Cid Stone", "Dora Stone", "Eve Brown", "Finn Marsh", "Gus Hill"]
+BASE, _ = knowledge_base(
+    [Fact(name, relation, f"{name[0]}-{relation}") for name in NAMES for relation in ("born", "year", "job")]
+    + [Fact("Ada Brown", "job", "baker")],
+    "here",
+)
+TEMPLATES = {relation: {"train": [f"tell the {relation} of {{s}}"]} for relation in ("born", "year", "job")}
+QUESTIONS = ask(BASE, TEMPLATES, NAMES)
+
+
+def test_words_are_lower_case_without_punctuation():
+    assert split_words("Who's Ada-Brown, born 1815?") == ["who", "s", "ada", "brown", "born", "1815"]
+    assert split_words("Ünïcode 東京!") == ["ünïcode", "東京"] and split_words("?!") == []
+
+
+def test_names_are_hashed_alike_whether_training_had_them_or_not():
+    few, many = open_vocabulary(BASE, QUESTIONS[:9]), open_vocabulary(BASE, QUESTIONS)
+    asking = {"tell", "the", "of", "born", "year", "job"}
+    assert set(few.words) == set(many.words) == asking | {relation_word(name) for name in ("born", "year", "job")}
+    assert min(few.ids(["ada", "gus"])) >= len(few) and few.ids(["ada", "gus"]) == many.ids(["ada", "gus"])
+    assert few.ids(["tell", "ada"])[0] < len(few)
+
+
+def test_a_closed_vocabulary_has_all_words_and_leaves_others_out():
+    vocabulary = closed_vocabulary(BASE, QUESTIONS)
+    assert vocabulary.ids(["ada", "zzz", "baker"]) == [vocabulary.ids(["ada"])[0], vocabulary.ids(["baker"])[0]]
+    assert max(vocabulary.ids(split_words("Ada Brown baker tell"))) < len(vocabulary)
+
+
+def test_facts_become_keys_of_subject_and_relation_and_values_of_the_object():
+    vocabulary = open_vocabulary(BASE, QUESTIONS)
+    facts = encode_facts(BASE, vocabulary)
+    ada, brown = vocabulary.ids(["ada", "brown"])
+    assert facts.keys[0].tolist() == [ada, brown, vocabulary.ids([relation_word("born")])[0]]
+    assert facts.values[0].tolist() == vocabulary.ids(["a", "born"])
+    assert len(facts.keys) == len(facts.objects) == len(BASE.facts) and len(set(facts.objects.tolist())) == 22
+
+
+def drawn(question, count, seed=0, allowed=None):
+    source = Distractors(BASE, range(len(BASE.facts)) if allowed is None else allowed)
+    return source.draw(np.random.default_rng(seed), question, count)
+
+
+@pytest.mark.parametrize("count", [1, 5, 12])
+def test_a_memory_holds_the_answers_and_as_many_distractors(count):
+    for number, question in enumerate(QUESTIONS):
+        memory = drawn(question, count, number)
+        gold = BASE.gold(question, memory)
+        assert len(memory) == len(set(memory)) == count + len(gold) and len(gold) == len(question.answers)
+        others = [BASE.facts[place] for place in memory if place not in gold]
+        assert not any(fact.subject == question.subject and fact.relation == question.relation for fact in others)
+
+
+def test_distractors_are_of_all_kinds():
+    question = QUESTIONS[0]
+    others = [BASE.facts[number] for seed in range(50) for number in drawn(question, 9, seed)]
+    subjects = {fact.subject for fact in others}
+    assert "Ada Brown" in subjects and {"Bob Brown", "Eve Brown"} <= subjects and "Gus Hill" in subjects
+    share = np.mean(["Brown" in fact.subject and fact.subject != "Ada Brown" for fact in others])
+    assert share > 2 / 7  # more than chance
+    places = {drawn(question, 9, seed).index(0) for seed in range(50)}
+    assert len(places) > 5  # the answer stands anywhere
+
+
+def test_only_allowed_facts_are_drawn():
+    allowed = [number for number, fact in enumerate(BASE.facts) if fact.subject in NAMES[:3]]
+    memory = drawn(QUESTIONS[0], 100, allowed=allowed)
+    assert set(memory) == set(allowed)
+
+
+def features_of(memories, questions=QUESTIONS[:3]):
+    vocabulary = open_vocabulary(BASE, QUESTIONS)
+    return build_features(BASE, questions, encode_questions(questions, vocabulary), memories), encode_facts(
+        BASE, vocabulary
+    )
+
+
+def test_batches_are_padded_to_what_they_need():
+    features, facts = features_of([[0, 3], [], [1, 2, 4]])
+    inputs = assemble(features, facts, np.array([0, 1]))
+    assert inputs["memory_mask"].tolist() == [[1, 1, 0, 0, 0, 0, 0, 0], [0] * 8]
+    np.testing.assert_array_equal(inputs["key_ids"][0, :2], facts.keys[[0, 3]])
+    assert not inputs["key_ids"][1].any() and not inputs["value_ids"][0, 2:].any()
+    assert {array.dtype for array in inputs.values()} == {np.dtype("int32")}
+
+
+def test_targets_spread_over_all_that_answer():
+    question = next(question for question in QUESTIONS if question.answers == ("A-job", "baker"))
+    features, _ = features_of([[0, 2, BASE.facts.index(Fact("Ada Brown", "job", "baker"))]], [question])
+    np.testing.assert_allclose(targets(features, np.array([0]), 8), [[0, 0.5, 0.5, 0, 0, 0, 0, 0]])
+    assert features.gold.tolist() == [[False, True, True]]
+    empty, _ = features_of([[3]], [question])
+    assert not targets(empty, np.array([0]), 8).any()
+
+
+def test_step_n_is_always_the_same_batch_and_an_epoch_has_every_question_once():
+    memories = [[number % 20 for number in range(place % 5 + 1)] for place in range(len(QUESTIONS))]
+    features, facts = features_of(memories, QUESTIONS)
+    asked = []
+
+    def features_of_epoch(epoch):
+        asked.append(epoch)
+        return features
+
+    def steps(first, count):
+        batches = training_batches(features_of_epoch, len(QUESTIONS), facts, 4, 7, first)
+        return [next(batches)[0] for _ in range(count)]
+
+    steps_per_epoch = -(-len(QUESTIONS) // 4)
+    whole = steps(0, 2 * steps_per_epoch)
+    for first in (1, steps_per_epoch, steps_per_epoch + 2):
+        for mine, other in zip(steps(first, 2), whole[first:], strict=False):
+            assert all(np.array_equal(mine[name], other[name]) for name in mine)
+    words = np.concatenate([batch["question_ids"] for batch in whole[:steps_per_epoch]])
+    longest = features.question_ids.shape[1]
+    assert words.shape[1] % 8 == 0 and not words[:, longest:].any()
+    assert sorted(map(tuple, words[:, :longest])) == sorted(map(tuple, features.question_ids))
+    assert 1 in asked
+
+
+def test_the_same_words_have_the_same_ids_in_every_process():
+    assert Vocabulary(["a"]).ids(["zebra", "a"]) == [2 + 22_502_838, 1]
+
+
+def test_a_question_without_subject_in_its_text_still_has_words():
+    question = MemoryQuestion("1", "tell the job", "Nobody", ("x",))
+    assert "tell" in open_vocabulary(BASE, [*QUESTIONS, question]).words

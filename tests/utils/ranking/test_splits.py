@@ -1,0 +1,260 @@
+"""Splits of questions with answers: near duplicates and shared answers stay together; the demo world."""
+
+import time
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from utils.common.errors import UserError
+from utils.demo import phrases as demo_phrases
+from utils.demo.world import build_world
+from utils.memnet.data import split_words
+from utils.ranking.demo import demo_rankings
+from utils.ranking.records import Candidate, Query
+from utils.ranking.splits import near_duplicates, question_groups, read_ranking_splits, split_queries
+
+
+def question(number, text=None, answers=(), group=""):
+    texts = answers or (f"yes {number}", f"no {number}")
+    candidates = tuple(Candidate(str(n), text, float(n == 0)) for n, text in enumerate(texts))
+    text = f"word{number} thing{number} matter{number}" if text is None else text
+    return Query(str(number), text, candidates, f"file, line {number}", group)
+
+
+QUESTIONS = [question(number) for number in range(100)]
+
+
+def ids(part):
+    return [query.id for query in part]
+
+
+def test_near_duplicates_have_most_words_in_common():
+    texts = [
+        "How do I boil an egg for breakfast?",
+        "something else",
+        "how do I boil, for breakfast, an EGG",  # the same words
+        "How do I boil an egg for breakfast today?",  # 8 of 9
+        "How do I fry an egg today?",  # 6 of 9 with the one before
+        "???",
+        "",
+        "???",
+        "something",  # a half
+    ]
+    assert near_duplicates(texts) == [0, 1, 0, 0, 2, 3, 4, 3, 5]
+    assert near_duplicates(["a b c d e f g h i j", "a b c d e f g x y z"]) == [0, 1]  # 7 of 13
+    assert near_duplicates(["a b c d e f g h i j", "a b c d e f g"]) == [0, 0]  # 7 of 10, exactly
+    assert near_duplicates(["a b", "b a c", "c"]) == [0, 1, 2] and near_duplicates([]) == []
+    assert near_duplicates(["a b", "a b c", "c"], 0.6) == [0, 0, 1]
+
+
+def test_words_after_the_first_hundred_do_not_count():
+    start = " ".join(f"w{number}" for number in range(100))
+    assert near_duplicates([start, start + " and much more" * 50 + " x y z" * 90]) == [0, 0]
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.7, 0.9])
+def test_no_pair_is_missed(threshold):
+    """Against all pairs, in texts of few words and skewed frequencies, so that many pairs are near the threshold."""
+    rng = np.random.default_rng(0)
+    texts = []
+    for _ in range(300):
+        words = (rng.zipf(1.4, rng.integers(1, 15)) % 60).tolist()
+        texts.append(" ".join(map(str, words)))
+        if rng.random() < 0.4:
+            texts.append(" ".join(map(str, [*words[1:], rng.integers(60)])))
+    found = near_duplicates(texts, threshold)
+    sets = [set(split_words(text)) for text in texts]
+    expected = list(range(len(texts)))
+    for one, other in combinations(range(len(texts)), 2):
+        if len(sets[one] & sets[other]) >= threshold * len(sets[one] | sets[other]) - 1e-9:
+            first, second = expected[one], expected[other]
+            expected = [first if group == second else group for group in expected]
+    seen = {}
+    assert found == [seen.setdefault(group, len(seen)) for group in expected]
+    assert 20 < len(seen) < len(texts) - 20
+
+
+def test_many_texts_take_no_long():
+    rng = np.random.default_rng(0)
+    texts = [" ".join(map(str, rng.zipf(1.15, 40) % 30_000)) for _ in range(5_000)]
+    start = time.process_time()
+    groups = near_duplicates(texts + texts[:100])
+    assert groups[5_000:] == groups[:100] and time.process_time() - start < 5
+
+
+def test_groups_are_of_like_questions_shared_answers_and_given_names():
+    queries = [
+        question(0, "where is the old stone bridge of the town"),
+        question(1, "where is the old stone bridge of the village"),  # 8 of 10
+        question(2, answers=("shared", "a")),
+        question(3, answers=("b", "shared")),
+        question(4, "where is the old stone bridge of the city", group="x"),
+        question(5, "where is the old stone bridge of the isle", group="y"),  # alike, but groups are given
+        question(6, group="x"),
+    ]
+    assert question_groups(queries) == [0, 0, 1, 1, 2, 3, 2]
+
+
+def test_splits_are_disjoint_whole_and_follow_from_the_seed():
+    found = split_queries(QUESTIONS, 0.1, 0.2, 3)
+    assert {name: len(part) for name, part in found.parts.items()} == {"train": 70, "validation": 10, "test": 20}
+    assert sorted(int(query.id) for part in found.parts.values() for query in part) == list(range(100))
+    assert all(sorted(ids(part), key=int) == ids(part) for part in found.parts.values()) and found.notes == []
+    assert split_queries(QUESTIONS, 0.1, 0.2, 3) == found
+    assert split_queries(QUESTIONS, 0.1, 0.2, 4).parts["test"] != found.parts["test"]
+    assert list(split_queries(QUESTIONS, 0, 0.2, 3).parts) == ["train", "test"]
+    assert len(split_queries(QUESTIONS, 0, 0.001, 3).parts["test"]) == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_duplicates_and_shared_answers_stay_in_one_split(seed):
+    alike = [question(number, f"the very same five words {number // 4}") for number in range(40)]
+    sharing = [question(number, answers=(f"shared {number // 5}", f"own {number}")) for number in range(40, 80)]
+    found = split_queries(alike + sharing + QUESTIONS[80:], 0.2, 0.2, seed)
+    where = {query.id: name for name, part in found.parts.items() for query in part}
+    assert len(where) == 100 and all(len(found.parts[name]) == 20 for name in ("validation", "test"))
+    for number in range(40, 80, 5):
+        assert len({where[str(n)] for n in range(number, number + 5)}) == 1
+    # "the very same five words 3" has 5 of 7 words in common with every other: all forty are one group, too large to hold out
+    assert {where[str(number)] for number in range(40)} == {"train"}
+    assert found.notes[0].startswith("80 of 100 questions are in 9 groups") and "the largest has 40" in found.notes[0]
+
+
+@pytest.mark.parametrize(("validation", "test"), [(0.5, 0.5), (-0.1, 0.1), (0.1, 1.0), (float("nan"), 0.1)])
+def test_shares_that_leave_nothing_are_told(validation, test):
+    with pytest.raises(UserError, match="must be 0 or more and less than 1 together"):
+        split_queries(QUESTIONS, validation, test, 0)
+
+
+def test_a_split_without_questions_is_told():
+    with pytest.raises(UserError, match="no train question is left of 2"):
+        split_queries(QUESTIONS[:2], 0.4, 0.4, 0)
+    with pytest.raises(UserError, match=r"no test question is left of 6; .*the largest has 6"):
+        split_queries([question(number, group="one") for number in range(6)], 0, 0.3, 0)
+
+
+def table(path, rows):
+    """Rows of query, candidate and relevance."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("query\tcandidate\trelevance\n" + "".join("\t".join(map(str, row)) + "\n" for row in rows))
+    return path
+
+
+def some(path, first, count):
+    rows = [
+        (f"ask{n} about{n} it{n}", f"{kind} {n}", kind == "yes")
+        for n in range(first, first + count)
+        for kind in ("yes", "no")
+    ]
+    return table(path, [(*row[:2], int(row[2])) for row in rows])
+
+
+def test_held_out_questions_come_from_the_training_files(tmp_path):
+    paths = [some(tmp_path / "a" / "t.tsv", 0, 30), some(tmp_path / "b" / "t.tsv", 30, 10)]
+    found = read_ranking_splits(paths, [], [], 0.1, 0.2, 1)
+    assert {name: len(part) for name, part in found.parts.items()} == {"train": 28, "validation": 4, "test": 8}
+    names = [name for part in found.parts.values() for name in ids(part)]
+    assert len(set(names)) == 40 and Counter(name.split(":")[0] for name in names) == {"t.tsv": 30, "t.tsv (2)": 10}
+    small = read_ranking_splits(paths, [], [], 0.1, 0.2, 1, limit=5)
+    assert len(small.parts["train"]) == 5 and small.parts["test"] == found.parts["test"]
+    assert set(ids(small.parts["train"])) < set(ids(found.parts["train"]))
+
+
+def test_given_files_are_used_as_they_are_and_leaks_are_told(tmp_path):
+    train, test = some(tmp_path / "train.tsv", 0, 30), some(tmp_path / "test.tsv", 28, 5)
+    found = read_ranking_splits([train], [], [test], 0.1, 0.2, 1)
+    assert {name: len(part) for name, part in found.parts.items()} == {"train": 27, "validation": 3, "test": 5}
+    assert ids(found.parts["test"])[0] == "test.tsv:2" and list(found.parts) == ["train", "validation", "test"]
+    (note,) = [note for note in found.notes if "near duplicate" in note]
+    assert note.startswith("2 test questions have a near duplicate in ") and "'test.tsv:2', 'test.tsv:4'" in note
+    assert any(note.startswith("4 answers to test questions are, word for word, answers in ") for note in found.notes)
+    assert found.unseen().tolist() == [False, False, True, True, True]
+    clean = read_ranking_splits([train], [some(tmp_path / "other.tsv", 90, 5)], [], 0.1, 0, 1)
+    assert clean.notes == [] and list(clean.parts) == ["train", "validation"] and len(clean.parts["train"]) == 30
+
+
+def test_one_file_keeps_its_ids(tmp_path):
+    found = read_ranking_splits([some(tmp_path / "t.tsv", 0, 10)], [], [], 0.2, 0.2, 0)
+    assert {name for part in found.parts.values() for name in ids(part)} == {str(line) for line in range(2, 22, 2)}
+
+
+def test_files_that_can_not_be_used_are_told(tmp_path):
+    train = some(tmp_path / "train.tsv", 0, 10)
+    with pytest.raises(UserError, match=r"train\.tsv: is given twice"):
+        read_ranking_splits([train], [], [train], 0.1, 0.1, 0)
+    with pytest.raises(UserError, match=r"train\.tsv, line 2: is not for training; name training files"):
+        read_ranking_splits([], [], [train], 0.1, 0.1, 0)
+    bad = table(tmp_path / "bad.tsv", [("a", "b", 0), ("c", "d", 0)])
+    with pytest.raises(
+        UserError, match=r"bad\.tsv, line 2: neither this nor another test question has a relevant answer"
+    ):
+        read_ranking_splits([train], [], [bad], 0.1, 0.1, 0)
+    with pytest.raises(UserError, match="no rule"):
+        read_ranking_splits([train], [], [], 0.1, 0.1, 0, rule="x")
+    pairs = table(tmp_path / "pairs.tsv", [(f"a{n}", f"b{n}", 1) for n in range(10)])
+    found = read_ranking_splits([pairs], [], [], 0, 0, 0)
+    assert found.notes[-1].startswith("no train question has answers of different grades")
+
+
+def test_the_demo_world_follows_from_its_seed():
+    queries = demo_rankings(0)
+    assert queries == demo_rankings(0) != demo_rankings(1)
+    assert len(queries) == 1_500 and len({query.id for query in queries}) == 1_500
+    assert len({query.group for query in queries}) == 60
+
+
+def asked(fact):
+    """All ways to ask for a fact."""
+    parts = demo_phrases.RELATIONS[fact.relation].questions.values()
+    return {template.format(s=fact.subject) for part in parts for template in part}
+
+
+def told(fact):
+    """All ways to tell it."""
+    phrases = demo_phrases.RELATIONS[fact.relation]
+    return {text.format(s=fact.subject, o=fact.object) for text in phrases.sentences + phrases.test_sentences}
+
+
+def test_the_demo_world_is_graded_by_what_its_sentences_say():
+    world = build_world(0, 220, 80)
+    facts = {subject: world.facts_about(subject) for subject in world.people + world.places}
+    places = Counter()
+    for query in demo_rankings(0)[::10]:
+        subject = max((name for name in facts if name in query.text), key=len)
+        grades = [candidate.relevance for candidate in query.candidates]
+        assert sorted(grades) == [0, 0, 0, 0, 0, 1, 3]
+        assert len({candidate.text for candidate in query.candidates}) == 7
+        best, related = (query.candidates[grades.index(grade)].text for grade in (3, 1))
+        (fact,) = (fact for fact in facts[subject] if query.text in asked(fact))
+        assert best in told(fact) and fact.object in best and fact.relation != "married_to"
+        assert related not in told(fact) and any(related in told(other) for other in facts[subject])
+        others = [c.text for c in query.candidates if c.relevance == 0]
+        same = [told(other) for other in world.facts if other.relation == fact.relation and other.subject != subject]
+        assert sum(any(text in known for known in same) for text in others) == 4
+        places[grades.index(3)] += 1
+    assert len(places) == 7 and max(places.values()) < 40  # of 150: the place says nothing
+
+
+def test_demo_splits_share_no_sentence_and_no_subject():
+    found = read_ranking_splits([], [], [], 0.1, 0.1, 0)
+    assert {name: len(part) for name, part in found.parts.items()} == {"train": 1_200, "validation": 150, "test": 150}
+    texts = [{c.text for query in part for c in query.candidates} for part in found.parts.values()]
+    groups = [{query.group for query in part} for part in found.parts.values()]
+    for several in (texts, groups):
+        assert all(one.isdisjoint(other) for one, other in combinations(several, 2))
+
+
+def test_real_splits_share_no_question(qkv_zoo_data):
+    folder = qkv_zoo_data / "wikiqa"
+    given = read_ranking_splits([folder / "train"], [folder / "dev"], [folder / "test"], 0.1, 0.1, 0)
+    assert {name: len(part) for name, part in given.parts.items()} == {"train": 873, "validation": 126, "test": 243}
+    assert any(note.startswith("3 test questions have a near duplicate in train") for note in given.notes)
+    threads = [qkv_zoo_data / "stackexchange" / f"{site}.stackexchange.jsonl.gz" for site in ("coffee", "ai")]
+    held = read_ranking_splits(threads, [], [], 0.1, 0.2, 0)
+    assert sum(map(len, held.parts.values())) == 212 + 368 and len(held.parts["test"]) == 116
+    groups = question_groups([query for part in held.parts.values() for query in part])
+    cut = np.cumsum([len(part) for part in held.parts.values()])[:-1]
+    parts = [set(part.tolist()) for part in np.split(np.array(groups), cut)]
+    assert all(one.isdisjoint(other) for one, other in combinations(parts, 2))

@@ -1,0 +1,171 @@
+"""Joint span decoding against loops of its own: one window, and all windows of a question."""
+
+import numpy as np
+import pytest
+
+from utils.squad.data import Answer, Question
+from utils.squad.decoding import answer_questions, best_spans
+from utils.squad.evaluation import normalize_answer
+from utils.squad.features import assemble, build_features
+from utils.text.tokenization import train_tokenizer
+
+CONTEXTS = ["Ada met Bob in Rome. Bob left Rome for Oslo in May, and Ada stayed.", "Eve stayed in Oslo.", "Bob left."]
+ASKED = ["Who left Rome?", "Where did Eve stay?", "Who left?"]
+WINDOWS = {"max_length": 14, "doc_stride": 3, "labelled": False}
+
+
+def question(number, context):
+    return Question(f"q{number}", "title", context, ASKED[number % 3], (Answer("Bob", context.find("Bob")),))
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer([*CONTEXTS, *ASKED], 200, min_frequency=1)
+
+
+class FakeModel:
+    """Random logits per token id, so that a token says the same in every window; large ones where nothing may start."""
+
+    def __init__(self, seed=0):
+        self.table = np.random.default_rng(seed).normal(size=(2, 300)).astype("float32")
+        self.batches = 0
+
+    def predict_on_batch(self, inputs):
+        self.batches += 1
+        ids = inputs["token_ids"]
+        logits = self.table[:, ids]
+        outside = (inputs["segment_ids"] == 0) | (ids == 0)
+        outside[:, 0] = False  # the sequence start speaks for "no answer"
+        return dict(zip(("start", "end"), np.where(outside, 50.0, logits).astype("float32"), strict=True))
+
+
+@pytest.mark.parametrize("max_tokens", [1, 3, 20])
+def test_best_spans_equal_brute_force(max_tokens):
+    rng = np.random.default_rng(3)
+    start, end = rng.normal(size=(2, 5, 11)).astype("float32")
+    allowed = rng.random((5, 11)) < 0.6
+    start[~allowed] += 10
+    end[~allowed] += 10
+    starts, ends, scores = best_spans(start, end, allowed, n_best=7, max_tokens=max_tokens)
+    assert starts.shape == ends.shape == scores.shape == (5, 7)
+    for row in range(5):
+        places = [int(i) for i in np.flatnonzero(allowed[row])]
+        spans = [(i, j) for i in places for j in places if i <= j < i + max_tokens]
+        expected = sorted((start[row, i] + end[row, j] for i, j in spans), reverse=True)[:7]
+        found = np.isfinite(scores[row])
+        assert found.sum() == len(expected)  # what is left over is marked as no span
+        np.testing.assert_array_equal(scores[row, found], np.asarray(expected, "float32"))
+        pairs = [(int(i), int(j)) for i, j in zip(starts[row, found], ends[row, found], strict=True)]
+        assert len(set(pairs)) == len(pairs) and set(pairs) <= set(spans)
+        np.testing.assert_array_equal([start[row, i] + end[row, j] for i, j in pairs], scores[row, found])
+
+
+def test_more_spans_are_asked_for_than_there_are():
+    one = np.ones((1, 3), "float32")
+    starts, ends, scores = best_spans(one, one, np.array([[False, True, True]]), n_best=50, max_tokens=2)
+    assert scores.shape == (1, 6) and np.isfinite(scores).sum() == 3
+    assert sorted(zip(starts[0, :3].tolist(), ends[0, :3].tolist(), strict=True)) == [(1, 1), (1, 2), (2, 2)]
+
+
+def spans_by_brute_force(model, features, questions):
+    """Per question: the best score of every span of the paragraph over all windows, and the null score."""
+    best, null = [{} for _ in questions], [np.inf] * len(questions)
+    for window in range(len(features)):
+        number = int(features.window_question[window])
+        context = features.window_context[window]
+        begin = features.contexts.offsets[context] + features.window_start[window]
+        stop = features.contexts.offsets[context] + features.window_end[window]
+        outputs = model.predict_on_batch(assemble(features, np.array([window])))
+        start, end = outputs["start"][0], outputs["end"][0]
+        null[number] = min(null[number], float(start[0]) + float(end[0]))
+        shift = 2 + features.question_lengths[number] - begin
+        for i in range(begin, stop):
+            for j in range(i, min(stop, i + 30)):
+                span = features.contexts.starts[i], features.contexts.ends[j]
+                score = float(np.float32(start[i + shift] + end[j + shift]))
+                best[number][span] = max(best[number].get(span, -np.inf), score)
+    return best, null
+
+
+@pytest.mark.parametrize("length_penalty", [0.0, 0.4])
+@pytest.mark.parametrize("seed", range(3))
+def test_all_windows_of_all_questions_are_merged(tokenizer, seed, length_penalty):
+    questions = [question(number, CONTEXTS[number % 3]) for number in range(5)]
+    features = build_features(questions, tokenizer, **WINDOWS)
+    assert np.bincount(features.window_question).tolist() == [4, 1, 1, 4, 1]
+    model = FakeModel(seed)
+    found = answer_questions(model, features, questions, batch_size=2, n_best=500, length_penalty=length_penalty)
+    assert model.batches == 6
+    expected, null = spans_by_brute_force(model, features, questions)
+    for number, record in enumerate(questions):
+        weights = {}
+        for (start, end), score in expected[number].items():
+            text = normalize_answer(record.context[start:end]) or record.context[start:end]
+            weights[text] = weights.get(text, 0.0) + np.exp(score) / len(text.split()) ** length_penalty
+        n_best = found.n_best[record.id]
+        assert found.answers[record.id] == n_best[0]["text"]
+        probabilities = {
+            normalize_answer(entry["text"]) or entry["text"]: entry["probability"] for entry in n_best
+        }  # fmt: skip
+        assert list(probabilities.values()) == sorted(probabilities.values(), reverse=True)
+        assert len(n_best) == len(weights) and set(probabilities) == set(weights)
+        for text, weight in weights.items():
+            np.testing.assert_allclose(probabilities[text], weight / sum(weights.values()), rtol=1e-5)
+        best = n_best[0]["start_logit"] + n_best[0]["end_logit"]
+        spans = {score: (start, end) for (start, end), score in expected[number].items()}
+        start, end = min(spans.items(), key=lambda item: abs(item[0] - best))[1]
+        assert record.context[start:end] == n_best[0]["text"]
+        np.testing.assert_allclose(found.null_scores[record.id], null[number] - best, atol=1e-5)
+
+
+def test_pooled_answers_and_the_length_penalty(tokenizer):
+    """Two mentions together outweigh a better single span; at equal logits the shorter answer wins, by its power of words."""
+    record = question(0, CONTEXTS[0])
+    features = build_features([record], tokenizer, max_length=64, doc_stride=8, labelled=False)
+
+    class Model:
+        def __init__(self, **logits):
+            self.logits = {tokenizer.token_to_id(token): value for token, value in logits.items()}
+
+        def predict_on_batch(self, inputs):
+            values = np.vectorize(lambda token: self.logits.get(token, -30.0))(inputs["token_ids"]).astype("float32")
+            return {"start": values, "end": values}
+
+    found = answer_questions(Model(bob=1.0, may=1.1), features, [record], length_penalty=0.0).n_best["q0"]
+    by_text = {entry["text"]: entry for entry in found}
+    # Bob (twice), May, and the two stretches from Bob to May: 2 e^2, e^2.2, e^2.1 each
+    assert found[0]["text"] == "Bob"
+    np.testing.assert_allclose(
+        by_text["Bob"]["probability"] / by_text["May"]["probability"], 2 * np.exp(-0.2), rtol=1e-5
+    )
+    np.testing.assert_allclose([by_text["Bob"][end] for end in ("start_logit", "end_logit")], 1.0)
+    for penalty in (0.0, 1.0):
+        found = answer_questions(Model(eve=0, oslo=1.0, may=1.0), features, [record], length_penalty=penalty).n_best[
+            "q0"
+        ]
+        by_text = {entry["text"]: entry["probability"] for entry in found}
+        np.testing.assert_allclose(by_text["Oslo"] / by_text["Oslo in May"], 3.0**penalty, rtol=1e-5)
+
+
+def test_an_answer_that_only_the_second_window_holds(tokenizer):
+    """Offsets are those of the whole paragraph, and the first window's certainty of no answer does not silence it."""
+    record = question(0, CONTEXTS[0])
+    features = build_features([record], tokenizer, **WINDOWS)
+
+    class Model:
+        def predict_on_batch(self, inputs):
+            is_may = inputs["token_ids"] == tokenizer.token_to_id("may")
+            logits = np.where(is_may, 9.0, 0.0).astype("float32")
+            logits[:, 0] = np.where(is_may.any(axis=1), -4.0, 8.0)
+            return {"start": logits, "end": logits}
+
+    found = answer_questions(Model(), features, [record])
+    assert found.answers == {"q0": "May"} and found.n_best["q0"][0]["probability"] > 0.9
+    np.testing.assert_allclose(found.null_scores["q0"], -8.0 - 18.0)
+
+
+def test_a_paragraph_without_tokens_has_no_answer(tokenizer):
+    questions = [question(0, "   "), question(1, CONTEXTS[1])]
+    found = answer_questions(FakeModel(), build_features(questions, tokenizer, **WINDOWS), questions)
+    assert found.answers["q0"] == "" and found.n_best["q0"] == [] and found.null_scores["q0"] == float("inf")
+    assert found.answers["q1"] in CONTEXTS[1]

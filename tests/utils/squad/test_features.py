@@ -1,0 +1,310 @@
+"""From questions to batches: windows, labels, arrays by hand, the cache, and the stream of training batches."""
+
+from dataclasses import fields
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from utils.common.errors import UserError
+from utils.squad import features as squad_features
+from utils.squad.data import Answer, Question
+from utils.squad.features import (
+    TokenizedTexts,
+    assemble,
+    batch_order,
+    build_features,
+    cached_features,
+    load_features,
+    save_features,
+    tokenize,
+    training_batches,
+)
+from utils.text.tokenization import train_tokenizer
+
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "who", "wrote", "notes", "?", "ada", "the", "##s", "in", "1843", "."]
+
+
+def question(context, *answers, asked="Who wrote notes?", identifier="q", impossible=False):
+    found = tuple(Answer(text, context.index(text)) for text in answers)
+    return Question(identifier, "title", context, asked, found, impossible)
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A tokenizer whose ids are the places in `PIECES`."""
+    from tokenizers import BertWordPieceTokenizer, Tokenizer
+
+    vocabulary = {piece: number for number, piece in enumerate(PIECES)}
+    return Tokenizer.from_str(BertWordPieceTokenizer(vocabulary, lowercase=True).to_str())
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Seeded paragraphs of 5 to 60 invented words with one to three answers each, and a tokenizer of their pieces."""
+    rng = np.random.default_rng(29)
+    words = ["".join(rng.choice(list("abcdeéïøß"), rng.integers(2, 9))) for _ in range(40)] + ["2,000", "😀", "O'Neill"]
+    questions = []
+    for number in range(30):
+        paragraph = [str(word) for word in rng.choice(words, rng.integers(5, 61))]
+        starts = np.cumsum([0, *(len(word) + 1 for word in paragraph[:-1])])
+        answers = []
+        for first in rng.integers(0, len(paragraph), rng.integers(1, 4)):
+            text = " ".join(paragraph[first : first + rng.integers(1, 4)])
+            answers.append(Answer(text, int(starts[first])))
+        asked = " ".join(rng.choice(words, rng.integers(1, 9)))
+        questions.append(Question(f"q{number}", "title", " ".join(paragraph), asked, tuple(answers)))
+    tokenizer = train_tokenizer([text for q in questions for text in (q.context, q.question)], 60)
+    return questions, tokenizer
+
+
+@pytest.fixture(scope="module")
+def features(world):
+    return build_features(*world, max_length=61, doc_stride=13, max_question_length=11)
+
+
+def assert_equal(first, second):
+    for field in fields(first):
+        one, other = getattr(first, field.name), getattr(second, field.name)
+        if isinstance(one, TokenizedTexts):
+            assert_equal(one, other)
+        elif isinstance(one, np.ndarray):
+            assert one.dtype == other.dtype
+            np.testing.assert_array_equal(one, other)
+        else:
+            assert one == other and type(one) is type(other)
+
+
+# --- tokens
+
+
+def test_words_stems_and_shapes():
+    text = "Painted paints PAINTED 1843 4x4 ! iPhone A ø 東"
+    tokenizer = train_tokenizer([text], 99, min_frequency=9)  # no piece but characters
+    texts = tokenize(["", text], tokenizer)
+    assert texts.offsets.tolist() == [0, 0, len(texts.token_ids)]
+    pieces = {}
+    for start, *described in zip(texts.starts, texts.word_ids, texts.stem_ids, texts.shape_ids, strict=True):
+        word = text.split()[text[:start].count(" ")]
+        pieces.setdefault(word, set()).add(tuple(int(value) for value in described))
+    assert len(texts.token_ids) > len(pieces) == 10
+    assert all(len(described) == 1 for described in pieces.values())  # all pieces of a word say the same of it
+    word_ids, stem_ids, shapes = ({word: next(iter(d))[n] for word, d in pieces.items()} for n in range(3))
+    assert shapes == dict(zip(text.split(), [2, 1, 3, 4, 5, 6, 7, 2, 1, 7], strict=True))
+    assert word_ids["Painted"] == word_ids["PAINTED"] != word_ids["paints"] and min(word_ids.values()) > 0
+    assert stem_ids["Painted"] == stem_ids["paints"] == stem_ids["PAINTED"] != stem_ids["1843"]
+
+
+def test_chunks_change_nothing(world):
+    texts = [q.context for q in world[0]]
+    assert_equal(tokenize(texts, world[1], chunk=7), tokenize(texts, world[1]))
+
+
+# --- windows and labels
+
+
+def test_arrays_by_hand(small):
+    record = question("Ada wrote the notes in 1843.", "1843", "Ada", "in 1843")
+    features = build_features([record], small, max_length=12, doc_stride=2)
+    assert len(features) == 2 and features.lengths.tolist() == [12, 11]
+    assert features.answer_offsets.tolist() == [0, 1, 3]
+    assert features.answer_spans.tolist() == [[6, 6], [7, 8], [8, 8]]
+    assert features.num_labels == 3 and features.label_mismatches == ()
+    inputs = assemble(features, np.array([0, 1]))
+    first, second = [2, 4, 5, 6, 7, 3, 8, 5, 9, 6, 11, 3], [2, 4, 5, 6, 7, 3, 6, 11, 12, 13, 3]
+    assert inputs["token_ids"].tolist() == [first + [0] * 4, second + [0] * 5]
+    assert inputs["segment_ids"].tolist() == [[0] * 6 + [1] * 6 + [0] * 4, [0] * 6 + [1] * 5 + [0] * 5]
+    assert inputs["padding_mask"].tolist() == [[1] * 12 + [0] * 4, [1] * 11 + [0] * 5]
+    assert inputs["shape_ids"].tolist() == [
+        [0, 2, 1, 1, 6, 0, 2, 1, 1, 1, 1, 0, 0, 0, 0, 0],
+        [0, 2, 1, 1, 6, 0, 1, 1, 4, 6, 0, 0, 0, 0, 0, 0],
+    ]
+    words = inputs["word_ids"]
+    assert words[0, 2] == words[0, 7] and words[0, 3] == words[0, 9] == words[1, 6]  # wrote; notes
+    assert len(set(words[0].tolist())) == 1 + 7  # none, and who wrote notes ? ada the in
+    assert all(values.dtype == np.int32 for values in inputs.values())
+
+
+def test_padding_has_the_tokenizers_own_id(small):
+    features = build_features([question("Ada wrote.", "Ada")], small, max_length=20, doc_stride=2)
+    object.__setattr__(features, "special_ids", (13, 2, 3))
+    inputs = assemble(features, np.array([0]))
+    assert inputs["token_ids"][0].tolist() == [2, 4, 5, 6, 7, 3, 8, 5, 13, 3] + [13] * 6
+    assert inputs["padding_mask"].sum() == 10
+
+
+def test_windows_cover_every_token_and_share_the_stride(world, features):
+    questions, _ = world
+    room = 61 - 3 - features.question_lengths
+    assert (features.lengths <= 61).all() and features.question_lengths.max() == 11
+    np.testing.assert_array_equal(
+        features.question_lengths, np.minimum(np.diff(features.questions.offsets), 11)
+    )  # longer questions are cut
+    windows_of = [np.flatnonzero(features.window_question == number) for number in range(len(questions))]
+    assert max(len(windows) for windows in windows_of) > 2
+    for number, windows in enumerate(windows_of):
+        context = features.window_context_of(number)
+        starts, ends = features.window_start[windows], features.window_end[windows]
+        assert starts[0] == 0 and ends[-1] == np.diff(features.contexts.offsets)[context]
+        assert (ends[:-1] - starts[1:] == 13).all() and (ends[:-1] - starts[:-1] == room[number]).all()
+
+
+def test_labels_decode_to_the_answers(world, features):
+    questions, _ = world
+    assert features.label_mismatches == () and features.num_labels == sum(len(set(q.answers)) for q in questions)
+    found = [set() for _ in questions]
+    for window in range(len(features)):
+        number, context = features.window_question[window], features.window_context[window]
+        shift = features.contexts.offsets[context] + features.window_start[window]
+        shift -= 2 + features.question_lengths[number]
+        rows = features.answer_spans[features.answer_offsets[window] : features.answer_offsets[window + 1]]
+        begin = features.contexts.starts[2 + features.question_lengths[number] + shift]
+        stop = features.contexts.ends[features.contexts.offsets[context] + features.window_end[window] - 1]
+        inside = {a for a in questions[number].answers if begin <= a.start and a.start + len(a.text) <= stop}
+        if not inside:
+            assert rows.tolist() == [[0, 0]]
+            continue
+        spans = [(features.contexts.starts[a + shift], features.contexts.ends[b + shift]) for a, b in rows]
+        decoded = {Answer(questions[number].context[a:b], int(a)) for a, b in spans}
+        assert decoded == inside
+        found[number] |= decoded
+    assert found == [set(q.answers) for q in questions]  # the stride is longer than any answer: none is lost
+
+
+def test_accents_and_emoji_keep_their_offsets():
+    context = "Yes 😀😀: Zoë Ångström (née Šimić) flew to São Tomé 👩‍🚀."
+    answers = ("Zoë Ångström", "Šimić", "São Tomé")
+    features = build_features([question(context, *answers)], train_tokenizer([context], 90, min_frequency=1))
+    shift = 2 + int(features.question_lengths[0])
+    spans = [(features.contexts.starts[a - shift], features.contexts.ends[b - shift]) for a, b in features.answer_spans]
+    assert [context[a:b] for a, b in spans] == list(answers) and features.label_mismatches == ()
+
+
+def test_unanswerable_and_unlabelled_questions_point_at_the_start(small):
+    records = [question("Ada wrote.", impossible=True), question("Ada wrote.", "Ada", identifier="r")]
+    features = build_features(records, small)
+    assert features.answer_spans.tolist() == [[0, 0], [6, 6]] and features.num_labels == 1
+    assert features.window_context.tolist() == [0, 0] and len(features.contexts.offsets) == 2  # tokenized once
+    assert build_features(records, small, labelled=False).answer_spans.tolist() == [[0, 0], [0, 0]]
+
+
+def test_labels_that_do_not_decode_are_counted_and_refused_above_one_percent(small):
+    good = [question("Ada wrote the notes.", "the notes", identifier=f"q{n}") for n in range(99)]
+    bad = question("Ada wrote the notes.", "note", identifier="bad")
+    features = build_features([*good, bad], small)
+    assert features.num_labels == 100
+    assert features.label_mismatches == ("bad: labelled tokens read 'notes', the answer is 'note'",)
+    with pytest.raises(UserError, match=r"^2 of 101 labels .*bad: .*--tokenizer$"):
+        build_features([*good, bad, bad], small)
+
+
+def test_no_room_beside_a_long_question(small):
+    record = question("Ada wrote the notes in 1843.", "Ada", asked="Who wrote the notes in 1843?")
+    assert len(build_features([record], small, max_length=13, doc_stride=2)) == 5  # three tokens a window, one new
+    with pytest.raises(UserError, match="--max-length 12 leaves no room beside a question of 7 tokens"):
+        build_features([record], small, max_length=12, doc_stride=2)
+    cut = build_features([record], small, max_length=12, doc_stride=2, max_question_length=5)
+    assert cut.question_lengths.tolist() == [5]
+
+
+# --- cache
+
+
+def test_cache_hit_and_miss(world, tmp_path, monkeypatch):
+    questions, tokenizer = world
+    settings = {"max_length": 50, "doc_stride": 7}
+    built = cached_features(questions, tokenizer, tmp_path / "new", **settings)
+    assert_equal(built, build_features(questions, tokenizer, **settings))
+    cached_features(questions, tokenizer, tmp_path / "new", max_length=50, doc_stride=8)
+    cached_features(questions[1:], tokenizer, tmp_path / "new", **settings)
+    cached_features(questions, train_tokenizer(["another"], 50), tmp_path / "new", **settings, labelled=False)
+    assert len(list((tmp_path / "new").iterdir())) == 4
+    monkeypatch.setattr(squad_features, "build_features", None)  # a hit builds nothing
+    assert_equal(cached_features(questions, tokenizer, tmp_path / "new", **settings), built)
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "half", "flipped", "garbage", "another archive"])
+def test_a_damaged_cache_file_is_built_again(world, tmp_path, capsys, damage):
+    questions, tokenizer = world
+    built = cached_features(questions, tokenizer, tmp_path)
+    (file,) = tmp_path.iterdir()
+    data = file.read_bytes()
+    middle = len(data) // 2
+    flipped = data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :]
+    file.write_bytes(
+        {"empty": b"", "cut": data[:-10], "half": data[:middle], "flipped": flipped}.get(damage, b"no archive " * 99)
+    )
+    if damage == "another archive":
+        np.savez(file, num_labels=3)
+    assert_equal(cached_features(questions, tokenizer, tmp_path), built)
+    assert "unreadable cache file, built again" in capsys.readouterr().out
+    assert_equal(load_features(file), built)
+
+
+def test_a_cache_that_can_not_be_written_costs_nothing(world, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    built = cached_features(*world, tmp_path / "file" / "cache")
+    assert_equal(built, build_features(*world))
+    assert "could not keep the tokenized data" in capsys.readouterr().out
+
+
+def test_a_failed_save_leaves_the_old_file(features, tmp_path, monkeypatch):
+    file = tmp_path / "features.npz"
+    save_features(features, file)
+
+    def no_space(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(squad_features.np, "savez", no_space)
+    with pytest.raises(OSError, match="No space left"):
+        save_features(features, file)
+    assert_equal(load_features(file), features)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+# --- batches
+
+
+def test_batch_order_is_a_repeatable_permutation_of_like_lengths():
+    lengths = np.random.default_rng(5).integers(10, 400, 1009)
+    batches = batch_order(lengths, 8, seed=3, epoch=2)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(1009))
+    assert sorted(len(batch) for batch in batches) == [1] + [8] * 126
+    again, later, other = (batch_order(lengths, 8, *key) for key in ((3, 2), (3, 3), (4, 2)))
+    assert all((a == b).all() for a, b in zip(batches, again, strict=True))
+    assert not np.array_equal(np.concatenate(batches), np.concatenate(later))
+    assert not np.array_equal(np.concatenate(batches), np.concatenate(other))
+    assert sum(len(b) * lengths[b].max() for b in batches) < 1.1 * lengths.sum()
+    longest = np.array([lengths[batch].max() for batch in batches])
+    assert abs(np.corrcoef(longest, np.arange(len(longest)))[0, 1]) < 0.3  # batches do not come in order of length
+
+
+def test_batches_from_any_step_are_those_of_the_whole_stream(features):
+    steps = -(-len(features) // 7)
+    stream = list(islice(training_batches(features, 7, seed=3), 2 * steps + 2))
+    for first in (1, steps - 1, steps, steps + 2):
+        later = islice(training_batches(features, 7, seed=3, first_step=first), 2)
+        for (inputs, targets), (more, wanted) in zip(later, stream[first : first + 2], strict=True):
+            for found, expected in ((inputs, more), (targets, wanted)):
+                assert list(found) == list(expected)
+                assert all(np.array_equal(found[name], expected[name]) for name in found)
+
+
+def test_an_epoch_has_every_window_once_with_one_of_its_answers(features):
+    steps = -(-len(features) // 7)
+    keys = {}
+    for window in range(len(features)):
+        ids = assemble(features, np.array([window]))["token_ids"][0]
+        rows = features.answer_spans[features.answer_offsets[window] : features.answer_offsets[window + 1]]
+        keys[bytes(ids[ids > 0])] = {tuple(row) for row in rows.tolist()}
+    assert len(keys) == len(features)
+    chosen = []
+    for first in (0, steps, 2 * steps):
+        drawn = {}
+        for inputs, targets in islice(training_batches(features, 7, seed=3, first_step=first), steps):
+            assert inputs["token_ids"].shape[1] % 16 == 0
+            for ids, start, end in zip(inputs["token_ids"], targets["start"], targets["end"], strict=True):
+                drawn[bytes(ids[ids > 0])] = (int(start), int(end))
+        assert drawn.keys() == keys.keys() and all(span in keys[key] for key, span in drawn.items())
+        chosen.append(drawn)
+    assert chosen[0] != chosen[1] or chosen[1] != chosen[2]  # another of several answers in another epoch

@@ -1,0 +1,73 @@
+"""Texts as documents of chunks, and their vectors on the disk."""
+
+import json
+
+import numpy as np
+import pytest
+
+from utils.common.errors import UserError
+from utils.text.chunks import embedded, read_documents, sentences
+
+LONG = "This sentence has quite enough words to stand alone here."
+
+
+def records(folder, *rows):
+    path = folder / "t.jsonl"
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return path
+
+
+def test_sentences_keep_their_order_and_short_ones_join_a_neighbour():
+    assert sentences(f"{LONG} {LONG}\n\nShort one. {LONG}") == [LONG, f"{LONG} Short one.", LONG]
+    assert sentences(f"Title\n\n{LONG}") == [f"Title {LONG}"]
+    assert sentences("word " * 1000)[0] == ("word " * 400)
+    assert " ".join(sentences(f'He said: "Go!" {LONG} {LONG}')).split() == f'He said: "Go!" {LONG} {LONG}'.split()
+
+
+def test_documents_of_both_formats(tmp_path):
+    path = records(tmp_path, {"text": "one", "name": "a"}, {"text": "two"}, "", {"text": " "})
+    documents, notes = read_documents(path)
+    assert documents == [("a", "one"), ("t.jsonl:2", "two")]
+    assert notes == [f"{path}: 1 documents without text left out (line 4)"]
+    (tmp_path / "book.txt").write_text("First.\nSecond.")
+    assert read_documents(tmp_path / "book.txt") == ([("book.txt", "First.\nSecond.")], [])
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["{"], "line 1: must be a JSON object with a text"),
+        ([{"text": "a"}, {"title": "b"}], "line 2: must be a JSON object with a text"),
+        ([["a"]], "line 1: must be a JSON object"),
+        ([{"text": ""}], "holds no text"),
+    ],
+)
+def test_bad_records_are_told(tmp_path, rows, words):
+    with pytest.raises(UserError, match=words):
+        read_documents(records(tmp_path, *rows))
+
+
+def test_vectors_stand_in_the_texts_order_and_are_made_once_for_each_encoder(tmp_path):
+    texts = [f"{LONG} Another one that is {'much ' * n}longer than the first was." for n in range(5)]
+    path = records(tmp_path, *({"text": text, "name": f"n{number}"} for number, text in enumerate(texts)))
+    asked = []
+
+    def encode(chunks):
+        asked.extend(chunks)
+        return np.array([[len(chunk), 1.0, 0.0] for chunk in chunks])
+
+    data, _ = embedded(path, encode, "first", tmp_path / "cache")
+    assert data.names == ["n0", "n1", "n2", "n3", "n4"] and data.starts.tolist() == [0, 2, 4, 6, 8, 10]
+    assert data.file == str(path) and data.texts[3].startswith("Another one that is much longer")
+    lengths = [len(text) for text in data.texts]
+    np.testing.assert_allclose(np.asarray(data.vectors)[:, 0], lengths)
+    again, _ = embedded(path, encode, "first", tmp_path / "cache")
+    assert len(asked) == 10 and np.array_equal(again.vectors, data.vectors)
+    embedded(path, encode, "second", tmp_path / "cache")
+    assert len(asked) == 20
+
+
+def test_two_documents_of_one_name_are_told(tmp_path):
+    path = records(tmp_path, {"text": LONG, "name": "a"}, {"text": LONG, "name": "a"})
+    with pytest.raises(UserError, match="two documents have the name 'a'"):
+        embedded(path, len, "first", tmp_path)

@@ -1,0 +1,203 @@
+"""utils.training.fit.fit on a model of a few weights, in this process."""
+
+import csv
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from utils.common.errors import UserError
+from utils.training.checkpoint import load_state
+from utils.training.fit import as_dataset, averaged_weights, fit
+
+STEPS = 5
+
+
+def make_model(seed=3, learning_rate=0.05, **optimizer):
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((3,))
+    outputs = keras.layers.Dense(2)(keras.layers.Dropout(0.3)(keras.layers.Dense(7, "tanh")(inputs)))
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.AdamW(learning_rate, use_ema=True, ema_momentum=0.9, **optimizer), "mse")
+    return model
+
+
+def batches(first_step):
+    step = first_step
+    while True:
+        rng = np.random.default_rng(step)
+        x = rng.normal(size=(4, 3)).astype("float32")
+        yield x, x[:, :2] * 2
+        step += 1
+
+
+class Stop(Exception):
+    pass
+
+
+def run(folder, *, epochs=4, stop_at=None, patience=0, values=None, model=None, **options):
+    """Train; `stop_at` raises in the middle of that step, as a crash would; `values` are the scores of the epochs."""
+    model = model or make_model()
+    scores = iter(values or range(100))
+
+    def stream(first_step):
+        for number, batch in enumerate(batches(first_step), first_step):
+            if number == stop_at:
+                raise Stop
+            yield batch
+
+    rows = fit(
+        model,
+        stream,
+        steps_per_epoch=options.pop("steps_per_epoch", STEPS),
+        epochs=epochs,
+        evaluate=lambda model: {"val_f1": float(next(scores)), "val_weight": float(np.sum(model.get_weights()[0]))},
+        monitor="val_f1",
+        run_dir=folder,
+        patience=patience,
+        **options,
+    )
+    return rows, model
+
+
+@pytest.fixture(autouse=True)
+def _copies(monkeypatch):
+    # A functional model is copied by cloning; QATransformer by its config.
+    monkeypatch.setattr("utils.training.fit.inference_copy", keras.models.clone_model)
+
+
+@pytest.mark.parametrize("stop_at", [3, 7, 11, 12])
+def test_a_crash_anywhere_changes_nothing(tmp_path, monkeypatch, stop_at):
+    monkeypatch.setattr("utils.training.fit.SAVE_EVERY_SECONDS", 0)
+    monkeypatch.setattr("utils.training.fit.BATCHES_A_STACK", 1)  # so that all steps before the crash are taken
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "crashed").mkdir()
+    whole, _ = run(tmp_path / "whole")
+    with pytest.raises(Exception, match="Stop"):
+        run(tmp_path / "crashed", stop_at=stop_at)
+    state = load_state(tmp_path / "crashed" / "checkpoint.npz")
+    assert 0 < state["epoch"] * STEPS + state["step"] <= stop_at
+    values = list(range(state["epoch"], 100))
+    resumed, _ = run(tmp_path / "crashed", values=values, resume=True)
+    for expected, found in zip(whole, resumed, strict=True):
+        assert found["val_weight"] == expected["val_weight"]
+        assert found["loss"] == expected["loss"]
+    with np.load(tmp_path / "whole/checkpoint.npz") as one, np.load(tmp_path / "crashed/checkpoint.npz") as other:
+        for name in set(one.files) - {"state"}:
+            np.testing.assert_array_equal(one[name], other[name])
+    assert len(list(csv.DictReader((tmp_path / "crashed/metrics.csv").open()))) == 4
+
+
+def test_batches_keep_their_order_whatever_their_shapes():
+    shapes = [2, 2, 3, 3, 3, 2, 5, *[4] * 40, 2, 2]
+
+    def varied(first_step):
+        for step in range(first_step, len(shapes)):
+            yield {"x": np.full((shapes[step], 7), step)}, np.full(shapes[step], step)
+
+    found = [(inputs["x"].numpy(), target.numpy()) for inputs, target in as_dataset(varied, 1, 46)]
+    assert [target[0] for _, target in found] == list(range(1, 47))
+    for inputs, target in found:
+        assert inputs.shape == (shapes[target[0]], 7) and (inputs == target[0]).all() and (target == target[0]).all()
+    assert len(list(as_dataset(varied, 0))) == len(shapes)
+
+
+def test_steps_taken_in_one_call_are_the_same_steps(tmp_path):
+    """Three steps a call do not divide an epoch's five; a run that is stopped goes on after the first three of its second epoch."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "three").mkdir()
+    expected, _ = run(tmp_path / "one")
+
+    def interrupted(first_step):
+        if first_step == STEPS:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return batches(first_step)
+
+    options = {"epochs": 4, "steps_per_epoch": STEPS, "monitor": "val_f1", "run_dir": tmp_path / "three"}
+    with pytest.raises(SystemExit):
+        fit(make_model(), interrupted, evaluate=lambda model: {"val_f1": 0.0}, steps_per_execution=3, **options)
+    state = load_state(tmp_path / "three" / "checkpoint.npz")
+    assert (state["epoch"], state["step"]) == (1, 3)
+    found, _ = run(tmp_path / "three", values=range(1, 100), steps_per_execution=3, resume=True)
+    assert [row["loss"] for row in found] == [row["loss"] for row in expected]
+    with np.load(tmp_path / "one/checkpoint.npz") as one, np.load(tmp_path / "three/checkpoint.npz") as other:
+        for name in set(one.files) - {"state"}:
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+@pytest.mark.parametrize("steps_per_epoch", [1, STEPS])
+def test_a_signal_during_evaluation_is_heard_and_the_run_goes_on(tmp_path, steps_per_epoch):
+    def evaluate(model):
+        os.kill(os.getpid(), signal.SIGINT)
+        return {"val_f1": 1.0}
+
+    model = make_model()
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit) as end:
+        fit(
+            model,
+            batches,
+            steps_per_epoch=steps_per_epoch,
+            epochs=3,
+            evaluate=evaluate,
+            monitor="val_f1",
+            run_dir=tmp_path,
+        )
+    assert end.value.code == 130 and signal.getsignal(signal.SIGINT) is before
+    state = load_state(tmp_path / "checkpoint.npz")
+    assert (state["epoch"], state["step"]) == (1, 0)
+    rows, _ = run(tmp_path, epochs=3, steps_per_epoch=steps_per_epoch, resume=True)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+
+
+def test_early_stopping_counts_from_the_best(tmp_path):
+    rows, _ = run(tmp_path, epochs=9, patience=2, values=[1, 5, 4, 5, 6])
+    assert [row["val_f1"] for row in rows] == [1, 5, 4, 5]
+    again, _ = run(tmp_path, epochs=9, patience=2, resume=True)
+    assert again == rows
+
+
+def test_what_is_evaluated_and_kept_is_the_moving_average(tmp_path):
+    model = make_model()
+    rows, _ = run(tmp_path, epochs=1, model=model)
+    raw = float(np.sum(model.get_weights()[0]))
+    average = float(np.sum(keras.ops.convert_to_numpy(model.optimizer._model_variables_moving_average[0])))
+    assert rows[0]["val_weight"] == pytest.approx(average) and abs(raw - average) > 1e-6
+
+
+def test_the_average_is_found_behind_loss_scaling():
+    model = make_model()
+    model.optimizer = keras.optimizers.LossScaleOptimizer(model.optimizer)
+    model.optimizer.build(model.trainable_variables)
+    before = model.get_weights()
+    model.get_layer(index=1).kernel.assign_add(np.ones((3, 7)))
+    moved = model.get_weights()
+    with averaged_weights(model):
+        inside = model.get_weights()
+    np.testing.assert_array_equal(model.get_weights()[0], moved[0])
+    assert not np.array_equal(inside[0], moved[0])
+    assert len(before) == len(inside)
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
+    run(tmp_path, epochs=1)
+    kept = (tmp_path / "checkpoint.npz").read_bytes()
+
+    def poisoned(first_step):
+        for x, y in batches(first_step):
+            yield x * np.nan, y
+
+    with pytest.raises(UserError, match=r"not a finite number at epoch 2, step 1.*last good checkpoint"):
+        fit(
+            make_model(),
+            poisoned,
+            steps_per_epoch=STEPS,
+            epochs=3,
+            evaluate=lambda model: {"val_f1": 0.0},
+            monitor="val_f1",
+            run_dir=tmp_path,
+            resume=True,
+        )
+    assert (tmp_path / "checkpoint.npz").read_bytes() == kept
