@@ -301,10 +301,15 @@ def compile_model(model, config: Config, total_steps: int) -> None:
     """AdamW under warm-up and decay; cross-entropy over the slots, and on the attention where that is asked for."""
     import keras
 
-    from utils.training.schedules import WarmupThenDecay
+    from utils.training.optimizers import make_optimizer
 
-    schedule = WarmupThenDecay(config.learning_rate, min(config.warmup_steps, total_steps // 5), total_steps, "cosine")
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=10.0)
+    optimizer = make_optimizer(
+        config.learning_rate,
+        total_steps,
+        warmup_steps=config.warmup_steps,
+        weight_decay=config.weight_decay,
+        clip_norm=10.0,
+    )
     losses = {name: keras.losses.CategoricalCrossentropy(from_logits=True) for name in ("scores", "address")}
     weights = {"scores": 1.0, "address": config.attention_supervision}
     model.compile(optimizer, loss=losses, loss_weights=weights, jit_compile=config.jit_compile)

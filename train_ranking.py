@@ -401,14 +401,18 @@ def build_model(config: Config, data: Data):
 
 def compile_model(model, config: Config, total_steps: int) -> None:
     """AdamW under warm-up and decay, and the loss."""
-    import keras
 
-    from utils.training.schedules import WarmupThenDecay
+    from utils.training.optimizers import make_optimizer
 
     rate = config.learning_rate or (5e-5 if config.init_from else 5e-4)
-    schedule = WarmupThenDecay(rate, min(config.warmup_steps, total_steps // 5), total_steps, "linear")
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=1.0)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "log_scale"])
+    optimizer = make_optimizer(
+        rate,
+        total_steps,
+        warmup_steps=config.warmup_steps,
+        weight_decay=config.weight_decay,
+        clip_norm=1.0,
+        decay="linear",
+    )
     model.compile(
         optimizer, loss=build_loss(config, model.candidates.size), jit_compile=config.jit_compile and config.chunks == 1
     )

@@ -458,20 +458,20 @@ def start_weights(model, config: Config, checkpoint, features) -> None:
 def compile_model(model, config: Config, total_steps: int) -> None:
     """AdamW under warm-up and decay, clipped, with a moving average of the weights."""
     from components.losses.position_cross_entropy import PositionCrossEntropy
-    from utils.training.optimizers import LayerwiseAdamW
-    from utils.training.schedules import WarmupThenDecay
+    from utils.training.optimizers import make_optimizer
 
     momentum = min(0.999, max(0.0, 1 - 10 / total_steps)) if config.ema is None else config.ema
-    optimizer = LayerwiseAdamW(
-        WarmupThenDecay(config.learning_rate, min(config.warmup_steps, total_steps // 5), total_steps, config.decay),
+    optimizer = make_optimizer(
+        config.learning_rate,
+        total_steps,
+        warmup_steps=config.warmup_steps,
         weight_decay=config.weight_decay,
-        global_clipnorm=config.clip_norm,
-        use_ema=momentum > 0,
-        ema_momentum=momentum or 0.99,
-        decay=config.layer_decay,
+        clip_norm=config.clip_norm,
+        decay=config.decay,
+        ema_momentum=momentum,
+        layer_decay=config.layer_decay,
         num_layers=len(model.encoder.blocks) if config.layer_decay < 1 else 0,
     )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])  # decay is for what multiplies inputs
     loss = {end: PositionCrossEntropy(config.label_smoothing) for end in ("start", "end")}
     model.compile(optimizer, loss=loss, jit_compile=config.jit_compile)
 

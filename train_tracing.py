@@ -306,13 +306,17 @@ def build_model(config: Config, num_items: int, num_categories: int, item_skills
 
 def compile_model(model, config: Config, total_steps: int) -> None:
     """AdamW under warm-up and decay, and the loss that the settings name."""
-    import keras
 
     from components.losses.ordinal_loss import OrdinalLoss
-    from utils.training.schedules import WarmupThenDecay
+    from utils.training.optimizers import make_optimizer
 
-    schedule = WarmupThenDecay(config.learning_rate, min(config.warmup_steps, total_steps // 5), total_steps, "cosine")
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=5.0)
+    optimizer = make_optimizer(
+        config.learning_rate,
+        total_steps,
+        warmup_steps=config.warmup_steps,
+        weight_decay=config.weight_decay,
+        clip_norm=5.0,
+    )
     model.compile(optimizer, loss={"logits": OrdinalLoss(loss_weights(config))}, jit_compile=config.jit_compile)
 
 

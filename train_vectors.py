@@ -318,14 +318,18 @@ def build_model(config: Config, dim: int):
 
 def compile_model(model, config: Config, total_steps: int) -> None:
     """AdamW under warm-up and decay, and the losses that the settings name."""
-    import keras
 
     from components.losses.vector_loss import VectorLoss
-    from utils.training.schedules import WarmupThenDecay
+    from utils.training.optimizers import make_optimizer
     from utils.vectors.metrics import EXCLUSION
 
-    schedule = WarmupThenDecay(config.learning_rate, min(config.warmup_steps, total_steps // 5), total_steps, "cosine")
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=1.0)
+    optimizer = make_optimizer(
+        config.learning_rate,
+        total_steps,
+        warmup_steps=config.warmup_steps,
+        weight_decay=config.weight_decay,
+        clip_norm=1.0,
+    )
     given = {"predicted": ("--loss", config.loss), "query": ("--query-loss", config.query_loss)}
     losses = {
         name: VectorLoss(weighted_parts(*given[name], LOSSES), config.negatives, config.temperature, EXCLUSION)

@@ -48,7 +48,8 @@ class ContextQueryAttention(keras.layers.Layer):
         similarity = similarity + ops.transpose(ops.matmul(x, ops.cast(self.column_weight, x.dtype)), (0, 2, 1))
         other = ops.not_equal(segment_ids[:, :, None], segment_ids[:, None, :])
         other = ops.logical_and(other, ops.cast(padding_mask, "bool")[:, None, :])
-        attention = ops.softmax(similarity + masking_bias(other, x.dtype), axis=-1)
+        similarity = ops.cast(similarity, "float32") + masking_bias(other, "float32")
+        attention = ops.cast(ops.softmax(similarity, axis=-1), x.dtype)  # softmax in float32, whatever the precision
         across = ops.matmul(attention, x)
         back = ops.matmul(attention, across)
         merged = self.merge(ops.concatenate([across, x * across, x * back], axis=-1))

@@ -1,40 +1,108 @@
-"""AdamW with a learning rate of its own for every depth."""
+"""AdamW that trains alike on every backend, with weight decay on matrices only and, if asked, a learning rate per layer."""
 
 from __future__ import annotations
 
-import re
-
 import keras
+
+from utils.training.schedules import WarmupThenDecay
+
+NOT_DECAYED = frozenset({"bias", "qkv_bias", "gamma", "beta", "gain", "log_scale", "ability_scale"})
+"""Last parts of the paths of variables without weight decay: biases, scales of layer norms, and single learned scales."""
+
+
+def make_optimizer(
+    learning_rate: float,
+    total_steps: int,
+    *,
+    warmup_steps: int = 0,
+    weight_decay: float = 0.0,
+    clip_norm: float = 1.0,
+    decay: str = "cosine",
+    ema_momentum: float = 0.0,
+    layer_decay: float = 1.0,
+    num_layers: int = 0,
+) -> AdamW:
+    """The optimizer that all train scripts use: AdamW under linear warm-up and decay, with clipped gradients.
+
+    Args:
+        learning_rate: peak learning rate, reached after the warm-up.
+        total_steps: steps of the whole training.
+        warmup_steps: steps of linear warm-up, cut to a fifth of `total_steps`.
+        weight_decay: decoupled weight decay; `NOT_DECAYED` lists what has none.
+        clip_norm: global norm that gradients are clipped to.
+        decay: what follows the warm-up, `cosine`, `linear`, `polynomial` or `constant`.
+        ema_momentum: momentum of the moving average of the weights, 0 for no average.
+        layer_decay: factor on the learning rate from one encoder block to the block below, in (0, 1].
+        num_layers: blocks of the encoder; needed where `layer_decay` is below 1.
+    """
+    schedule = WarmupThenDecay(learning_rate, min(warmup_steps, total_steps // 5), total_steps, decay)
+    settings = {"weight_decay": weight_decay, "global_clipnorm": clip_norm}
+    if ema_momentum:
+        settings |= {"use_ema": True, "ema_momentum": ema_momentum}
+    if layer_decay == 1.0:
+        return AdamW(schedule, **settings)
+    return LayerwiseAdamW(schedule, layer_decay=layer_decay, num_layers=num_layers, **settings)
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
-class LayerwiseAdamW(keras.optimizers.AdamW):
-    """AdamW whose learning rate is multiplied by `decay` once for every layer below the head.
+class AdamW(keras.optimizers.AdamW):
+    """AdamW (Loshchilov and Hutter 2019, algorithm 2) that adds up the gradients of repeated embedding rows first.
 
-    The head learns at the full rate, the top block at `decay` times it, the block below at `decay ** 2`, the embeddings at
-    `decay ** (num_layers + 1)` (Howard and Ruder 2018, section 3.2; Clark et al. 2020, appendix A). Weight decay keeps the
-    full rate.
+    On TensorFlow the gradient of an embedding comes as one slice per occurrence of a row. Keras' own AdamW squares these slices
+    one by one (a row that occurs four times with gradient 1 gets a second moment of 4 where 16 is right) and takes the norm for
+    `global_clipnorm` before they are added; on JAX it does neither. Here slices are added first, so that both backends take the
+    same steps.
 
-    Args:
-        decay: factor from a layer to the one below, more than 0 and at most 1; 1 is AdamW.
-        num_layers: blocks of the encoder, whose variables are `encoder/block_0/...` and up.
+    Weight decay leaves out the variables whose path ends in a name of `NOT_DECAYED`, compared as a whole.
+
+    Takes the arguments of `keras.optimizers.AdamW`.
     """
 
-    def __init__(self, *args, decay=1.0, num_layers=0, **kwargs):
+    def apply(self, grads, trainable_variables=None):
+        if keras.backend.backend() == "tensorflow":
+            variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
+            grads = [dense_gradient(*pair) for pair in zip(grads, variables, strict=True)]
+        return super().apply(grads, trainable_variables)
+
+    def _use_weight_decay(self, variable):
+        # TensorFlow passes its own variable, whose name is not the path: look the Keras variable up.
+        path = self._trainable_variables[self._get_variable_index(variable)].path
+        return path.rsplit("/", 1)[-1] not in NOT_DECAYED
+
+
+@keras.saving.register_keras_serializable(package="qkv_zoo")
+class LayerwiseAdamW(AdamW):
+    """AdamW whose learning rate is multiplied by `layer_decay` once for every layer below the head.
+
+    The head learns at the full rate, the top block at `layer_decay` times it, the block below at `layer_decay ** 2`, the
+    embeddings at `layer_decay ** (num_layers + 1)` (Howard and Ruder 2018, section 3.2; Clark et al. 2020, appendix A). Weight
+    decay keeps the full rate.
+
+    Args:
+        layer_decay: factor from a layer to the one below, in (0, 1]; 1 is `AdamW`.
+        num_layers: blocks of the encoder, whose variables are `.../encoder/block_0/...` and up.
+
+    Raises:
+        ValueError: `layer_decay` is out of range, or below 1 without `num_layers`.
+    """
+
+    def __init__(self, *args, layer_decay=1.0, num_layers=0, **kwargs):
         super().__init__(*args, **kwargs)
-        if not 0 < decay <= 1 or (decay < 1 and num_layers < 1):
+        if not 0 < layer_decay <= 1 or (layer_decay < 1 and num_layers < 1):
             raise ValueError(
-                f"decay {decay} must be in (0, 1], and below 1 go with the number of layers, not {num_layers}"
+                f"layer_decay {layer_decay} must be in (0, 1], and below 1 it needs num_layers, got {num_layers}"
             )
-        self.decay = decay
+        self.layer_decay = layer_decay
         self.num_layers = num_layers
 
     def factor(self, path: str) -> float:
-        """What the learning rate of the variable of this path is multiplied by."""
-        block = re.search(r"encoder/block_(\d+)/", path)
-        if block:
-            return self.decay ** (self.num_layers - int(block[1]))
-        return self.decay ** (self.num_layers + 1) if "encoder/" in path else 1.0
+        """The factor on the learning rate of the variable with this path."""
+        parts = path.split("/")
+        if "encoder" not in parts:
+            return 1.0
+        below = parts[parts.index("encoder") + 1]
+        depth = int(below.removeprefix("block_")) if below.startswith("block_") else -1  # -1: embeddings
+        return self.layer_decay ** (self.num_layers - depth)
 
     def build(self, variables):
         super().build(variables)
@@ -44,4 +112,13 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
         super().update_step(gradient, variable, learning_rate * self.factors[self._get_variable_index(variable)])
 
     def get_config(self):
-        return {**super().get_config(), "decay": self.decay, "num_layers": self.num_layers}
+        return {**super().get_config(), "layer_decay": self.layer_decay, "num_layers": self.num_layers}
+
+
+def dense_gradient(gradient, variable):
+    """The gradient of `variable` as one tensor, in which the slices of a repeated row are added up; TensorFlow only."""
+    import tensorflow as tf
+
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, variable.shape[0])

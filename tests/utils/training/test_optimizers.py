@@ -1,11 +1,12 @@
-"""Layer-wise learning rates."""
+"""AdamW on repeated embedding rows, what has no weight decay, and learning rates per layer."""
 
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from models.bert_qa import BertQA
-from utils.training.optimizers import LayerwiseAdamW
+from utils.training.optimizers import NOT_DECAYED, AdamW, LayerwiseAdamW, make_optimizer
 
 SIZE = {"vocabulary_size": 11, "hidden_dim": 6, "num_layers": 3, "num_heads": 2, "intermediate_dim": 5, "max_length": 7}
 
@@ -18,20 +19,80 @@ def model():
     return model
 
 
-def moves(model, **settings):
+def trained(make_lookup, jit_compile, **settings):
+    """A table of 7 rows after three steps in which row 2 occurs four times, row 5 once, and the others never."""
+    keras.utils.set_random_seed(5)
+    inputs = keras.Input((5,), dtype="int32")
+    table = make_lookup()
+    outputs = ops.sum(table(inputs), axis=(1, 2))
+    model = keras.Model(inputs, outputs)
+    model.compile(AdamW(0.1, **settings), loss=lambda target, output: ops.mean(output), jit_compile=jit_compile)
+    for _ in range(3):
+        model.train_on_batch(np.array([[2, 2, 5, 2, 2]]), np.zeros((1, 1), "float32"))
+    return model, ops.convert_to_numpy(table.trainable_variables[0])
+
+
+class OneHotLookup(keras.layers.Layer):
+    """What `Embedding` does, by a product whose gradient is dense."""
+
+    def build(self, _):
+        self.table = self.add_weight(name="table", shape=(7, 3), initializer=keras.initializers.RandomUniform(seed=1))
+
+    def call(self, inputs):
+        return ops.matmul(ops.one_hot(inputs, 7), self.table)
+
+
+def embedding():
+    return keras.layers.Embedding(7, 3, embeddings_initializer=keras.initializers.RandomUniform(seed=1))
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("settings", [{}, {"global_clipnorm": 0.5}, {"weight_decay": 0.3}], ids=str)
+def test_repeated_rows_equal_the_dense_gradient(settings, jit_compile):
+    model, rows = trained(embedding, jit_compile, **settings)
+    other, dense = trained(OneHotLookup, jit_compile, **settings)
+    np.testing.assert_allclose(rows, dense, atol=1e-6)
+    for ours, reference in zip(model.optimizer.variables, other.optimizer.variables, strict=True):
+        np.testing.assert_allclose(ops.convert_to_numpy(ours), ops.convert_to_numpy(reference), rtol=1e-5, atol=1e-9)
+
+
+def test_second_moment_of_a_row_that_occurs_four_times_is_that_of_its_sum():
+    model, _ = trained(embedding, False, beta_2=0.0)
+    velocity = ops.convert_to_numpy(model.optimizer._velocities[0])
+    np.testing.assert_allclose(velocity[:, 0], [0, 0, 16, 0, 0, 1, 0], atol=1e-6)
+
+
+def test_only_whole_last_parts_of_paths_are_left_out_of_weight_decay(model):
+    optimizer = AdamW(0.01, weight_decay=0.1)
+    optimizer.build(model.trainable_variables)
+    decayed = {v.path.rsplit("/", 1)[-1] for v in model.trainable_variables if optimizer._use_weight_decay(v)}
+    assert decayed == {"kernel", "qkv_kernel", "embeddings", "table"}
+    before = {v.path: ops.convert_to_numpy(v) for v in model.trainable_variables}
+    optimizer.apply([ops.zeros(v.shape) for v in model.trainable_variables], model.trainable_variables)
+    for variable in model.trainable_variables:
+        factor = 1.0 if variable.path.rsplit("/", 1)[-1] in NOT_DECAYED else 1 - 0.01 * 0.1
+        np.testing.assert_allclose(ops.convert_to_numpy(variable), before[variable.path] * factor, rtol=1e-6)
+
+
+def test_a_path_that_only_contains_bias_is_decayed():
+    layer = keras.layers.Dense(2, name="match_bias_0")
+    layer.build((None, 3))
+    optimizer = AdamW(0.01, weight_decay=0.1)
+    optimizer.build(layer.trainable_variables)
+    assert [optimizer._use_weight_decay(variable) for variable in layer.trainable_variables] == [True, False]
+
+
+def moves(model, optimizer):
     """The largest change of every variable in one step from equal gradients: Adam's first step is the learning rate itself."""
-    optimizer = LayerwiseAdamW(0.01, weight_decay=0.0, **settings)
-    before = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
-    optimizer.apply(
-        [keras.ops.ones_like(variable) for variable in model.trainable_variables], model.trainable_variables
-    )
-    after = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
+    before = [ops.convert_to_numpy(variable) for variable in model.trainable_variables]
+    optimizer.apply([ops.ones(variable.shape) for variable in model.trainable_variables], model.trainable_variables)
+    after = [ops.convert_to_numpy(variable) for variable in model.trainable_variables]
     paths = [variable.path.removeprefix(model.name + "/") for variable in model.trainable_variables]
     return {path: float(np.abs(a - b).max()) for path, a, b in zip(paths, after, before, strict=True)}
 
 
 def test_each_layer_learns_slower_than_the_one_above(model):
-    moved = moves(model, decay=0.5, num_layers=3)
+    moved = moves(model, LayerwiseAdamW(0.01, weight_decay=0.0, layer_decay=0.5, num_layers=3))
     expected = {
         "span_head/": 1,
         "block_2/": 0.5,
@@ -47,9 +108,26 @@ def test_each_layer_learns_slower_than_the_one_above(model):
 
 
 def test_without_decay_it_is_adamw(model):
-    np.testing.assert_allclose(list(moves(model).values()), 0.01, rtol=1e-3)
+    np.testing.assert_allclose(list(moves(model, LayerwiseAdamW(0.01, weight_decay=0.0)).values()), 0.01, rtol=1e-3)
+
+
+def test_a_model_named_like_an_encoder_is_none():
+    optimizer = LayerwiseAdamW(0.1, layer_decay=0.5, num_layers=2)
+    assert optimizer.factor("bi_encoder/projection/kernel") == 1
+    assert optimizer.factor("bi_encoder/candidates/encoder/block_1/expand/kernel") == 0.5
+    assert optimizer.factor("bi_encoder/candidates/encoder/token_embedding/embeddings") == 0.125
 
 
 def test_it_comes_back_from_its_config():
-    again = LayerwiseAdamW.from_config(LayerwiseAdamW(0.1, decay=0.7, num_layers=4).get_config())
+    again = LayerwiseAdamW.from_config(LayerwiseAdamW(0.1, layer_decay=0.7, num_layers=4).get_config())
     assert again.factor("x/encoder/block_3/expand/kernel") == 0.7 and again.factor("x/span_head/bias") == 1
+
+
+def test_layer_decay_needs_the_number_of_layers():
+    with pytest.raises(ValueError, match="needs num_layers"):
+        LayerwiseAdamW(0.1, layer_decay=0.5)
+
+
+def test_make_optimizer_cuts_the_warm_up_to_a_fifth():
+    schedule = make_optimizer(1.0, 50, warmup_steps=500).get_config()["learning_rate"]["config"]
+    assert schedule["warmup_steps"] == 10 and schedule["total_steps"] == 50
