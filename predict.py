@@ -127,14 +127,14 @@ def load_run(run_dir: Path):
         raise UserError(
             f"{run_dir}: no finished run there ({', '.join(missing)} missing); name the --run-dir of a training"
         )
-    from models.span_model import load_span_model
+    from models import load_model
     from utils.text.tokenization import load_tokenizer
 
     with told_if_damaged(run_dir):
         config, results = (json.loads(files[name].read_text()) for name in ("config.json", "results.json"))
         settings = {"max_length": config["max_length"], "doc_stride": config["doc_stride"]}
         settings["null_threshold"] = results["null_threshold"]
-        model = load_span_model(files["best.keras"])
+        model = load_model(files["best.keras"])
     return model, load_tokenizer(files["tokenizer.json"]), settings
 
 
@@ -202,9 +202,8 @@ def answer_from_facts(config: Config) -> int:
 
 def load_memory(config: Config):
     """The model, its vocabulary, the facts, the facts' words, and how many facts the model is given."""
-    import keras
 
-    from models.kv_memnet import KVMemNet  # noqa: F401 (registers the class that is read)
+    from models import load_model
     from utils.memnet.data import read_facts
     from utils.memnet.features import Vocabulary, encode_facts
 
@@ -213,7 +212,7 @@ def load_memory(config: Config):
         words = json.loads((run_dir / "vocabulary.json").read_text())
         vocabulary = Vocabulary(words["words"], words["hashed"])
         most = json.loads((run_dir / "config.json").read_text())["candidates"]
-        model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+        model = load_model(run_dir / "best.keras")
     base, notes = read_facts([config.file or run_dir / "facts.tsv"])
     for note in notes if config.file else ():
         print(note)
@@ -263,10 +262,9 @@ def answer_from_responses(config: Config) -> int:
 
 def load_responses(config: Config):
     """The model, its items' numbers, the students to ask about, and the standard deviation of abilities (None without any)."""
-    import keras
     import numpy as np
 
-    from models import deep_gpcm, dkt, integrated_gpcm, sakt  # noqa: F401 (registers the classes that are read)
+    from models import load_model
     from utils.tracing.data import ResponseSequence, read_responses
 
     run_dir = config.run_dir
@@ -274,7 +272,7 @@ def load_responses(config: Config):
         numbers = json.loads((run_dir / "items.json").read_text())
         results = json.loads((run_dir / "results.json").read_text())
         prior = results["abilities"]["deviation"] if "abilities" in results else None
-        model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+        model = load_model(run_dir / "best.keras")
     histories, notes = [ResponseSequence("new", (), np.zeros(0, np.int64))], []
     if config.file:
         histories, notes = read_responses(config.file)
@@ -293,10 +291,9 @@ def load_responses(config: Config):
 
 def answer_from_vectors(config: Config) -> int:
     """Print what follows a row of a file of vectors: the rows nearest to the model's query, of all documents, and of its own."""
-    import keras
     import numpy as np
 
-    from models import amn, recurrent_vectors, vector_transformer  # noqa: F401 (registers the classes that are read)
+    from models import load_model
     from train_vectors import text_embedder
     from utils.vectors.data import windows
     from utils.vectors.evaluation import predict
@@ -306,7 +303,7 @@ def answer_from_vectors(config: Config) -> int:
     with told_if_damaged(config.run_dir):
         settings = json.loads((config.run_dir / "config.json").read_text())
         context_length, encoder = settings["context_length"], settings["embed_with"]
-        model = keras.saving.load_model(config.run_dir / "best.keras", compile=False)
+        model = load_model(config.run_dir / "best.keras")
     if config.file:
         if not encoder and config.file.name.removesuffix(".gz").endswith((".txt", ".jsonl")):
             raise UserError(f"{config.file}: is text, but the run was trained on vectors; give a file of vectors")
@@ -356,9 +353,8 @@ def shown(data, row: int) -> str:
 def answer_from_answers(config: Config) -> int:
     """Print the answers of a file whose vectors are nearest to the question's."""
     import faiss
-    import keras
 
-    from models.bi_encoder import BiEncoder  # noqa: F401 (registers the class that is read)
+    from models import load_model
     from utils.common.plots import shortened
     from utils.ranking.data import read_rankings
     from utils.ranking.evaluation import vectors
@@ -372,7 +368,7 @@ def answer_from_answers(config: Config) -> int:
     with told_if_damaged(config.run_dir):
         settings = json.loads((config.run_dir / "config.json").read_text())
         longest, longest_query = settings["max_length"], settings["query_length"]
-        model = keras.saving.load_model(config.run_dir / "best.keras", compile=False)
+        model = load_model(config.run_dir / "best.keras")
     tokenizer = load_tokenizer(config.run_dir / "tokenizer.json")
     padding, *_ = special_token_ids(tokenizer)
     queries, notes = read_rankings(config.file)

@@ -317,16 +317,15 @@ def compile_model(model, config: Config, total_steps: int) -> None:
 
 def finish(config: Config, data, vocabulary, facts, features, rows, tracker) -> dict:
     """Score the best epoch's model on everything and write what a user takes home."""
-    import keras
 
-    from models.kv_memnet import KVMemNet  # noqa: F401 (registers the class that is read)
+    from models import load_model
     from utils.memnet.baselines import Baselines
     from utils.memnet.metrics import evaluate
     from utils.training.export import export_saved_model
     from utils.training.run import conditions, write_json
 
     run_dir, base = config.run_dir, data.base
-    model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    model = load_model(run_dir / "best.keras")
     plain = Baselines(base, data.questions["train"])
     metrics, baselines, shown = {}, {}, []
     parts = {name: (part, features[name]) for name, part in data.questions.items() if name != "train"}

@@ -447,10 +447,9 @@ def build_loss(config: Config, dim: int):
 
 def finish(config: Config, data: Data, baselines: dict, checksum: str, rows, tracker) -> None:
     """Score the best epoch's encoder and the baselines, and write what a user takes home."""
-    import keras
     import numpy as np
 
-    from models import bi_encoder  # noqa: F401 (registers the class that is read)
+    from models import load_model
     from utils.common.plots import plot_history
     from utils.ranking.evaluation import KEPT, both, means
     from utils.training.export import export_saved_model
@@ -458,7 +457,7 @@ def finish(config: Config, data: Data, baselines: dict, checksum: str, rows, tra
     from utils.vectors.metrics import intervals
 
     run_dir, parts = config.run_dir, data.splits.parts
-    model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    model = load_model(run_dir / "best.keras")
     asked, answers = vectors_of_test(model, data)
 
     def scored(dim: int, only=None) -> dict:

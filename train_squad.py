@@ -504,13 +504,13 @@ def with_null(found, threshold: float | None) -> dict[str, str]:
 
 def finish(config: Config, questions, features, sources, rows, tracker) -> dict:
     """Score the best epoch's model on validation and test data and write everything that a user takes home."""
-    from models.span_model import load_span_model
+    from models import load_model
     from utils.squad.decoding import answer_questions
     from utils.training.export import export_saved_model
     from utils.training.run import conditions, write_json
 
     run_dir = config.run_dir
-    model = load_span_model(run_dir / "best.keras")
+    model = load_model(run_dir / "best.keras")
     splits = [name for name in ("validation", "test") if name in questions]
     found = {name: answer_questions(model, features[name], questions[name]) for name in splits}
     threshold = null_threshold(questions["validation"], found["validation"])

@@ -322,17 +322,16 @@ def compile_model(model, config: Config, total_steps: int) -> None:
 
 def finish(config: Config, data, pieces, rows, tracker) -> dict:
     """Score the best epoch's model on everything and write what a user takes home."""
-    import keras
     import numpy as np
 
-    from models import deep_gpcm, dkt, integrated_gpcm, sakt  # noqa: F401 (registers the classes that are read)
+    from models import load_model
     from utils.tracing.evaluation import baselines_and_ceilings, predict
     from utils.tracing.metrics import fit_rule, headroom_closed, scores
     from utils.training.export import export_saved_model
     from utils.training.run import conditions, write_csv, write_json
 
     run_dir = config.run_dir
-    model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    model = load_model(run_dir / "best.keras")
     found = {name: predict(model, pieces[name]) for name in pieces if name != "train"}
     rule = fit_rule(*found["validation"][:2])
     items = {name: np.concatenate([items for items, _ in data.pairs(name)]) for name in found}

@@ -342,10 +342,9 @@ def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines
     """Score the best epoch's model on everything and write what a user takes home."""
     import json
 
-    import keras
     import numpy as np
 
-    from models import amn, recurrent_vectors, vector_transformer  # noqa: F401 (registers the classes that are read)
+    from models import load_model
     from utils.common.plots import plot_history
     from utils.training.run import conditions, write_arrays, write_csv, write_json
     from utils.vectors.evaluation import predict_split, samples, scores, steps_ahead
@@ -353,7 +352,7 @@ def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines
     from utils.vectors.plots import plot_places, plot_windows
 
     run_dir, test, length = config.run_dir, data.parts["test"], config.context_length
-    model = keras.saving.load_model(run_dir / "best.keras", compile=False)
+    model = load_model(run_dir / "best.keras")
     found = {name: predict_split(model, data.parts[name], length) for name in ("validation", "test")}
     each = {name: scores(data.parts[name], of, centre) for name, of in found.items()}
     metrics = {

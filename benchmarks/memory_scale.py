@@ -138,17 +138,16 @@ def prepare(options, folder: Path):
 
 def measure(kind: str, questions, options, folder: Path) -> dict:
     """Read, encode and index the facts; then answer every question by itself."""
-    import keras
     import tensorflow as tf
 
-    from models.kv_memnet import KVMemNet  # noqa: F401 (registers the class that is read)
+    from models import load_model
     from utils.memnet.data import read_facts, split_words
     from utils.memnet.features import MemoryFeatures, Vocabulary, assemble, encode_facts
     from utils.memnet.index import VectorIndex, WordIndex
     from utils.memnet.splits import vectors
 
     vocabulary = Vocabulary(json.loads((folder / "vocabulary.json").read_text()))
-    model = keras.saving.load_model(folder / "model.keras", compile=False)
+    model = load_model(folder / "model.keras")
     clock, peaks = [time.perf_counter()], {"start": round(peak_memory_gib(), 2)}
 
     def done(name):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from models import load_model
 from models.bert_qa import BertQA
-from models.span_model import load_span_model
 from utils.training.export import export_saved_model
 
 SIZE = {
@@ -53,7 +53,7 @@ def test_padding_changes_nothing():
 def test_a_saved_model_gives_the_same(change, tmp_path):
     model = make_model(**change)
     model.save(tmp_path / "model.keras")
-    again = load_span_model(tmp_path / "model.keras")
+    again = load_model(tmp_path / "model.keras")
     assert isinstance(again, BertQA) and again.get_config() == model.get_config()
     for length in (LENGTH, LENGTH + 6):
         np.testing.assert_array_equal(logits(again, make_batch(length)), logits(model, make_batch(length)))

@@ -8,8 +8,8 @@ import pytest
 from keras import ops
 
 from components.losses.position_cross_entropy import PositionCrossEntropy
+from models import load_model
 from models.qa_transformer import QATransformer
-from models.span_model import load_span_model
 from utils.training.export import export_saved_model
 
 VOCABULARY, LENGTH = 31, 17
@@ -103,7 +103,7 @@ def test_the_config_holds_every_argument(options):
 def test_a_saved_model_gives_the_same(options, tmp_path):
     model = make_model(options)
     model.save(tmp_path / "model.keras")
-    again = load_span_model(tmp_path / "model.keras")
+    again = load_model(tmp_path / "model.keras")
     for length in (LENGTH, LENGTH + 6):
         np.testing.assert_array_equal(logits(again, make_batch(length)), logits(model, make_batch(length)))
 

@@ -83,11 +83,11 @@ def test_the_run_directory_is_complete(finished):
 def test_the_saved_model_equals_the_keras_model_at_two_lengths(finished):
     import tensorflow as tf
 
-    from models.span_model import load_span_model
+    from models import load_model
     from utils.squad.features import INPUT_NAMES
 
     folder, _ = finished
-    model = load_span_model(folder / "best.keras")
+    model = load_model(folder / "best.keras")
     served = tf.saved_model.load(folder / "saved_model").signatures["serving_default"]
     assert sorted(served.structured_input_signature[1]) == sorted(INPUT_NAMES)
     rng = np.random.default_rng(0)
@@ -135,10 +135,10 @@ def test_a_pretrained_encoder_is_fine_tuned_exported_and_asked(tmp_path, name):
     assert kept["model"]["vocab"] == given["model"]["vocab"]
     assert (tmp_path / "run" / "saved_model" / "saved_model.pb").exists()
     if name == "distilbert":  # which learned next to nothing: what was kept is what it started from
-        from models.span_model import load_span_model
+        from models import load_model
         from utils.text.pretrained import read_checkpoint
 
-        kept = load_span_model(tmp_path / "run" / "best.keras").encoder.weights
+        kept = load_model(tmp_path / "run" / "best.keras").encoder.weights
         given = read_checkpoint(folder).weights
         for variable in kept:
             np.testing.assert_allclose(variable, given[variable.path.split("encoder/", 1)[1]], atol=1e-8)
