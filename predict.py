@@ -158,10 +158,10 @@ def answer(model, tokenizer, settings, question: str, text: str):
 def answer_from_facts(config: Config) -> int:
     import numpy as np
 
-    from utils.memnet.data import split_words
     from utils.memnet.features import MemoryFeatures
     from utils.memnet.index import WordIndex
     from utils.memnet.metrics import ranked_values, score_slots
+    from utils.text.words import split_words
 
     if config.text:
         raise UserError("this run answers from facts, not from a text: leave the text out, or give facts with --file")

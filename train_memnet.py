@@ -264,8 +264,8 @@ def keep_vocabulary(config: Config, data):
     """The run's vocabulary, kept in its folder with its facts; the one there on --resume."""
     import json
 
+    from utils.common.files import write_atomically, write_json
     from utils.memnet.features import Vocabulary, closed_vocabulary, open_vocabulary
-    from utils.training.run import write_atomically, write_json
 
     kept = config.run_dir / "vocabulary.json"
     if not (config.resume and kept.exists()):
@@ -319,10 +319,11 @@ def finish(config: Config, data, vocabulary, facts, features, rows, tracker) -> 
     """Score the best epoch's model on everything and write what a user takes home."""
 
     from models import load_model
+    from utils.common.files import write_json
     from utils.memnet.baselines import Baselines
     from utils.memnet.metrics import evaluate
     from utils.training.export import export_saved_model
-    from utils.training.run import conditions, write_json
+    from utils.training.run import conditions
 
     run_dir, base = config.run_dir, data.base
     model = load_model(run_dir / "best.keras")

@@ -177,7 +177,8 @@ def main(config: Config) -> int:
     check(config)
     check_run_dir(config)
     from utils.ranking.splits import read_ranking_splits
-    from utils.training.run import accelerator, hardware, set_precision
+    from utils.training.environment import accelerators, hardware
+    from utils.training.run import set_precision
 
     files = config.train_files, config.validation_files, config.test_files
     shares = config.validation_fraction, config.test_fraction
@@ -190,7 +191,7 @@ def main(config: Config) -> int:
         f"{name} {len(part):,} with {sum(len(query.candidates) for query in part):,}"
         for name, part in splits.parts.items()
     )
-    print(f"{hardware()}, {accelerator()}; questions and answers: {counts}")
+    print(f"{hardware()}, {accelerators()}; questions and answers: {counts}")
     set_precision(config.precision)
     data = prepare(config, splits)
     set_up_run(config, {"questions": checksum})
@@ -425,24 +426,10 @@ def shorter_sizes(dim: int) -> list[int]:
 
 def build_loss(config: Config, dim: int):
     """The loss that the settings name, for vectors of this size."""
-    from components.losses import ranking_loss as losses
+    from components.losses import RANKING_LOSSES
 
-    t = 1.0 if config.learned_temperature else config.temperature
-    makers = {
-        "infonce": lambda: losses.InfoNCE(t),
-        "infonce_own": lambda: losses.InfoNCE(t, in_batch=False),
-        "infonce_batch": lambda: losses.InfoNCE(t, hard=False),
-        "infonce_both": lambda: losses.InfoNCE(t, both=True),
-        "mse": losses.RelevanceMSE,
-        "triplet": lambda: losses.Triplet(config.margin),
-        "listwise": lambda: losses.Listwise(t),
-        "listwise_own": lambda: losses.Listwise(t, in_batch=False),
-        "list_mle": lambda: losses.ListMLE(t),
-        "approx_ndcg": lambda: losses.ApproxNDCG(t),
-        "margin_mse": losses.MarginMSE,
-        "matryoshka": lambda: losses.Matryoshka(losses.InfoNCE(t), shorter_sizes(dim)),
-    }
-    return makers[config.loss]()
+    temperature = 1.0 if config.learned_temperature else config.temperature
+    return RANKING_LOSSES[config.loss].from_settings(temperature=temperature, margin=config.margin, dim=dim)
 
 
 def finish(config: Config, data: Data, baselines: dict, checksum: str, rows, tracker) -> None:
@@ -450,10 +437,11 @@ def finish(config: Config, data: Data, baselines: dict, checksum: str, rows, tra
     import numpy as np
 
     from models import load_model
+    from utils.common.files import write_json
     from utils.common.plots import plot_history
     from utils.ranking.evaluation import KEPT, both, means
     from utils.training.export import export_saved_model
-    from utils.training.run import conditions, write_json
+    from utils.training.run import conditions
     from utils.vectors.metrics import intervals
 
     run_dir, parts = config.run_dir, data.splits.parts

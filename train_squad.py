@@ -370,8 +370,8 @@ def draw(questions, count: int, seed: int):
 def prepare_tokenizer(config: Config, questions, checkpoint=None):
     """The run's tokenizer: its own on --resume, the one named, the checkpoint's, or one trained on the training text. It is kept
     with the run."""
+    from utils.common.files import write_atomically
     from utils.text.tokenization import load_tokenizer, train_tokenizer
-    from utils.training.run import write_atomically
 
     kept = config.run_dir / "tokenizer.json"
     if config.resume and kept.exists():
@@ -505,9 +505,10 @@ def with_null(found, threshold: float | None) -> dict[str, str]:
 def finish(config: Config, questions, features, sources, rows, tracker) -> dict:
     """Score the best epoch's model on validation and test data and write everything that a user takes home."""
     from models import load_model
+    from utils.common.files import write_json
     from utils.squad.decoding import answer_questions
     from utils.training.export import export_saved_model
-    from utils.training.run import conditions, write_json
+    from utils.training.run import conditions
 
     run_dir = config.run_dir
     model = load_model(run_dir / "best.keras")

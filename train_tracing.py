@@ -325,10 +325,11 @@ def finish(config: Config, data, pieces, rows, tracker) -> dict:
     import numpy as np
 
     from models import load_model
+    from utils.common.files import write_csv, write_json
     from utils.tracing.evaluation import baselines_and_ceilings, predict
     from utils.tracing.metrics import fit_rule, headroom_closed, scores
     from utils.training.export import export_saved_model
-    from utils.training.run import conditions, write_csv, write_json
+    from utils.training.run import conditions
 
     run_dir = config.run_dir
     model = load_model(run_dir / "best.keras")

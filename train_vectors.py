@@ -139,7 +139,7 @@ def main(config: Config) -> int:
     set_up_run(config, {"vectors": checksum})
     counts = ", ".join(f"{name} {len(part.rows):,} of {len(part.documents):,}" for name, part in data.parts.items())
     print(f"vectors of {data.dim} elements; targets and documents: {counts}")
-    from utils.training.run import write_arrays, write_json
+    from utils.common.files import write_arrays, write_json
     from utils.vectors.baselines import baselines
 
     kept = config.run_dir / "baselines.json"
@@ -231,7 +231,7 @@ def text_embedder(encoder: str, cache_dir: Path):
         return None
     import functools
 
-    from utils.text.chunks import embedded
+    from utils.vectors.chunks import embedded
 
     @functools.cache
     def loaded():
@@ -345,8 +345,9 @@ def finish(config: Config, data, checksum: str, centre, rows, tracker, baselines
     import numpy as np
 
     from models import load_model
+    from utils.common.files import write_arrays, write_csv, write_json
     from utils.common.plots import plot_history
-    from utils.training.run import conditions, write_arrays, write_csv, write_json
+    from utils.training.run import conditions
     from utils.vectors.evaluation import predict_split, samples, scores, steps_ahead
     from utils.vectors.metrics import intervals, means, over_best, variance_ratio
     from utils.vectors.plots import plot_places, plot_windows
@@ -436,8 +437,8 @@ def told(name: str, found: dict) -> str:
 
 def compare(config: Config, results: dict[str, dict]) -> None:
     """The models and the baselines in one table, printed and written as `comparison.json` and `comparison.png`."""
+    from utils.common.files import write_json
     from utils.common.plots import plot_comparison
-    from utils.training.run import write_json
 
     columns = ["cosine", "hit@1", "hit@5", "mrr", "mrr_all"]
     first = next(iter(results.values()))

@@ -30,7 +30,7 @@ import numpy as np
 
 from benchmarks.memory_step import environment
 from benchmarks.squad_step import ALLOCATOR, fresh_process, report_head, write_report
-from utils.training.run import peak_memory_gib, usable_cores
+from utils.training.environment import peak_memory_gib, usable_cores
 
 GOALS = {"speed": 3.0, "memory": 0.5}
 """Times pykt's speed; share of its memory."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from benchmarks.squad_step import write_report
-from utils.training.run import commit, hardware, versions
+from utils.training.environment import commit, hardware, versions
 
 
 def main():
@@ -72,7 +72,7 @@ def theirs(checkpoint):
     import keras_hub
     from safetensors.numpy import load_file, save_file
 
-    from components.span_head import span_logits
+    from components.span_logits import span_logits
 
     with tempfile.TemporaryDirectory() as folder:
         # Its converter wants the names of a model with a head: "bert.encoder..." in the place of "encoder...".

@@ -33,7 +33,7 @@ from benchmarks.invented_facts import invent_facts
 from benchmarks.memory_step import environment
 from benchmarks.squad_step import fresh_process, report_head, write_report
 from utils.demo import phrases as words
-from utils.training.run import peak_memory_gib, usable_cores
+from utils.training.environment import peak_memory_gib, usable_cores
 
 GOALS = {"median of a whole answer below 5 ms": 5, "encoded and indexed in less than 60 s": 60, "less than 2 GiB": 2}
 WARM_UP, VALIDATION = 50, 50
@@ -141,10 +141,11 @@ def measure(kind: str, questions, options, folder: Path) -> dict:
     import tensorflow as tf
 
     from models import load_model
-    from utils.memnet.data import read_facts, split_words
+    from utils.memnet.data import read_facts
     from utils.memnet.features import MemoryFeatures, Vocabulary, assemble, encode_facts
     from utils.memnet.index import VectorIndex, WordIndex
     from utils.memnet.splits import vectors
+    from utils.text.words import split_words
 
     vocabulary = Vocabulary(json.loads((folder / "vocabulary.json").read_text()))
     model = load_model(folder / "model.keras")

@@ -31,7 +31,7 @@ from pathlib import Path
 from statistics import mean, median
 
 from benchmarks.squad_step import ALLOCATOR, fresh_process, report_head, write_report
-from utils.training.run import usable_cores
+from utils.training.environment import usable_cores
 
 CASES = ("pointer", "documented")
 GOAL = 1.5

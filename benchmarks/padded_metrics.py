@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.many_runs import train_or_read
 from utils.tracing.metrics import quadratic_weighted_kappa
 from utils.tracing.simulation import simulate_static
+from utils.training.comparison import train_or_read
 
 BATCH = 32
 """Test students that are padded to the longest of them."""

@@ -13,7 +13,7 @@ import csv
 from collections import Counter
 from pathlib import Path
 
-from utils.memnet.data import read_lines
+from utils.common.files import read_lines
 
 HANDS = {"R": "right", "L": "left", "B": "both"}
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.squad_step import write_report
 from utils.common.errors import UserError
-from utils.training.run import commit, hardware, versions
+from utils.training.environment import commit, hardware, versions
 
 
 def main() -> int:

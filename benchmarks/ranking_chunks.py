@@ -29,7 +29,7 @@ import numpy as np
 
 from benchmarks.memory_step import environment
 from benchmarks.squad_step import fresh_process, report_head, write_report
-from utils.training.run import peak_memory_gib, usable_cores
+from utils.training.environment import peak_memory_gib, usable_cores
 
 GOALS = {"memory of a batch of a chunk's size, about": 1.5, "difference of the gradients at most": 1e-5}
 CASES = ("small", "chunks", "whole")

@@ -52,7 +52,7 @@ import numpy as np
 from benchmarks.memory_step import TRAINING, environment, keras_trainer, take_turns
 from benchmarks.squad_step import ALLOCATOR, PRECISIONS, fresh_process, report_head, write_report
 from utils.common.errors import UserError
-from utils.training.run import usable_cores
+from utils.training.environment import usable_cores
 
 PEER = "sentence-transformers"
 LIKE, RANDOM = f"{PEER}/like lengths", f"{PEER}/random"

@@ -12,7 +12,7 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks.many_runs import train_or_read
+from utils.training.comparison import train_or_read
 
 PLAIN = ("--model", "plain", "--num-layers", "3", "--word-vectors", "random")
 # Each part is added to those above it.

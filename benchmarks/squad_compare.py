@@ -17,11 +17,11 @@ import json
 from pathlib import Path
 from statistics import mean
 
-from benchmarks.many_runs import options_and_runs, train_or_read
+from utils.training.comparison import comparison_arguments, train_or_read
 
 
 def main():
-    options, runs = options_and_runs(__doc__)
+    options, runs = comparison_arguments(__doc__)
     rows = []
     for model, of_seeds in runs.items():
         rows.append(row(model, of_seeds))

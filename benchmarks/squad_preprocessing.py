@@ -26,7 +26,7 @@ from pathlib import Path
 
 from benchmarks.squad_step import fresh_process, staged_files, write_report
 from utils.common.errors import UserError
-from utils.training.run import commit, peak_memory_gib, processor, usable_cores, versions
+from utils.training.environment import commit, peak_memory_gib, processor, usable_cores, versions
 
 SQUAD_QUESTIONS = 87_599
 

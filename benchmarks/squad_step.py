@@ -45,7 +45,7 @@ from pathlib import Path
 from statistics import median
 
 from utils.common.errors import UserError
-from utils.training.run import commit, hardware, peak_memory_gib, processor, usable_cores, versions
+from utils.training.environment import commit, hardware, peak_memory_gib, processor, usable_cores, versions
 
 ALLOCATOR = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",

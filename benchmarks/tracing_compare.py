@@ -14,14 +14,14 @@ import sys
 from pathlib import Path
 from statistics import mean, stdev
 
-from benchmarks.many_runs import options_and_runs, train_or_read
+from utils.training.comparison import comparison_arguments, train_or_read
 
 ORDERED = {"accuracy": "accuracy", "qwk": "QWK", "qwk_best_rule": "QWK, best rule", "nll": "NLL"}
 BINARY = {"auc": "AUC", "auc_of_items": "AUC by item", "accuracy": "accuracy", "nll": "NLL"}
 
 
 def main():
-    options, runs = options_and_runs(__doc__)
+    options, runs = comparison_arguments(__doc__)
     rows, results = [], {}
     for model, of_seeds in runs.items():
         found = [train_or_read("train_tracing.py", *run) for run in of_seeds.values()]

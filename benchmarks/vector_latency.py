@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 from benchmarks.memory_step import environment
 from benchmarks.squad_step import fresh_process, write_report
-from utils.training.run import commit, hardware, versions
+from utils.training.environment import commit, hardware, versions
 
 MODELS = ("amn", "lstm", "gru", "transformer")
 GOALS = {"p50_ms": 0.15, "p95_ms": 0.5}

@@ -22,8 +22,8 @@ def run_in_process(script: str, *arguments) -> int:
 
 def compare(benchmark, monkeypatch, *arguments) -> None:
     """`python -m benchmarks.BENCHMARK ARGUMENTS` for a comparison whose runs are all done: one that trains fails."""
-    from benchmarks import many_runs
+    from utils.training import comparison
 
     monkeypatch.setattr(sys, "argv", [benchmark.__name__, *map(str, arguments)])
-    monkeypatch.setattr(many_runs.subprocess, "run", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(comparison.subprocess, "run", lambda *_: pytest.fail("trained again"))
     benchmark.main()

@@ -10,13 +10,14 @@ BATCH, STEPS, ITEMS, CATEGORIES = 3, 19, 11, 5
 AXES = {name: ("batch", "steps") for name in ("item_ids", "responses", "padding_mask")}
 
 
-def batch(steps=STEPS, categories=CATEGORIES, seed=1):
+def batch(steps=STEPS, categories=CATEGORIES, seed=1, batch_size=BATCH):
+    """Return random responses of some students; the second student has half of the steps."""
     rng = np.random.default_rng(seed)
-    mask = np.ones((BATCH, steps), "int32")
+    mask = np.ones((batch_size, steps), "int32")
     mask[1, steps // 2 :] = 0
     return {
-        "item_ids": (rng.integers(1, ITEMS, (BATCH, steps)) * mask).astype("int32"),
-        "responses": (rng.integers(0, categories, (BATCH, steps)) * mask).astype("int32"),
+        "item_ids": (rng.integers(1, ITEMS, (batch_size, steps)) * mask).astype("int32"),
+        "responses": (rng.integers(0, categories, (batch_size, steps)) * mask).astype("int32"),
         "padding_mask": mask,
     }
 

@@ -10,9 +10,10 @@ from utils.training.export import export_saved_model
 BATCH, CONTEXT, DIM = 3, 7, 11
 
 
-def batch(seed=1):
-    x = np.random.default_rng(seed).normal(size=(BATCH, CONTEXT, DIM)).astype("float32")
-    mask = np.ones((BATCH, CONTEXT), "int32")
+def batch(seed=1, batch_size=BATCH):
+    """Return random contexts of unit vectors; the second context has padding before its vectors."""
+    x = np.random.default_rng(seed).normal(size=(batch_size, CONTEXT, DIM)).astype("float32")
+    mask = np.ones((batch_size, CONTEXT), "int32")
     mask[1, :4] = 0
     return {
         "vectors": x / np.linalg.norm(x, axis=-1, keepdims=True) * mask[..., None].astype("float32"),

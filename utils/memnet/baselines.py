@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from utils.memnet.data import KnowledgeBase, MemoryQuestion, split_words
+from utils.memnet.data import KnowledgeBase, MemoryQuestion
 from utils.memnet.features import MemoryFeatures
 from utils.memnet.metrics import SlotScores, question_ranks, summarise
+from utils.text.words import split_words
 
 
 class Baselines:

@@ -6,12 +6,8 @@ out or merged.
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
 import re
-import sys
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,18 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.common.errors import UserError
+from utils.common.errors import UserError, some_of
+from utils.common.files import file_kind, read_csv_rows, read_lines
+from utils.text.words import split_words
 
 COLUMNS = ("subject", "relation", "object")
 LONGEST_FIELD = 1_000
 """Characters that a field of a fact, a question or a template may have; a longer one is damage."""
 INVERSE = "!"
 """What the name of an inverse relation begins with (`!directed_by` leads from a director to the films)."""
-
-
-def split_words(text: str) -> list[str]:
-    """The lower-cased words of a text, without punctuation."""
-    return re.findall(r"\w+", text.lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +141,6 @@ class Rejected:
         ]
 
 
-def some_of(things: Sequence) -> str:
-    """The first few, for a message."""
-    shown = ", ".join(f"{thing:,}" if isinstance(thing, int) else repr(thing) for thing in things[:5])
-    return shown + (", ..." if len(things) > 5 else "")
-
-
 def read_facts(paths: Sequence[str | Path]) -> tuple[KnowledgeBase, list[str]]:
     """Read facts from files, `.gz` or not, and notes on what was dropped or merged.
 
@@ -168,7 +155,7 @@ def read_facts(paths: Sequence[str | Path]) -> tuple[KnowledgeBase, list[str]]:
     facts, notes = [], []
     for path in map(Path, paths):
         rejected = Rejected(path)
-        for line, row in _wikimovies_rows(path, notes) if _suffix(path) == ".txt" else _table_rows(path):
+        for line, row in _wikimovies_rows(path, notes) if file_kind(path) == ".txt" else _table_rows(path):
             fact = rejected.fact(line, row)
             if fact is not None:
                 facts.append(fact)
@@ -180,35 +167,11 @@ def read_facts(paths: Sequence[str | Path]) -> tuple[KnowledgeBase, list[str]]:
     return base, notes + more
 
 
-def _suffix(path: Path) -> str:
-    """The file's kind, without `.gz`."""
-    return path.with_suffix("").suffix.lower() if path.suffix == ".gz" else path.suffix.lower()
-
-
-def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines of a UTF-8 text file, `.gz` or not, without their ends.
-
-    Raises:
-        UserError: the file can not be read, or a line is not UTF-8.
-    """
-    number = 0
-    try:
-        with gzip.open(path) if str(path).endswith(".gz") else open(path, "rb") as file:
-            for number, line in enumerate(file, start=1):
-                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path}, line {number:,}: is not UTF-8 text ({error.reason}); save the file as UTF-8"
-        ) from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: can not be read ({error}); name a whole file") from None
-
-
 def _table_rows(path: Path) -> Iterator[tuple[int, list[str | None]]]:
     """Subject, relation and object of every row, with its first line; other columns are left out. A row that has more fields than
     the header is given whole."""
     width = places = None
-    for line, row in csv_rows(path) if _suffix(path) == ".csv" else _tab_rows(path):
+    for line, row in read_csv_rows(path) if file_kind(path) == ".csv" else _tab_rows(path):
         if not any(field.strip() for field in row):
             continue
         if places is None:
@@ -226,20 +189,6 @@ def _table_rows(path: Path) -> Iterator[tuple[int, list[str | None]]]:
 
 def _tab_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     return ((number, line.split("\t")) for number, line in read_lines(path))
-
-
-def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Rows of a CSV file, header and all, with the number of each one's first line; a row that is none is a `UserError`."""
-    csv.field_size_limit(sys.maxsize)
-    reader = csv.reader((line + "\n" for _, line in read_lines(path)), strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            yield line, next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise UserError(f"{path}, line {line:,}: is no row of CSV ({error}); mend its quotes") from None
 
 
 def _wikimovies_rows(path: Path, notes: list[str]) -> Iterator[tuple[int, list[str]]]:
@@ -329,7 +278,7 @@ def read_questions(path: str | Path, base: KnowledgeBase | None = None):
     """
     path = Path(path)
     rejected = Rejected(path)
-    records = list(_json_questions(path, rejected) if _suffix(path) == ".jsonl" else _text_questions(path))
+    records = list(_json_questions(path, rejected) if file_kind(path) == ".jsonl" else _text_questions(path))
     if not records:
         raise UserError(
             f"{path}: no questions there; give JSON lines, or lines of a number, a question, a tab and answers"
@@ -368,7 +317,7 @@ def read_questions(path: str | Path, base: KnowledgeBase | None = None):
 def memory_facts(path: str | Path) -> Iterator[Fact]:
     """The facts of the memories of a file of questions; none of a text file."""
     path = Path(path)
-    if _suffix(path) == ".jsonl":
+    if file_kind(path) == ".jsonl":
         for *_, memory in _json_questions(path, Rejected(path)):
             yield from memory or ()
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.memnet.data import KnowledgeBase, MemoryQuestion, split_words
+from utils.memnet.data import KnowledgeBase, MemoryQuestion
+from utils.text.words import split_words
 
 HASHES = 2**26
 """Hashes that a word outside of the vocabulary may have: the square of `HashedEmbedding`'s 8,192 buckets."""

@@ -10,21 +10,13 @@ from functools import cached_property
 
 import numpy as np
 
-from utils.common.errors import UserError
+from utils.common.errors import UserError, some_of
 from utils.demo import phrases as demo_phrases
 from utils.demo.world import build_world
-from utils.memnet.data import (
-    KnowledgeBase,
-    MemoryQuestion,
-    ask,
-    knowledge_base,
-    memory_facts,
-    read_questions,
-    some_of,
-    split_words,
-)
+from utils.memnet.data import KnowledgeBase, MemoryQuestion, ask, knowledge_base, memory_facts, read_questions
 from utils.memnet.features import Distractors, build_features, encode_questions
 from utils.memnet.index import VectorIndex, WordIndex
+from utils.text.words import split_words
 
 DEMO_RELATIONS = ("born_in", "birth_year", "studied_at", "occupation", "works_for")
 

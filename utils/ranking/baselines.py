@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from utils.memnet.data import split_words
 from utils.ranking.features import RankingFeatures
 from utils.ranking.records import Query
+from utils.text.words import split_words
 
 ORACLE = "votes oracle"
 

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-from utils.common.errors import UserError
-from utils.memnet.data import csv_rows, read_lines, some_of
+from utils.common.errors import UserError, some_of
+from utils.common.files import read_csv_rows, read_lines
 from utils.ranking.records import Candidate, Query, normalised_votes, strip_html
 
 COLUMNS = ("query", "candidate", "relevance")
@@ -318,7 +318,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     )
                 yield number, {name: str(record[name]).strip() for name in names}
         return
-    for number, row in csv_rows(path) if kind == ".csv" else ((n, line.split("\t")) for n, line in read_lines(path)):
+    for number, row in read_csv_rows(path) if kind == ".csv" else ((n, line.split("\t")) for n, line in read_lines(path)):
         if not any(field.strip() for field in row):
             continue
         if names is None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.common.files import write_json
 from utils.common.plots import plot_comparison
 from utils.ranking.baselines import ORACLE
 from utils.ranking.evaluation import KEPT, TESTED, means
 from utils.ranking.metrics import holm, paired_randomisation
-from utils.training.run import write_json
 from utils.vectors.metrics import intervals
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.common.errors import UserError
-from utils.memnet.data import some_of, split_words
+from utils.common.errors import UserError, some_of
 from utils.ranking.data import read_rankings
 from utils.ranking.demo import demo_rankings
 from utils.ranking.records import Query
+from utils.text.words import split_words
 
 WORDS_COMPARED = 100
 """Of a question, from its start: what comes after is mostly code and signatures."""

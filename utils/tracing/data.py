@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.memnet.data import csv_rows, read_lines
+from utils.common.files import read_csv_rows, read_lines
 
 LENGTH_MULTIPLE = 32
 """Steps of a batch are padded to a multiple of this, for few shapes to compile."""
@@ -104,7 +104,7 @@ def _whole_numbers(path: Path, line: int, texts: Sequence[str]) -> np.ndarray:
 
 
 def _table(path: Path) -> Iterator[tuple[int, ResponseSequence]]:
-    rows, places, width, entries = csv_rows(path), {}, 0, {}
+    rows, places, width, entries = read_csv_rows(path), {}, 0, {}
     for line, row in rows:
         if not any(field.strip() for field in row):
             continue

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.training.run import write_atomically
+from utils.common.files import write_atomically
 
 
 def save_checkpoint(path: Path, model, state: dict) -> None:

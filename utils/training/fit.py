@@ -14,14 +14,14 @@ import keras
 import numpy as np
 
 from utils.common.errors import UserError
+from utils.common.files import write_csv
 from utils.training.checkpoint import load_state, restore_checkpoint, save_checkpoint
-from utils.training.run import write_csv
 
 SAVE_EVERY_SECONDS = float(os.environ.get("QKV_ZOO_SAVE_EVERY_SECONDS", "60"))
-BATCHES_A_STACK = 16
-"""Batches of equal shapes that reach TensorFlow together, at most."""
+BATCHES_PER_STACK = 16
+"""Batches of equal shapes that are passed to TensorFlow together, at most."""
 STACK_BYTES = 8 * 2**20
-"""Of them together, about."""
+"""Size that such a stack of batches should not exceed."""
 
 
 def fit(
@@ -109,8 +109,7 @@ class KeepRun(keras.callbacks.Callback):
     def finished(self) -> bool:
         if not self.patience or not self.rows:
             return False
-        values = [row[self.monitor] for row in self.rows]
-        return len(values) - 1 - values.index(max(values)) >= self.patience
+        return len(self.rows) - best_row(self.rows, self.monitor)["epoch"] >= self.patience
 
     def restore(self, model) -> None:
         state = restore_checkpoint(self.checkpoint, model)
@@ -178,8 +177,7 @@ class KeepRun(keras.callbacks.Callback):
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         with averaged_weights(self.model):
             row |= self.evaluate(self.model)
-            values = [earlier[self.monitor] for earlier in self.rows]
-            if not values or row[self.monitor] >= max(values):
+            if best_row([*self.rows, row], self.monitor) is row:
                 inference_copy(self.model).save(self._temporary)
                 self._temporary.replace(self.run_dir / "best.keras")
         row["seconds"] = self.seconds + time.monotonic() - self.clock
@@ -235,6 +233,12 @@ class KeepRun(keras.callbacks.Callback):
         )
 
 
+def best_row(rows: list[dict], monitor: str) -> dict:
+    """The row of `metrics.csv` whose model is kept: the highest `monitor`, of equal ones the last; NaN is lower than any number."""
+    values = [-math.inf if math.isnan(row[monitor]) else row[monitor] for row in rows]
+    return rows[len(values) - 1 - values[::-1].index(max(values))]
+
+
 def _progress_style() -> int:
     """A bar on a terminal; into a file or pipe only the line at the end of an epoch."""
     import sys
@@ -276,7 +280,7 @@ def as_dataset(batches, first_step: int, steps: int | None = None):
 
     sample = next(batches(first_step))
     size = sum(array.nbytes for array in tf.nest.flatten(sample))
-    most = max(1, min(BATCHES_A_STACK, STACK_BYTES // size))
+    most = max(1, min(BATCHES_PER_STACK, STACK_BYTES // size))
     spec = tf.nest.map_structure(lambda array: tf.TensorSpec((None,) * (1 + array.ndim), array.dtype), sample)
 
     def stacks():

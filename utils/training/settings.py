@@ -1,8 +1,80 @@
-"""Checks of settings that every train script makes."""
+"""The settings that all train scripts share, and checks of settings."""
+
+from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 from utils.common.errors import UserError
+
+NOT_PART_OF_THE_RUN = ("run_dir", "resume", "tracking", "cache_dir", "export", "losses", "seeds")
+"""Settings that may differ when a run is resumed; a suite can be given more losses and seeds."""
+
+
+@dataclass
+class RunConfig:
+    """Settings of one run."""
+
+    run_dir: Path
+    """Folder for everything the run writes; must not exist, unless with --resume."""
+    train_files: list[Path] = field(default_factory=list)
+    """Files to train on, in the place of --data. Files may be gzipped (.gz)."""
+    validation_files: list[Path] = field(default_factory=list)
+    """Files to choose the best epoch on. Left out: part of the training data is held out."""
+    test_files: list[Path] = field(default_factory=list)
+    """Files that are scored once, at the end."""
+    limit: int = 0
+    """Train on this many examples, drawn at random; 0 is all."""
+    cache_dir: Path = Path(".cache")
+    """Where prepared data is kept between runs."""
+
+    epochs: int = 1
+    """Passes over the training data, at most."""
+    batch_size: int = 32
+    """Examples per step."""
+    learning_rate: float = 1e-3
+    """Peak learning rate of AdamW."""
+    warmup_steps: int = 100
+    """Steps of linear warm-up (at most a fifth of all)."""
+    weight_decay: float = 0.0
+    """AdamW's decoupled weight decay; biases, layer norms and single scales have none."""
+    patience: int = 0
+    """Stop after this many epochs without a better validation score; 0 never stops early."""
+    seed: int = 0
+    """Seed of weights, order and dropout."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number format of the computations; weights stay float32. bfloat16 is faster on CPUs with avx512_bf16 or amx_bf16."""
+    jit_compile: bool = True
+    """Compile the training step with XLA."""
+
+    resume: bool = False
+    """Continue the run in --run-dir after its last checkpoint."""
+    tracking: Literal["auto", "online", "offline", "off"] = "auto"
+    """Weights & Biases; auto is online when this machine is logged in, else off."""
+    export: bool = True
+    """Write a SavedModel at the end."""
+
+
+def check_common(config: RunConfig) -> None:
+    """Check the settings that all scripts share.
+
+    Raises:
+        UserError: a number is out of range, files for validation or test come without those for training, or tracking is to be
+            online on a machine that is not logged in.
+    """
+    from utils.training.tracking import check_tracking
+
+    check_ranges(
+        config,
+        more_than_0="epochs batch_size learning_rate",
+        at_least_0="limit warmup_steps weight_decay patience seed",
+    )
+    for name in ("validation", "test"):
+        if getattr(config, f"{name}_files") and not config.train_files:
+            raise UserError(f"--{name}-files goes with --train-files")
+    check_tracking(config.tracking)
 
 
 def as_flag(name: str, off: bool = False) -> str:
@@ -11,60 +83,60 @@ def as_flag(name: str, off: bool = False) -> str:
 
 
 def check_ranges(config, *, less_than_1: str = "", more_than_0: str = "", at_least_0: str = "") -> None:
-    """Tell of the first number that is out of its range; what is None is not looked at.
+    """Check that numbers are in their ranges; a setting that is None is skipped.
 
     Args:
         config: has the settings as attributes.
-        less_than_1, more_than_0, at_least_0: names of settings, separated by spaces, whose numbers must be finite, and from 0 to
-            less than 1; more than 0; 0 or more.
+        less_than_1: names of settings, separated by spaces, that must be at least 0 and less than 1.
+        more_than_0: names of settings that must be finite and more than 0.
+        at_least_0: names of settings that must be finite and 0 or more.
 
     Raises:
-        UserError: one is not.
+        UserError: the first number that is out of its range.
     """
-    for names, fits, words in (
+    for names, is_in_range, words in (
         (less_than_1, lambda value: 0 <= value < 1, "at least 0 and less than 1"),
         (more_than_0, lambda value: 0 < value < math.inf, "finite and more than 0"),
         (at_least_0, lambda value: 0 <= value < math.inf, "finite and 0 or more"),
     ):
         for name in names.split():
             value = getattr(config, name)
-            if value is not None and not fits(value):
+            if value is not None and not is_in_range(value):
                 raise UserError(f"{as_flag(name)} {value}: must be {words}")
 
 
-def check_held_out(config, what: str) -> None:
-    """Tell of files for validation or test without those for training, and of a split that would be left without anything.
+def check_held_out(config, examples: str) -> None:
+    """Check that every split gets data: from files of its own, or from a fraction of the training data.
 
     Args:
-        config: has `NAME_files` for `train`, `validation` and `test`, and `NAME_fraction` for the last two.
-        what: is held out, in words.
+        config: has `NAME_files` and `NAME_fraction` for `validation` and `test`.
+        examples: what is held out, in words, such as "documents".
 
     Raises:
-        UserError: either is so.
+        UserError: a split would be empty.
     """
     for name in ("validation", "test"):
-        files = getattr(config, f"{name}_files")
-        if files and not config.train_files:
-            raise UserError(f"--{name}-files goes with --train-files")
-        if not files and not getattr(config, f"{name}_fraction"):
-            raise UserError(f"--{name}-fraction 0.0: leaves no {name} {what}; give --{name}-files or more than 0")
+        if not getattr(config, f"{name}_files") and not getattr(config, f"{name}_fraction"):
+            raise UserError(f"--{name}-fraction 0.0: leaves no {name} {examples}; give --{name}-files or more than 0")
 
 
 def weighted_parts(flag: str, texts: list[str], parts: tuple[str, ...]) -> dict[str, float]:
-    """The weights of a sum, from `name=weight` or `name`, which is `name=1`.
+    """The weights of a sum, from texts `name=weight` or `name`, which means `name=1`.
 
     Raises:
-        UserError: a name that is not of `parts`, a weight that is no number of 0 or more, or none above 0.
+        UserError: a name that is not one of `parts`, a weight that is not a number of 0 or more, or no weight above 0.
     """
-    found = {}
+    weights = {}
     for text in texts:
         name, _, weight = text.partition("=")
         try:
-            found[name] = float(weight or 1)
+            weights[name] = float(weight or 1)
         except ValueError:
-            found[name] = math.nan
-        if name not in parts or not 0 <= found[name] < math.inf:
-            raise UserError(f"{flag} {text}: wants one of {', '.join(parts)}, and perhaps = and a weight of 0 or more")
-    if not sum(found.values()) > 0:
-        raise UserError(f"{flag} {' '.join(texts)}: all weights are 0; give one more than that")
-    return found
+            weights[name] = math.nan
+        if name not in parts or not 0 <= weights[name] < math.inf:
+            raise UserError(
+                f"{flag} {text}: give one of {', '.join(parts)}, optionally with = and a weight of 0 or more"
+            )
+    if not sum(weights.values()) > 0:
+        raise UserError(f"{flag} {' '.join(texts)}: all weights are 0; give one that is more")
+    return weights

@@ -58,7 +58,9 @@ class Tracker:
         def job(run):
             import wandb
 
-            run.log({name: wandb.Table(columns=list(columns), data=rows, allow_mixed_types=True)}, commit=False)
+            run.log(
+                {f"tables/{name}": wandb.Table(columns=list(columns), data=rows, allow_mixed_types=True)}, commit=False
+            )
 
         self._do(job)
 
@@ -69,7 +71,7 @@ class Tracker:
         def job(run):
             import wandb
 
-            run.log({name: wandb.Image(str(path)) for name, path in paths.items()}, commit=False)
+            run.log({f"images/{name}": wandb.Image(str(path)) for name, path in paths.items()}, commit=False)
 
         self._do(job)
 
@@ -89,6 +91,12 @@ class Tracker:
         """Set final values, such as the test metrics."""
         values = dict(values)
         self._do(lambda run: run.summary.update(values))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        self.finish(0 if kind is None else 1)
 
     def finish(self, exit_code: int = 0) -> None:
         """Upload what is left, for at most `FINISH_SECONDS`, and end the run; non-zero marks it as failed."""

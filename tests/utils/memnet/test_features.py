@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from utils.memnet.data import Fact, MemoryQuestion, ask, knowledge_base, split_words
+from utils.text.words import split_words
+from utils.memnet.data import Fact, MemoryQuestion, ask, knowledge_base
 from utils.memnet.features import (
     Distractors,
     Vocabulary,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from utils.common.errors import UserError
-from utils.text.chunks import embedded, read_documents, sentences
+from utils.vectors.chunks import embedded, read_documents, sentences
 
 LONG = "This sentence has quite enough words to stand alone here."
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.memnet.data import read_lines
+from utils.common.files import read_lines
 from utils.vectors.data import VectorDocuments, read_vectors
 
 LEAST_WORDS = 8

@@ -1,0 +1,71 @@
+"""Batches whose order is a pure function of seed and epoch, so that a resumed run sees the same ones."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+
+def epochs_from(first_step: int, steps_per_epoch: int) -> Iterator[tuple[int, int]]:
+    """Yield `(epoch, first step within it)` without end, beginning at global step `first_step`.
+
+    >>> it = epochs_from(7, steps_per_epoch=5)
+    >>> next(it), next(it)
+    ((1, 2), (2, 0))
+    """
+    epoch, step = divmod(first_step, steps_per_epoch)
+    yield epoch, step
+    yield from ((later, 0) for later in itertools.count(epoch + 1))
+
+
+def length_sorted_batches(
+    lengths: Sequence[int], batch_size: int, rng: np.random.Generator, pool_batches: int, order=None
+) -> list[np.ndarray]:
+    """The batches of one epoch: examples of similar length together, batches in random order.
+
+    Examples are shuffled, sorted by length within pools of `pool_batches` batches, and the batches are shuffled again. Less
+    padding makes a step cheaper, and the pools keep batches different from epoch to epoch.
+
+    Args:
+        lengths: length of each example.
+        batch_size: examples per batch; the last batch of the last pool may be smaller.
+        rng: made from seed and epoch.
+        pool_batches: batches per pool.
+        order: example numbers in their shuffled order; left out, it is drawn here.
+
+    Returns:
+        arrays of example numbers.
+    """
+    lengths = np.asarray(lengths)
+    order = rng.permutation(len(lengths)) if order is None else order
+    batches = []
+    for start in range(0, len(order), pool_batches * batch_size):
+        pool = order[start : start + pool_batches * batch_size]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
+    return [batches[number] for number in rng.permutation(len(batches))]
+
+
+def round_up(length: int, multiple: int) -> int:
+    """The smallest multiple of `multiple` that is at least `length`."""
+    return -(-length // multiple) * multiple
+
+
+def pad_rows(rows: Sequence[Sequence[int]], padding: int = 0, multiple: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of different lengths as one array, and the mask of what is real.
+
+    Args:
+        rows: integer sequences, at least one.
+        padding: value of the padded places.
+        multiple: the common length is rounded up to a multiple of this.
+
+    Returns:
+        int32 arrays `(rows, length)`: values, and 1 for a real value or 0 for padding.
+    """
+    lengths = np.array([len(row) for row in rows])
+    mask = np.arange(round_up(max(1, int(lengths.max())), multiple)) < lengths[:, None]
+    values = np.full(mask.shape, padding, np.int32)
+    values[mask] = np.concatenate([np.asarray(row, np.int32) for row in rows])
+    return values, mask.astype(np.int32)

@@ -1,0 +1,42 @@
+"""The one shape that every evaluation has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from utils.common.statistics import bootstrap_interval
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of one model, or of one baseline, on one split.
+
+    Intervals, significance tests, leaderboards, tracking and `results.json` are written for this shape alone.
+
+    Args:
+        metrics: name to value. Units are those of `docs/results_json.md`: percent for SQuAD's two, else fractions from 0 to 1.
+        per_example: name to one value per example, `(examples,)`; where a metric is a mean over examples, its values stand here
+            under the metric's name.
+        groups: the paragraph, document or student of each example, `(examples,)`; intervals resample these. None: each example
+            is independent of the others.
+    """
+
+    metrics: dict[str, float]
+    per_example: dict[str, np.ndarray] = field(default_factory=dict)
+    groups: np.ndarray | None = None
+
+    def intervals(self, seed: int = 0) -> dict[str, list[float]]:
+        """95 % bootstrap intervals `[low, high]` of all metrics that are means over examples."""
+        return {
+            name: list(bootstrap_interval(values, self.groups, seed=seed))
+            for name, values in self.per_example.items()
+            if name in self.metrics and len(values)
+        }
+
+    @classmethod
+    def from_examples(cls, per_example: dict[str, np.ndarray], groups: np.ndarray | None = None) -> Evaluation:
+        """The evaluation whose metrics are the means of these values; 0 where there are no examples."""
+        metrics = {name: float(np.mean(values)) if len(values) else 0.0 for name, values in per_example.items()}
+        return cls(metrics, per_example, groups)

@@ -1,0 +1,87 @@
+"""Trainings that are compared: each is run once by its train script, resumed if it was cut off, and read from then on.
+
+`benchmarks/*_compare.py`, `train_ranking.py --suite` and `train_vectors.py --model all` all go through here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def comparison_arguments(description: str):
+    """Parse the command line of a comparison.
+
+    A model is `NAME`, or with flags of its own `NAME:--flag=value:--flag...`; what stands after `--` are the flags of all.
+
+    Returns:
+        the options `out`, `seeds` and `models`, and the runs: model to seed to `(run directory, flags)`.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", required=True, metavar="NAME[:--flag=value...]")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs, table.json and scores.png")
+    arguments, common_flags = sys.argv[1:], []
+    if "--" in arguments:
+        position = arguments.index("--")
+        arguments, common_flags = arguments[:position], arguments[position + 1 :]
+    options = parser.parse_args(arguments)
+    runs = {}
+    for model in options.models:
+        name, *own_flags = model.split(":--")
+        flags = ["--model", name, *common_flags, *(f"--{flag}" for flag in own_flags)]
+        folder = options.out / "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in model)
+        runs[model] = {seed: (folder / f"seed-{seed}", [*flags, "--seed", str(seed)]) for seed in options.seeds}
+    return options, runs
+
+
+def train_or_read(script: str, run_dir: Path, flags: Sequence) -> dict:
+    """The results of one training, which runs only if it has not finished yet.
+
+    Exits with the training's status where the training fails, and with 2 where the run there had other flags.
+
+    Args:
+        script: the train script, such as `train_squad.py`.
+        run_dir: the run directory.
+        flags: all flags but `--run-dir` and `--resume`.
+
+    Returns:
+        what `results.json` holds.
+    """
+    flags = [str(flag) for flag in flags]
+    flags_file = run_dir.with_name(run_dir.name + ".flags.json")
+    if (run_dir / "config.json").exists() and flags_file.exists() and json.loads(flags_file.read_text()) != flags:
+        print(
+            f"error: {run_dir}: was trained with other flags (see {flags_file}); name another folder", file=sys.stderr
+        )
+        sys.exit(2)
+    if not (run_dir / "results.json").exists():
+        flags_file.parent.mkdir(parents=True, exist_ok=True)
+        flags_file.write_text(json.dumps(flags) + "\n")
+        command = [sys.executable, str(ROOT / script), "--run-dir", str(run_dir), *flags]
+        command += ["--resume"] if (run_dir / "config.json").exists() else []
+        status = subprocess.run(command).returncode
+        if status:
+            sys.exit(status)
+    return json.loads((run_dir / "results.json").read_text())
+
+
+def flags_of(arguments: Sequence[str], without: Sequence[str]) -> list[str]:
+    """The flags of this process' command line, without some flags and their values.
+
+    >>> flags_of(["--suite", "--losses", "mse", "triplet", "--epochs", "3"], without=["--suite", "--losses"])
+    ['--epochs', '3']
+    """
+    kept, skipping = [], False
+    for argument in arguments:
+        if argument.startswith("--"):
+            skipping = argument.split("=")[0] in without
+        if not skipping:
+            kept.append(argument)
+    return kept

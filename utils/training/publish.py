@@ -1,0 +1,164 @@
+"""Write what a finished run leaves behind: `results.json`, tracked tables, images and files, and the closing lines."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from utils.common.evaluation import Evaluation
+from utils.common.files import write_json
+from utils.training import environment
+from utils.training.fit import best_row
+from utils.training.run import plain_settings
+
+SCHEMA_VERSION = 1
+"""Of `results.json`; docs/results_json.md describes it."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The metric that a task is judged by.
+
+    Args:
+        metric: its name in `metrics`.
+        title: its name as it is printed.
+        monitor: the column of `metrics.csv` that chose the best epoch.
+        plain: names of the plain baselines that a model should beat; ceilings and people are not among them.
+        lower_is_better: whether small values are good.
+        digits: digits printed after the decimal point.
+    """
+
+    metric: str
+    title: str
+    monitor: str
+    plain: tuple[str, ...]
+    lower_is_better: bool = False
+    digits: int = 3
+
+
+def publish(
+    config,
+    task: str,
+    model,
+    rows: list[dict],
+    *,
+    data: dict,
+    evaluations: dict[str, Evaluation],
+    baselines: dict[str, dict[str, Evaluation]],
+    headline: Headline,
+    tracker,
+    details: dict | None = None,
+    tables: dict[str, tuple[list[str], Iterable]] | None = None,
+    next_command: str = "",
+) -> dict:
+    """Write `results.json`, log everything to the tracker, and print scores, baselines, the verdict and a command to go on with.
+
+    Args:
+        config: the run's settings, a `RunConfig` with `model`.
+        task: the task's name.
+        model: the trained model.
+        rows: the rows of `metrics.csv`.
+        data: `files`, `counts` and `checksum` of the data, and perhaps more.
+        evaluations: evaluation of each split, in the order in which they are printed.
+        baselines: name to evaluations by split.
+        headline: the metric of the verdict.
+        tracker: from `start_tracking`.
+        details: what the task has beside metrics, kept under `details`.
+        tables: name to columns and rows, for the tracker.
+        next_command: the command that the last line shows.
+
+    Returns:
+        what `results.json` holds.
+    """
+    run_dir = Path(config.run_dir)
+    results = {
+        "schema_version": SCHEMA_VERSION,
+        "task": task,
+        **conditions(config, model, rows, headline.monitor),
+        "data": data,
+        "metrics": {split: evaluation.metrics for split, evaluation in evaluations.items()},
+        "intervals": {split: evaluation.intervals(config.seed) for split, evaluation in evaluations.items()},
+        "baselines": {
+            name: {split: evaluation.metrics for split, evaluation in splits.items()}
+            for name, splits in baselines.items()
+        },
+        "details": details or {},
+        "config": plain_settings(config),
+    }
+    write_json(run_dir / "results.json", results)
+    for name, (columns, table) in (tables or {}).items():
+        tracker.log_table(name, columns, table)
+    tracker.log_images({plot.stem: plot for plot in sorted(run_dir.glob("*.png"))})
+    tracker.log_artifact(run_dir / "best.keras", f"{task}-{config.model}", "model")
+    tracker.summary(
+        {f"{split}_{name}": value for split, metrics in results["metrics"].items() for name, value in metrics.items()}
+    )
+    for line in verdict(results, headline):
+        print(line)
+    print(f"everything is in {run_dir}" + (f"; try: {next_command}" if next_command else ""))
+    return json.loads((run_dir / "results.json").read_text())
+
+
+def conditions(config, model, rows: list[dict], monitor: str) -> dict:
+    """How a run came about: the part of `results.json` that every task has."""
+    import keras
+
+    return {
+        "model": config.model,
+        "seed": config.seed,
+        "parameters": model.count_params(),
+        "seconds": round(sum(row["seconds"] for row in rows), 1),
+        "best_epoch": best_row(rows, monitor)["epoch"],
+        "epochs": len(rows),
+        "peak_memory_gib": round(environment.peak_memory_gib(), 2),
+        "command": shlex.join(sys.argv),
+        "hardware": f"{environment.hardware()}, {environment.accelerators()}",
+        "backend": keras.backend.backend(),
+        "versions": environment.versions(),
+        "commit": ", ".join((Path(config.run_dir) / "commits.txt").read_text().split()),
+    }
+
+
+def verdict(results: dict, headline: Headline) -> list[str]:
+    """A line for each baseline of the last split, and the verdict against the best plain one.
+
+    >>> results = {
+    ...     "metrics": {"test": {"f1": 31.1}},
+    ...     "intervals": {"test": {"f1": [28.0, 34.0]}},
+    ...     "baselines": {"word_overlap": {"test": {"f1": 25.4}}, "human": {"test": {"f1": 91.0}}},
+    ... }
+    >>> print("\\n".join(verdict(results, Headline("f1", "F1", "val_f1", ("word_overlap",), digits=1))))
+    baseline word overlap, test: F1 25.4
+    baseline human, test: F1 91.0
+    F1 31.1 (28.0 to 34.0) on test: above word overlap, 25.4
+    """
+    split = list(results["metrics"])[-1] if "test" not in results["metrics"] else "test"
+    metric, digits = headline.metric, headline.digits
+    value = results["metrics"][split][metric]
+    scores = {
+        name.replace("_", " "): splits[split][metric]
+        for name, splits in results["baselines"].items()
+        if metric in splits.get(split, {})
+    }
+    lines = [f"baseline {name}, {split}: {headline.title} {score:.{digits}f}" for name, score in scores.items()]
+    low, high = results["intervals"].get(split, {}).get(metric, (value, value))
+    interval = f" ({low:.{digits}f} to {high:.{digits}f})" if low < high else ""
+    line = f"{headline.title} {value:.{digits}f}{interval} on {split}"
+    plain = {name.replace("_", " ") for name in headline.plain} & set(scores)
+    if not plain:
+        return [*lines, f"{line}: no plain baseline to compare with"]
+    sign = -1 if headline.lower_is_better else 1
+    best = max(sorted(plain), key=lambda name: sign * scores[name])
+    above = "below" if headline.lower_is_better else "above"
+    edge = high if headline.lower_is_better else low
+    if sign * edge > sign * scores[best]:
+        outcome = f"{above} {best}"
+    elif sign * value > sign * scores[best]:
+        outcome = f"not clearly {above} {best}"
+    else:
+        outcome = f"not {above} {best}"
+    return [*lines, f"{line}: {outcome}, {scores[best]:.{digits}f}"]
