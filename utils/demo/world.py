@@ -12,13 +12,21 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from utils.demo import phrases as words
-from utils.memnet.data import Fact
 from utils.squad.data import Answer, Question
 
 # How often a sentence that may say "She", may say a last name only, or may join the sentence before it, does so.
 PRONOUN_RATE, LAST_NAME_RATE, JOIN_RATE = 0.3, 0.3, 0.3
 # How often one of the other people of a paragraph has the main person's last name.
 RELATIVE_RATE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A triple, such as ("Talia Brondek", "birth_year", "1815")."""
+
+    subject: str
+    relation: str
+    object: str
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from utils.common.errors import UserError, some_of
 from utils.demo import phrases as demo_phrases
 from utils.demo.world import build_world
-from utils.memnet.data import KnowledgeBase, MemoryQuestion, ask, knowledge_base, memory_facts, read_questions
+from utils.memnet.data import Fact, KnowledgeBase, MemoryQuestion, ask, knowledge_base, memory_facts, read_questions
 from utils.memnet.features import Distractors, build_features, encode_questions
 from utils.memnet.index import VectorIndex, WordIndex
 from utils.text.words import split_words
@@ -140,7 +140,7 @@ def vectors(model, ids: np.ndarray, rows: int = 8_192) -> np.ndarray:
 def demo_people(seed: int, train: int = 500, validation: int = 50, test: int = 100):
     """Facts about people of the demo world, templates to ask five of their relations, and the people of every split."""
     world = build_world(f"memory {seed}", train + validation + test, 100)
-    facts = [fact for fact in world.facts if fact.relation in DEMO_RELATIONS]
+    facts = [Fact(*triple) for triple in map(astuple, world.facts) if triple[1] in DEMO_RELATIONS]
     base, _ = knowledge_base(facts, "the demo world")
     templates = {
         relation: {

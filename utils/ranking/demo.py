@@ -9,8 +9,7 @@ from __future__ import annotations
 import random
 
 from utils.demo import phrases as words
-from utils.demo.world import World, build_world
-from utils.memnet.data import Fact
+from utils.demo.world import Fact, World, build_world
 from utils.ranking.records import Candidate, Query
 
 PEOPLE, PLACES = 220, 80
