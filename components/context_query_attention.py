@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from components.attention import masking_bias
 from components.dropout import Dropout
+from components.masking import masking_bias
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")

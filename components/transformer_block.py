@@ -3,8 +3,8 @@
 import keras
 
 from components.activations import by_name
-from components.attention import MultiHeadSelfAttention
 from components.dropout import Dropout
+from components.multi_head_self_attention import MultiHeadSelfAttention
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")

@@ -5,10 +5,12 @@ import keras
 from components.context_query_attention import ContextQueryAttention
 from components.convolution_block import ConvolutionBlock
 from components.dropout import Dropout
-from components.lexical_match import LexicalMatchBias, LexicalMatchFeatures, match_maps
+from components.lexical_match_bias import LexicalMatchBias
+from components.lexical_match_features import LexicalMatchFeatures
+from components.lexical_match_maps import match_maps
 from components.positional_encoding import PositionalEncoding
 from components.relative_position_bias import RelativePositionBias
-from components.span_head import span_logits
+from components.span_logits import span_logits
 from components.transformer_block import TransformerBlock
 
 NUM_SHAPES = 8

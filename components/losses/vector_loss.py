@@ -3,41 +3,54 @@
 import keras
 from keras import ops
 
-PARTS = ("mse", "cosine", "info_nce")
-NEGATIVES = ("all", "same_document", "other_documents")
-
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class VectorLoss(keras.losses.Loss):
-    """A weighted sum of losses of predicted unit vectors `p` against the vectors `y` that were to be predicted.
+    """A weighted sum of losses of predicted unit vectors `p` against target unit vectors `y`.
 
         mse         mean of (p - y)^2 over the vector's elements; of unit vectors it is 2 (1 - p.y) / dim
         cosine      1 - p.y
-        info_nce    -log( exp(p.y / t) / sum_{y' in batch} exp(p.y' / t) )        (van den Oord et al. 2018, equation 4)
+        info_nce    -log( exp(p.y / t) / sum_{y'} exp(p.y' / t) )        (van den Oord et al. 2018, equation 4)
 
-    In `info_nce`, `y` itself and the negatives among the batch's targets stand in the sum. A target from the last `exclusion`
-    places before the right one in the same document is never a negative: it stands in the context, and a search leaves it out.
+    In `info_nce`, the sum is over `y` itself and its negatives among the batch's targets. A target up to `exclusion` places before
+    `y` in the same document is never a negative: it stands in the context.
+
+    To add a loss, write one method and name it in `PARTS`.
 
     Args:
-        weights: part to weight; at least one must be more than 0.
-        negatives: `all`; `same_document`, of which a batch should then hold several targets; or `other_documents`.
-        temperature: `t`.
-        exclusion: places.
+        weights: dict of a part's name to its weight, a float of 0 or more; at least one above 0.
+        negatives: which of the batch's targets are negatives: `all`; `same_document`, for which a batch should have several
+            targets of a document; or `other_documents`.
+        temperature: float above 0, `t`.
+        exclusion: int, 0 or more, number of places.
 
-    Call arguments: y_true `(batch, dim + 2)`, the vector, its document's number and its place in it (numbers up to 2^24); y_pred
-    `(batch, dim)`.
+    Call arguments:
+        y_true: float32 `(batch, dim + 2)`: the target vector, the number of its document, its place in the document. Numbers are
+            whole, up to 2^24.
+        y_pred: float `(batch, dim)`.
+
+    Returns:
+        float32, one value per row `(batch,)`, then reduced.
 
     Raises:
-        ValueError: an unknown part or kind of negatives, a negative weight, or none over 0.
+        ValueError: an unknown part or kind of negatives, a negative weight, or none above 0.
+
+    Example:
+        >>> loss = VectorLoss({"cosine": 1.0, "mse": 0.5})
+        >>> y_true = np.array([[0.6, 0.8, 0.0, 1.0]])  # a vector, document 0, place 1
+        >>> round(float(loss(y_true, np.array([[0.6, 0.8]]))), 4)
+        0.0
     """
+
+    NEGATIVES = ("all", "same_document", "other_documents")
 
     def __init__(self, weights, negatives="same_document", temperature=0.1, exclusion=5, name="vector_loss", **kwargs):
         super().__init__(name=name, **kwargs)
-        unknown = [part for part in weights if part not in PARTS]
+        unknown = set(weights) - set(self.PARTS)
         if unknown or min(weights.values(), default=0) < 0 or not sum(weights.values()) > 0:
-            raise ValueError(f"weights {weights} must be of {', '.join(PARTS)}, 0 or more, and not all 0")
-        if negatives not in NEGATIVES:
-            raise ValueError(f"negatives {negatives!r} must be one of {', '.join(NEGATIVES)}")
+            raise ValueError(f"weights {weights} must be of {', '.join(self.PARTS)}, 0 or more, and not all 0")
+        if negatives not in self.NEGATIVES:
+            raise ValueError(f"negatives {negatives!r} must be one of {', '.join(self.NEGATIVES)}")
         self.weights = dict(weights)
         self.negatives = negatives
         self.temperature = temperature
@@ -45,24 +58,35 @@ class VectorLoss(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
-        wanted, document, place = y_true[:, :-2], y_true[:, -2], y_true[:, -1]
-        parts = {
-            "mse": lambda: ops.mean(ops.square(y_pred - wanted), axis=-1),
-            "cosine": lambda: 1 - ops.sum(y_pred * wanted, axis=-1),
-            "info_nce": lambda: self._info_nce(wanted, document, place, y_pred),
-        }
-        return sum(weight * parts[part]() for part, weight in self.weights.items() if weight)
+        target, document, place = y_true[:, :-2], y_true[:, -2], y_true[:, -1]
+        return sum(
+            weight * self.PARTS[part](self, y_pred, target, document, place)
+            for part, weight in self.weights.items()
+            if weight
+        )
 
-    def _info_nce(self, wanted, document, place, found):
-        logits = ops.matmul(found, ops.transpose(wanted)) / self.temperature
-        same = document[:, None] == document[None]
-        before = place[:, None] - place[None]
-        itself = ops.logical_and(same, before == 0)
-        near = ops.logical_and(same, ops.logical_and(before > 0, before <= self.exclusion))
-        left_out = {"all": near, "same_document": ops.logical_or(near, ops.logical_not(same)), "other_documents": same}
-        left_out = ops.logical_and(left_out[self.negatives], ops.logical_not(itself))
-        logits = ops.where(left_out, -1e9, logits)
+    def mse(self, predicted, target, document, place):
+        return ops.mean(ops.square(predicted - target), axis=-1)
+
+    def cosine(self, predicted, target, document, place):
+        return 1 - ops.sum(predicted * target, axis=-1)
+
+    def info_nce(self, predicted, target, document, place):
+        logits = ops.matmul(predicted, ops.transpose(target)) / self.temperature
+        same_document = document[:, None] == document[None]
+        distance = place[:, None] - place[None]
+        itself = ops.logical_and(same_document, distance == 0)
+        in_context = ops.logical_and(distance > 0, distance <= self.exclusion)
+        excluded = ops.logical_and(same_document, in_context)
+        if self.negatives == "same_document":
+            excluded = ops.logical_or(excluded, ops.logical_not(same_document))
+        elif self.negatives == "other_documents":
+            excluded = same_document
+        logits = ops.where(ops.logical_and(excluded, ops.logical_not(itself)), -1e9, logits)
         return ops.logsumexp(logits, axis=-1) - ops.diagonal(logits)
+
+    PARTS = {part.__name__: part for part in (mse, cosine, info_nce)}  # noqa: RUF012
+    """Name to method of every part."""
 
     def get_config(self):
         return {

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from keras import ops
 
-from components.attention import MultiHeadSelfAttention
 from components.context_query_attention import ContextQueryAttention
 from components.convolution_block import ConvolutionBlock
 from components.dropout import Dropout
-from components.lexical_match import LexicalMatchBias, LexicalMatchFeatures, match_maps
+from components.lexical_match_bias import LexicalMatchBias
+from components.lexical_match_features import LexicalMatchFeatures
+from components.lexical_match_maps import match_maps
+from components.multi_head_self_attention import MultiHeadSelfAttention
 from components.positional_encoding import PositionalEncoding
 from components.relative_position_bias import RelativePositionBias
 from components.transformer_block import TransformerBlock

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from components.losses.ranking_loss import InfoNCE
+from components.losses.info_nce import InfoNCE
 from models.bi_encoder import BiEncoder
 from tests.models.test_text_encoder import ENCODER
 

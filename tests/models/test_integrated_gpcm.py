@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from components.gpcm import gpcm_logits
+from components.irt_logits import gpcm_logits
 from models.integrated_gpcm import IntegratedAttentionGPCM
 from tests.helpers.tracing_inputs import (
     CATEGORIES,

@@ -52,7 +52,7 @@ def category_probabilities(ability, discrimination, thresholds) -> np.ndarray:
 
 
 def graded_probabilities(ability, discrimination, thresholds) -> np.ndarray:
-    """As `category_probabilities`, of the graded response model (`components.gpcm.graded_logits`)."""
+    """As `category_probabilities`, of the graded response model (`components.irt_logits.graded_logits`)."""
     away = np.asarray(discrimination)[..., None] * (np.asarray(ability)[..., None] - thresholds)
     above = 1 / (1 + np.exp(-away))
     ends = np.ones((*above.shape[:-1], 1))

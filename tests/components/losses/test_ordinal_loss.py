@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from components.losses.ordinal_loss import PARTS, OrdinalLoss
+from components.losses.ordinal_loss import OrdinalLoss
+
+PARTS = tuple(OrdinalLoss.PARTS)
 
 BATCH, STEPS, CATEGORIES = 3, 7, 5
 RNG = np.random.default_rng(9)

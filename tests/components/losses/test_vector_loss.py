@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from components.losses.vector_loss import NEGATIVES, VectorLoss
+from components.losses.vector_loss import VectorLoss
+
+NEGATIVES = VectorLoss.NEGATIVES
 
 RNG = np.random.default_rng(2)
 COUNT, DIM = 11, 7

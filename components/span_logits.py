@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from components.attention import masking_bias
+from components.masking import masking_bias
 
 
 def span_logits(logits, segment_ids, padding_mask):

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from components.span_head import span_logits
+from components.span_logits import span_logits
 
 
 def test_only_the_context_and_the_first_token_can_be_chosen():

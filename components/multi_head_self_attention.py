@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from components.dropout import Dropout
+from components.masking import masking_bias
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
@@ -98,9 +99,3 @@ class MultiHeadSelfAttention(keras.layers.Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
-
-
-def masking_bias(mask, dtype):
-    """0 where `mask` is true and a number that no logit outweighs where it is not, shaped as `mask`."""
-    lowest = -3e4 if keras.backend.standardize_dtype(dtype) == "float16" else -1e9
-    return ops.where(ops.cast(mask, "bool"), ops.cast(0.0, dtype), ops.cast(lowest, dtype))

@@ -1,0 +1,57 @@
+"""IRTParameters against its equations."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from components.irt_parameters import IRTParameters
+
+RNG = np.random.default_rng(2)
+BATCH, STEPS, SUMMARY, ITEM = 2, 5, 7, 3
+
+
+def numpy_of(value):
+    return ops.convert_to_numpy(value)
+
+
+def layer(**settings):
+    keras.utils.set_random_seed(4)
+    made = IRTParameters(**{"num_categories": 4, "scale": 2.0} | settings)
+    made.build((BATCH, STEPS, SUMMARY), (BATCH, STEPS, ITEM))
+    return made
+
+
+SUMMARIES = RNG.normal(size=(BATCH, STEPS, SUMMARY)).astype("float32")
+ITEMS = RNG.normal(size=(BATCH, STEPS, ITEM)).astype("float32")
+
+
+@pytest.mark.parametrize("settings", [{}, {"monotone": True}, {"item_discrimination": True}])
+def test_parameters_equal_the_equations(settings):
+    made = layer(**settings)
+    found = {name: numpy_of(value) for name, value in made(SUMMARIES, ITEMS).items()}
+
+    def dense(part, inputs):
+        return inputs @ numpy_of(part.kernel) + numpy_of(part.bias)
+
+    both = ITEMS if made.item_discrimination else np.concatenate([SUMMARIES, ITEMS], axis=-1)
+    np.testing.assert_allclose(found["ability"], 2 * dense(made.ability, SUMMARIES)[..., 0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        found["discrimination"], np.log1p(np.exp(dense(made.discrimination, both)))[..., 0], rtol=1e-4
+    )
+    expected = dense(made.thresholds, ITEMS)
+    if made.monotone:
+        steps = np.log1p(np.exp(expected[..., 1:]))
+        expected = np.concatenate([expected[..., :1], expected[..., :1] + np.cumsum(steps, axis=-1)], axis=-1)
+        assert (np.diff(found["thresholds"], axis=-1) > 0).all()
+    np.testing.assert_allclose(found["thresholds"], expected, rtol=1e-4, atol=1e-5)
+    assert found["ability"].shape == found["discrimination"].shape == (BATCH, STEPS)
+    assert found["thresholds"].shape == (BATCH, STEPS, 3) and (found["discrimination"] > 0).all()
+
+
+def test_it_comes_back_from_its_configuration():
+    made = layer(monotone=True, item_discrimination=True)
+    again = IRTParameters.from_config(made.get_config())
+    assert again.get_config() == made.get_config()
+    with pytest.raises(ValueError, match="num_categories 1"):
+        IRTParameters(1)
