@@ -319,8 +319,8 @@ def check(config: Config) -> None:
 
 def load_questions(config: Config):
     """The train, validation and (maybe) test questions by name, and a description of where each came from."""
-    from utils.demo.world import demo_squad
     from utils.squad.data import describe, read_squad_files, read_tfds, split_by_article
+    from utils.squad.demo import demo_squad
 
     files = {"train": config.train_files, "validation": config.validation_files, "test": config.test_files}
     if config.train_files:

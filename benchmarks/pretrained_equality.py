@@ -49,8 +49,8 @@ def main() -> int:
 
 def texts(options):
     """Question records to compare on."""
-    from utils.demo.world import demo_squad
     from utils.squad.data import read_squad_files
+    from utils.squad.demo import demo_squad
 
     questions = read_squad_files(options.files) if options.files else demo_squad()["test"]
     return questions[:: max(1, len(questions) // options.questions)][: options.questions]

@@ -75,8 +75,8 @@ def parse():
 
 def scale(options, folder: Path) -> tuple[list[Path], dict]:
     """The files to measure on, and what they hold: the user's own, or one written with `--questions` of them."""
-    from utils.demo.world import demo_squad
     from utils.squad.data import read_squad_files
+    from utils.squad.demo import demo_squad
 
     questions = read_squad_files(options.train_files) if options.train_files else demo_squad()["train"]
     wanted = options.questions or len(questions)

@@ -180,8 +180,8 @@ def prepare(options, file: Path) -> dict:
     """
     import numpy as np
 
-    from utils.demo.world import demo_squad
     from utils.squad.data import read_squad_files
+    from utils.squad.demo import demo_squad
     from utils.squad.features import assemble, batch_order, build_features
     from utils.text.tokenization import load_tokenizer, train_tokenizer
 

@@ -101,7 +101,7 @@ def test_the_saved_model_equals_the_keras_model_at_two_lengths(finished):
 
 
 def test_the_stored_predictions_have_the_stored_scores(finished):
-    from utils.demo.world import demo_squad
+    from utils.squad.demo import demo_squad
     from utils.squad.evaluation import score_predictions
 
     folder, _ = finished

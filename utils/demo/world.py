@@ -8,11 +8,10 @@ follows from a seed.
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from utils.demo import phrases as words
-from utils.squad.data import Answer, Question
 
 # How often a sentence that may say "She", may say a last name only, or may join the sentence before it, does so.
 PRONOUN_RATE, LAST_NAME_RATE, JOIN_RATE = 0.3, 0.3, 0.3
@@ -220,8 +219,30 @@ def _choose_facts(rng: random.Random, world: World, main: str) -> tuple[list[Fac
     return main_facts, other_facts
 
 
-def _questions(rng: random.Random, world: World, main: str, split: str) -> list[Question]:
-    """A paragraph about `main` and two others, and up to five questions on it: three about `main`, two on the rest."""
+@dataclass(frozen=True)
+class ParagraphQuestion:
+    """A question whose answer stands exactly once in its paragraph, `answer_start` characters from the beginning.
+
+    `subject` is what the paragraph is mainly about.
+    """
+
+    subject: str
+    paragraph: str
+    question: str
+    answer: str
+    answer_start: int
+
+
+def paragraph_questions(rng: random.Random, world: World, main: str, split: str) -> list[ParagraphQuestion]:
+    """Write a paragraph about `main` and two others, and up to five questions on it: three about `main`, two on the rest.
+
+    Args:
+        rng: decides which facts the paragraph tells, their order and their wording.
+        world: knows the facts.
+        main: a person or a place of the world.
+        split: `train`, `validation` or `test`; the splits share no question template, and the paragraphs of the test split
+            also use sentence templates of their own.
+    """
     main_facts, other_facts = _choose_facts(rng, world, main)
     told = main_facts + other_facts
     rng.shuffle(told)
@@ -231,39 +252,5 @@ def _questions(rng: random.Random, world: World, main: str, split: str) -> list[
         # An object that also stands elsewhere in the paragraph would have two places to be found at.
         for fact in [fact for fact in facts if context.count(fact.object) == 1][:count]:
             text = rng.choice(words.RELATIONS[fact.relation].questions[split]).format(s=fact.subject)
-            answer = Answer(fact.object, context.index(fact.object))
-            questions.append(Question("", main, context, text, (answer,)))
+            questions.append(ParagraphQuestion(main, context, text, fact.object, context.index(fact.object)))
     return questions
-
-
-def demo_squad(
-    seed: int = 0, num_train: int = 4000, num_validation: int = 400, num_test: int = 800
-) -> dict[str, list[Question]]:
-    """Extractive question answering on the demo world, in the form of SQuAD 1.1.
-
-    A paragraph (about 60 words) tells a few facts about its title's subject and some of the same relations about two
-    others, in random order, so a question's subject and its relation must both be read. The splits share no invented
-    name and no question template; the test split's paragraphs also use sentence templates of their own. Every question
-    has one answer, which stands once in its paragraph.
-
-    Args:
-        seed: Decides everything.
-        num_train: How many training questions.
-        num_validation: How many validation questions.
-        num_test: How many test questions.
-
-    Returns:
-        Questions by split name ("train", "validation", "test"), with ids like "demo-test-00042".
-    """
-    splits, taken = {}, set()
-    for split, count in {"train": num_train, "validation": num_validation, "test": num_test}.items():
-        world = build_world(f"{seed} {split}", 6 + count // 6, 4 + count // 15, taken)
-        rng = random.Random(f"squad {seed} {split}")
-        questions, subjects = [], []
-        while len(questions) < count:
-            if not subjects:
-                subjects = list(world.people + world.places)
-                rng.shuffle(subjects)
-            questions += _questions(rng, world, subjects.pop(), split)
-        splits[split] = [replace(q, id=f"demo-{split}-{n:05d}") for n, q in enumerate(questions[:count])]
-    return splits
