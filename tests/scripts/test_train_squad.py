@@ -250,7 +250,7 @@ def test_a_signal_saves_and_exits_with_its_status(tmp_path):
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert "go on with --resume" in output
+    assert "continue with --resume" in output
     assert read_state(checkpoint) is not None
 
 

@@ -40,10 +40,11 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
                 yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise UserError(
-            f"{path}, line {number + 1:,}: is not UTF-8 text ({error.reason}); save the file as UTF-8"
+            f"{path}, line {number:,}: is not UTF-8 text ({error.reason}); save the file as UTF-8"
         ) from None
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read ({error}); name a whole file") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: cannot be read ({reason}); name a file that exists and is complete") from None
 
 
 def read_csv_rows(path: str | Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
@@ -79,13 +80,18 @@ def write_atomically(path: Path, data: bytes | str) -> None:
 
 
 def write_json(path: Path, value) -> None:
-    """Write `value` as readable JSON, atomically; NaN and infinities, which JSON does not have, become null."""
+    """Write `value` as readable JSON, atomically.
+
+    JSON has neither NaN nor infinities: they become null. NumPy's numbers and arrays become plain numbers and lists.
+    """
     text = json.dumps(finite_or_none(value), indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(path, text + "\n")
 
 
 def finite_or_none(value):
-    """The same value with None in the place of every float that is NaN or infinite."""
+    """The value as plain Python numbers, lists and dicts, with None in the place of NaN and infinities."""
+    if hasattr(value, "tolist"):  # a NumPy number or array
+        value = value.tolist()
     if isinstance(value, dict):
         return {key: finite_or_none(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

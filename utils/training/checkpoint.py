@@ -1,4 +1,4 @@
-"""Save and restore all that training depends on, in one file without pickles."""
+"""Save and restore everything that training depends on, in one file without pickles."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ from utils.common.files import write_atomically
 
 
 def save_checkpoint(path: Path, model, state: dict) -> None:
-    """Write the weights, the random generators' and the optimizer's states, and `state` (JSON values).
+    """Write the weights, the states of the random generators and of the optimizer, and `state`.
 
-    The file appears whole or not at all. A model with a weight that is not finite is not saved.
+    The file is written atomically.
+
+    Args:
+        path: the `.npz` file.
+        model: compiled model whose optimizer is built.
+        state: JSON values to keep beside the variables.
 
     Raises:
-        FloatingPointError: a weight is NaN or infinite.
+        FloatingPointError: a weight is NaN or infinite; nothing is written.
     """
     arrays = {"state": np.asarray(json.dumps(state))}
     for number, variable in enumerate(_variables(model)):
@@ -34,39 +39,46 @@ def save_checkpoint(path: Path, model, state: dict) -> None:
 
 
 def load_state(path: Path) -> dict:
-    """The `state` of a checkpoint, without touching a model."""
-    with _open(path) as stored:
-        return json.loads(str(stored["state"]))
+    """The `state` of a checkpoint.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    with _open(path) as archive:
+        return json.loads(str(archive["state"]))
 
 
 def restore_checkpoint(path: Path, model) -> dict:
-    """Put a checkpoint back into a model that was built and compiled as the saved one was; returns `state`.
+    """Load a checkpoint into a model that was built and compiled like the saved one.
+
+    Returns:
+        the `state` that was saved with it.
 
     Raises:
-        UserError: an unreadable file, or one of another model.
+        UserError: the file is missing or damaged, or is a checkpoint of another model. The model is not changed.
     """
-    with _open(path) as stored:
+    with _open(path) as archive:
         variables = _variables(model)
-        arrays = [stored[f"variable_{number}"] for number in range(len(stored.files) - 1)]
+        arrays = [archive[f"variable_{number}"] for number in range(len(archive.files) - 1)]
         if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
             raise UserError(
                 f"{path}: is a checkpoint of another model; give the settings of its run or a new --run-dir"
             )
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
-        return json.loads(str(stored["state"]))
+        return json.loads(str(archive["state"]))
 
 
 @contextlib.contextmanager
 def _open(path: Path):
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            yield stored
+        with np.load(path, allow_pickle=False) as archive:
+            yield archive
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: not a readable checkpoint ({error}); start a new run in another --run-dir") from None
 
 
 def _variables(model):
-    # model.variables holds weights, dropout's random states, and metrics; the last come into being as training starts.
+    # model.variables holds weights, random states of dropout, and metrics. Metrics do not exist before training starts.
     metrics = {id(variable) for metric in model.metrics for variable in metric.variables}
     return [*(v for v in model.variables if id(v) not in metrics), *model.optimizer.variables]

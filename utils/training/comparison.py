@@ -12,6 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from utils.common.files import write_atomically
+from utils.training.run import is_failed_start
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -56,16 +59,17 @@ def train_or_read(script: str, run_dir: Path, flags: Sequence) -> dict:
     """
     flags = [str(flag) for flag in flags]
     flags_file = run_dir.with_name(run_dir.name + ".flags.json")
-    if (run_dir / "config.json").exists() and flags_file.exists() and json.loads(flags_file.read_text()) != flags:
+    has_begun = (run_dir / "config.json").exists() and not is_failed_start(run_dir)
+    if has_begun and flags_file.exists() and json.loads(flags_file.read_text()) != flags:
         print(
             f"error: {run_dir}: was trained with other flags (see {flags_file}); name another folder", file=sys.stderr
         )
         sys.exit(2)
     if not (run_dir / "results.json").exists():
         flags_file.parent.mkdir(parents=True, exist_ok=True)
-        flags_file.write_text(json.dumps(flags) + "\n")
+        write_atomically(flags_file, json.dumps(flags) + "\n")
         command = [sys.executable, str(ROOT / script), "--run-dir", str(run_dir), *flags]
-        command += ["--resume"] if (run_dir / "config.json").exists() else []
+        command += ["--resume"] if has_begun else []
         status = subprocess.run(command).returncode
         if status:
             sys.exit(status)

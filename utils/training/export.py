@@ -6,16 +6,17 @@ from pathlib import Path
 
 
 def export_saved_model(model, path: str | Path, inputs, floating: tuple[str, ...] = ()) -> None:
-    """Write `model` with inputs of free sizes.
+    """Write a model whose input sizes stay free; outputs keep the model's names.
 
-    Outputs are named as the model names them.
-
-    `tf.saved_model.load(path).serve(...)` and TensorFlow Serving take it from there; no Keras and none of this project's code is
-    needed to run it. Works on the TensorFlow and JAX backends.
+    TensorFlow Serving and `tf.saved_model.load(path).serve(...)` run the result. They need neither Keras nor this project. The
+    export works on the TensorFlow and JAX backends.
 
     Args:
-        inputs: names of the inputs, to the names of their axes; equal axes are equally long. A number is an axis of that size.
-        floating: inputs that are float32; others are int32.
+        model: built model.
+        path: folder to write.
+        inputs: name of each input to its axes. An axis is a number for a fixed size, or a name for a free size; axes of one
+            name have equal sizes.
+        floating: names of the float32 inputs; the others are int32.
     """
     import keras
 
@@ -29,9 +30,9 @@ def export_saved_model(model, path: str | Path, inputs, floating: tuple[str, ...
             for name, axes in inputs.items()
         }
     ]
-    more = {}
-    if keras.backend.backend() == "jax":  # which else takes each input's free length for another
-        more["jax2tf_kwargs"] = {
+    options = {}
+    if keras.backend.backend() == "jax":  # JAX must be told which free sizes are equal
+        options["jax2tf_kwargs"] = {
             "polymorphic_shapes": [{name: f"({', '.join(map(str, axes))})" for name, axes in inputs.items()}]
         }
-    model.export(str(path), format="tf_saved_model", input_signature=signature, verbose=False, **more)
+    model.export(str(path), format="tf_saved_model", input_signature=signature, verbose=False, **options)

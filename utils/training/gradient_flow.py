@@ -1,4 +1,4 @@
-"""How much gradient reaches each component of a model."""
+"""The size of the gradient that reaches each layer of a model."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import numpy as np
 
 
 def gradient_flow(model) -> dict[str, float]:
-    """Root mean square of the gradient of each component's weights, over their elements and about the last thousand steps.
+    """The root mean square of the gradient of each layer's weights.
 
-    These are the second moments that Adam keeps anyway (Kingma and Ba 2015, algorithm 1), of the clipped gradient, with their
-    correction for the first steps. A component is a layer of the model.
+        rms = sqrt(mean(v / (1 - beta_2^t)))
+
+    `v` is the second moment that Adam keeps (Kingma and Ba 2015, algorithm 1): a moving average of the squared clipped gradient,
+    over about the last thousand steps. The mean is over all elements of the layer's weights.
 
     Args:
-        model: compiled with Adam or AdamW, and trained for a step at least.
+        model: compiled with Adam or AdamW, and trained for at least one step.
 
     Returns:
-        `gradient_COMPONENT` to a number, in the model's order.
+        `gradient_LAYER` to its root mean square, in the model's order.
     """
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     moments = [variable for variable in optimizer.variables if variable.path.endswith("_velocity")]
-    corrected = 1 - optimizer.beta_2 ** int(optimizer.iterations)
-    found = {}
+    bias_correction = 1 - optimizer.beta_2 ** int(optimizer.iterations)
+    squares: dict[str, list] = {}
     for weight, moment in zip(model.trainable_variables, moments, strict=True):
-        component = weight.path.split("/")[1]
-        found.setdefault(component, []).append(np.asarray(moment, np.float64).ravel() / corrected)
-    return {f"gradient_{name}": float(np.sqrt(np.concatenate(parts).mean())) for name, parts in found.items()}
+        layer = weight.path.split("/")[1]
+        squares.setdefault(layer, []).append(np.asarray(moment, np.float64).ravel() / bias_correction)
+    return {f"gradient_{layer}": float(np.sqrt(np.concatenate(parts).mean())) for layer, parts in squares.items()}

@@ -1,4 +1,4 @@
-"""Export a model for LiteRT (formerly TensorFlow Lite), and measure how long it takes for one example."""
+"""Export a model for LiteRT (formerly TensorFlow Lite), and measure its time per example."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import time
 from pathlib import Path
 
 CALLS = 2000
+"""Calls that are timed."""
 
 
 def export_litert(model, path: str | Path, inputs: dict[str, tuple[int, ...]], floating: tuple[str, ...] = ()) -> None:
-    """Write `model` for batches of one example. Outputs are named as the model names them; TensorFlow backend only.
+    """Write a model for batches of one example; outputs keep the model's names. TensorFlow backend only.
 
     Args:
-        inputs: names of the inputs, to their shapes without the batch.
-        floating: inputs that are float32; others are int32.
+        model: built model.
+        path: the `.tflite` file to write.
+        inputs: name of each input to its shape without the batch axis.
+        floating: names of the float32 inputs; the others are int32.
     """
     import keras
 
@@ -25,21 +28,28 @@ def export_litert(model, path: str | Path, inputs: dict[str, tuple[int, ...]], f
 
 
 def latency(path: str | Path, calls: int = CALLS) -> dict[str, float]:
-    """Milliseconds of one call on one thread: `p50_ms` and `p95_ms` over so many calls, after a tenth as many to warm up.
+    """The time of one call on one thread.
 
-    Inputs are ones: what stands in them changes nothing in the time of networks without branches.
+    All inputs are ones. The time of a network without branches does not depend on its inputs.
+
+    Args:
+        path: a `.tflite` file.
+        calls: calls that are timed, after a tenth as many to warm up.
+
+    Returns:
+        `p50_ms` and `p95_ms`, the median and the 95th percentile in milliseconds.
     """
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path), num_threads=1)
     interpreter.allocate_tensors()
-    for given in interpreter.get_input_details():
-        interpreter.set_tensor(given["index"], np.ones(given["shape"], given["dtype"]))
+    for details in interpreter.get_input_details():
+        interpreter.set_tensor(details["index"], np.ones(details["shape"], details["dtype"]))
     seconds = np.empty(calls + calls // 10)
     for call in range(len(seconds)):
-        begin = time.perf_counter()
+        start = time.perf_counter()
         interpreter.invoke()
-        seconds[call] = time.perf_counter() - begin
+        seconds[call] = time.perf_counter() - start
     p50, p95 = 1000 * np.quantile(seconds[calls // 10 :], (0.5, 0.95))
     return {"p50_ms": float(p50), "p95_ms": float(p95)}

@@ -1,4 +1,4 @@
-"""AdamW that trains alike on every backend, with weight decay on matrices only and, if asked, a learning rate per layer."""
+"""AdamW that takes the same steps on every backend, with weight decay on matrices only and optional learning rates per layer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def make_optimizer(
         weight_decay: decoupled weight decay; `NOT_DECAYED` lists what has none.
         clip_norm: global norm that gradients are clipped to.
         decay: what follows the warm-up, `cosine`, `linear`, `polynomial` or `constant`.
-        ema_momentum: momentum of the moving average of the weights, 0 for no average.
+        ema_momentum: momentum of the moving average of the weights, 0 for no average. On SQuAD the average changed nothing that
+            could be measured (F1 by 0.0, 95 % interval -0.4 to 0.4; docs/squad.md).
         layer_decay: factor on the learning rate from one encoder block to the block below, in (0, 1].
         num_layers: blocks of the encoder; needed where `layer_decay` is below 1.
     """

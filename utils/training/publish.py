@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 from utils.common.evaluation import Evaluation
@@ -148,7 +149,7 @@ def verdict(results: dict, headline: Headline) -> list[str]:
     low, high = results["intervals"].get(split, {}).get(metric, (value, value))
     interval = f" ({low:.{digits}f} to {high:.{digits}f})" if low < high else ""
     line = f"{headline.title} {value:.{digits}f}{interval} on {split}"
-    plain = {name.replace("_", " ") for name in headline.plain} & set(scores)
+    plain = {name.replace("_", " ") for name in headline.plain} & {name for name in scores if isfinite(scores[name])}
     if not plain:
         return [*lines, f"{line}: no plain baseline to compare with"]
     sign = -1 if headline.lower_is_better else 1

@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def run_script(main, config_class) -> None:
 def check_run_dir(config) -> None:
     """Check, before any work, that the run directory can be used: a new one, or with `config.resume` one that holds a run.
 
-    A start that failed before its training leaves files in the directory; it may be repeated.
+    A start that failed before its training may be repeated; `set_up_run` then replaces the files that it left.
 
     Raises:
         UserError: a run (or something else) is there already; or there is none to resume.
@@ -72,8 +73,12 @@ def check_run_dir(config) -> None:
 
 
 def is_failed_start(run_dir: Path) -> bool:
-    """Whether a run was set up in this directory, or in one below it, and ended before its training began."""
-    if not (run_dir / "config.json").is_file():
+    """Whether a run was set up in this directory, and ended before its training, or one in a folder below, began."""
+    try:
+        settings = json.loads((run_dir / "config.json").read_text())
+    except (OSError, ValueError):
+        return False
+    if "data_checksums" not in settings:  # not ours: pretrained checkpoints, for one, have a config.json too
         return False
     return not any(path.name in FILES_OF_A_TRAINING for path in run_dir.rglob("*"))
 
@@ -104,6 +109,8 @@ def set_up_run(config, checksums: dict[str, str]) -> None:
                     f"{run_dir}: the run there had other settings ({changes}); give the same, or a new --run-dir"
                 )
         else:
+            if is_failed_start(run_dir):
+                remove_contents(run_dir)  # prepared data that was left there may belong to other settings
             run_dir.mkdir(parents=True, exist_ok=True)
             write_json(file, settings)
         record_commit(run_dir)
@@ -111,6 +118,15 @@ def set_up_run(config, checksums: dict[str, str]) -> None:
         raise UserError(f"{file}: cannot be read ({error}); start a new run in another --run-dir") from None
     except OSError as error:
         raise UserError(f"{run_dir}: cannot be used ({error.strerror}); name another --run-dir") from None
+
+
+def remove_contents(folder: Path) -> None:
+    """Empty a folder."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def plain_settings(config) -> dict:

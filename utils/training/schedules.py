@@ -1,4 +1,6 @@
-"""Learning-rate schedules: linear warm-up, then decay."""
+"""The learning-rate schedule: linear warm-up, then decay."""
+
+import math
 
 import keras
 from keras import ops
@@ -6,13 +8,24 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class WarmupThenDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Rise linearly from 0 to `learning_rate` over `warmup_steps`, then decay to `final_fraction` of it at `total_steps`.
+    """Rise linearly to `learning_rate`, then decay to `final_fraction` of it.
 
-    With `p` the share of the steps after warm-up that are done: `linear` 1 - p; `cosine` (1 + cos(pi p)) / 2;
-    `polynomial` (1 - p)^2; `constant` 1.
+        t < warmup:   rate = learning_rate * t / warmup
+        t >= warmup:  rate = learning_rate * (final_fraction + (1 - final_fraction) * f(p))
+                      p = (t - warmup) / (total - warmup)
+                      linear f(p) = 1 - p; cosine f(p) = (1 + cos(pi p)) / 2; polynomial f(p) = (1 - p)^2; constant f(p) = 1
+
+    `t` counts steps from 1. After `total_steps` the rate stays at its last value.
+
+    Args:
+        learning_rate: float, the peak.
+        warmup_steps: int, steps of the rise; 0 for none.
+        total_steps: int, steps of the whole training.
+        decay: `linear`, `cosine`, `polynomial` or `constant`.
+        final_fraction: float, fraction of the peak that is left at the end, 0-1.
 
     Raises:
-        ValueError: an unknown decay, or a warm-up that is not shorter than the whole.
+        ValueError: `decay` is unknown, or the warm-up is not shorter than the training.
     """
 
     def __init__(self, learning_rate, warmup_steps, total_steps, decay="cosine", final_fraction=0.0):
@@ -27,20 +40,20 @@ class WarmupThenDecay(keras.optimizers.schedules.LearningRateSchedule):
         self.final_fraction = final_fraction
 
     def __call__(self, step):
-        # The optimizer counts from 0, and a first step at rate 0 would be wasted.
+        # The optimizer counts from 0. A first step at rate 0 would be wasted.
         step = ops.cast(step, "float32") + 1.0
-        warm = step / max(self.warmup_steps, 1)
+        rise = step / max(self.warmup_steps, 1)
         done = ops.clip((step - self.warmup_steps) / (self.total_steps - self.warmup_steps), 0.0, 1.0)
         if self.decay == "linear":
             factor = 1.0 - done
         elif self.decay == "cosine":
-            factor = 0.5 * (1.0 + ops.cos(3.141592653589793 * done))
+            factor = 0.5 * (1.0 + ops.cos(math.pi * done))
         elif self.decay == "polynomial":
             factor = ops.square(1.0 - done)
         else:
             factor = ops.ones_like(done)
         factor = self.final_fraction + (1.0 - self.final_fraction) * factor
-        return self.learning_rate * ops.where(step < self.warmup_steps, warm, factor)
+        return self.learning_rate * ops.where(step < self.warmup_steps, rise, factor)
 
     def get_config(self):
         return {

@@ -1,8 +1,8 @@
-"""Weights & Biases beside the local files of a run, never in their way.
+"""Track a run with Weights & Biases (W&B), without letting W&B disturb the training.
 
-All of W&B happens in one background thread that takes its jobs from a queue. So a slow network costs the training loop
-nothing, and whatever fails there ends the tracking with one warning line and leaves the run as it was. The files that a
-run directory holds do not depend on it.
+One background thread makes all calls to W&B. It takes them from a queue, so a slow network does not delay the training loop.
+A failure of W&B ends the tracking with one warning line and leaves the run alone. No file of a run directory depends on W&B,
+except those under `wandb`.
 """
 
 import configparser
@@ -18,21 +18,25 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from utils.common.errors import UserError
+from utils.common.files import write_atomically
 
 FIRST_WAIT_SECONDS = 5
-"""How long `start_tracking` waits for the connection, so that its line comes before those of the training."""
+"""The longest that `start_tracking` waits for the connection, so that its line is printed before those of the training."""
 INIT_SECONDS = 30
-"""How long W&B may try to connect, in the background, before it is given up."""
+"""The longest that W&B may try to connect in the background."""
 FINISH_SECONDS = 120
-"""How long `Tracker.finish` waits for uploads; what is left by then stays on disk for `wandb sync`."""
+"""The longest that `Tracker.finish` waits for uploads. The rest stays on disk for `wandb sync`."""
 
 
 class Tracker:
-    """The verbs of tracking. Each returns at once, and does nothing when tracking is off or has failed.
+    """Logs one run, as a context manager: `with start_tracking(...) as tracker:`.
+
+    Every method but `finish` returns at once. All do nothing when tracking is off or has failed. An exception within the block
+    marks the W&B run as failed.
 
     Args:
-        connect: Starts and returns the W&B run; called in the background thread. `None` is the tracker that is off.
-        remedy: What the warning line says after a failure.
+        connect: function that starts and returns the W&B run, called in the background thread; None turns tracking off.
+        remedy: the end of the warning line after a failure.
     """
 
     def __init__(self, connect: Callable | None = None, remedy: str = ""):
@@ -47,12 +51,12 @@ class Tracker:
             self._connected.wait(FIRST_WAIT_SECONDS)
 
     def log(self, metrics: dict[str, float], step: int) -> None:
-        """Log the metrics of one step, by convention of one epoch. Steps must grow; a repeated one is left out."""
+        """Log the metrics of one step, which here is an epoch. Steps must increase; W&B ignores a repeated one."""
         metrics = dict(metrics)
         self._do(lambda run: run.log(metrics, step=step, commit=True))
 
     def log_table(self, name: str, columns: list[str], rows: Iterable[Iterable]) -> None:
-        """Log a table, for instance of examples; every row has one cell a column."""
+        """Log a table as `tables/NAME`; every row has one cell per column."""
         rows = [list(row) for row in rows]
 
         def job(run):
@@ -65,7 +69,7 @@ class Tracker:
         self._do(job)
 
     def log_images(self, paths: dict[str, str | Path]) -> None:
-        """Log image files, name to path."""
+        """Log image files as `images/NAME`; `paths` maps names to files."""
         paths = dict(paths)
 
         def job(run):
@@ -76,7 +80,7 @@ class Tracker:
         self._do(job)
 
     def log_artifact(self, path: str | Path, name: str, type: str) -> None:
-        """Log one file as an artifact. It is read where it lies, so it must not change afterwards."""
+        """Log one file as an artifact. W&B reads it later, so it must not change."""
 
         def job(run):
             import wandb
@@ -88,7 +92,7 @@ class Tracker:
         self._do(job)
 
     def summary(self, values: dict) -> None:
-        """Set final values, such as the test metrics."""
+        """Set final values of the run, such as test metrics."""
         values = dict(values)
         self._do(lambda run: run.summary.update(values))
 
@@ -99,7 +103,7 @@ class Tracker:
         self.finish(0 if kind is None else 1)
 
     def finish(self, exit_code: int = 0) -> None:
-        """Upload what is left, for at most `FINISH_SECONDS`, and end the run; non-zero marks it as failed."""
+        """Upload the rest, for at most `FINISH_SECONDS`, and end the W&B run; a non-zero `exit_code` marks it as failed."""
         self._exit_code = exit_code
         self._jobs.put(None)
         if self._thread.is_alive():
@@ -118,7 +122,7 @@ class Tracker:
             self._connected.set()
             for job in iter(self._jobs.get, None):
                 job(run)
-        except BaseException as error:  # W&B raises more than Exception, and nothing of it may reach the training.
+        except BaseException as error:  # W&B also raises SystemExit; nothing of it may reach the training
             self._stop(error)
         self._connected.set()
         if run is not None:
@@ -135,7 +139,7 @@ class Tracker:
 
 
 def check_tracking(mode: str) -> None:
-    """A mode that can not work, told before any work is done.
+    """Check, before any work, that the mode can be used on this machine.
 
     Raises:
         UserError: "online" on a machine that is not logged in.
@@ -145,27 +149,28 @@ def check_tracking(mode: str) -> None:
 
 
 def start_tracking(mode: str, project: str, run_dir: str | Path, config: dict, group: str | None = None) -> Tracker:
-    """Start tracking a run, or go on with the one that its run directory belongs to.
+    """Start tracking a run, or continue to track a resumed one.
 
-    W&B's own files lie in `run_dir/wandb`; the id of the run in `run_dir/wandb_id.txt`, so that a resumed training
-    continues the same W&B run.
+    W&B writes its own files to `run_dir/wandb`. The id of the W&B run is kept in `run_dir/wandb_id.txt`, so that a resumed
+    training continues the same W&B run.
 
     Args:
-        mode: "online", "offline" (for a later `wandb sync`), "off", or "auto": as the environment variable WANDB_MODE
-            says, else online when this machine is logged in, else off with one line that says how to turn it on.
-        project: The W&B project.
-        run_dir: The run directory, which exists; its name becomes the run's.
-        config: The resolved configuration. What JSON does not know is logged as text.
-        group: W&B's group, of runs that belong together.
+        mode: `online`; `offline`, for a later `wandb sync`; `off`; or `auto`. With `auto`, the environment variable WANDB_MODE
+            decides. Where it is not set, tracking is online if this machine is logged in, and else off with one line that says
+            how to turn it on.
+        project: the W&B project.
+        run_dir: the existing run directory, whose name becomes the name of the W&B run.
+        config: the settings of the run. Values that JSON does not have are logged as text.
+        group: the W&B group, for runs that belong together.
 
     Returns:
-        The tracker; whatever becomes of W&B, its methods are safe to call.
+        a tracker whose methods are safe to call whatever happens to W&B.
 
     Raises:
-        UserError: The mode is unknown, or "online" on a machine that is not logged in.
+        UserError: the mode is unknown, or `online` on a machine that is not logged in.
     """
     if mode not in ("auto", "online", "offline", "off"):
-        raise UserError(f"--tracking {mode}: unknown; choose auto, online, offline or off.")
+        raise UserError(f"--tracking {mode}: unknown; choose auto, online, offline or off")
     check_tracking(mode)
     if mode == "auto":
         mode = {"offline": "offline", "disabled": "off"}.get(os.environ.get("WANDB_MODE"), "auto")
@@ -180,7 +185,9 @@ def start_tracking(mode: str, project: str, run_dir: str | Path, config: dict, g
     run_dir = Path(run_dir).resolve()
     config = json.loads(json.dumps(config, default=str))
 
-    os.environ["WANDB_DATA_DIR"] = str(run_dir / "wandb")  # Else tables wait for upload in the home directory.
+    os.environ["WANDB_DATA_DIR"] = str(
+        run_dir / "wandb"
+    )  # the default for tables that wait for upload is the home directory
 
     def connect():
         import wandb
@@ -202,15 +209,15 @@ def start_tracking(mode: str, project: str, run_dir: str | Path, config: dict, g
                 silent=True,
             ),
         )
-        where = f"offline, upload it with: wandb sync {Path(run.dir).parent}" if mode == "offline" else run.url
-        print(f"Weights & Biases: {where}", flush=True)
+        location = f"offline, upload it with: wandb sync {Path(run.dir).parent}" if mode == "offline" else run.url
+        print(f"Weights & Biases: {location}", flush=True)
         return run
 
     return Tracker(connect, remedy=f"The run goes on; its files are in {run_dir}.")
 
 
 def logged_in() -> bool:
-    """Whether W&B has credentials on this machine, from the places it documents; needs no network and no wandb."""
+    """Whether W&B has credentials on this machine. Looks at the documented places, without network and without `wandb`."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
     settings = configparser.ConfigParser(interpolation=None)
@@ -222,10 +229,10 @@ def logged_in() -> bool:
     if settings.get("default", "api_key", fallback=""):
         return True
     url = os.environ.get("WANDB_BASE_URL") or settings.get("default", "base_url", fallback="https://api.wandb.ai")
-    places = [os.environ["NETRC"]] if os.environ.get("NETRC") else ["~/.netrc", "~/_netrc"]
-    for place in places:
+    files = [os.environ["NETRC"]] if os.environ.get("NETRC") else ["~/.netrc", "~/_netrc"]
+    for file in files:
         try:
-            entry = netrc.netrc(Path(place).expanduser()).authenticators(urlsplit(url).netloc)
+            entry = netrc.netrc(Path(file).expanduser()).authenticators(urlsplit(url).netloc)
         except (netrc.NetrcParseError, OSError, UnicodeDecodeError):
             continue
         if entry and entry[2]:
@@ -234,7 +241,7 @@ def logged_in() -> bool:
 
 
 def _run_id(path: Path) -> str:
-    """The W&B id that a run directory keeps, made on first use."""
+    """The id of the W&B run, made on first use and kept in the run directory."""
     if not path.exists():
-        path.write_text(uuid.uuid4().hex[:8] + "\n")
+        write_atomically(path, uuid.uuid4().hex[:8] + "\n")
     return path.read_text().strip()

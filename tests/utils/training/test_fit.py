@@ -10,7 +10,7 @@ import pytest
 
 from utils.common.errors import UserError
 from utils.training.checkpoint import load_state
-from utils.training.fit import as_dataset, averaged_weights, fit
+from utils.training.fit import as_dataset, averaged_weights, best_row, fit
 
 STEPS = 5
 
@@ -31,6 +31,11 @@ def batches(first_step):
         x = rng.normal(size=(4, 3)).astype("float32")
         yield x, x[:, :2] * 2
         step += 1
+
+
+def saved_weight(folder):
+    """What `evaluate` computes, of `best.keras`."""
+    return float(np.sum(keras.models.load_model(folder / "best.keras").get_weights()[0]))
 
 
 class Stop(Exception):
@@ -64,14 +69,20 @@ def run(folder, *, epochs=4, stop_at=None, patience=0, values=None, model=None, 
 
 @pytest.fixture(autouse=True)
 def _copies(monkeypatch):
-    # A functional model is copied by cloning; QATransformer by its config.
-    monkeypatch.setattr("utils.training.fit.inference_copy", keras.models.clone_model)
+    """A functional model is cloned; the zoo's models are copied by their config."""
+
+    def inference_copy(model):
+        copy = keras.models.clone_model(model)
+        copy.set_weights(model.get_weights())
+        return copy
+
+    monkeypatch.setattr("utils.training.fit.inference_copy", inference_copy)
 
 
 @pytest.mark.parametrize("stop_at", [3, 7, 11, 12])
 def test_a_crash_anywhere_changes_nothing(tmp_path, monkeypatch, stop_at):
     monkeypatch.setattr("utils.training.fit.SAVE_EVERY_SECONDS", 0)
-    monkeypatch.setattr("utils.training.fit.BATCHES_A_STACK", 1)  # so that all steps before the crash are taken
+    monkeypatch.setattr("utils.training.fit.BATCHES_PER_STACK", 1)  # so that all steps before the crash are taken
     (tmp_path / "whole").mkdir()
     (tmp_path / "crashed").mkdir()
     whole, _ = run(tmp_path / "whole")
@@ -152,11 +163,27 @@ def test_a_signal_during_evaluation_is_heard_and_the_run_goes_on(tmp_path, steps
     assert [row["epoch"] for row in rows] == [1, 2, 3]
 
 
-def test_early_stopping_counts_from_the_best(tmp_path):
-    rows, _ = run(tmp_path, epochs=9, patience=2, values=[1, 5, 4, 5, 6])
-    assert [row["val_f1"] for row in rows] == [1, 5, 4, 5]
+def test_early_stopping_counts_from_the_last_tie_which_is_the_saved_one(tmp_path):
+    rows, _ = run(tmp_path, epochs=9, patience=2, values=[1, 5, 4, 5, 4, 3, 6])
+    assert [row["val_f1"] for row in rows] == [1, 5, 4, 5, 4, 3]
+    assert saved_weight(tmp_path) == pytest.approx(rows[3]["val_weight"])
     again, _ = run(tmp_path, epochs=9, patience=2, resume=True)
     assert again == rows
+
+
+@pytest.mark.parametrize("values", [[np.nan, 0.3, np.nan, 0.2], [np.nan, -5.0, np.nan, np.nan]])
+def test_a_score_that_is_no_number_does_not_block_the_best_model(tmp_path, values):
+    rows, _ = run(tmp_path, values=values)
+    assert saved_weight(tmp_path) == pytest.approx(rows[1]["val_weight"])
+    assert best_row(rows, "val_f1")["epoch"] == 2
+
+
+def test_the_best_row():
+    def best(*values):
+        return best_row([{"epoch": epoch, "f1": value} for epoch, value in enumerate(values, start=1)], "f1")["epoch"]
+
+    assert best(1.0, 3.0, 2.0) == 2 and best(3.0, 1.0, 3.0, 2.0) == 3 and best(0.0, 0.0) == 2
+    assert best(np.nan) == 1 and best(np.nan, np.nan) == 2 and best(np.nan, -np.inf, -7.0, np.nan) == 3
 
 
 def test_what_is_evaluated_and_kept_is_the_moving_average(tmp_path):
@@ -165,6 +192,7 @@ def test_what_is_evaluated_and_kept_is_the_moving_average(tmp_path):
     raw = float(np.sum(model.get_weights()[0]))
     average = float(np.sum(keras.ops.convert_to_numpy(model.optimizer._model_variables_moving_average[0])))
     assert rows[0]["val_weight"] == pytest.approx(average) and abs(raw - average) > 1e-6
+    assert saved_weight(tmp_path) == pytest.approx(average)
 
 
 def test_the_average_is_found_behind_loss_scaling():

@@ -14,7 +14,7 @@ def test_the_file_equals_the_model_and_its_latency_is_measured(tmp_path):
 
     model = AMN(7, 5, encoder_dim=3, hidden_dims=(11, 4), similarity_dim=6)
     model.build()
-    model.correction.correct.kernel.assign(np.random.default_rng(1).normal(size=(4, 7)))
+    model.correction.output_dense.kernel.assign(np.random.default_rng(1).normal(size=(4, 7)))
     export_litert(model, tmp_path / "m.tflite", {"vectors": (5, 7), "padding_mask": (5,)}, floating=("vectors",))
     inputs = {
         "vectors": np.random.default_rng(2).normal(size=(1, 5, 7)).astype("float32"),

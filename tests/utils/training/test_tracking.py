@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_an_offline_run_holds_everything(tmp_path, capsys):
     for epoch in (1, 2, 3):
         tracker.log({"loss": 1 / epoch, "val_f1": 20.0 * epoch}, step=epoch)
     tracker.log_table("examples", ["question", "answers", "f1"], [["Who?", ["Ada", "Ada L."], 1.0], ["Where?", [], 0]])
-    tracker.log_images({"plots/loss": run_dir / "loss.png"})
+    tracker.log_images({"loss": run_dir / "loss.png", "examples": run_dir / "loss.png"})
     tracker.log_artifact(run_dir / "best.keras", "best-weights", "model")
     tracker.summary({"test_f1": 61.5})
     tracker.finish()
@@ -79,12 +80,14 @@ def test_an_offline_run_holds_everything(tmp_path, capsys):
     rows = {row["_step"]: row for row in history}
     assert [rows[epoch]["val_f1"] for epoch in (1, 2, 3)] == [20.0, 40.0, 60.0]
     last = history[-1]
-    assert (last["examples/_type"], last["examples/nrows"], last["examples/ncols"]) == ("table-file", 2, 3)
-    (table,) = run_dir.glob(f"wandb/offline-run-*/files/{last['examples/path']}")
+    name = "tables/examples"
+    assert (last[f"{name}/_type"], last[f"{name}/nrows"], last[f"{name}/ncols"]) == ("table-file", 2, 3)
+    (table,) = run_dir.glob(f"wandb/offline-run-*/files/{last[f'{name}/path']}")
     assert json.loads(table.read_text())["data"][0] == ["Who?", ["Ada", "Ada L."], 1.0]
-    assert last["plots/loss/_type"] == "image-file"
-    (image,) = run_dir.glob(f"wandb/offline-run-*/files/{last['plots/loss/path']}")
-    assert image.read_bytes() == (run_dir / "loss.png").read_bytes()
+    for name in ("images/loss", "images/examples"):  # the second has the table's name
+        assert last[f"{name}/_type"] == "image-file"
+        (image,) = run_dir.glob(f"wandb/offline-run-*/files/{last[f'{name}/path']}")
+        assert image.read_bytes() == (run_dir / "loss.png").read_bytes()
 
     summary = {}
     for record in records:
@@ -96,6 +99,21 @@ def test_an_offline_run_holds_everything(tmp_path, capsys):
     for artifact in artifacts.values():  # Whatever is to be uploaded lies in the run directory.
         assert all(Path(entry.local_path).is_relative_to(run_dir) for entry in artifact.manifest.contents)
     assert any(record.HasField("stats") for record in records)  # System metrics.
+
+
+@pytest.mark.parametrize(("error", "exit_code"), [(None, 0), (ValueError("broken"), 1)])
+def test_an_exception_marks_the_run_as_failed(tmp_path, error, exit_code):
+    import wandb
+
+    tracker = start_tracking("offline", "qkv-zoo", tmp_path, {})
+    with pytest.raises(ValueError, match="broken") if error else nullcontext(), tracker:
+        tracker.log({"loss": 0.5}, step=1)
+        if error:
+            raise error
+    wandb.teardown()
+    exits = [record.exit for record in read_records(tmp_path / "wandb") if record.HasField("exit")]
+    assert [record.exit_code for record in exits] == [exit_code]
+    assert not tracker._thread.is_alive()
 
 
 def test_a_resumed_training_keeps_the_id(tmp_path):
