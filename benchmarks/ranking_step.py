@@ -345,11 +345,11 @@ def set_up_torch(options, encoder, padding: int, tokenizer, weights, rounds, che
 
 def bert_weights(names, weights) -> dict[str, np.ndarray]:
     """The weights of a BertModel by its names, from our encoder's; what ours has not is left out."""
-    from utils.text.pretrained import place_of
+    from utils.text.pretrained import variable_path
 
     found, beginning = {}, "candidates/encoder/"
     for name in names:
-        place = beginning + (place_of("bert", name) or "")
+        place = beginning + (variable_path("bert", name) or "")
         block, _, ending = place.rpartition("/")
         block, _, part = block.rpartition("/")
         if part in ("query", "key", "value"):  # ours has the three side by side

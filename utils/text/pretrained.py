@@ -1,7 +1,7 @@
-"""Read pretrained encoders in Hugging Face's format: config.json and model.safetensors, from a folder or the hub.
+"""Read pretrained encoders in Hugging Face's format (config.json and model.safetensors), from a folder or the hub.
 
-Supported: BERT (and what has its layout: MiniLM, BERT-tiny to large), DistilBERT, ELECTRA, RoBERTa. Nothing is unpickled.
-Span models join question and paragraph by one separator for all of them; RoBERTa was pretrained with two, and must get used to it.
+Supported are BERT and encoders of its layout (MiniLM, BERT-tiny to large), DistilBERT, ELECTRA and RoBERTa. Pickles are never
+loaded. Span models put one separator between question and paragraph for all of these, although RoBERTa was pretrained with two.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from utils.common.errors import UserError
 FILES = ["config.json", "*.safetensors", "model.safetensors.index.json", "tokenizer.json", "vocab.txt"]
 FILES += ["tokenizer_config.json"]
 
-# Of each architecture: where the encoder's tensors stand, and heads of pretraining and other tasks that it may bring.
+# For each architecture: the variable path of each tensor of the encoder, and the prefixes of heads that are not read.
 _BERT_BLOCK = {
     "attention.self.query": "query",
     "attention.self.key": "key",
@@ -46,7 +46,7 @@ _TABLES = {
     "embeddings.token_type_embeddings.weight": "segment_embedding/embeddings",
 }
 _DENSE = {"weight": "kernel", "bias": "bias"}
-_NORM = {"weight": "gamma", "bias": "beta", "gamma": "gamma", "beta": "beta"}  # the last two: old checkpoints
+_NORM = {"weight": "gamma", "bias": "beta", "gamma": "gamma", "beta": "beta"}  # old checkpoints have the last two
 _LAYERS = {
     "bert": "encoder.layer",
     "roberta": "encoder.layer",
@@ -66,9 +66,13 @@ _BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
 class Checkpoint:
     """A pretrained encoder.
 
-    `architecture`: its `model_type`, such as `bert`. `encoder`: constructor arguments of
-    `components.bert_encoder.BertEncoder`. `weights`: arrays by the path of its variable. `span_head`: `kernel` and `bias` of a
-    question-answering head, where the checkpoint has one. `heads`: tensors of other heads, which are not used.
+    Args:
+        folder: where it was read.
+        architecture: its `model_type`, such as `bert`.
+        encoder: constructor arguments of `components.bert_encoder.BertEncoder`.
+        weights: path of each variable within the encoder to its array, float32.
+        span_head: `kernel` and `bias` of the question-answering head; empty if the checkpoint has none.
+        heads: names of the tensors of other heads, which are not used.
     """
 
     folder: Path
@@ -80,7 +84,7 @@ class Checkpoint:
 
     @property
     def checksum(self) -> str:
-        """Of all that a model takes from it: the encoder's shape and weights, and the span head's."""
+        """A checksum of everything that a model takes from it: the encoder's settings and weights, and the span head's."""
         digest = hashlib.sha256(json.dumps([self.architecture, self.encoder], sort_keys=True).encode())
         for arrays in (self.weights, self.span_head):
             for name in sorted(arrays):
@@ -89,10 +93,14 @@ class Checkpoint:
 
 
 def checkpoint_folder(name_or_folder: str | Path) -> Path:
-    """A folder as it is, or the local copy of a hub name (`distilbert-base-uncased`, `owner/name`), downloaded on first use.
+    """The folder of a checkpoint.
+
+    Args:
+        name_or_folder: a folder, or a name on the Hugging Face hub (`distilbert-base-uncased`, `owner/name`). A checkpoint of
+            the hub is downloaded on first use.
 
     Raises:
-        UserError: no such folder, and no such name on the hub or no network.
+        UserError: there is neither such a folder nor such a name on the hub, or no network.
     """
     folder, name = Path(name_or_folder), str(name_or_folder)
     if folder.is_dir():
@@ -104,29 +112,29 @@ def checkpoint_folder(name_or_folder: str | Path) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        found = Path(snapshot_download(name, allow_patterns=FILES))
-        if not list(found.glob("*.safetensors")):
+        local_copy = Path(snapshot_download(name, allow_patterns=FILES))
+        if not list(local_copy.glob("*.safetensors")):
             raise UserError(
                 f"{name}: has no model.safetensors on the hub; convert it where you trust it: "
                 "AutoModel.from_pretrained(NAME).save_pretrained(FOLDER, safe_serialization=True), and name the folder"
             )
-        return found
+        return local_copy
     except UserError:
         raise
-    except Exception as error:  # its errors come from several libraries
+    except Exception as error:  # the hub's errors come from several libraries
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"{name}: no such folder here, and the hub does not give it ({type(error).__name__}: {reason[:300]}); "
-            "with a network check the name, without one name a folder with config.json and model.safetensors"
+            f"{name}: no such folder, and cannot be downloaded from the hub ({type(error).__name__}: {reason[:300]}); "
+            "check the name and the network, or name a folder with config.json and model.safetensors"
         ) from None
 
 
 def read_checkpoint(folder: str | Path) -> Checkpoint:
-    """Read an encoder; every tensor must be one of its weights or of a known head.
+    """Read an encoder. Every tensor must be a weight of the encoder or belong to a known head.
 
     Raises:
-        UserError: a file is missing or damaged, the architecture is not supported, or tensors are missing, unknown or of
-            another shape; each is named.
+        UserError: a file is missing or damaged, the architecture is not supported, or a tensor is missing, unknown or of the
+            wrong shape. The message names it.
     """
     folder = Path(folder)
     config = _read_config(folder / "config.json")
@@ -136,12 +144,12 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
     for name, array in _read_tensors(folder).items():
         if not np.isfinite(array).all():
             raise UserError(
-                f"{folder}: the tensor {name} holds values that are no finite numbers; get the checkpoint again"
+                f"{folder}: the tensor {name} holds values that are not finite numbers; download the checkpoint again"
             )
         inner = name.removeprefix(f"{kind}.")
-        place = place_of(kind, inner)
-        if place:
-            weights[place] = array
+        path = variable_path(kind, inner)
+        if path:
+            weights[path] = array
         elif inner in ("qa_outputs.weight", "qa_outputs.bias") and len(array) == 2:
             span_head[_DENSE[inner.rpartition(".")[2]]] = array.T
         elif inner.startswith((*_HEADS[kind], "qa_outputs.")):
@@ -150,23 +158,27 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
             unknown.append(name)
     if unknown:
         raise UserError(
-            f"{folder}: {_several(unknown, 'tensor')} of no known place in a {kind} encoder; is its model_type right?"
+            f"{folder}: {_count_and_names(unknown, 'tensor')} not known in a {kind} encoder; check model_type in config.json"
         )
     weights = _fuse(weights, kind, config)
     _check_shapes(weights, encoder, folder)
     if span_head and (len(span_head) < 2 or span_head["kernel"].shape != (encoder["hidden_dim"], 2)):
         shapes = ", ".join(f"{name} {array.shape}" for name, array in sorted(span_head.items()))
         raise UserError(
-            f"{folder}: its question-answering head ({shapes}) does not fit its config.json; get the checkpoint again"
+            f"{folder}: its question-answering head ({shapes}) does not fit its config.json; download the checkpoint again"
         )
     return Checkpoint(folder, kind, encoder, weights, span_head, tuple(sorted(heads)))
 
 
 def assign(layer, arrays: dict[str, np.ndarray]) -> None:
-    """Give a built layer's variables these values, by path inside the layer; every one on both sides must have its partner.
+    """Set the variables of a layer.
+
+    Args:
+        layer: built layer.
+        arrays: path of each variable within the layer to its value.
 
     Raises:
-        ValueError: some are missing, left over or of another shape.
+        ValueError: a variable has no array, an array has no variable, or shapes differ.
     """
     variables = {f"/{variable.path}".split(f"/{layer.name}/", 1)[1]: variable for variable in layer.weights}
     if variables.keys() != arrays.keys():
@@ -178,18 +190,18 @@ def assign(layer, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _check_shapes(weights: dict[str, np.ndarray], encoder: dict, folder: Path) -> None:
-    """Every weight of an encoder of this config must be there in its shape, and none else."""
+    """Check that the weights are exactly those of an encoder with these arguments, in name and shape."""
     dim, inner, width = encoder["hidden_dim"], encoder["intermediate_dim"], encoder["embedding_dim"]
-    wanted = {
+    expected = {
         "token_embedding/embeddings": (encoder["vocabulary_size"], width),
         "position/table": (encoder["max_length"], width),
         "embedding_norm/gamma": (width,),
         "embedding_norm/beta": (width,),
     }
     if encoder["num_segments"]:
-        wanted["segment_embedding/embeddings"] = (encoder["num_segments"], width)
+        expected["segment_embedding/embeddings"] = (encoder["num_segments"], width)
     if width != dim:
-        wanted |= {"embedding_projection/kernel": (width, dim), "embedding_projection/bias": (dim,)}
+        expected |= {"embedding_projection/kernel": (width, dim), "embedding_projection/bias": (dim,)}
     dense = {
         "attention/qkv_": (dim, 3 * dim),
         "attention/output/": (dim, dim),
@@ -198,67 +210,80 @@ def _check_shapes(weights: dict[str, np.ndarray], encoder: dict, folder: Path) -
     }
     for block in (f"block_{number}/" for number in range(encoder["num_layers"])):
         for part, shape in dense.items():
-            wanted |= {f"{block}{part}kernel": shape, f"{block}{part}bias": shape[1:]}
+            expected |= {f"{block}{part}kernel": shape, f"{block}{part}bias": shape[1:]}
         for part in ("attention_norm/", "ffn_norm/"):
-            wanted |= {f"{block}{part}gamma": (dim,), f"{block}{part}beta": (dim,)}
+            expected |= {f"{block}{part}gamma": (dim,), f"{block}{part}beta": (dim,)}
     problems = []
-    for what, names in (("missing", wanted.keys() - weights.keys()), ("left over", weights.keys() - wanted.keys())):
-        problems += [f"{_several(sorted(names), 'weight')} {what}"] if names else []
-    for name in sorted(wanted.keys() & weights.keys()):
-        if weights[name].shape != wanted[name]:
-            problems.append(f"{name} is {weights[name].shape} where config.json asks for {wanted[name]}")
+    for problem, names in (
+        ("missing", expected.keys() - weights.keys()),
+        ("unexpected", weights.keys() - expected.keys()),
+    ):
+        problems += [f"{_count_and_names(sorted(names), 'weight')} {problem}"] if names else []
+    for name in sorted(expected.keys() & weights.keys()):
+        if weights[name].shape != expected[name]:
+            problems.append(f"{name} has shape {weights[name].shape}, but config.json asks for {expected[name]}")
     if problems:
-        raise UserError(f"{folder}: does not fit its config.json: {'; '.join(problems[:3])}")
+        raise UserError(
+            f"{folder}: does not fit its config.json: {'; '.join(problems[:3])}; download the checkpoint again"
+        )
 
 
 def check_vocabulary(tokenizer, checkpoint: Checkpoint) -> None:
-    """The tokenizer must have as many tokens as the checkpoint has embeddings (which may be padded up by 63).
+    """Check that a tokenizer belongs to a checkpoint: each token has an embedding, and at most 63 embeddings have no token.
+
+    Some checkpoints pad their embeddings to a multiple of 64.
 
     Raises:
-        UserError: it has more or many less, or a token without an embedding.
+        UserError: the tokenizer has too many or too few tokens, or a token without an embedding.
     """
     tokens, rows = tokenizer.get_vocab_size(), checkpoint.encoder["vocabulary_size"]
     largest = max(tokenizer.get_vocab().values())
     if not rows - 64 < tokens <= rows or largest >= rows:
         raise UserError(
             f"{checkpoint.folder}: the tokenizer has {tokens:,} tokens up to id {largest:,} and the model {rows:,} embeddings; "
-            "they do not belong together: give the tokenizer files of this checkpoint"
+            "they do not belong together: use the tokenizer files of this checkpoint"
         )
 
 
 def check_width(checkpoint: Checkpoint, dim: int) -> None:
-    """Token embeddings can be reduced to fewer columns, not to more.
+    """Check that the token embeddings have at least `dim` columns, because they can only be reduced to fewer.
 
     Raises:
-        UserError: the checkpoint's are narrower than `dim`.
+        UserError: they have fewer.
     """
     columns = checkpoint.encoder["embedding_dim"]
     if columns < dim:
-        raise UserError(f"{checkpoint.folder}: its embeddings have {columns} columns, less than --hidden-dim {dim}")
+        raise UserError(
+            f"{checkpoint.folder}: its embeddings have {columns} columns, less than --hidden-dim {dim}; lower --hidden-dim"
+        )
 
 
 def reduced_embeddings(checkpoint: Checkpoint, dim: int) -> np.ndarray:
-    """The token embeddings in their `dim` directions of largest variance, scaled to a standard deviation of 1: `(tokens, dim)`.
+    """The token embeddings in their `dim` directions of largest variance (principal components).
+
+    Returns:
+        float32 `(tokens, dim)`, with a standard deviation of 1.
 
     Raises:
-        UserError: the checkpoint's are narrower than `dim`.
+        UserError: the token embeddings have fewer than `dim` columns.
     """
     check_width(checkpoint, dim)
     table = checkpoint.weights["token_embedding/embeddings"]
-    centred = table - table.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    reduced = centred @ axes[:, ::-1][:, :dim]
+    deviations = table - table.mean(axis=0)
+    _, axes = np.linalg.eigh(deviations.T @ deviations)  # in order of increasing variance
+    reduced = deviations @ axes[:, ::-1][:, :dim]
     return (reduced / reduced.std()).astype(np.float32)
 
 
 def _read_config(file: Path) -> dict:
+    """A config.json of a supported architecture."""
     if not file.is_file():
         raise UserError(f"{file.parent}: no config.json there; name a folder in Hugging Face's format")
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
         kind = config.get("model_type")
     except (OSError, ValueError, AttributeError) as error:
-        raise UserError(f"{file}: can not be read as JSON settings ({error}); get the checkpoint again") from None
+        raise UserError(f"{file}: cannot be read as JSON settings ({error}); download the checkpoint again") from None
     if not isinstance(kind, str) or kind not in _LAYERS:
         raise UserError(f"{file}: model_type {kind!r} is not supported; these are: {', '.join(sorted(_LAYERS))}")
     return config
@@ -277,11 +302,11 @@ def _encoder_arguments(config: dict, file: Path) -> dict:
     try:
         dim, layers, heads, inner, dropout, attention_dropout, activation = (config[name] for name in names)
         positions = config["max_position_embeddings"]
-        if kind == "roberta":  # its positions are counted from the padding id + 1
+        if kind == "roberta":  # its first position is the padding id + 1
             if type(config["pad_token_id"]) is not int:
                 raise KeyError("pad_token_id")
             positions = positions - config["pad_token_id"] - 1
-        found = {
+        arguments = {
             "vocabulary_size": config["vocab_size"],
             "hidden_dim": dim,
             "num_layers": layers,
@@ -297,21 +322,28 @@ def _encoder_arguments(config: dict, file: Path) -> dict:
         }
     except (KeyError, TypeError) as error:
         raise UserError(f"{file}: {error} is missing or not supported; give the config of a {kind} encoder") from None
-    for name, value in found.items():
-        wanted = (int, float) if name in ("dropout", "attention_dropout", "norm_epsilon") else (int,)
-        if name != "activation" and type(value) not in wanted:
-            word = "number" if float in wanted else "whole number"
-            raise UserError(f"{file}: {value!r} where a {word} is wanted ({name}); get the checkpoint again")
+    for name, value in arguments.items():
+        types = (int, float) if name in ("dropout", "attention_dropout", "norm_epsilon") else (int,)
+        if name != "activation" and type(value) not in types:
+            kind_of_number = "number" if float in types else "whole number"
+            raise UserError(
+                f"{file}: {name} must be a {kind_of_number}, but is {value!r}; download the checkpoint again"
+            )
     if not 0 < heads <= dim or dim % heads:
-        raise UserError(f"{file}: {heads} attention heads do not divide a width of {dim}; get the checkpoint again")
+        raise UserError(
+            f"{file}: a width of {dim} is not divisible by {heads} attention heads; download the checkpoint again"
+        )
     if config.get("position_embedding_type", "absolute") != "absolute":
-        raise UserError(f"{file}: position_embedding_type {config['position_embedding_type']!r} is not supported")
-    return found
+        raise UserError(
+            f"{file}: position_embedding_type {config['position_embedding_type']!r} is not supported; "
+            "name a checkpoint with absolute positions"
+        )
+    return arguments
 
 
 def _read_tensors(folder: Path) -> dict[str, np.ndarray]:
-    """All tensors of a folder's model.safetensors, or of the parts that its index names, as float32."""
-    import ml_dtypes  # noqa: F401 - gives NumPy the type bfloat16
+    """All tensors of a folder as float32, from model.safetensors or from the files that its index names."""
+    import ml_dtypes  # noqa: F401 - adds bfloat16 to NumPy
     from safetensors import SafetensorError, safe_open
 
     file, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
@@ -319,31 +351,38 @@ def _read_tensors(folder: Path) -> dict[str, np.ndarray]:
         try:
             files = sorted({folder / part for part in json.loads(index.read_text())["weight_map"].values()})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{index}: can not be read ({error}); get the checkpoint again") from None
+            raise UserError(f"{index}: cannot be read ({error}); download the checkpoint again") from None
     else:
         files = [file]
     if not file.is_file() and (folder / "pytorch_model.bin").is_file():
         raise UserError(
-            f"{folder}: only pytorch_model.bin there, a pickle, which can run any code and is not read; convert it where you "
+            f"{folder}: has only pytorch_model.bin, a pickle, which could run any code and is not read; convert it where you "
             "trust it: AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER, safe_serialization=True)"
         )
     tensors = {}
     for part in files:
         if not part.is_file():
-            raise UserError(f"{folder}: no {part.name} there; name a folder with the checkpoint's weights")
+            raise UserError(f"{folder}: has no {part.name}; name a folder with the checkpoint's weights")
         try:
-            with safe_open(part, framework="np") as stored:
-                for name in stored.keys():  # noqa: SIM118 - not a dict
-                    tensors[name] = stored.get_tensor(name)
+            with safe_open(part, framework="np") as file_of_tensors:
+                for name in file_of_tensors.keys():  # noqa: SIM118 - not a dict
+                    tensors[name] = file_of_tensors.get_tensor(name)
         except (SafetensorError, OSError, TypeError) as error:
-            raise UserError(f"{part}: damaged or cut short ({error}); get the file again") from None
+            raise UserError(f"{part}: damaged or cut short ({error}); download the file again") from None
     return {
         name: array.astype(np.float32, copy=False) if array.dtype.kind != "i" else array for name, array in tensors.items()
     }  # fmt: skip
 
 
-def place_of(kind: str, name: str) -> str | None:
-    """The variable that a tensor belongs to (`query`, `key` and `value` still apart), or None."""
+def variable_path(kind: str, name: str) -> str | None:
+    """The path of the variable that a tensor belongs to, or None.
+
+    The tensors of query, key and value still have paths of their own here; `_fuse` joins them.
+
+    Args:
+        kind: the `model_type`, such as `bert`.
+        name: the tensor's name, without a leading `bert.` and the like.
+    """
     if name in _TABLES:
         return _TABLES[name]
     stem, _, last = name.rpartition(".")
@@ -360,7 +399,10 @@ def place_of(kind: str, name: str) -> str | None:
 
 
 def _fuse(weights: dict[str, np.ndarray], kind: str, config: dict) -> dict[str, np.ndarray]:
-    """Kernels transposed, query, key and value side by side, and RoBERTa's unused first positions left out."""
+    """The weights in the encoder's layout.
+
+    Kernels are transposed, the tensors of query, key and value are joined, and RoBERTa's unused first positions are dropped.
+    """
     fused = {name: array.T if name.endswith("kernel") else array for name, array in weights.items()}
     for name in [name for name in fused if "/query/" in name]:
         block, _, ending = name.partition("/query/")
@@ -372,7 +414,8 @@ def _fuse(weights: dict[str, np.ndarray], kind: str, config: dict) -> dict[str, 
     return fused
 
 
-def _several(names, word: str) -> str:
+def _count_and_names(names, noun: str) -> str:
+    """`2 tensors (a, b)`, with at most three names."""
     names = list(names)
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{len(names)} {word}{'s' if len(names) > 1 else ''} ({', '.join(names[:3])}{more})"
+    others = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{len(names)} {noun}{'s' if len(names) > 1 else ''} ({', '.join(names[:3])}{others})"

@@ -1,6 +1,6 @@
 """Sub-word tokenizers with character offsets: train one on your own text, or load one from disk.
 
-Everything here is a thin layer over Hugging Face `tokenizers` (Rust, no network).
+They are tokenizers of Hugging Face's `tokenizers`, which needs no network.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def train_tokenizer(texts, vocabulary_size: int = 16_000, lowercase: bool = True, min_frequency: int = 2):
-    """Train a BERT-style WordPiece tokenizer on an iterable of strings.
+    """Train a BERT-style WordPiece tokenizer.
 
-    The same texts give the same tokenizer, bit for bit.
+    The same texts give exactly the same tokenizer.
 
     Args:
-        texts: strings to learn the pieces from (training text only, or the test set leaks into the vocabulary).
-        vocabulary_size: upper bound on the number of pieces, special tokens included.
-        lowercase: fold case and strip accents before splitting; offsets still point into the original text.
-        min_frequency: a pair seen less often is never merged.
+        texts: iterable of strings. Pass training text only; otherwise the test set leaks into the vocabulary.
+        vocabulary_size: the most tokens, special tokens included.
+        lowercase: lower-case the text and strip accents before splitting. Offsets still point into the original text.
+        min_frequency: pairs that occur less often are not merged.
 
     Returns:
-        A `tokenizers.Tokenizer` whose `[PAD]` is id 0.
+        a `tokenizers.Tokenizer` whose `[PAD]` has id 0.
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
@@ -34,14 +34,14 @@ def train_tokenizer(texts, vocabulary_size: int = 16_000, lowercase: bool = True
     learner = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     learner.normalizer = normalizer
     learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    # The trainer numbers the "##x" characters in the order of a hash table, and breaks ties by number: without fixed numbers
-    # no two tokenizers of the same text are alike. Tokens that are called special get theirs first.
+    # The trainer numbers the "##x" characters in the order of a hash table, and breaks ties by number. Two trainings on the same
+    # text would therefore differ. Declaring these characters special fixes their numbers, because special tokens come first.
     alphabet = sorted(set().union(*(normalizer.normalize_str(text) for text in texts)))
-    fixed = [*SPECIAL_TOKENS, *(f"##{character}" for character in alphabet if not character.isspace())]
+    first_tokens = [*SPECIAL_TOKENS, *(f"##{character}" for character in alphabet if not character.isspace())]
     learner.train_from_iterator(
         texts,
         trainers.WordPieceTrainer(
-            vocab_size=vocabulary_size, min_frequency=min_frequency, special_tokens=fixed, show_progress=False
+            vocab_size=vocabulary_size, min_frequency=min_frequency, special_tokens=first_tokens, show_progress=False
         ),
     )
     tokenizer = Tokenizer(models.WordPiece(learner.get_vocab(), unk_token="[UNK]"))
@@ -53,12 +53,14 @@ def train_tokenizer(texts, vocabulary_size: int = 16_000, lowercase: bool = True
 
 
 def load_tokenizer(path: str | Path):
-    """Load a tokenizer from `tokenizer.json`, a BERT `vocab.txt`, or a folder that holds one of the two.
+    """Load a tokenizer, without padding or truncation.
 
-    A `vocab.txt` is taken as lower-case, unless a `tokenizer_config.json` beside it says `"do_lower_case": false`.
+    Args:
+        path: a `tokenizer.json`, a BERT `vocab.txt`, or a folder that holds one of the two. With a `vocab.txt`, text is
+            lower-cased, unless a `tokenizer_config.json` beside it says `"do_lower_case": false`.
 
     Raises:
-        UserError: nothing usable at `path`, or a file that does not parse.
+        UserError: there is no such file, or it is not a tokenizer.
     """
     from tokenizers import BertWordPieceTokenizer, Tokenizer
 
@@ -78,21 +80,21 @@ def load_tokenizer(path: str | Path):
             return tokenizer
         except Exception as error:  # the Rust side raises bare Exception
             raise UserError(
-                f"{file}: not a tokenizer file ({error}); give a tokenizer.json, a vocab.txt or their folder"
+                f"{file}: not a tokenizer file ({error}); name a tokenizer.json, a vocab.txt or their folder"
             ) from None
-    raise UserError(f"{path}: no tokenizer.json or vocab.txt there; name a file or a folder with one")
+    raise UserError(f"{path}: no tokenizer.json or vocab.txt there; name such a file or its folder")
 
 
 def special_token_ids(tokenizer) -> tuple[int, int, int]:
-    """The ids of (padding, sequence start, separator), under BERT's or RoBERTa's names.
+    """The ids of the padding, start and separator tokens, under BERT's or RoBERTa's names.
 
     Raises:
-        UserError: the tokenizer has no such tokens.
+        UserError: the tokenizer lacks one of them.
     """
     ids = []
     for names in (("[PAD]", "<pad>"), ("[CLS]", "<s>"), ("[SEP]", "</s>")):
-        found = [tokenizer.token_to_id(name) for name in names if tokenizer.token_to_id(name) is not None]
-        if not found:
+        known_ids = [tokenizer.token_to_id(name) for name in names if tokenizer.token_to_id(name) is not None]
+        if not known_ids:
             raise UserError(f"the tokenizer has no {' or '.join(names)} token; use one made for BERT or RoBERTa")
-        ids.append(found[0])
+        ids.append(known_ids[0])
     return tuple(ids)

@@ -1,4 +1,4 @@
-"""Reading pretrained checkpoints: every tensor accounted for, and what is wrong told in a line (fixtures/make_pretrained.py)."""
+"""Reading pretrained checkpoints: every tensor has its place, and every defect its message (fixtures/make_pretrained.py)."""
 
 import json
 import os
@@ -97,7 +97,7 @@ def test_bad_folders(copy, tmp_path):
         file.write_bytes(whole[:size])
         fails(copy, "model.safetensors", "damaged or cut short")
     file.unlink()
-    fails(copy, "no model.safetensors")
+    fails(copy, "has no model.safetensors")
     (copy / "pytorch_model.bin").write_bytes(b"pickle")
     fails(copy, "pytorch_model.bin", "save_pretrained")
 
@@ -114,7 +114,7 @@ def test_a_checkpoint_in_bfloat16_is_read_before_keras_is_there(copy):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"num_attention_heads": 5}, ["5 attention heads do not divide a width of 24"]),
+        ({"num_attention_heads": 5}, ["a width of 24 is not divisible by 5 attention heads"]),
         ({"hidden_size": None}, ["None", "whole number"]),
         ({"type_vocab_size": "2"}, ["'2'", "whole number"]),
         ({"max_position_embeddings": None}, ["whole number"]),
@@ -125,7 +125,7 @@ def test_a_checkpoint_in_bfloat16_is_read_before_keras_is_there(copy):
         ({"vocab_size": 301}, ["token_embedding/embeddings"]),
         ({"intermediate_size": 41}, ["block_", "41"]),
         ({"num_hidden_layers": 3}, ["missing", "block_2/"]),
-        ({"num_hidden_layers": 1}, ["left over", "block_1/"]),
+        ({"num_hidden_layers": 1}, ["unexpected", "block_1/"]),
     ],
 )
 def test_a_config_that_does_not_fit(copy, changes, words):
@@ -140,14 +140,14 @@ def test_a_config_that_is_no_json_or_lacks_a_size(copy):
     fails(copy, "config.json", "'hidden_size'")
     for text in ("{", "[]", "é".encode("latin-1")):
         (copy / "config.json").write_bytes(text if isinstance(text, bytes) else text.encode())
-        fails(copy, "config.json", "can not be read")
+        fails(copy, "config.json", "cannot be read")
 
 
 def test_missing_and_unknown_tensors_are_named(copy):
     tensors_of(copy, lambda tensors: tensors.pop("bert.encoder.layer.1.attention.self.key.weight"))
     fails(copy, "missing", "block_1/attention/qkv_kernel")
     tensors_of(copy, lambda tensors: tensors.update({"bert.encoder.layer.0.adapter.weight": np.zeros(3, np.float32)}))
-    fails(copy, "bert.encoder.layer.0.adapter.weight", "no known place")
+    fails(copy, "bert.encoder.layer.0.adapter.weight", "not known in a bert encoder")
 
 
 def test_the_vocabulary_must_be_the_checkpoints(copy):
@@ -170,7 +170,7 @@ def test_a_hub_name_is_found_in_the_hubs_cache_without_network(tmp_path, monkeyp
     (home / "refs" / "main").write_text("0123abc")
     encoder, _ = loaded(checkpoint_folder("qkv-zoo/tiny-bert"))
     assert len(encoder.blocks) == 2
-    with pytest.raises(UserError, match="qkv-zoo/other: no such folder here, and the hub does not give it"):
+    with pytest.raises(UserError, match="qkv-zoo/other: no such folder, and cannot be downloaded from the hub"):
         checkpoint_folder("qkv-zoo/other")
 
 
@@ -211,7 +211,7 @@ def test_a_span_head_of_another_shape_and_values_that_are_no_numbers(copy):
     tensors_of(copy, lambda tensors: tensors.pop("qa_outputs.weight"))
     fails(copy, str(copy), "question-answering head", "bias (2,)")
     tensors_of(copy, lambda tensors: tensors.update({"qa_outputs.bias": np.array([0, np.nan], np.float32)}))
-    fails(copy, "qa_outputs.bias", "no finite numbers")
+    fails(copy, "qa_outputs.bias", "not finite numbers")
 
 
 def test_positions_of_roberta_start_after_its_padding_id(tmp_path):

@@ -1,4 +1,4 @@
-"""Tokenizers: trained, kept, loaded, and what is no tokenizer."""
+"""Tokenizers: trained, saved, loaded, and files that are not tokenizers."""
 
 import pytest
 
@@ -63,14 +63,16 @@ def test_a_loaded_tokenizer_neither_pads_nor_truncates(tokenizer, tmp_path):
     assert encode(load_tokenizer(tmp_path), TEXTS[0]) == encode(tokenizer, TEXTS[0])
 
 
-def test_what_is_no_tokenizer_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"nowhere: no tokenizer.json or vocab.txt there; name a file or a folder"):
+def test_files_that_are_not_tokenizers(tmp_path):
+    with pytest.raises(
+        UserError, match=r"nowhere: no tokenizer.json or vocab.txt there; name such a file or its folder"
+    ):
         load_tokenizer(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"no tokenizer.json or vocab.txt there"):
         load_tokenizer(tmp_path)
     for name, content in (("tokenizer.json", b'{"model":'), ("other.json", b"{}"), ("vocab.txt", b"\xff\xfe\n")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(UserError, match=rf"{name}: not a tokenizer file \(.*\); give a tokenizer.json") as caught:
+        with pytest.raises(UserError, match=rf"{name}: not a tokenizer file \(.*\); name a tokenizer.json") as caught:
             load_tokenizer(tmp_path / name)
         assert "\n" not in str(caught.value)
 

@@ -1,3 +1,5 @@
+"""Word vectors by co-occurrence."""
+
 import numpy as np
 import pytest
 
