@@ -1,56 +1,68 @@
-"""Texts as documents of chunks: readers, sentences, and their vectors, kept on the disk."""
+"""Texts as documents of sentences, and the vectors of the sentences, cached on the disk."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.common.files import read_lines
+from utils.common.files import file_kind, read_lines, write_arrays
 from utils.vectors.data import VectorDocuments, read_vectors
 
-LEAST_WORDS = 8
-"""Of a chunk: shorter sentences are joined to a neighbour."""
+MIN_WORDS = 8
+"""Words in a chunk; a shorter sentence joins its neighbour."""
+MAX_CHARACTERS = 2_000
+"""Characters in a chunk; a longer sentence is cut."""
 
-MOST_CHARACTERS = 2_000
-TEXTS_AT_ONCE = 64
+
+class Encoder(Protocol):
+    """What `embed_file` needs of a sentence encoder."""
+
+    key: str
+    """Identifies everything that shapes a vector: weights, tokenizer, pooling, maximum length."""
+
+    def embed(self, texts: list[str], progress: str) -> np.ndarray:
+        """The vectors of these texts, `(texts, dim)`; `progress` names what is embedded, for progress lines."""
 
 
 def read_documents(path: str | Path) -> tuple[list[tuple[str, str]], list[str]]:
-    """Pairs of name and text, and notes on what was left out.
+    """Read the documents of a text file.
 
-    - `.txt`: one document, named as the file;
-    - `.jsonl`: a document a line, `{"text": "...", "name": "..."}`; without `name` it is called by its line.
+    - `.txt`: one document, named like the file.
+    - `.jsonl`: a document per line, `{"text": "...", "name": "..."}`; without `name` it is named by file and line.
 
-    Either may be `.gz`. Documents without text are left out and named in a note.
+    Either may be gzipped (`.gz`). Documents without text are left out.
+
+    Returns:
+        pairs of name and text, and notes on what was left out.
 
     Raises:
-        UserError: naming file and line, for what is no JSON object with a text; or nothing is left.
+        UserError: a line is no JSON object with a text, or no text is left.
     """
     path = Path(path)
-    kind = Path(path.name.removesuffix(".gz")).suffix
+    kind = file_kind(path)
     if kind == ".txt":
-        found = [(1, path.name, "\n".join(line for _, line in read_lines(path)))]
+        records = [(1, path.name, "\n".join(line for _, line in read_lines(path)))]
     elif kind == ".jsonl":
-        found = [_record(path, number, line) for number, line in read_lines(path) if line.strip()]
+        records = [_parse_record(path, number, line) for number, line in read_lines(path) if line.strip()]
     else:
-        raise UserError(f"{path}: must be .txt (one document) or .jsonl (one a line)")
-    empty = [number for number, _, text in found if not text.split()]
-    documents = [(name, text) for _, name, text in found if text.split()]
+        raise UserError(f"{path}: must be .txt (one document) or .jsonl (one per line)")
+    empty_lines = [number for number, _, text in records if not text.split()]
+    documents = [(name, text) for _, name, text in records if text.split()]
     if not documents:
         raise UserError(f"{path}: holds no text")
-    some = ", ".join(f"{number:,}" for number in empty[:5])
-    return documents, [f"{path}: {len(empty):,} documents without text left out (line {some})"] if empty else []
+    examples = ", ".join(f"{number:,}" for number in empty_lines[:5])
+    note = f"{path}: {len(empty_lines):,} documents without text left out (line {examples})"
+    return documents, [note] if empty_lines else []
 
 
-def _record(path: Path, number: int, line: str) -> tuple[int, str, str]:
+def _parse_record(path: Path, number: int, line: str) -> tuple[int, str, str]:
     try:
         record = json.loads(line)
     except ValueError:
@@ -61,29 +73,39 @@ def _record(path: Path, number: int, line: str) -> tuple[int, str, str]:
 
 
 def sentences(text: str) -> list[str]:
-    """The text's sentences in order, those of fewer than 8 words joined to the one before (at the start, to the one after); a very
-    long one is cut."""
-    found: list[str] = []
-    for part in re.split(r"(?<=[.!?][\"')\]])\s+|(?<=[.!?])\s+|\n\s*\n", text):
-        part = " ".join((part or "").split())
-        if not part:
+    """Split a text into its sentences, in order.
+
+    A sentence of fewer than `MIN_WORDS` words joins the one before; at the start, the one after. A very long one is cut.
+    """
+    joined: list[str] = []
+    for sentence in re.split(r"(?<=[.!?][\"')\]])\s+|(?<=[.!?])\s+|\n\s*\n", text):
+        sentence = " ".join((sentence or "").split())
+        if not sentence:
             continue
-        if found and min(len(part.split()), len(found[-1].split())) < LEAST_WORDS:
-            found[-1] += " " + part
+        if joined and min(len(sentence.split()), len(joined[-1].split())) < MIN_WORDS:
+            joined[-1] += " " + sentence
         else:
-            found.append(part)
-    return [part[start : start + MOST_CHARACTERS] for part in found for start in range(0, len(part), MOST_CHARACTERS)]
+            joined.append(sentence)
+    return [
+        sentence[start : start + MAX_CHARACTERS]
+        for sentence in joined
+        for start in range(0, len(sentence), MAX_CHARACTERS)
+    ]
 
 
-def embedded(
-    path: str | Path, encode: Callable[[list[str]], np.ndarray], encoder: str, cache: Path
-) -> tuple[VectorDocuments, list[str]]:
-    """The vectors of a file's sentences, and notes. What was embedded once is read from `cache`.
+def embed_file(path: str | Path, encoder: Encoder, cache_dir: Path) -> tuple[VectorDocuments, list[str]]:
+    """The vectors of a text file's sentences. A file that was embedded before is read from the cache.
 
     Args:
-        encode: vectors `(texts, dim)` of some texts.
-        encoder: names it, weights included: the vectors of another one are not taken for its own.
-        cache: a folder, which is made.
+        path: a file for `read_documents`.
+        encoder: turns sentences into vectors; its `key` is part of the cache's.
+        cache_dir: the folder of the cache, which is created.
+
+    Returns:
+        the documents, and notes on what was left out.
+
+    Raises:
+        UserError: the file cannot be used, or two documents have one name.
     """
     documents, notes = read_documents(path)
     numbers = {name: number for number, (name, _) in enumerate(documents)}
@@ -91,27 +113,12 @@ def embedded(
         if numbers[name] != number:
             raise UserError(f"{path}: two documents have the name {name!r}; give each its own")
     chunks = [(name, chunk) for name, text in documents for chunk in sentences(text)]
-    digest = hashlib.sha256(json.dumps([encoder, chunks]).encode()).hexdigest()[:24]
-    file = cache / f"{digest}.npz"
-    if not file.exists():
-        vectors = _encoded([chunk for _, chunk in chunks], encode, str(path))
+    key = hashlib.sha256(json.dumps([encoder.key, chunks]).encode()).hexdigest()[:24]
+    cached = Path(cache_dir) / f"{key}.npz"
+    if not cached.exists():
+        vectors = encoder.embed([chunk for _, chunk in chunks], str(path)).astype(np.float16)
         names, texts = (np.array(column) for column in zip(*chunks, strict=True))
         document = np.array([numbers[name] for name in names], np.int32)
-        cache.mkdir(parents=True, exist_ok=True)
-        temporary = cache / f"{digest}.tmp.npz"
-        np.savez(temporary, vectors=vectors.astype(np.float16), document=document, names=names, texts=texts)
-        temporary.replace(file)
-    return replace(read_vectors(file), file=str(path)), notes
-
-
-def _encoded(texts: list[str], encode: Callable[[list[str]], np.ndarray], title: str) -> np.ndarray:
-    """Vectors of the texts in order. Texts of like length go together; progress is told."""
-    order, vectors = np.argsort([len(text) for text in texts], kind="stable"), None
-    for start in range(0, len(order), TEXTS_AT_ONCE):
-        chosen = order[start : start + TEXTS_AT_ONCE]
-        found = encode([texts[number] for number in chosen])
-        vectors = np.empty((len(texts), found.shape[1]), np.float32) if vectors is None else vectors
-        vectors[chosen] = found
-        if start // TEXTS_AT_ONCE % 20 == 0:
-            print(f"{title}: {start + len(chosen):,} of {len(texts):,} chunks embedded", file=sys.stderr, flush=True)
-    return vectors
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        write_arrays(cached, {"vectors": vectors, "document": document, "names": names, "texts": texts})
+    return replace(read_vectors(cached), file=str(path)), notes

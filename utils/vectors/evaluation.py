@@ -1,123 +1,128 @@
-"""What a model of next vectors finds: predictions, scores with intervals, ablations, several steps ahead, attention."""
+"""Score a model of next vectors: one step and several steps ahead, and what it looks at."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from utils.vectors.data import VectorDocuments, windows
-from utils.vectors.metrics import means, nearness, retrieval
+from utils.common.evaluation import Evaluation
+from utils.vectors.data import VectorDocuments
+from utils.vectors.features import contexts
+from utils.vectors.metrics import nearness, retrieval, variance_ratio
+from utils.vectors.predictor import VectorsPredictor
 from utils.vectors.splits import VectorSplit
 
-BATCH = 256
-AHEAD = 5
-MEASURED = 512
-"""Windows whose places are measured."""
-SHOWN = 4
-"""Of them, how many are drawn with their texts."""
+MAX_STEPS_AHEAD = 5
+INFLUENCE_CONTEXTS = 512
+"""Contexts in which the influence of each place is measured."""
+DRAWN_CONTEXTS = 4
+"""Of these, the number that are drawn with their texts."""
 
 
-def predict(model, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The model's outputs for these windows; `query` is `predicted` where it has none."""
-    count, parts = len(inputs["padding_mask"]), []
-    for start in range(0, count, BATCH):
-        chosen = np.resize(np.arange(start, min(start + BATCH, count)), BATCH)  # one shape for all batches
-        outputs = model.predict_on_batch({name: array[chosen] for name, array in inputs.items()})
-        parts.append({name: np.asarray(array)[: count - start] for name, array in outputs.items()})
-    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return {"query": found["predicted"], **found}
+def evaluate(split: VectorSplit, predictions: dict[str, np.ndarray], global_mean: np.ndarray) -> Evaluation:
+    """Score predictions of a split's targets.
 
-
-def predict_split(model, split: VectorSplit, context_length: int, shuffle: bool = False) -> dict[str, np.ndarray]:
-    """`predict` for the targets of a split; with `shuffle`, each context is in a random order."""
-    parts = []
-    for start in range(0, len(split.rows), 8 * BATCH):
-        inputs = windows(split.data, split.rows[start : start + 8 * BATCH], context_length)
-        parts.append(predict(model, shuffled(inputs, start) if shuffle else inputs))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def shuffled(inputs: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
-    """The same windows, the vectors of each in another order; padding stays where it is."""
-    mask = inputs["padding_mask"]
-    order = np.where(mask > 0, np.random.default_rng(seed).random(mask.shape), -1.0).argsort(axis=1, kind="stable")
-    return {**inputs, "vectors": np.take_along_axis(inputs["vectors"], order[..., None], axis=1)}
-
-
-def scores(split: VectorSplit, found: dict[str, np.ndarray], centre: np.ndarray) -> dict[str, np.ndarray]:
-    """Arrays, a number for each target: nearness of `predicted`, retrieval by `query`, and where that is another vector also by
-    `predicted`, with `_predicted` after the name."""
-    of = nearness(split.data, split.rows, found["predicted"], centre)
-    of |= retrieval(split.data, split.rows, found["query"], split.documents)
-    if found["query"] is not found["predicted"]:
-        by_predicted = retrieval(split.data, split.rows, found["predicted"], split.documents)
-        of |= {f"{name}_predicted": values for name, values in by_predicted.items()}
-    return of
-
-
-def steps_ahead(model, split: VectorSplit, context_length: int, steps: int = AHEAD) -> list[dict[str, float]]:
-    """Scores of the targets 1 to `steps` places ahead, each prediction going on as the next one's context.
-
-    Only targets count whose document has `steps` places from them on, so that all steps are scored on the same ones.
-    """
-    data: VectorDocuments = split.data
-    ends = data.starts[data.document[split.rows] + 1]
-    rows = split.rows[split.rows + steps <= ends]
-    if not len(rows):
-        return []
-    inputs, found = windows(data, rows, context_length), []
-    for step in range(steps):
-        outputs = predict(model, inputs)
-        cosine = (outputs["predicted"] * data.take(rows + step)).sum(axis=1)
-        retrieved = retrieval(data, rows + step, outputs["query"], split.documents, ahead=step)
-        found.append({"step": step + 1, "cosine": float(cosine.mean()), **means(retrieved), "total": len(rows)})
-        vectors = np.concatenate([inputs["vectors"][:, 1:], outputs["predicted"][:, None]], axis=1)
-        mask = np.concatenate([inputs["padding_mask"][:, 1:], np.ones((len(rows), 1), np.int32)], axis=1)
-        inputs = {"vectors": vectors, "padding_mask": mask}
-    return found
-
-
-def influence(model, inputs: dict[str, np.ndarray]) -> np.ndarray:
-    """How much each place of the context moves the prediction, as shares `(windows, context)`; of any model, with attention or not.
-
-    A place's vector is replaced by the mean of the context, and `1 - cosine` of the predictions before and after taken.
-    """
-    vectors, mask = inputs["vectors"], inputs["padding_mask"]
-    middle = vectors.sum(axis=1) / mask.sum(axis=1, keepdims=True)
-    before, moved = predict(model, inputs)["predicted"], np.zeros(mask.shape)
-    for place in range(mask.shape[1]):
-        changed = vectors.copy()
-        changed[:, place] = middle * mask[:, place, None]
-        after = predict(model, {"vectors": changed, "padding_mask": mask})["predicted"]
-        moved[:, place] = np.maximum(1 - (before * after).sum(axis=1), 0) * mask[:, place]
-    return moved / np.maximum(moved.sum(axis=1, keepdims=True), 1e-12)
-
-
-def samples(model, split: VectorSplit, context_length: int, found: dict, ranks: np.ndarray) -> tuple[dict, list[dict]]:
-    """What the model looks at, for plots: shares by place of some hundred windows, `(windows, context)` by what is measured, and of
-    a few of them the texts.
+    `predicted` is scored by nearness, `query` by retrieval. A model without a query retrieves by `predicted`. A model with one is
+    also scored by the retrieval of `predicted`, under names with `_predicted`.
 
     Args:
-        found: `predict_split` of the split; `attention` is among the shares where it is there.
-        ranks: of the right vector in its document, for each target.
+        split: the split.
+        predictions: `predicted` and perhaps `query`, float `(targets, dim)`, of unit norm.
+        global_mean: float `(dim,)`, the mean of the training vectors.
     """
-    data, mixed = split.data, np.random.default_rng(0).permutation(len(split.rows))[:MEASURED]
-    rows = split.rows[mixed]
-    shares = {"influence on the prediction": influence(model, windows(data, rows, context_length))}
-    if "attention" in found:
-        shares["attention"] = found["attention"][mixed]
+    data, rows, predicted = split.data, split.rows, predictions["predicted"]
+    per_example = nearness(data, rows, predicted, global_mean)
+    by_predicted = retrieval(data, rows, predicted, split.documents)
+    if "query" in predictions:
+        per_example |= retrieval(data, rows, predictions["query"], split.documents)
+        by_predicted = {f"{name}_predicted": values for name, values in by_predicted.items()}
+    evaluation = Evaluation.from_examples(per_example | by_predicted, split.groups)
+    evaluation.metrics["variance_ratio"] = variance_ratio(data, rows, predicted)
+    return evaluation
 
-    def text(row: int) -> str:
+
+def steps_ahead(
+    predictor: VectorsPredictor, split: VectorSplit, max_steps: int = MAX_STEPS_AHEAD
+) -> list[dict[str, float]]:
+    """Scores of the targets 1 to `max_steps` places ahead; each prediction joins the context of the next.
+
+    Only targets that have `max_steps` rows of their document from them on are scored, so that all steps have the same ones.
+
+    Returns:
+        a dict per step: `step`, `cosine`, the metrics of `retrieval`, and `total`, the number of targets. Empty where no document
+        is long enough.
+    """
+    data: VectorDocuments = split.data
+    ends = data.starts[split.groups + 1]
+    rows = split.rows[split.rows + max_steps <= ends]
+    if not len(rows):
+        return []
+    inputs, scores = contexts(data, rows, predictor.context_length), []
+    for step in range(max_steps):
+        outputs = predictor.predict(inputs)
+        predicted = outputs["predicted"]
+        cosine = (predicted * data.take(rows + step)).sum(axis=1)
+        retrieved = retrieval(data, rows + step, outputs.get("query", predicted), split.documents, ahead=step)
+        means = Evaluation.from_examples({"cosine": cosine, **retrieved}).metrics
+        scores.append({"step": step + 1, **means, "total": len(rows)})
+        vectors = np.concatenate([inputs["vectors"][:, 1:], predicted[:, None]], axis=1)
+        mask = np.concatenate([inputs["padding_mask"][:, 1:], np.ones((len(rows), 1), np.int32)], axis=1)
+        inputs = {"vectors": vectors, "padding_mask": mask}
+    return scores
+
+
+def influence(predictor: VectorsPredictor, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """How much each place of the context moves the prediction, of a model with attention or without.
+
+    The vector of a place is replaced by the mean of its context. What counts is `1 - cosine` of the predictions before and after.
+
+    Returns:
+        float `(contexts, context_length)`; the fractions of a context sum to 1.
+    """
+    vectors, mask = inputs["vectors"], inputs["padding_mask"]
+    mean = vectors.sum(axis=1) / mask.sum(axis=1, keepdims=True)
+    before, distance = predictor.predict(inputs)["predicted"], np.zeros(mask.shape)
+    for place in range(mask.shape[1]):
+        changed = vectors.copy()
+        changed[:, place] = mean * mask[:, place, None]
+        after = predictor.predict({"vectors": changed, "padding_mask": mask})["predicted"]
+        distance[:, place] = np.maximum(1 - (before * after).sum(axis=1), 0) * mask[:, place]
+    return distance / np.maximum(distance.sum(axis=1, keepdims=True), 1e-12)
+
+
+def context_weights(
+    predictor: VectorsPredictor, split: VectorSplit, predictions: dict[str, np.ndarray], ranks: np.ndarray
+) -> tuple[dict[str, np.ndarray], list[dict]]:
+    """What the model looks at in some random contexts, for plots.
+
+    Args:
+        predictor: the model.
+        split: the split.
+        predictions: the outputs for its targets; `attention` is drawn where the model has it.
+        ranks: float `(targets,)`, the rank of each target in its document.
+
+    Returns:
+        title to the weight of each place, `(contexts, context_length)`; and a few of these contexts as dicts: `target` and `texts`
+        (texts), `rank`, `weights` (title to `(texts,)`).
+    """
+    data, context_length = split.data, predictor.context_length
+    chosen = np.random.default_rng(0).permutation(len(split.rows))[:INFLUENCE_CONTEXTS]
+    rows = split.rows[chosen]
+    weights = {"influence on the prediction": influence(predictor, contexts(data, rows, context_length))}
+    if "attention" in predictions:
+        weights["attention"] = predictions["attention"][chosen]
+
+    def text_of(row: int) -> str:
         return data.texts[row] if data.texts else f"row {row:,} ({data.names[data.document[row]]})"
 
-    shown = []
-    for number, row in enumerate(rows[:SHOWN]):
+    examples = []
+    for number, row in enumerate(rows[:DRAWN_CONTEXTS]):
         first = max(row - context_length, data.starts[data.document[row]])
-        shown.append(
+        examples.append(
             {
-                "target": text(row),
-                "rank": float(ranks[mixed[number]]),
-                "texts": [text(before) for before in range(first, row)],
-                "shares": {name: of[number, first - row :] for name, of in shares.items()},
+                "target": text_of(row),
+                "rank": float(ranks[chosen[number]]),
+                "texts": [text_of(other) for other in range(first, row)],
+                "weights": {title: values[number, first - row :] for title, values in weights.items()},
             }
         )
-    return shares, shown
+    return weights, examples

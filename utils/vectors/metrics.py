@@ -1,34 +1,47 @@
-"""Metrics of predicted vectors: nearness, retrieval, direction; with intervals over documents."""
+"""Metrics of predicted vectors: cosine, retrieval and direction."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from utils.common.evaluation import Evaluation
+from utils.common.statistics import bootstrap_interval
 from utils.vectors.data import VectorDocuments
 
 EXCLUSION = 5
-"""The last places of the context, which a search for the next vector leaves out."""
-
+"""The last vectors of the context, which a search for the next vector skips."""
 DEPTHS = (1, 5, 10)
-ROWS_AT_ONCE = 1024
+"""The k of `hit@k`."""
+QUERIES_AT_ONCE = 1024
 
 
 def nearness(
-    data: VectorDocuments, rows: np.ndarray, predicted: np.ndarray, centre: np.ndarray
+    data: VectorDocuments, rows: np.ndarray, predicted: np.ndarray, global_mean: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """How near each prediction is to its target: arrays `(rows,)`.
+    """How near each prediction `p` is to its target `y`.
 
-    `cosine`; `centred_cosine`, of both less `centre`, the mean of the training vectors, so that what all vectors have in common
-    counts for nothing; `direction_margin`, cosine with the target less cosine with the vector before it; and `hit_previous`, 1
-    where that is above 0.
+        cosine             p . y
+        centred_cosine     cosine of p - m and y - m, where m is the mean of the training vectors; what all vectors have in
+                           common does not count
+        direction_margin   p . y - p . x, where x is the vector before the target
+        hit_previous       1 where the margin is above 0, else 0
 
     Args:
-        predicted: `(rows, dim)`, of unit norm.
+        data: the documents.
+        rows: int `(rows,)`, the targets.
+        predicted: float `(rows, dim)`, of unit norm.
+        global_mean: float `(dim,)`, m.
+
+    Returns:
+        name to float `(rows,)`.
     """
-    wanted, before = data.take(rows), data.take(rows - 1)
-    cosine = (predicted * wanted).sum(axis=1)
-    margin = cosine - (predicted * before).sum(axis=1)
-    centred = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in (predicted - centre, wanted - centre)]
+    target, previous = data.take(rows), data.take(rows - 1)
+    cosine = (predicted * target).sum(axis=1)
+    margin = cosine - (predicted * previous).sum(axis=1)
+    centred = [
+        vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        for vectors in (predicted - global_mean, target - global_mean)
+    ]
     return {
         "cosine": cosine,
         "centred_cosine": (centred[0] * centred[1]).sum(axis=1),
@@ -38,83 +51,80 @@ def nearness(
 
 
 def retrieval(
-    data: VectorDocuments, rows: np.ndarray, query: np.ndarray, documents: np.ndarray, ahead: int = 0
+    data: VectorDocuments, rows: np.ndarray, queries: np.ndarray, documents: np.ndarray, ahead: int = 0
 ) -> dict[str, np.ndarray]:
-    """How well each query finds its target by cosine: `hit@k` and `mrr`, arrays `(rows,)`, among the target's document's other
-    vectors, and with `_all` among those of all these documents. The last `EXCLUSION` vectors that were known, which
-    stand right before the target or `ahead` places further back, are no candidates.
+    """How well each query finds its target by cosine.
 
-    Of equal candidates the target counts as the middle one.
+    Candidates are the vectors of the target's document; for names with `_all`, those of all given documents. The last `EXCLUSION`
+    vectors of the context are no candidates. Among candidates of equal cosine, the target's rank is the middle one.
 
     Args:
-        query: `(rows, dim)`, of unit norm.
-        documents: numbers; those of `rows` among them.
+        data: the documents.
+        rows: int `(rows,)`, the targets.
+        queries: float `(rows, dim)`, of unit norm.
+        documents: numbers of the documents to search; those of `rows` are among them.
+        ahead: places between the end of the context and the target.
+
+    Returns:
+        `hit@k`, 1 where the target is among the first k, and `mrr`, 1 / rank; both also with `_all`; float `(rows,)`.
     """
     starts = data.starts
     candidates = np.concatenate([np.arange(starts[number], starts[number + 1]) for number in documents])
-    vectors, of = data.take(candidates), data.document[candidates]
+    vectors, candidate_document = data.take(candidates), data.document[candidates]
     ranks = {"": np.empty(len(rows)), "_all": np.empty(len(rows))}
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        part = rows[start : start + ROWS_AT_ONCE]
-        similar = query[start : start + ROWS_AT_ONCE] @ vectors.T
-        away = part[:, None] - ahead - candidates[None]
-        similar[(away > 0) & (away <= EXCLUSION) & (of[None] == data.document[part][:, None])] = -np.inf
-        right = np.searchsorted(candidates, part)
-        mine = similar[np.arange(len(part)), right][:, None]
-        for name, among in (("", of[None] == data.document[part][:, None]), ("_all", True)):
-            higher, equal = ((similar > mine) & among).sum(axis=1), ((similar == mine) & among).sum(axis=1)
-            ranks[name][start : start + ROWS_AT_ONCE] = 1 + higher + (equal - 1) / 2
-    found = {}
+    for start in range(0, len(rows), QUERIES_AT_ONCE):
+        block = slice(start, start + QUERIES_AT_ONCE)
+        targets = rows[block]
+        similarities = queries[block] @ vectors.T
+        same_document = candidate_document[None] == data.document[targets][:, None]
+        distance = targets[:, None] - ahead - candidates[None]
+        similarities[(distance > 0) & (distance <= EXCLUSION) & same_document] = -np.inf
+        columns = np.searchsorted(candidates, targets)
+        target_similarity = similarities[np.arange(len(targets)), columns][:, None]
+        for name, searched in (("", same_document), ("_all", True)):
+            higher = ((similarities > target_similarity) & searched).sum(axis=1)
+            equal = ((similarities == target_similarity) & searched).sum(axis=1)
+            ranks[name][block] = 1 + higher + (equal - 1) / 2
+    values = {}
     for name, rank in ranks.items():
-        found |= {f"hit@{depth}{name}": (rank <= depth).astype(np.float64) for depth in DEPTHS}
-        found[f"mrr{name}"] = 1 / rank
-    return found
+        values |= {f"hit@{depth}{name}": (rank <= depth).astype(np.float64) for depth in DEPTHS}
+        values[f"mrr{name}"] = 1 / rank
+    return values
 
 
 def variance_ratio(data: VectorDocuments, rows: np.ndarray, predicted: np.ndarray) -> float:
-    """Variance of the predictions around their mean, as share of the targets': near 0 where a model always says the same."""
+    """Variance of the predictions around their mean, as a fraction of the targets'; near 0 where all predictions are alike."""
     return float(predicted.var(axis=0).sum() / max(data.take(rows).var(axis=0).sum(), 1e-12))
 
 
-def means(scores: dict[str, np.ndarray]) -> dict[str, float]:
-    return {name: float(values.mean()) for name, values in scores.items()}
-
-
-def intervals(
-    scores: dict[str, np.ndarray], document: np.ndarray, draws: int = 1000, seed: int = 0
-) -> dict[str, list[float]]:
-    """95 % intervals of the means, by a bootstrap that draws whole documents.
-
-    Args:
-        scores: arrays `(rows,)`.
-        document: of each row.
-    """
-    numbers, of = np.unique(document, return_inverse=True)
-    counts = np.bincount(of)
-    drawn = np.random.default_rng(seed).integers(0, len(numbers), (draws, len(numbers)))
-    found = {}
-    for name, values in scores.items():
-        sums = np.bincount(of, weights=values)
-        resampled = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-        found[name] = [float(edge) for edge in np.quantile(resampled, (0.025, 0.975))]
-    return found
-
-
-def over_best(
-    scores: dict[str, np.ndarray], others: dict[str, np.ndarray], document: np.ndarray, metrics: tuple[str, ...]
+def gain_over_best(
+    evaluation: Evaluation, baselines: dict[str, Evaluation], metrics: tuple[str, ...]
 ) -> dict[str, dict]:
-    """How much better than the best of others, metric by metric: which it is, the mean difference on the same targets, and its
-    95 % interval over documents.
+    """How much a model is above the best baseline of each metric, on the same targets.
 
     Args:
-        scores: arrays `(rows,)` by metric.
-        others: alike, by `NAME/METRIC`.
+        evaluation: the model's.
+        baselines: name to evaluation.
+        metrics: names of metrics in `per_example`.
+
+    Returns:
+        metric to `best`, the baseline's name; `difference`, the mean difference; `interval`, its 95 % interval over documents.
     """
-    found = {}
+    gains = {}
     for metric in metrics:
-        rivals = [name for name in others if name.split("/")[1] == metric]
-        rival = max(rivals, key=lambda name: others[name].mean())
-        difference = scores[metric] - others[rival]
-        within = intervals({metric: difference}, document)[metric]
-        found[metric] = {"best": rival.split("/")[0], "difference": float(difference.mean()), "interval": within}
-    return found
+        best = max(baselines, key=lambda name: baselines[name].per_example[metric].mean())
+        difference = evaluation.per_example[metric] - baselines[best].per_example[metric]
+        interval = list(bootstrap_interval(difference, evaluation.groups))
+        gains[metric] = {"best": best, "difference": float(difference.mean()), "interval": interval}
+    return gains
+
+
+def skill(evaluation: Evaluation, baseline: Evaluation, metrics: tuple[str, ...]) -> dict[str, float]:
+    """How much of the distance from the baseline's score to 1 a model covers, by metric."""
+    scores = {name: (evaluation.metrics[name], baseline.metrics[name]) for name in metrics}
+    return {name: (value - base) / max(1 - base, 1e-9) for name, (value, base) in scores.items()}
+
+
+def intervals(scores: dict[str, np.ndarray], groups: np.ndarray) -> dict[str, list[float]]:
+    """95 % intervals of means over groups."""
+    return {name: list(bootstrap_interval(values, groups)) for name, values in scores.items()}

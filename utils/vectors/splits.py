@@ -1,43 +1,49 @@
-"""Documents of vectors by split, of files or of the demo world."""
+"""Training, validation and test documents, from files or from the demo world."""
 
 from __future__ import annotations
 
 import hashlib
-import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.vectors.data import (
-    ROWS_AT_ONCE,
-    VectorDocuments,
-    duplicates,
-    read_vectors,
-    split_documents,
-    targets,
-)
+from utils.common.splitting import hold_out
+from utils.vectors.data import ROWS_AT_ONCE, VectorDocuments, check_same_dim, join, read_file
+from utils.vectors.demo import demo_vectors
 
-DEMO_DIM = 256
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class VectorSplit:
-    """Some documents of a file, and the rows in it that are to be predicted."""
+    """Some documents of a file, and those of its rows that are to be predicted.
+
+    Args:
+        data: all documents of the file.
+        documents: int, numbers of the documents of this split.
+        rows: int, the targets.
+    """
 
     data: VectorDocuments
     documents: np.ndarray
     rows: np.ndarray
 
+    @property
+    def groups(self) -> np.ndarray:
+        """The document of each target; intervals resample these."""
+        return self.data.document[self.rows]
+
 
 @dataclass(frozen=True)
 class VectorSplits:
-    """`train`, `validation` and `test`; no document of a file stands in two.
+    """Training, validation and test split.
 
     Args:
-        notes: lines on what is left out or stands twice.
+        parts: `train`, `validation` and `test`; of one file, no document is in two of them.
+        notes: lines on documents that were left out and on vectors that two splits share.
     """
 
     parts: dict[str, VectorSplit]
@@ -45,10 +51,11 @@ class VectorSplits:
 
     @property
     def dim(self) -> int:
-        return self.parts["train"].data.vectors.shape[1]
+        """The number of elements of a vector."""
+        return self.parts["train"].data.dim
 
     def checksum(self) -> str:
-        """Of all vectors and documents, and of what belongs to which split."""
+        """A checksum of all vectors and documents, and of the targets of each split."""
         digest = hashlib.sha256()
         for data in {part.data.file: part.data for part in self.parts.values()}.values():
             digest.update(data.document.tobytes())
@@ -58,123 +65,126 @@ class VectorSplits:
             digest.update(part.rows.tobytes())
         return f"sha256:{digest.hexdigest()}"
 
-    def described(self, checksum: str) -> dict:
-        """What `results.json` says of the data."""
+    def summary(self) -> list[str]:
+        """The notes, and a line with the sizes of the splits."""
+        sizes = [f"{name} {len(part.rows):,} of {len(part.documents):,}" for name, part in self.parts.items()]
+        return [*self.notes, f"vectors of {self.dim} elements; targets and documents: {', '.join(sizes)}"]
+
+    def description(self, checksum: str) -> dict:
+        """What `results.json` holds of the data."""
         return {
             "files": sorted({part.data.file for part in self.parts.values()}),
-            "documents": {name: len(part.documents) for name, part in self.parts.items()},
-            "targets": {name: len(part.rows) for name, part in self.parts.items()},
-            "dim": self.dim,
+            "counts": {name: len(part.rows) for name, part in self.parts.items()},
             "checksum": checksum,
+            "documents": {name: len(part.documents) for name, part in self.parts.items()},
+            "dim": self.dim,
             "notes": self.notes,
         }
 
 
-def read_splits(settings, embed=None) -> VectorSplits:
-    """The documents that the settings name: whole documents are held out where no file is given for a split.
+def read_splits(
+    train_files: Sequence[Path] = (),
+    validation_files: Sequence[Path] = (),
+    test_files: Sequence[Path] = (),
+    *,
+    embed: Callable | None = None,
+    validation_fraction: float = 0.15,
+    test_fraction: float = 0.2,
+    split_seed: int = 0,
+    limit: int = 0,
+    min_context: int = 5,
+) -> VectorSplits:
+    """Read the documents, and hold out some of the training documents for each split that has no files.
 
     Args:
-        settings: with `train_files`, `validation_files` and `test_files`, or without the first the demo world;
-            `validation_fraction`, `test_fraction`, `split_seed`, `limit`, `min_context`.
-        embed: function of a file of text that gives its documents and notes; None where there is no encoder.
+        train_files: files of vectors or of text; none: the demo world.
+        validation_files: files for the validation split, or none to hold documents out.
+        test_files: the same for the test split.
+        embed: turns a file of text into documents and notes; None where there is no encoder.
+        validation_fraction: fraction of the documents that is held out for validation, after those for the test.
+        test_fraction: fraction of the documents that is held out for the test.
+        split_seed: seed of what is held out, and of the demo world.
+        limit: number of training documents to use; 0 is all.
+        min_context: vectors that must stand before a target.
 
     Raises:
-        UserError: a file that can not be used (`read_vectors`), vectors of another size than the first file's, or a split without a
-            target.
+        UserError: a file cannot be used, files differ in the size of their vectors, or a split has no target.
     """
-    given = {"train": settings.train_files, "validation": settings.validation_files, "test": settings.test_files}
-    notes: list[str] = []
-
-    def documents_of(path):
-        data, more = read_any(path, embed)
-        notes.extend(more)
-        return data
-
-    files = {name: joined([documents_of(path) for path in paths]) for name, paths in given.items() if paths}
-    files = files or {"train": demo_vectors(settings.split_seed)}
+    paths = {"train": train_files, "validation": validation_files, "test": test_files}
+    files, notes = {}, []
+    for name in SPLITS:
+        contents = [read_file(path, embed) for path in paths[name]]
+        notes += [note for _, notes_of_file in contents for note in notes_of_file]
+        if contents:
+            files[name] = join([data for data, _ in contents])
+    files = files or {"train": demo_vectors(split_seed)}
     main = files["train"]
-    wanted = 1 + ("validation" not in files) + ("test" not in files)
-    if len(main.names) < wanted:
+    needed = 1 + ("validation" not in files) + ("test" not in files)
+    if len(main.names) < needed:
         raise UserError(
-            f"{main.file}: has {len(main.names)} of {wanted} documents that are wanted, one at least for each split; give more, or "
+            f"{main.file}: holds {len(main.names)} documents, but {needed} are needed, one for each split; give more documents, or "
             "files for validation and test"
         )
     documents = {name: np.arange(len(data.names)) for name, data in files.items()}
-    for name, fraction in (("test", settings.test_fraction), ("validation", settings.validation_fraction)):
+    for name, fraction in (("test", test_fraction), ("validation", validation_fraction)):
         if name not in files:
-            held, documents["train"] = split_documents(documents["train"], fraction, settings.split_seed)
-            documents[name] = held
-    if settings.limit:
-        documents["train"] = documents["train"][: settings.limit]
+            documents[name], documents["train"] = hold_out_documents(documents["train"], fraction, split_seed)
+    if limit:
+        documents["train"] = documents["train"][:limit]
     parts = {}
-    for name in ("train", "validation", "test"):
+    for name in SPLITS:
         data = files.get(name, main)
-        check_width(data, main)
-        rows = targets(data, documents[name], settings.min_context)
+        check_same_dim(data, main)
+        rows = target_rows(data, documents[name], min_context)
         if not len(rows):
             raise UserError(
-                f"{data.file}: no {name} document has more than {settings.min_context} vectors, so that none can be predicted; "
-                "give longer documents, more of them, or a smaller --min-context"
+                f"{data.file}: no {name} document has more than {min_context} vectors, so none can be predicted; "
+                "give longer documents, more documents, or a smaller --min-context"
             )
-        short = len(documents[name]) - len(np.unique(data.document[rows]))
-        notes += [f"{data.file}: {short:,} {name} documents have too few vectors to predict one"] if short else []
+        num_short = len(documents[name]) - len(np.unique(data.document[rows]))
+        if num_short:
+            notes.append(f"{data.file}: {num_short:,} {name} documents are too short to predict a vector")
         parts[name] = VectorSplit(data, documents[name], rows)
-    return VectorSplits(parts, notes + duplicates({name: (part.data, part.documents) for name, part in parts.items()}))
+    return VectorSplits(parts, notes + shared_vectors(parts))
 
 
-def read_any(path: Path, embed=None) -> tuple[VectorDocuments, list[str]]:
-    """The documents of a file of vectors, or of text by `embed` (see `read_splits`), and notes."""
-    if not path.name.removesuffix(".gz").endswith((".txt", ".jsonl")):
-        return read_vectors(path), []
-    if embed is None:
-        raise UserError(f"{path}: is text; name the encoder that makes vectors of it with --embed-with FOLDER")
-    return embed(path)
+def hold_out_documents(documents: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Hold out a fraction of these documents, at least one: the numbers of the held-out ones and of the others, both sorted."""
+    chosen = hold_out([1] * len(documents), {"held_out": fraction}, seed)
+    return documents[chosen["held_out"]], documents[chosen["train"]]
 
 
-def joined(files: list[VectorDocuments]) -> VectorDocuments:
-    """The documents of several files as those of one, in memory; one file stays as it is."""
-    first, names = files[0], [name for data in files for name in data.names]
-    if len(files) == 1:
-        return first
-    for data in files[1:]:
-        check_width(data, first)
-    before = np.cumsum([0] + [len(data.names) for data in files[:-1]])
-    document = np.concatenate([data.document + shift for data, shift in zip(files, before, strict=True)])
-    texts = [text for data in files for text in data.texts] if all(data.texts for data in files) else None
-    vectors = np.concatenate([data.vectors for data in files])
-    return VectorDocuments(vectors, document, texts, names, ", ".join(data.file for data in files))
+def target_rows(data: VectorDocuments, documents: np.ndarray, min_context: int) -> np.ndarray:
+    """The rows to be predicted: all rows of these documents with at least `min_context` rows of their document before them."""
+    starts = data.starts
+    rows = [np.arange(starts[number] + min_context, starts[number + 1]) for number in documents]
+    return np.concatenate([np.zeros(0, np.int64), *rows])
 
 
-def check_width(data: VectorDocuments, other: VectorDocuments) -> None:
-    if data.vectors.shape[1] != other.vectors.shape[1]:
-        raise UserError(
-            f"{data.file}: its vectors have {data.vectors.shape[1]} elements, those of {other.file} {other.vectors.shape[1]}; "
-            "embed both with one model"
-        )
+def shared_vectors(parts: dict[str, VectorSplit]) -> list[str]:
+    """Notes on vectors that are in two splits, equal to the last bit."""
+    hashes_of_files = {id(part.data): row_hashes(part.data.vectors) for part in parts.values()}
+    hashes = {
+        name: np.unique(hashes_of_files[id(part.data)][np.isin(part.data.document, part.documents)])
+        for name, part in parts.items()
+    }
+    notes = []
+    for name, other in (("validation", "train"), ("test", "train"), ("test", "validation")):
+        if name in hashes and other in hashes:
+            count = len(np.intersect1d(hashes[name], hashes[other]))
+            if count:
+                notes.append(
+                    f"{count:,} different vectors of the {name} documents are in the {other} documents as well"
+                )
+    return notes
 
 
-def demo_vectors(seed: int) -> VectorDocuments:
-    """The demo world's passages, a vector a sentence: a hashed bag of words (Weinberger et al. 2009), rare words counting more."""
-    from utils.demo.world import build_world, demo_passages
-
-    passages = demo_passages(build_world(seed, num_people=1200, num_places=400), seed)
-    sentences = [sentence for passage in passages for sentence in passage]
-    document = np.repeat(np.arange(len(passages)), [len(passage) for passage in passages])
-    names = [passage[0] for passage in passages]
-    return VectorDocuments(hashed_words(sentences, DEMO_DIM), document, sentences, names, "demo world")
-
-
-def hashed_words(texts: Sequence[str], dim: int) -> np.ndarray:
-    """A vector of unit norm for each text: each word adds its inverse document frequency at a place and with a sign that its hash
-    decides; float32 `(texts, dim)`. A text needs one word at least."""
-    split = [[word.strip(".,?!'\"").lower() for word in text.split()] for text in texts]
-    counts: dict[str, int] = {}
-    for words in split:
-        for word in set(words):
-            counts[word] = counts.get(word, 0) + 1
-    vectors = np.zeros((len(texts), dim), np.float32)
-    for row, words in enumerate(split):
-        for word in words:
-            code = zlib.crc32(word.encode())
-            vectors[row, code // 2 % dim] += (code % 2 * 2 - 1) * np.log(1 + len(texts) / counts[word])
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+def row_hashes(vectors: np.ndarray) -> np.ndarray:
+    """A 64-bit hash of each row; rows of equal bits have equal hashes."""
+    multipliers = np.random.default_rng(0).integers(1, 2**63, vectors.shape[1], dtype=np.uint64) | np.uint64(1)
+    bits = {2: np.uint16, 4: np.uint32, 8: np.uint64}[vectors.dtype.itemsize]
+    hashes = np.empty(len(vectors), np.uint64)
+    for start in range(0, len(hashes), ROWS_AT_ONCE):
+        block = np.ascontiguousarray(vectors[start : start + ROWS_AT_ONCE]).view(bits).astype(np.uint64)
+        hashes[start : start + ROWS_AT_ONCE] = (block * multipliers).sum(axis=1)  # wraps around
+    return hashes

@@ -1,0 +1,166 @@
+"""A trained model that predicts the next vector and finds the rows that are nearest to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from utils.common.errors import UserError
+from utils.common.files import file_kind
+from utils.training.finished import damaged_run_as_user_error, read_run
+from utils.vectors.data import TEXT_KINDS, VectorDocuments, read_file
+from utils.vectors.demo import demo_vectors
+from utils.vectors.features import contexts
+from utils.vectors.metrics import EXCLUSION
+from utils.vectors.text_vectors import text_embedder
+
+BATCH_SIZE = 256
+CONTEXTS_AT_ONCE = 8 * BATCH_SIZE
+CANDIDATES_AT_ONCE = 65_536
+
+
+class VectorsPredictor:
+    """Answers which rows of a file are likely to follow others.
+
+    Args:
+        model: a model of next vectors, such as `models.amn.AMN`.
+        encoder: folder or hub name of the sentence encoder that made the training vectors, or empty.
+        demo_seed: seed of the demo world that the model was trained on, or None.
+    """
+
+    def __init__(self, model, encoder: str = "", demo_seed: int | None = None):
+        self.model = model
+        self.context_length = model.config["context_length"]
+        self.dim = model.config["dim"]
+        self.encoder = encoder
+        self.demo_seed = demo_seed
+
+    @classmethod
+    def load(cls, run_dir: str | Path) -> VectorsPredictor:
+        """Load the best model of a finished run of `train_vectors.py`.
+
+        Raises:
+            UserError: there is no finished run of this task, or one of its files is damaged.
+        """
+        from models import load_model
+
+        settings, results = read_run(run_dir)
+        if results["task"] != "vectors":
+            raise UserError(f"{run_dir}: is a run of the task {results['task']}; name a run of train_vectors.py")
+        with damaged_run_as_user_error(run_dir):
+            demo_seed = None if settings["train_files"] else settings["split_seed"]
+            return cls(load_model(run_dir), settings["embed_with"], demo_seed)
+
+    def read_documents(
+        self, path: Path | None = None, cache_dir: Path = Path(".cache")
+    ) -> tuple[VectorDocuments, list[str]]:
+        """The documents of a file of vectors, or of text, which the run's encoder embeds.
+
+        Args:
+            path: the file; None is the demo world, for a run that was trained on it.
+            cache_dir: where the vectors of texts are kept.
+
+        Returns:
+            the documents, and notes on what was left out.
+
+        Raises:
+            UserError: the file cannot be used, or it is needed and missing.
+        """
+        if path is None and self.demo_seed is None:
+            raise UserError("this model predicts rows of a file; name a file of vectors or text with --file")
+        if path is None:
+            return demo_vectors(self.demo_seed), []
+        if not self.encoder and file_kind(path) in TEXT_KINDS:
+            raise UserError(f"{path}: is text, but the run was trained on vectors; give a file of vectors")
+        return read_file(path, text_embedder(self.encoder, cache_dir))
+
+    def predict(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The model's outputs for these contexts (see `utils.vectors.features.contexts`)."""
+        count, batches = len(inputs["padding_mask"]), []
+        for start in range(0, count, BATCH_SIZE):
+            # The last batch repeats some contexts, so that all batches have one shape.
+            chosen = np.resize(np.arange(start, min(start + BATCH_SIZE, count)), BATCH_SIZE)
+            outputs = self.model.predict_on_batch({name: array[chosen] for name, array in inputs.items()})
+            batches.append({name: np.asarray(array)[: count - start] for name, array in outputs.items()})
+        return _concatenate(batches)
+
+    def predict_rows(
+        self, data: VectorDocuments, rows: np.ndarray, shuffle: bool = False, include_row: bool = False
+    ) -> dict[str, np.ndarray]:
+        """The model's outputs for the contexts of these rows.
+
+        Args:
+            data: the documents.
+            rows: int `(rows,)`, at least one.
+            shuffle: whether each context is put in a random order first.
+            include_row: whether a context ends with the row itself; else with the one before.
+        """
+        blocks = []
+        for start in range(0, len(rows), CONTEXTS_AT_ONCE):
+            inputs = contexts(data, rows[start : start + CONTEXTS_AT_ONCE], self.context_length, include_row)
+            blocks.append(self.predict(shuffled(inputs, start) if shuffle else inputs))
+        return _concatenate(blocks)
+
+    def nearest(self, data: VectorDocuments, rows: Sequence[int], n_best: int = 3) -> list[dict]:
+        """For each row, the rows that are most likely to follow it: those nearest to the model's query.
+
+        A row's context is the row itself and those before it. The last `EXCLUSION` of them are not searched.
+
+        Args:
+            data: the documents to search.
+            rows: row numbers.
+            n_best: rows to return, at most.
+
+        Returns:
+            for each row a dict: `row`, `document` (its name) and `text` (None where texts are not known); `nearest`, among all
+            documents, and `nearest_in_document`, among its own: lists of dicts `row`, `document`, `text` and `similarity`
+            (cosine), nearest first.
+
+        Raises:
+            UserError: the vectors have another size than the model's, or there is no such row.
+        """
+        if data.dim != self.dim:
+            raise UserError(f"{data.file}: vectors have {data.dim} elements, the model's {self.dim}; give such vectors")
+        for row in rows:
+            if not 0 <= row < len(data.vectors):
+                raise UserError(f"'{row}': must be a row of {data.file}, from 0 to {len(data.vectors) - 1:,}")
+        if not len(rows):
+            return []
+        outputs = self.predict_rows(data, np.asarray(rows, np.int64), include_row=True)
+        queries = outputs.get("query", outputs["predicted"])
+        blocks = range(0, len(data.vectors), CANDIDATES_AT_ONCE)
+        candidates = (np.arange(start, min(start + CANDIDATES_AT_ONCE, len(data.vectors))) for start in blocks)
+        similarities = np.concatenate([queries @ data.take(block).T for block in candidates], axis=1)
+        answers = []
+        for row, similarity in zip(rows, similarities, strict=True):
+            start = data.starts[data.document[row]]
+            similarity[max(start, row + 1 - EXCLUSION) : row + 1] = -np.inf
+            in_document = np.where(data.document == data.document[row], similarity, -np.inf)
+            nearest, nearest_in_document = (
+                [
+                    {**_describe(data, other), "similarity": float(values[other])}
+                    for other in np.argsort(-values, kind="stable")[:n_best]
+                    if np.isfinite(values[other])
+                ]
+                for values in (similarity, in_document)
+            )
+            answers.append({**_describe(data, row), "nearest": nearest, "nearest_in_document": nearest_in_document})
+        return answers
+
+
+def shuffled(inputs: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
+    """The same contexts, each in a random order; padding stays in its place."""
+    mask = inputs["padding_mask"]
+    order = np.where(mask > 0, np.random.default_rng(seed).random(mask.shape), -1.0).argsort(axis=1, kind="stable")
+    return {**inputs, "vectors": np.take_along_axis(inputs["vectors"], order[..., None], axis=1)}
+
+
+def _describe(data: VectorDocuments, row: int) -> dict:
+    text = data.texts[row] if data.texts else None
+    return {"row": int(row), "document": data.names[data.document[row]], "text": text}
+
+
+def _concatenate(outputs: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([batch[name] for batch in outputs]) for name in outputs[0]}

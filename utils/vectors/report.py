@@ -1,0 +1,136 @@
+"""What a finished run leaves behind beside its scores: files, plots, exported models, and printed lines."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from utils.common.evaluation import Evaluation
+from utils.common.files import write_arrays, write_csv, write_json
+from utils.common.plots import plot_history
+from utils.vectors.evaluation import context_weights
+from utils.vectors.plots import plot_places, plot_windows
+from utils.vectors.predictor import VectorsPredictor
+from utils.vectors.splits import VectorSplit, VectorSplits
+
+TITLES = {"cosine": "cosine", "hit@1": "hit@1", "hit@5": "hit@5", "mrr": "MRR", "mrr_all": "MRR among all documents"}
+TABLE_METRICS = ("cosine", "centred_cosine", "hit@1", "hit@5", "mrr", "hit@5_all", "direction_margin")
+
+
+def write_files(
+    run_dir: Path,
+    splits: VectorSplits,
+    predictions: dict[str, np.ndarray],
+    baselines: dict[str, Evaluation],
+    chosen: dict[str, object],
+    later_steps: list[dict],
+) -> None:
+    """Write `test_predictions.npz`, `splits.json`, `baselines.json` and `steps_ahead.csv`.
+
+    Args:
+        run_dir: the run directory.
+        splits: the data.
+        predictions: the model's outputs for the test targets.
+        baselines: name to evaluation on the test targets.
+        chosen: name of a baseline to its chosen settings.
+        later_steps: from `utils.vectors.evaluation.steps_ahead`; of none, no file is written.
+    """
+    predicted = predictions["predicted"]
+    arrays = {
+        "rows": splits.parts["test"].rows,
+        "predicted": predicted,
+        "query": predictions.get("query", predicted),
+    }
+    write_arrays(run_dir / "test_predictions.npz", arrays)
+    names = {name: [part.data.names[number] for number in part.documents] for name, part in splits.parts.items()}
+    write_json(run_dir / "splits.json", names)
+    scores = {
+        name: {**baseline.metrics, "intervals": baseline.intervals(), "chosen": chosen.get(name)}
+        for name, baseline in baselines.items()
+    }
+    write_json(run_dir / "baselines.json", scores)
+    if later_steps:
+        write_csv(run_dir / "steps_ahead.csv", later_steps)
+
+
+def write_plots(
+    run_dir: Path,
+    rows: list[dict],
+    predictor: VectorsPredictor,
+    test: VectorSplit,
+    predictions: dict[str, np.ndarray],
+    evaluation: Evaluation,
+) -> None:
+    """Draw `history.png`, the training; `places.png`, the weight of each place; `windows.png`, some contexts with their texts.
+
+    Args:
+        run_dir: the run directory.
+        rows: the rows of `metrics.csv`.
+        predictor: the trained model.
+        test: the test split.
+        predictions: the model's outputs for its targets.
+        evaluation: their evaluation.
+    """
+    panels = {"loss": ["loss"], "validation": ["val_cosine", "val_hit@5", "val_mrr"]}
+    plot_history(rows, run_dir / "history.png", panels)
+    weights, examples = context_weights(predictor, test, predictions, 1 / evaluation.per_example["mrr"])
+    plot_places(weights, run_dir / "places.png")
+    plot_windows(examples, run_dir / "windows.png")
+
+
+def export(predictor: VectorsPredictor, run_dir: Path) -> dict[str, float]:
+    """Write `saved_model` and, on TensorFlow, `model.tflite`.
+
+    Returns:
+        the latter's milliseconds for one context on one thread, `p50_ms` and `p95_ms`; empty on other backends.
+    """
+    import keras
+
+    from utils.training.export import export_saved_model
+    from utils.training.litert import export_litert, latency
+
+    length = predictor.context_length
+    inputs = {"vectors": (length, predictor.dim), "padding_mask": (length,)}
+    axes = {name: ("batch", *shape) for name, shape in inputs.items()}
+    export_saved_model(predictor.model, run_dir / "saved_model", axes, floating=("vectors",))
+    if keras.backend.backend() != "tensorflow":
+        print("no model.tflite: Keras writes LiteRT files on its TensorFlow backend only")
+        return {}
+    export_litert(predictor.model, run_dir / "model.tflite", inputs, floating=("vectors",))
+    return latency(run_dir / "model.tflite")
+
+
+def format_scores(name: str, metrics: dict[str, float]) -> str:
+    """The scores of a split in one line."""
+    return f"{name}: " + ", ".join(f"{title} {metrics[metric]:.4f}" for metric, title in TITLES.items())
+
+
+def format_gain(metric: str, gain: dict) -> str:
+    """The gain over the best baseline in one line (see `utils.vectors.metrics.gain_over_best`)."""
+    low, high = gain["interval"]
+    return (
+        f"{metric}, over {gain['best']}: {gain['difference']:+.4f} "
+        f"(95 % interval over documents {low:+.4f} to {high:+.4f})"
+    )
+
+
+def scores_table(evaluations: dict[str, Evaluation]) -> tuple[list[str], list[list]]:
+    """The table of scores for the tracker: columns and rows."""
+    rows = [[name, *(each.metrics[metric] for metric in TABLE_METRICS)] for name, each in evaluations.items()]
+    return ["predictions", *TABLE_METRICS], rows
+
+
+def predict_command(run_dir: Path, files: Sequence[Path], test_row: int) -> str:
+    """The command that asks the trained model what follows a row.
+
+    Args:
+        run_dir: the run directory.
+        files: the files of the test documents; none: the demo world.
+        test_row: a row of the test documents. Of several files, another row is named, because each file has its own numbers.
+    """
+    row = test_row if len(files) < 2 else 0
+    file = ["--file", str(files[0])] if files else []
+    return shlex.join(["python", "predict.py", str(run_dir), str(row), *file])
