@@ -81,11 +81,13 @@ def flags_of(arguments: Sequence[str], without: Sequence[str]) -> list[str]:
 
     >>> flags_of(["--suite", "--losses", "mse", "triplet", "--epochs", "3"], without=["--suite", "--losses"])
     ['--epochs', '3']
+    >>> flags_of(["--run_dir", "runs/a", "--seed=1"], without=["--run-dir"])
+    ['--seed=1']
     """
     kept, skipping = [], False
     for argument in arguments:
         if argument.startswith("--"):
-            skipping = argument.split("=")[0] in without
+            skipping = argument.split("=")[0].replace("_", "-") in without  # both spellings are the same flag
         if not skipping:
             kept.append(argument)
     return kept
