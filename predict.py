@@ -189,7 +189,7 @@ def answer_from_facts(config: Config) -> int:
         print("(no memory: no fact shares a word with the question)")
         return 0
     texts = dict(zip(facts.objects.tolist(), (fact.object for fact in base.facts), strict=True))
-    values, probabilities = ranked_values(found.scores[0], facts.objects[memory], model.config["answer"] == "pointer")
+    values, probabilities = ranked_values(found.scores[0], facts.objects[memory], model.config["scoring"] == "pointer")
     for value, probability in zip(values[: config.n_best].tolist(), probabilities, strict=False):
         print(f"{probability:.3f}  {texts[value]}")
     print("attended to:")
@@ -294,11 +294,12 @@ def answer_from_vectors(config: Config) -> int:
     import numpy as np
 
     from models import load_model
-    from train_vectors import text_embedder
-    from utils.vectors.data import windows
-    from utils.vectors.evaluation import predict
+    from utils.vectors.data import read_file
+    from utils.vectors.demo import demo_vectors
+    from utils.vectors.features import contexts
     from utils.vectors.metrics import EXCLUSION
-    from utils.vectors.splits import demo_vectors, read_any
+    from utils.vectors.predictor import VectorsPredictor
+    from utils.vectors.text_vectors import text_embedder
 
     with told_if_damaged(config.run_dir):
         settings = json.loads((config.run_dir / "config.json").read_text())
@@ -307,7 +308,7 @@ def answer_from_vectors(config: Config) -> int:
     if config.file:
         if not encoder and config.file.name.removesuffix(".gz").endswith((".txt", ".jsonl")):
             raise UserError(f"{config.file}: is text, but the run was trained on vectors; give a file of vectors")
-        data, notes = read_any(config.file, text_embedder(encoder, Path(".cache")))
+        data, notes = read_file(config.file, text_embedder(encoder, Path(".cache")))
         for note in notes:
             print(f"({note})")
     elif settings["train_files"]:
@@ -321,10 +322,8 @@ def answer_from_vectors(config: Config) -> int:
     if not config.question.isdecimal() or int(config.question) >= len(data.vectors):
         raise UserError(f"{config.question!r}: must be a row of {data.file}, from 0 to {len(data.vectors) - 1:,}")
     row = int(config.question)
-    inputs = windows(data, np.array([row]), context_length)  # all before the row; the row itself comes last
-    inputs["vectors"] = np.concatenate([inputs["vectors"][:, 1:], data.take(np.array([[row]]))], axis=1)
-    inputs["padding_mask"] = np.concatenate([inputs["padding_mask"][:, 1:], np.ones((1, 1), np.int32)], axis=1)
-    query = predict(model, inputs)["query"][0]
+    outputs = VectorsPredictor(model).predict(contexts(data, np.array([row]), context_length, include_row=True))
+    query = outputs.get("query", outputs["predicted"])[0]
     similar = np.concatenate(
         [data.take(part) @ query for part in np.array_split(np.arange(len(data.vectors)), 64) if len(part)]
     )
