@@ -1,8 +1,8 @@
-"""The words of the demo world: how its facts are told and asked, and what its names are made of.
+"""The words of the demo world: sentences that state facts, questions about them, and the parts of names.
 
-In a template `{s}` stands for a fact's subject and `{o}` for its object. A held-out question is a new arrangement of
-words that the training questions of the same relation use, so a model that has learned the words can answer it, and one
-that has learned the templates can not.
+In a template, `{s}` stands for the subject of a fact and `{o}` for its object. The validation and test questions arrange the
+words of the training questions in new ways. A model that has learned the words can answer them; a model that has learned only
+the templates cannot.
 """
 
 from dataclasses import dataclass, replace
@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """The ways to tell and to ask one relation.
+    """The sentences and questions of one relation.
 
     Args:
-        sentences: Templates that state the fact, used everywhere.
-        test_sentences: More of them, used beside `sentences` in the test split only.
-        questions: Question templates by split name; no template stands in two splits.
+        sentences: templates that state the fact, used in every split.
+        test_sentences: further templates, used in the test split only.
+        questions: question templates by split name. No template is in two splits.
     """
 
     sentences: tuple[str, ...]
@@ -24,7 +24,7 @@ class Phrases:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    """The parts of a text between "|", without surrounding or doubled white space."""
+    """The parts of a text between "|", without superfluous white space."""
     return tuple(" ".join(part.split()) for part in text.split("|"))
 
 
@@ -34,7 +34,7 @@ def _phrases(sentences: str, test_sentences: str, train: str, validation: str, t
     return Phrases(_parts(sentences), _parts(test_sentences), questions)
 
 
-# Relations stand in the order in which a life, or a description of a town, tells them.
+# Relations are in the order in which a biography, or the description of a town, would mention them.
 PERSON_RELATIONS = {
     "born_in": _phrases(
         """{s} was born in {o}. | {s} came into the world in {o}. | {s} is a native of {o}. |
@@ -222,9 +222,9 @@ PLACE_RELATIONS = {
     ),
 }
 
-# Names of what a relation leads to, and frames that ask for it by such a name. Every name meets every frame, but in one
-# split only; so a held-out question joins a name and a frame that training knows from other company.
-NAMES = {
+# Nouns for the object of each relation, and frames of questions that ask for such a noun. Every noun is combined with every frame,
+# in one split only. A held-out question therefore combines a noun and a frame that training has seen in other combinations.
+NOUNS = {
     "born_in": "birthplace | place of birth | native town",
     "birth_year": "year of birth | birth year | date of birth",
     "studied_at": "school | place of study | university",
@@ -250,15 +250,15 @@ FRAMES = _parts(
 )
 
 
-def _with_composed_questions(relation: int, name: str, phrases: Phrases) -> Phrases:
-    """The phrases of the relation of this number, with the questions that `NAMES` and `FRAMES` make."""
+def _with_composed_questions(number: int, relation: str, phrases: Phrases) -> Phrases:
+    """The phrases of a relation with its number, and the questions that combine `NOUNS` and `FRAMES`."""
     questions = {split: list(templates) for split, templates in phrases.questions.items()}
-    written = {template for templates in phrases.questions.values() for template in templates}
-    for row, noun in enumerate(_parts(NAMES[name])):
+    written_by_hand = {template for templates in phrases.questions.values() for template in templates}
+    for row, noun in enumerate(_parts(NOUNS[relation])):
         for column, frame in enumerate(FRAMES):
-            split = {0: "test", 1: "validation"}.get((relation + 3 * row + column) % len(FRAMES), "train")
+            split = {0: "test", 1: "validation"}.get((number + 3 * row + column) % len(FRAMES), "train")
             template = frame.replace("{n}", noun)
-            if template not in written:
+            if template not in written_by_hand:
                 questions[split].append(template)
     return replace(phrases, questions={split: tuple(templates) for split, templates in questions.items()})
 
