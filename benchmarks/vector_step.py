@@ -118,7 +118,7 @@ def set_up_keras(name: str, options):
     keras.utils.set_random_seed(config.seed)
     model = build_model(config, options.dim)
     if name == "amn":  # else its last layer is zero, and nothing but the baseline would be compared
-        model.correction.correct.kernel.assign(0.02 * keras.random.normal((config.hidden_dims[1], options.dim)))
+        model.correction.output_dense.kernel.assign(0.02 * keras.random.normal((config.hidden_dims[1], options.dim)))
     compile_model(model, config, (options.rounds + 1) * options.steps)
     model.steps_per_execution = STEPS_PER_EXECUTION  # as utils.training.fit.fit does
     mask = np.ones((options.batch_size, options.context_length), np.int32)

@@ -3,23 +3,36 @@
 import keras
 
 from components.bert_encoder import BertEncoder
-from components.span_head import span_logits
+from components.span_logits import span_logits
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class BertQA(keras.Model):
-    """BERT, DistilBERT or another `BertEncoder`, with one shared `Dense(2)` head for start and end.
+    """A `BertEncoder` (BERT, DistilBERT, ELECTRA, RoBERTa or MiniLM) with one `Dense(2)` head for start and end.
 
-    Devlin et al. 2019, section 4.2; Sanh et al. 2019. Its weights start random; `utils.text.pretrained.assign` gives it those of a
-    published checkpoint.
+        start_logit_i = S . h_i,  end_logit_i = E . h_i        for each token i of the context, and for the first token
+
+    Devlin et al. 2019, section 4.3, whose first token stands for "no answer"; Sanh et al. 2019. The weights start random;
+    `utils.text.pretrained.assign` loads those of a published checkpoint into `encoder`.
 
     Args:
-        encoder: the constructor arguments of `BertEncoder`, a dict.
+        encoder: dict, the constructor arguments of `components.bert_encoder.BertEncoder`.
 
-    Inputs, a dict of integer `(batch, sequence)`: `token_ids`; `segment_ids` (1 for the context); `padding_mask` (1 for a
-    real token). Others are not looked at.
+    Inputs, a dict of int arrays `(batch, sequence)`:
+        token_ids: ids of "[CLS] question [SEP] context [SEP]".
+        segment_ids: 1 for the context, 0 elsewhere.
+        padding_mask: 1 for a real token.
+        Other entries are ignored.
 
-    Output: a dict of `start` and `end`, float32 logits `(batch, sequence)`, -1e9 where no answer can start or end.
+    Returns:
+        A dict of `start` and `end`, float32 logits `(batch, sequence)`; -1e9 where no answer can start or end.
+
+    Example:
+
+    >>> model = BertQA({"vocabulary_size": 11, "hidden_dim": 6, "num_layers": 1, "num_heads": 2, "intermediate_dim": 5})
+    >>> ids = keras.ops.ones((2, 7), "int32")
+    >>> tuple(model({"token_ids": ids, "segment_ids": ids, "padding_mask": ids})["start"].shape)
+    (2, 7)
     """
 
     feature_names = ("token_ids", "segment_ids", "padding_mask")

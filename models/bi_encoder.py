@@ -1,4 +1,4 @@
-"""BiEncoder: queries and their candidates as vectors, for training."""
+"""BiEncoder: encodes queries and their candidates as vectors, to train an encoder for search."""
 
 import math
 
@@ -7,34 +7,52 @@ from keras import ops
 
 from models.text_encoder import TextEncoder
 
-HIGHEST_SCALE = 100.0
+MAX_SCALE = 100.0
+"""Largest norm of a query's vector: temperatures are at least 0.01."""
 
 
-def clipped(log_scale):
-    """At most the logarithm of 100: temperatures of 0.01 and more."""
-    return ops.minimum(log_scale, math.log(HIGHEST_SCALE))
+def clip_log_scale(log_scale):
+    """Return the learned logarithm of the scale, at most `log(MAX_SCALE)`."""
+    return ops.minimum(log_scale, math.log(MAX_SCALE))
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class BiEncoder(keras.Model):
-    """Encodes queries and candidates with one `TextEncoder`, or with one for each (Karpukhin et al. 2020, section 3.1).
+    """Encodes queries and candidates with one shared `TextEncoder` or with two (Karpukhin et al. 2020, section 3.1).
+
+        score(q, c) = E_Q(q) . E_C(c) / t        both vectors have unit norm; t is the temperature
 
     Args:
-        encoder, pooling, output_dim: of `models.text_encoder.TextEncoder`.
-        shared: one encoder for both; else two that start alike where they are given the same weights.
-        temperature: where the learned temperature starts, 0.01 or more; None: it is not learned, and queries are of unit norm.
-        chunks: parts of a batch, of equal sizes, that training encodes one after another. Of each only the vectors are kept, what
-            led to them is computed again for the gradient (Gao et al. 2021, GradCache): the gradient of all in far less memory,
-            without dropout. On TensorFlow not under XLA, which merges both computations and saves nothing.
+        encoder: dict, the constructor arguments of `components.bert_encoder.BertEncoder`.
+        pooling: str, how token vectors become one: `mean`, `cls` or `attention` (see `models.text_encoder.TextEncoder`).
+        output_dim: int, size of the vectors after a projection, or None for no projection.
+        shared: bool, one encoder for queries and candidates; if False, two encoders with weights of their own.
+        temperature: float, at least 0.01, initial value of a learned temperature. With None no temperature is learned, and the
+            queries' vectors have unit norm.
+        num_chunks: int, number of equal parts of a training batch that are encoded one after another. Only the vectors of a part
+            are kept; its activations are computed again for the gradient (Gao et al. 2021, GradCache). The gradient is that of
+            the whole batch, in less memory and more time. Dropout is off then. On TensorFlow it saves no memory under XLA, which
+            merges both computations.
 
-    Inputs, a dict of integers: `query_ids`, `query_mask` `(batch, query_length)`; `candidate_ids`, `candidate_mask`
-    `(batch, slots, candidate_length)`; an empty slot is all padding.
+    Inputs, a dict of int arrays:
+        query_ids, query_mask: `(batch, query_length)`.
+        candidate_ids, candidate_mask: `(batch, slots, candidate_length)`. An empty slot is all padding.
+        Masks are 1 for a real token.
 
-    Output: float32 `(batch, 1 + slots, dim)`, the query's vector, then its slots'; of unit norm, but for the query's where a
-    temperature t is learned: its norm is 1 / t, at most 100 (Radford et al. 2021, section 2.5).
+    Returns:
+        float32 `(batch, 1 + slots, dim)`: the query's vector, then those of its slots. All have unit norm, except that a learned
+        temperature t gives the query's vector the norm 1 / t, at most 100 (Radford et al. 2021, section 2.5).
+
+    Example:
+
+    >>> encoder = {"vocabulary_size": 11, "hidden_dim": 6, "num_layers": 1, "num_heads": 2, "intermediate_dim": 5}
+    >>> query, candidates = ops.ones((2, 5), "int32"), ops.ones((2, 3, 7), "int32")
+    >>> inputs = {"query_ids": query, "query_mask": query, "candidate_ids": candidates, "candidate_mask": candidates}
+    >>> tuple(BiEncoder(encoder, output_dim=4)(inputs).shape)
+    (2, 4, 4)
     """
 
-    def __init__(self, encoder, pooling="mean", output_dim=128, shared=True, temperature=None, chunks=1, **kwargs):
+    def __init__(self, encoder, pooling="mean", output_dim=128, shared=True, temperature=None, num_chunks=1, **kwargs):
         super().__init__(**kwargs)
         self.config = {
             "encoder": dict(encoder),
@@ -42,35 +60,38 @@ class BiEncoder(keras.Model):
             "output_dim": output_dim,
             "shared": shared,
             "temperature": temperature,
-            "chunks": chunks,
+            "num_chunks": num_chunks,
         }
-        given = {"pooling": pooling, "output_dim": output_dim, "dtype": self.dtype_policy}
-        self.candidates = TextEncoder(encoder, **given, name="candidates")
-        self.queries = self.candidates if shared else TextEncoder(encoder, **given, name="queries")
+        settings = {"pooling": pooling, "output_dim": output_dim, "dtype": self.dtype_policy}
+        self.candidates = TextEncoder(encoder, **settings, name="candidates")
+        self.queries = self.candidates if shared else TextEncoder(encoder, **settings, name="queries")
 
     def build(self, input_shape=None):
         for tower in self.towers():
             tower.build()
         if self.config["temperature"]:
-            start = keras.initializers.Constant(-float(ops.log(self.config["temperature"])))
-            self.log_scale = self.add_weight(name="log_scale", shape=(), initializer=start, constraint=clipped)
+            initial = keras.initializers.Constant(-float(ops.log(self.config["temperature"])))
+            self.log_scale = self.add_weight(name="log_scale", shape=(), initializer=initial, constraint=clip_log_scale)
         self.built = True
 
     def towers(self):
-        """The encoders, one or two."""
+        """Return a list of the encoders: one, or the candidates' and the queries'."""
         return [self.candidates] if self.config["shared"] else [self.candidates, self.queries]
 
     def call(self, inputs, training=None):
-        chunks = self.config["chunks"]
-        if not training or chunks == 1:
+        num_chunks = self.config["num_chunks"]
+        if not training or num_chunks == 1:
             return self.encode(inputs, training)
-        size = ops.shape(inputs["query_ids"])[0] // chunks
+        size = ops.shape(inputs["query_ids"])[0] // num_chunks
         encode = keras.remat(self.encode)
-        parts = [{name: of[n * size : (n + 1) * size] for name, of in inputs.items()} for n in range(chunks)]
-        return ops.concatenate([encode(part) for part in parts])
+        chunks = [
+            {name: values[number * size : (number + 1) * size] for name, values in inputs.items()}
+            for number in range(num_chunks)
+        ]
+        return ops.concatenate([encode(chunk) for chunk in chunks])
 
     def encode(self, inputs, training=None):
-        """The output for these queries."""
+        """Return the output for these inputs, computed all at once."""
         queries = self.queries(
             {"token_ids": inputs["query_ids"], "padding_mask": inputs["query_mask"]}, training=training
         )

@@ -3,47 +3,67 @@
 import keras
 from keras import ops
 
-from components.gpcm import HEADS, IRTParameters, response_embedding_layer
+from components.dynamic_key_value_memory import DynamicKeyValueMemory
+from components.irt_logits import HEADS
+from components.irt_parameters import IRTParameters
 from components.item_embedding import ItemEmbedding
-from components.key_value_memory import DynamicKeyValueMemory
+from components.shared_response_embedding import response_embedding_layer
 
-MOST_PAIRS = 4096
-"""Of items and responses, for which `DeepGPCM` computes what they write beforehand: fewer than the steps of a usual batch."""
+MAX_PAIRS = 4096
+"""Up to this many pairs of item and response, `DeepGPCM` embeds each pair once: a usual batch has more steps than that."""
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class DeepGPCM(keras.Model):
-    """What a student will answer, from what was answered before (Zhang et al. 2017; Yeung 2019; Muraki 1992).
+    """Predicts a student's next response from the responses before it (Zhang et al. 2017; Yeung 2019; Muraki 1992).
 
-    The item's vector addresses a memory, which is read before this step's response is written to it; the read gives ability, the
-    item discrimination and thresholds, and those the categories' logits:
+    At step t the item's vector q_t addresses a memory. The memory is read first, and the step's response is written to it after
+    that. The read r_t gives the student's ability, the item's vector gives discrimination and thresholds:
 
-        r_t = read of DynamicKeyValueMemory at q_t;  s_t = tanh(W r_t + b), or tanh(W [r_t; q_t] + b)
-        theta_t, alpha_t, beta_t = IRTParameters(s_t, q_t);  logits = gpcm_logits(theta_t, alpha_t, beta_t), or graded_logits
+        r_t = read of DynamicKeyValueMemory at q_t                   Zhang et al. 2017, section 3.2
+        s_t = tanh(W r_t + b), or tanh(W [r_t; q_t] + b)             summary
+        theta_t, alpha_t, beta_t = IRTParameters(s_t, q_t)           ability, discrimination, thresholds
+        logits_t = gpcm_logits(theta_t, alpha_t, beta_t)             Muraki 1992, equation 4; or graded_logits
 
-    With `head="linear"` and two categories it is DKVMN as published: `logits = (0, w . s_t + b)`, the sigmoid's logit.
+    With `head="linear"` and two categories this is DKVMN as published: `logits_t = (0, w . s_t + b)`.
 
     Args:
-        num_items: item ids, 0 included, which is an item that training did not have.
-        num_categories: K, at least 2.
-        num_slots, key_dim, value_dim, summary_dim: sizes of the memory and of `s`.
-        response_embedding: a kind of `components.gpcm.ResponseEmbedding`.
-        shared_embedding: whether an answered item's vector is made from the item's (`SharedResponseEmbedding`) or is one of a table
-            of its own, as published.
-        item_skills, item_scale: the number of each item's skill, or None, and how far apart items begin; `skills` and `scale` of
-            `components.item_embedding.ItemEmbedding`.
-        head: `gpcm`, `graded` (whose thresholds are monotone) or `linear`.
-        monotone, item_discrimination: see `IRTParameters`.
-        ability_sees_item: whether `s` is made from the item as well, as in Yeung 2019 and in DKVMN, and always so with the head
-            `linear`. Then ability may hold part of an item's difficulty, and thresholds are not the item's alone.
-        dropout: share of the elements of `s` that are dropped in training, the same at all of a sequence's steps (Gal and
-            Ghahramani 2016).
+        num_items: int, number of item ids. Id 0 is an item that training did not have.
+        num_categories: int, K, at least 2.
+        num_slots, key_dim, value_dim, summary_dim: ints, sizes of the memory and of `s_t`.
+        response_embedding: str, how a response becomes a vector: `ordered`, `unordered`, `linear_decay` or `adjacent_weighted`
+            (`components.response_embedding`).
+        head: str, `gpcm`, `graded` (which makes thresholds monotone) or `linear`.
+        monotone: bool, whether thresholds grow with the category.
+        item_discrimination: bool, whether discrimination depends on the item alone; if False, on the student too.
+        ability_sees_item: bool, whether `s_t` depends on the item as well, as published; always so with the head `linear`.
+            It predicts better, but ability then takes over part of an item's difficulty, and the thresholds no longer recover
+            the true ones (docs/tracing.md).
+        shared_embedding: bool, compute the vector of a response from the item's vector. If False, each pair has a vector of its
+            own in a table, as published.
+        item_skills: list of ints, the skill of each item, or None.
+        item_scale: float, standard deviation of the items' initial vectors (`components.item_embedding`).
+        dropout: float in [0, 1), fraction of the elements of `s_t` that is dropped in training, the same at all steps of a
+            sequence (Gal and Ghahramani 2016).
 
-    Inputs, a dict of integers `(batch, steps)`: `item_ids`; `responses`, 0 to K - 1; `padding_mask`, 1 where there is a step.
-    The response of a step has no influence on its own output nor on an earlier one.
+    Inputs, a dict of int arrays `(batch, steps)`:
+        item_ids: which item was answered.
+        responses: 0 to K - 1. A response changes the outputs of later steps only.
+        padding_mask: 1 where there is a step.
 
-    Output: a dict of float32 `logits` `(batch, steps, K)` and `address` `(batch, steps, num_slots)`; unless the head is
-    `linear` also `ability` and `discrimination` `(batch, steps)`, and `thresholds` `(batch, steps, K - 1)`.
+    Returns:
+        A dict of float32 arrays: `logits` `(batch, steps, K)`; `address` `(batch, steps, num_slots)`, the attention over slots;
+        unless the head is `linear`, `ability` and `discrimination` `(batch, steps)` and `thresholds` `(batch, steps, K - 1)`.
+
+    Raises:
+        ValueError: `head` is not one of the three.
+
+    Example:
+
+    >>> model = DeepGPCM(num_items=11, num_categories=5)
+    >>> steps = ops.ones((2, 7), "int32")
+    >>> tuple(model({"item_ids": steps, "responses": steps, "padding_mask": steps})["logits"].shape)
+    (2, 7, 5)
     """
 
     def __init__(
@@ -96,47 +116,51 @@ class DeepGPCM(keras.Model):
         self.summary = keras.layers.Dense(summary_dim, "tanh", dtype=policy, name="summary")
         self.dropout = keras.layers.SpatialDropout1D(dropout, dtype=policy, name="dropout")
         if head == "linear":
-            self.categories = keras.layers.Dense(num_categories - 1, dtype=policy, name="categories")
+            self.category_logits = keras.layers.Dense(num_categories - 1, dtype=policy, name="category_logits")
         else:
             monotone = monotone or head == "graded"
             self.irt = IRTParameters(num_categories, monotone, item_discrimination, dtype=policy, name="irt")
 
     def build(self, input_shape=None):
-        sizes = {name: (None, None, self.config[name]) for name in ("key_dim", "value_dim", "summary_dim")}
+        key, value, summary = ((None, None, self.config[name]) for name in ("key_dim", "value_dim", "summary_dim"))
         self.item_embedding.build((None, None))
-        self.response_embedding.build((None, None, self.config["key_dim"]), (None, None))
-        self.memory.build(sizes["key_dim"], sizes["value_dim"])
-        seen = self.config["key_dim"] if self.config["ability_sees_item"] else 0
-        self.summary.build((None, None, self.config["value_dim"] + seen))
+        self.response_embedding.build(key, (None, None))
+        self.memory.build(key, value)
+        item_dim = self.config["key_dim"] if self.config["ability_sees_item"] else 0
+        self.summary.build((None, None, self.config["value_dim"] + item_dim))
         if self.config["head"] == "linear":
-            self.categories.build(sizes["summary_dim"])
+            self.category_logits.build(summary)
         else:
-            self.irt.build(sizes["summary_dim"], sizes["key_dim"])
+            self.irt.build(summary, key)
         self.built = True
 
     def call(self, inputs, training=None):
-        item = self.item_embedding(inputs["item_ids"])
-        read, address = self._read(item, inputs)
-        seen = ops.concatenate([read, item], axis=-1) if self.config["ability_sees_item"] else read
-        summary = self.dropout(self.summary(seen), training=training)
+        item = self.item_embedding(inputs["item_ids"])  # q_t
+        read, address = self._read(item, inputs)  # r_t
+        address = ops.cast(address, "float32")
+        summary = self.summary(ops.concatenate([read, item], axis=-1) if self.config["ability_sees_item"] else read)
+        summary = self.dropout(summary, training=training)  # s_t
         if self.config["head"] == "linear":
-            others = ops.cast(self.categories(summary), "float32")
-            return {"logits": ops.concatenate([ops.zeros_like(others[..., :1]), others], axis=-1), "address": address}
-        irt = self.irt(summary, item)
-        logits = HEADS[self.config["head"]](irt["ability"], irt["discrimination"], irt["thresholds"])
-        return {"logits": logits, "address": address, **irt}
+            logits = ops.cast(self.category_logits(summary), "float32")
+            # The first category is the reference, with logit 0.
+            return {"logits": ops.concatenate([ops.zeros_like(logits[..., :1]), logits], axis=-1), "address": address}
+        irt = {name: ops.cast(value, "float32") for name, value in self.irt(summary, item).items()}
+        return {"logits": HEADS[self.config["head"]](**irt), "address": address, **irt}
 
     def _read(self, item, inputs):
-        """The memory's reads and addresses. What a step writes depends on the item and the response alone, so where these have few
-        pairs, it is computed for the pairs."""
-        items, categories = self.config["num_items"], self.config["num_categories"]
+        """Return the memory's reads and addresses.
+
+        What a step writes depends on its item and response alone. Where there are few such pairs, it is computed once per pair,
+        not once per step.
+        """
+        num_items, num_categories = self.config["num_items"], self.config["num_categories"]
         item_ids, responses, rows = inputs["item_ids"], inputs["responses"], None
-        if items * categories <= MOST_PAIRS:
-            rows = item_ids * categories + responses
-            item_ids, responses = ops.repeat(ops.arange(items), categories), ops.tile(ops.arange(categories), [items])
-        of_items = self.item_embedding(item_ids) if self.config["shared_embedding"] else item_ids
-        answered = self.response_embedding(of_items, responses)
-        return self.memory(item, answered, inputs["padding_mask"], rows)
+        if num_items * num_categories <= MAX_PAIRS:
+            rows = item_ids * num_categories + responses
+            item_ids = ops.repeat(ops.arange(num_items), num_categories)
+            responses = ops.tile(ops.arange(num_categories), [num_items])
+        items = self.item_embedding(item_ids) if self.config["shared_embedding"] else item_ids
+        return self.memory(item, self.response_embedding(items, responses), inputs["padding_mask"], rows)
 
     def get_config(self):
         return {**super().get_config(), **self.config}

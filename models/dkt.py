@@ -3,30 +3,47 @@
 import keras
 from keras import ops
 
-from components.gpcm import SharedResponseEmbedding
 from components.item_embedding import ItemEmbedding
+from components.shared_response_embedding import SharedResponseEmbedding
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class DKT(keras.Model):
-    """Deep knowledge tracing (Piech et al. 2015), for two or more categories.
+    """Deep knowledge tracing (Piech et al. 2015, section 3), for two or more categories.
 
-    An LSTM runs over the answered items; its state before a step meets the step's item:
+    An LSTM runs over the answered items. Its state before step t is combined with the item q_t of the step:
 
-        h_t = LSTM(v_1 .. v_t);  logits_t = (0, c_1 + C_1 . h_{t-1}, ..., c_{K-1} + C_{K-1} . h_{t-1})
+        h_t = LSTM(v_1 .. v_t)                                       v_t: the vector of an item and its response
+        logits_t = (0, c_1 + C_1 . h_{t-1}, ..., c_{K-1} + C_{K-1} . h_{t-1})
 
-    with `v` an answered item's vector, and C and c a linear map of item t's. In the paper, for two categories, both are tables with
-    a row an item; here items share the maps, and items of a skill its vector.
+    C and c are linear maps of q_t. The paper has two categories and a row for each item in a table of C and in one of c. Here all
+    items share the maps, and items of one skill share part of their vector.
 
     Args:
-        num_items: item ids, 0 included, which is an item that training did not have.
-        num_categories: K, at least 2.
-        hidden_dim: size of all vectors and of the LSTM.
-        response_embedding, item_skills, item_scale: as of `models.deep_gpcm.DeepGPCM`.
-        dropout: share of the elements of `h` that are dropped in training, the same at all of a sequence's steps (Gal and
-            Ghahramani 2016).
+        num_items: int, number of item ids. Id 0 is an item that training did not have.
+        num_categories: int, K, at least 2.
+        hidden_dim: int, size of all vectors and of the LSTM's state.
+        response_embedding: str, how a response becomes a vector: `ordered`, `unordered`, `linear_decay` or `adjacent_weighted`
+            (`components.response_embedding`).
+        item_skills: list of ints, the skill of each item, or None.
+        item_scale: float, standard deviation of the items' initial vectors (`components.item_embedding`).
+        dropout: float in [0, 1), fraction of the elements of `h_t` that is dropped in training, the same at all steps of a
+            sequence (Gal and Ghahramani 2016).
 
-    Inputs as of `models.deep_gpcm.DeepGPCM`. Output: a dict of float32 `logits` `(batch, steps, K)`.
+    Inputs, a dict of int arrays `(batch, steps)`:
+        item_ids: which item was answered.
+        responses: 0 to K - 1. A response changes the outputs of later steps only.
+        padding_mask: 1 where there is a step; not used, since padding stands at the end.
+
+    Returns:
+        A dict of float32 `logits` `(batch, steps, K)`.
+
+    Example:
+
+    >>> model = DKT(num_items=11, num_categories=5)
+    >>> steps = ops.ones((2, 7), "int32")
+    >>> tuple(model({"item_ids": steps, "responses": steps, "padding_mask": steps})["logits"].shape)
+    (2, 7, 5)
     """
 
     def __init__(
@@ -59,25 +76,29 @@ class DKT(keras.Model):
         )
         self.lstm = keras.layers.LSTM(hidden_dim, return_sequences=True, dtype=policy, name="lstm")
         self.dropout = keras.layers.SpatialDropout1D(dropout, dtype=policy, name="dropout")
-        self.categories = keras.layers.Dense((num_categories - 1) * (hidden_dim + 1), dtype=policy, name="categories")
+        num_weights = (num_categories - 1) * (hidden_dim + 1)
+        self.category_weights = keras.layers.Dense(num_weights, dtype=policy, name="category_weights")
 
     def build(self, input_shape=None):
-        size = (None, None, self.config["hidden_dim"])
+        hidden = (None, None, self.config["hidden_dim"])
         self.item_embedding.build()
-        self.response_embedding.build(size)
-        self.lstm.build(size)
-        self.categories.build(size)
+        self.response_embedding.build(hidden)
+        self.lstm.build(hidden)
+        self.category_weights.build(hidden)
         self.built = True
 
     def call(self, inputs, training=None):
-        others, size = self.config["num_categories"] - 1, self.config["hidden_dim"] + 1
         item = self.item_embedding(inputs["item_ids"])
-        state = self.lstm(self.response_embedding(item, inputs["responses"]), training=training)
-        before = self.dropout(ops.pad(state, ((0, 0), (1, 0), (0, 0)))[:, :-1], training=training)
-        of_item = self.categories(item)
-        of_item = ops.reshape(of_item, (*ops.shape(of_item)[:-1], others, size))
-        logits = of_item[..., -1] + ops.einsum("btkd,btd->btk", of_item[..., :-1], before)
+        states = self.lstm(self.response_embedding(item, inputs["responses"]), training=training)
+        previous = ops.pad(states, ((0, 0), (1, 0), (0, 0)))[:, :-1]  # h_{t-1}
+        previous = self.dropout(previous, training=training)
+        weights = self.category_weights(item)  # of each step's item: C_k and, last, c_k
+        weights = ops.reshape(
+            weights, (*ops.shape(weights)[:-1], self.config["num_categories"] - 1, self.config["hidden_dim"] + 1)
+        )
+        logits = weights[..., -1] + ops.einsum("btkd,btd->btk", weights[..., :-1], previous)
         logits = ops.cast(logits, "float32")
+        # The first category is the reference, with logit 0.
         return {"logits": ops.concatenate([ops.zeros_like(logits[..., :1]), logits], axis=-1)}
 
     def get_config(self):

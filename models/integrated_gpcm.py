@@ -1,43 +1,75 @@
-"""IntegratedAttentionGPCM: knowledge tracing by memory and attention in cycles, with a partial-credit output."""
+"""IntegratedAttentionGPCM: knowledge tracing by a memory and attention, in one or more cycles, with a partial-credit output."""
 
 import math
 
 import keras
 from keras import ops
 
-from components.attention import MultiHeadSelfAttention
-from components.gpcm import HEADS, IRTParameters, response_embedding_layer
+from components.dynamic_key_value_memory import DynamicKeyValueMemory
+from components.irt_logits import HEADS
+from components.irt_parameters import IRTParameters
 from components.item_embedding import ItemEmbedding
-from components.key_value_memory import DynamicKeyValueMemory
+from components.multi_head_self_attention import MultiHeadSelfAttention
 from components.relative_position_bias import RelativePositionBias
+from components.shared_response_embedding import response_embedding_layer
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class IntegratedAttentionGPCM(keras.Model):
-    """DeepGPCM (models/deep_gpcm.py) whose memory is read, attended to and written again with refined values, `num_cycles` times.
+    """DeepGPCM (`models.deep_gpcm`) with causal attention over what was read, repeated in cycles.
 
-    With `q_t` the item's vector, `v_t` the response's, and cycle c from 1:
+    With q_t the item's vector and v_t the response's, every cycle computes
 
-        r = read of DynamicKeyValueMemory at q, with v written                       read before the step's own write
-        u_t = tanh(U [q_t; v_{t-1}; r_t]);  a = causal multi-head attention over u   what was read and answered so far
-        s_t = tanh(W [r_t; a_t]);  x_t <- x_t + g_t (s_t - x_t),  g_t = sigmoid(G [x_t; s_t])     gated residual
-        v_t <- v_t + relu(LayerNorm(R [v_t; r_t; a_t]))                              refinement, written in the next cycle
+        r_t = read of DynamicKeyValueMemory at q_t, with v written         the read comes before the step's own write
+        u_t = tanh(U [q_t; v_{t-1}; r_t])                                  attention input
+        a = causal multi-head attention over u
+        s_t = tanh(W [r_t; a_t])                                           summary
+        x_t <- x_t + g_t (s_t - x_t),  g_t = sigmoid(G [x_t; s_t])         gated update of the state; first x_t = s_t
+        v_t <- v_t + relu(LayerNorm(R [v_t; r_t; a_t]))                    refinement, written in the next cycle
 
-    and after the last, ability, discrimination, thresholds and logits from `x_t` and `q_t`. A cycle is one scan over the whole
-    sequence, not a step of a loop over time: within it `r_t`, `u_t` and `a_t` know the responses before t alone.
+    After the last cycle, IRTParameters(x_t, q_t) gives ability, discrimination, thresholds and the logits, as in DeepGPCM. A cycle
+    is one pass over the whole sequence, not a step in time: r_t, u_t and a_t depend on the responses before t alone.
+
+    What the parts bring was measured on simulated students (docs/tracing.md): attention, forgetting and the gate lower the
+    negative log-likelihood; a second cycle and the refinement bring nothing, and `confident` costs a little.
 
     Args:
-        num_items, num_categories, num_slots, key_dim, value_dim, summary_dim, response_embedding, shared_embedding, item_skills,
-            item_scale, head (`gpcm` or `graded`), monotone, item_discrimination, ability_sees_item, dropout: as of `DeepGPCM`;
-            `summary_dim` must be a multiple of `num_heads`.
-        num_cycles: at least 1.
-        num_heads: of the attention.
-        forgetting: whether the memory fades (`components.key_value_memory.DynamicKeyValueMemory`).
-        attention, refinement, gate: False takes the part out (`a` is 0; `v` stays as it is; `x = s`).
-        confident: share of the largest entropy, `log K`, below which a step's prediction is left as it is by later cycles; 0 never.
+        num_items: int, number of item ids. Id 0 is an item that training did not have.
+        num_categories: int, K, at least 2.
+        num_slots, key_dim, value_dim, summary_dim: ints, sizes of the memory and of `s_t`; `summary_dim` must be a multiple of
+            `num_heads`.
+        response_embedding, monotone, item_discrimination, ability_sees_item, shared_embedding, item_skills, item_scale, dropout:
+            as in `models.deep_gpcm.DeepGPCM`.
+        head: str, `gpcm` or `graded`.
+        num_cycles: int, at least 1. A second cycle brought nothing; 1 is a third faster.
+        num_heads: int, attention heads.
+        forgetting: bool, whether the memory fades with time (`components.dynamic_key_value_memory`).
+        attention: bool; if False, `s_t = tanh(W r_t)`.
+        refinement: bool; if False, `v_t` stays as it is. It brought nothing. Without effect where there is one cycle.
+        gate: bool; if False, `x_t = s_t`. Without effect where there is one cycle.
+        confident: float in [0, 1]. Later cycles leave a step as it is when the entropy of its prediction is below this fraction of
+            `log K`; 0 turns this off. It brought nothing: predictions get slightly worse, and no time is saved, because the
+            skipped steps are computed all the same.
 
-    Inputs as of `DeepGPCM`. Output: a dict of float32 `logits` `(batch, steps, K)`, `address`, `ability`, `discrimination`,
-    `thresholds` as of `DeepGPCM`, and `skipped` `(batch, steps)`, the share of the later cycles that left the step as it was.
+    Inputs, a dict of int arrays `(batch, steps)`:
+        item_ids: which item was answered.
+        responses: 0 to K - 1. A response changes the outputs of later steps only.
+        padding_mask: 1 where there is a step.
+
+    Returns:
+        A dict of float32 arrays: `logits` `(batch, steps, K)`; `address` `(batch, steps, num_slots)`; `ability` and
+        `discrimination` `(batch, steps)`; `thresholds` `(batch, steps, K - 1)`; `skipped` `(batch, steps)`, the fraction of the
+        later cycles that left the step as it was.
+
+    Raises:
+        ValueError: an unknown head, no cycle, or `confident` out of range.
+
+    Example:
+
+    >>> model = IntegratedAttentionGPCM(num_items=11, num_categories=5, num_cycles=1)
+    >>> steps = ops.ones((2, 7), "int32")
+    >>> tuple(model({"item_ids": steps, "responses": steps, "padding_mask": steps})["logits"].shape)
+    (2, 7, 5)
     """
 
     def __init__(
@@ -108,15 +140,15 @@ class IntegratedAttentionGPCM(keras.Model):
         )
         self.memory = DynamicKeyValueMemory(num_slots, value_dim, forgetting, dtype=policy, name="memory")
         if attention:
-            self.so_far = dense(summary_dim, "tanh", "so_far")
-            self.distance = RelativePositionBias(num_heads, dtype=policy, name="distance")
+            self.attention_input = dense(summary_dim, "tanh", "attention_input")
+            self.position_bias = RelativePositionBias(num_heads, dtype=policy, name="position_bias")
             self.attention = MultiHeadSelfAttention(num_heads, dtype=policy, name="attention")
         self.summary = dense(summary_dim, "tanh", "summary")
         if gate and num_cycles > 1:
             self.gate = dense(summary_dim, "sigmoid", "gate")
         if refinement and num_cycles > 1:
             self.refinement = dense(value_dim, None, "refinement")
-            self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy, name="norm")
+            self.refinement_norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy, name="refinement_norm")
         self.dropout = keras.layers.SpatialDropout1D(dropout, dtype=policy, name="dropout")
         monotone = monotone or head == "graded"
         self.irt = IRTParameters(num_categories, monotone, item_discrimination, dtype=policy, name="irt")
@@ -124,71 +156,76 @@ class IntegratedAttentionGPCM(keras.Model):
     def build(self, input_shape=None):
         key, value, summary = (self.config[name] for name in ("key_dim", "value_dim", "summary_dim"))
         attended = summary if self.config["attention"] else 0
+        item = key if self.config["ability_sees_item"] else 0
 
-        def size(dim):
+        def sequence(dim):
             return None, None, dim
 
         self.item_embedding.build((None, None))
-        self.response_embedding.build((None, None, self.config["key_dim"]), (None, None))
-        self.memory.build(size(key), size(value))
+        self.response_embedding.build(sequence(key), (None, None))
+        self.memory.build(sequence(key), sequence(value))
         if self.config["attention"]:
-            self.so_far.build(size(key + 2 * value))
-            self.distance.build(size(summary))
-            self.attention.build(size(summary))
-        self.summary.build(size(value + attended + (key if self.config["ability_sees_item"] else 0)))
+            self.attention_input.build(sequence(key + 2 * value))
+            self.position_bias.build(sequence(summary))
+            self.attention.build(sequence(summary))
+        self.summary.build(sequence(value + attended + item))
         if self.config["num_cycles"] > 1 and self.config["gate"]:
-            self.gate.build(size(2 * summary))
+            self.gate.build(sequence(2 * summary))
         if self.config["num_cycles"] > 1 and self.config["refinement"]:
-            self.refinement.build(size(2 * value + attended))
-            self.norm.build(size(value))
-        self.irt.build(size(summary), size(key))
+            self.refinement.build(sequence(2 * value + attended))
+            self.refinement_norm.build(sequence(value))
+        self.irt.build(sequence(summary), sequence(key))
         self.built = True
 
     def call(self, inputs, training=None):
-        mask, cycles = inputs["padding_mask"], self.config["num_cycles"]
-        item = self.item_embedding(inputs["item_ids"])
-        of = item if self.config["shared_embedding"] else inputs["item_ids"]
-        answered = self.response_embedding(of, inputs["responses"])
-        seen = [item] if self.config["ability_sees_item"] else []
+        mask, num_cycles = inputs["padding_mask"], self.config["num_cycles"]
+        item_ids, item = inputs["item_ids"], self.item_embedding(inputs["item_ids"])  # q_t
+        responses = self.response_embedding(item if self.config["shared_embedding"] else item_ids, inputs["responses"])
         state, active, skipped = None, None, 0.0
-        for cycle in range(cycles):
-            read, address = self.memory(item, answered, mask)
-            parts = [read]
+        for cycle in range(num_cycles):
+            read, address = self.memory(item, responses, mask)  # r_t
+            context = [read]
             if self.config["attention"]:
-                before = ops.pad(answered, ((0, 0), (1, 0), (0, 0)))[:, :-1]
-                so_far = self.so_far(ops.concatenate([item, before, read], axis=-1))
-                bias = self.distance(so_far)
-                parts.append(
-                    self.attention(so_far, padding_mask=mask, attention_bias=bias, causal=True, training=training)
-                )
-            found = self.dropout(self.summary(ops.concatenate(parts + seen, axis=-1)), training=training)
-            if state is not None:
+                context.append(self._attend(item, responses, read, mask, training))  # a_t
+            extra = [item] if self.config["ability_sees_item"] else []
+            summary = self.dropout(self.summary(ops.concatenate(context + extra, axis=-1)), training=training)  # s_t
+            if state is None:
+                state = summary
+            else:
                 if self.config["gate"]:
-                    found = state + self.gate(ops.concatenate([state, found], axis=-1)) * (found - state)
-                found = active * found + (1 - active) * state
-                skipped = skipped + (1 - active[..., 0]) / (cycles - 1)
-            state = found
-            if cycle < cycles - 1:
+                    gate = self.gate(ops.concatenate([state, summary], axis=-1))  # g_t
+                    summary = state + gate * (summary - state)
+                state = active * summary + (1 - active) * state  # x_t
+                skipped = skipped + (1 - active[..., 0]) / (num_cycles - 1)
+            if cycle < num_cycles - 1:
                 active = self._active(state, item)
                 if self.config["refinement"]:
-                    more = self.norm(self.refinement(ops.concatenate([answered, *parts], axis=-1)))
-                    answered = answered + active * ops.relu(more)
+                    refined = self.refinement_norm(self.refinement(ops.concatenate([responses, *context], axis=-1)))
+                    responses = responses + active * ops.relu(refined)  # v_t
         logits, irt = self._logits(state, item)
         skipped = ops.cast(skipped, "float32") + ops.zeros_like(logits[..., 0])
-        return {"logits": logits, "address": address, "skipped": skipped, **irt}
+        return {"logits": logits, "address": ops.cast(address, "float32"), "skipped": skipped, **irt}
+
+    def _attend(self, item, responses, read, mask, training):
+        """Return a_t: attention of each step over itself and the steps before it, `(batch, steps, summary_dim)`."""
+        previous = ops.pad(responses, ((0, 0), (1, 0), (0, 0)))[:, :-1]  # v_{t-1}
+        x = self.attention_input(ops.concatenate([item, previous, read], axis=-1))  # u_t
+        bias = self.position_bias(x)
+        return self.attention(x, padding_mask=mask, attention_bias=bias, causal=True, training=training)
 
     def _logits(self, state, item):
-        irt = self.irt(state, item)
-        return HEADS[self.config["head"]](irt["ability"], irt["discrimination"], irt["thresholds"]), irt
+        """Return the logits and a dict of ability, discrimination and thresholds, all float32."""
+        irt = {name: ops.cast(value, "float32") for name, value in self.irt(state, item).items()}
+        return HEADS[self.config["head"]](**irt), irt
 
     def _active(self, state, item):
-        """1 for a step whose prediction so far is not confident, else 0, `(batch, steps, 1)`."""
+        """Return 1 for each step that the next cycle updates, and 0 for each whose prediction is confident, `(batch, steps, 1)`."""
         if not self.config["confident"]:
             return ops.ones_like(state[..., :1])
         logits, _ = self._logits(state, item)
         entropy = -ops.sum(ops.softmax(logits) * ops.log_softmax(logits), axis=-1, keepdims=True)
-        least = self.config["confident"] * math.log(self.config["num_categories"])
-        return ops.cast(entropy >= least, state.dtype)
+        limit = self.config["confident"] * math.log(self.config["num_categories"])
+        return ops.cast(entropy >= limit, state.dtype)
 
     def get_config(self):
         return {**super().get_config(), **self.config}

@@ -1,4 +1,4 @@
-"""KVMemNet: answer questions by attending over facts."""
+"""KVMemNet: answers questions by attention over a memory of facts."""
 
 import keras
 from keras import ops
@@ -9,44 +9,62 @@ from components.positional_encoding import PositionalEncoding
 from components.transformer_block import TransformerBlock
 
 ENCODERS = ("words", "position", "transformer")
-ANSWERS = ("pointer", "tied", "untied")
+SCORINGS = ("pointer", "tied", "untied")
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class KVMemNet(keras.Model):
-    """A key-value memory network (Miller et al. 2016): the facts' keys are addressed by the question, their values are read.
+    """A key-value memory network (Miller et al. 2016, section 3.1): a question addresses the facts' keys and reads their values.
 
-    `p_i = softmax_i(q_j . A key_i)`, `o = sum_i p_i A value_i`, `q_{j+1} = R_j (q_j + o)`, for `num_hops` hops. Texts become
-    vectors by `encoder`:
+        p_i = softmax_i(q_j . A key_i)                address
+        o = sum_i p_i A value_i                       read
+        q_{j+1} = R_j (q_j + o)                       the query of the next hop, H = `num_hops` in all
 
-    - `words`: the sum of the words' vectors; those of words outside of the vocabulary divided by the square root of their number,
-      so that a name matches itself best and not a longer one;
-    - `position`: the words weighted by place and dimension, `l_kj = (1 - j/J) - (k/d)(1 - 2j/J)` (Sukhbaatar et al. 2015,
-      section 4.1);
-    - `transformer`: one Pre-LN Transformer block over the words, then the mean.
+    A text, here A key_i or A value_i, becomes a vector by `encoder`:
 
-    The answer is chosen among the slots by `answer`:
+        words         sum of the word vectors. The sum over words outside of the vocabulary is divided by the square root of their
+                      number, so that a name matches itself better than a longer name that contains it.
+        position      sum of the word vectors, weighted by place j of J words and by dimension k of d:
+                      l_kj = (1 - j/J) - (k/d)(1 - 2j/J)          Sukhbaatar et al. 2015, section 4.1
+        transformer   mean over the words after one Pre-LN Transformer block
 
-    - `pointer`: the address of the last hop is the score of a slot's value. It can not memorise values, only find keys;
-    - `tied`: `score_i = R_H (q_H + o) . A value_i`;
-    - `untied`: the same with an embedding `B` of its own for answers, whose vectors for values that training never had stay
-      random.
+    The slots are scored as answers by `scoring`:
+
+        pointer   q_H . A key_i: the attention of the last hop is the answer. It finds keys and cannot memorise values.
+        tied      R_H (q_H + o) . A value_i
+        untied    R_H (q_H + o) . B value_i, with an embedding B for answers, as published. The vectors of values that training
+                  never had stay random, so such answers are mostly missed (docs/memnet.md).
 
     Args:
-        vocabulary_size: words with a learned vector, padding (0) included; larger ids are hashed (`HashedEmbedding`).
-        hidden_dim: size of the vectors.
-        num_hops: reads, at least 1.
-        answer: `pointer`, `tied` or `untied`.
-        encoder: `words`, `position` or `transformer`.
-        num_buckets: of the hashed words; 0 where all words are in the vocabulary.
-        num_heads, max_length: of the Transformer block, and how many words of a text it reads, the first; the others have no use
-            for them.
+        vocabulary_size: int, number of words with a learned vector, padding (id 0) included. Larger ids are hashed
+            (`components.hashed_embedding`).
+        hidden_dim: int, size of the vectors; even where words are hashed.
+        num_hops: int, number of reads, at least 1.
+        scoring: str, `pointer`, `tied` or `untied`.
+        encoder: str, `words`, `position` or `transformer`.
+        num_buckets: int, rows of the table for hashed words; 0 if all words are in the vocabulary.
+        num_heads: int, attention heads of the Transformer block.
+        max_length: int, the Transformer block reads this many words of a text and drops the rest.
 
-    Inputs, a dict of integers: `question_ids` `(batch, words)`, `key_ids` and `value_ids` `(batch, num_slots, words)`,
-    `memory_mask` `(batch, num_slots)`, 1 for a slot that holds a fact. 0 pads words.
+    Inputs, a dict of int arrays:
+        question_ids: `(batch, words)`.
+        key_ids, value_ids: `(batch, num_slots, words)`.
+        memory_mask: `(batch, num_slots)`, 1 for a slot that holds a fact.
+        Id 0 pads texts.
 
-    Output: a dict of float32 logits `(batch, num_slots)`, -1e9 at empty slots: `scores` of the slots' values, and `address`, the
-    last hop's attention before its softmax.
+    Returns:
+        A dict of float32 logits `(batch, num_slots)`, -1e9 at empty slots: `scores` of the slots' values as answers, and
+        `address`, the attention of the last hop before its softmax.
+
+    Raises:
+        ValueError: an unknown scoring or encoder, or no hop.
+
+    Example:
+
+    >>> texts = ops.ones((2, 5, 3), "int32")
+    >>> inputs = {"question_ids": texts[:, 0], "key_ids": texts, "value_ids": texts, "memory_mask": texts[..., 0]}
+    >>> tuple(KVMemNet(vocabulary_size=11)(inputs)["scores"].shape)
+    (2, 5)
     """
 
     def __init__(
@@ -54,7 +72,7 @@ class KVMemNet(keras.Model):
         vocabulary_size,
         hidden_dim=128,
         num_hops=1,
-        answer="pointer",
+        scoring="pointer",
         encoder="words",
         num_buckets=8192,
         num_heads=4,
@@ -62,15 +80,16 @@ class KVMemNet(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if answer not in ANSWERS or encoder not in ENCODERS or num_hops < 1:
+        if scoring not in SCORINGS or encoder not in ENCODERS or num_hops < 1:
             raise ValueError(
-                f"answer {answer!r} must be one of {ANSWERS}, encoder {encoder!r} of {ENCODERS}, num_hops {num_hops} at least 1"
+                f"scoring {scoring!r} must be one of {', '.join(SCORINGS)}, encoder {encoder!r} one of {', '.join(ENCODERS)}, "
+                f"num_hops {num_hops} at least 1"
             )
         self.config = {
             "vocabulary_size": vocabulary_size,
             "hidden_dim": hidden_dim,
             "num_hops": num_hops,
-            "answer": answer,
+            "scoring": scoring,
             "encoder": encoder,
             "num_buckets": num_buckets,
             "num_heads": num_heads,
@@ -81,18 +100,19 @@ class KVMemNet(keras.Model):
         def embedding(name):
             return HashedEmbedding(vocabulary_size, hidden_dim, num_buckets, dtype=policy, name=name)
 
-        self.embedding = embedding("embedding")
-        self.answer_embedding = embedding("answer_embedding") if answer == "untied" else None
+        self.embedding = embedding("embedding")  # A
+        self.answer_embedding = embedding("answer_embedding") if scoring == "untied" else None  # B
         if encoder == "transformer":
             self.position = PositionalEncoding(max_length, dtype=policy, name="position")
             self.block = TransformerBlock(num_heads, 2 * hidden_dim, dtype=policy, name="block")
             self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy, name="norm")
         self.memory = KeyValueMemory(dtype=policy, name="memory")
+        # R_j. With a pointer the last read is not used, so the last hop has none.
         self.hops = [
             keras.layers.Dense(
                 hidden_dim, use_bias=False, kernel_initializer="identity", dtype=policy, name=f"hop_{number}"
             )
-            for number in range(num_hops - (answer == "pointer"))
+            for number in range(num_hops - (scoring == "pointer"))
         ]
 
     def build(self, input_shape=None):
@@ -110,14 +130,14 @@ class KVMemNet(keras.Model):
     def call(self, inputs, training=None):
         query = self.encode(inputs["question_ids"], training=training)
         keys = self.encode(inputs["key_ids"], training=training)
-        mask, hops = inputs["memory_mask"], self.config["num_hops"]
-        needed = hops > 1 or self.config["answer"] != "pointer"
-        values = self.encode(inputs["value_ids"], training=training) if needed else keys
-        for number in range(hops):
+        mask, num_hops = inputs["memory_mask"], self.config["num_hops"]
+        values_are_used = num_hops > 1 or self.config["scoring"] != "pointer"
+        values = self.encode(inputs["value_ids"], training=training) if values_are_used else keys
+        for number in range(num_hops):
             read, address = self.memory(query, keys, values, mask)
             if number < len(self.hops):
                 query = self.hops[number](query + read)
-        if self.config["answer"] == "pointer":
+        if self.config["scoring"] == "pointer":
             return {"scores": address, "address": address}
         if self.answer_embedding is not None:
             values = self.encode(inputs["value_ids"], self.answer_embedding, training=training)
@@ -125,30 +145,39 @@ class KVMemNet(keras.Model):
         return {"scores": scores, "address": address}
 
     def encode(self, ids, embedding=None, training=None):
-        """A vector for every text: `(..., words)` integers to `(..., hidden_dim)`."""
+        """Encode texts as vectors.
+
+        Args:
+            ids: int `(..., words)`.
+            embedding: the `HashedEmbedding` to use, A by default.
+            training: bool, whether dropout is on.
+
+        Returns:
+            float `(..., hidden_dim)`.
+        """
         if self.config["encoder"] == "transformer":
             ids = ids[..., : self.config["max_length"]]
-        learned, hashed = (embedding or self.embedding)(ids, parts=True)
-        real = ops.cast(ids > 0, learned.dtype)
+        learned, hashed = (embedding or self.embedding)(ids, return_parts=True)
+        mask = ops.cast(ids > 0, learned.dtype)
         if self.config["encoder"] == "words":
-            names = ops.cast(ids >= self.config["vocabulary_size"], learned.dtype)
-            count = ops.maximum(ops.sum(names, axis=-1, keepdims=True), 1.0)
+            is_hashed = ops.cast(ids >= self.config["vocabulary_size"], learned.dtype)
+            count = ops.maximum(ops.sum(is_hashed, axis=-1, keepdims=True), 1.0)
             return ops.sum(learned, axis=-2) + ops.sum(hashed, axis=-2) / ops.sqrt(count)
         words = learned + hashed
         if self.config["encoder"] == "position":
-            return ops.sum(words * self._place_weights(real), axis=-2)
+            return ops.sum(words * self._position_weights(mask), axis=-2)
         shape = ops.shape(ids)
         words = ops.reshape(words, (-1, shape[-1], self.config["hidden_dim"]))
-        flat = ops.reshape(real, (-1, shape[-1]))
-        words = self.norm(self.block(self.position(words), padding_mask=flat, training=training))
-        total = ops.sum(words * flat[..., None], axis=-2) / ops.maximum(ops.sum(flat, axis=-1, keepdims=True), 1.0)
-        return ops.reshape(total, (*shape[:-1], self.config["hidden_dim"]))
+        mask = ops.reshape(mask, (-1, shape[-1]))
+        words = self.norm(self.block(self.position(words), padding_mask=mask, training=training))
+        mean = ops.sum(words * mask[..., None], axis=-2) / ops.maximum(ops.sum(mask, axis=-1, keepdims=True), 1.0)
+        return ops.reshape(mean, (*shape[:-1], self.config["hidden_dim"]))
 
-    def _place_weights(self, real):
-        """`l_kj` of every word, `(..., words, hidden_dim)`: `j` counts words from 1, `J` is the number of real ones."""
-        place = ops.cumsum(real, axis=-1) / ops.maximum(ops.sum(real, axis=-1, keepdims=True), 1.0)
+    def _position_weights(self, mask):
+        """Return `l_kj` for every word, `(..., words, hidden_dim)`; j counts words from 1, J is the number of real words."""
+        place = ops.cumsum(mask, axis=-1) / ops.maximum(ops.sum(mask, axis=-1, keepdims=True), 1.0)  # j / J
         place, dim = place[..., None], self.config["hidden_dim"]
-        depth = ops.cast(ops.arange(1, dim + 1), real.dtype) / dim
+        depth = ops.cast(ops.arange(1, dim + 1), mask.dtype) / dim  # k / d
         return (1 - place) - depth * (1 - 2 * place)
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""VectorTransformer: the next vector of a sequence by causal self-attention."""
+"""VectorTransformer: predicts the next vector of a sequence by causal self-attention."""
 
 import keras
 from keras import ops
@@ -12,20 +12,36 @@ from components.transformer_block import TransformerBlock
 class VectorTransformer(keras.Model):
     """Predicts the next unit vector from the last state of causal Pre-LN blocks (Vaswani et al. 2017; Xiong et al. 2020).
 
-        h = W x + position;  h = blocks(h), each step seeing itself and those before;  p = normalize(V LayerNorm(h_n) + b)
+        h = W x + position
+        h = blocks(h)                                       causal: each step attends to itself and the steps before it
+        p = normalize(V LayerNorm(h_n) + b)
+        p = normalize(m + (V LayerNorm(h_n) + b) / sqrt(dim))      with `recency`; m is a learned mean of the context
 
-    With `recency`, `p = normalize(m + (V LayerNorm(h_n) + b) / sqrt(dim))`: m is a learned mean of the context
-    (`components.recency_mean`). With `query_head`, a Dense layer on the same state gives `query`, for retrieval, in the same way
-    (see `models.amn.AMN`).
+    With `query_head`, a second head on the same state gives `query`, for retrieval (see `models.amn.AMN`).
 
     Args:
-        dim: size of the vectors.
-        context_length: longest context.
-        hidden_dim, num_layers, num_heads, intermediate_dim: of the blocks.
-        recency, similarity_dim, query_head: as of `models.amn.AMN`.
-        dropout: of the blocks.
+        dim: int, size of the vectors.
+        context_length: int, number of places in a context.
+        hidden_dim, num_layers, num_heads, intermediate_dim: ints, of the blocks.
+        recency: bool, add `m` (`components.recency_mean`).
+        similarity_dim: int, size of the network that weights `m` by similarity; 0 leaves similarity out.
+        query_head: bool, add the output `query`.
+        dropout: float in [0, 1), of the blocks.
 
-    Inputs and output as of `models.amn.AMN`; `attention` is that of the last block's last step, the mean over its heads.
+    Inputs, a dict:
+        vectors: float `(batch, context_length, dim)`, at the end of the context, with padding before them.
+        padding_mask: int or bool `(batch, context_length)`, 1 where there is a vector. Every context holds at least one.
+
+    Returns:
+        A dict of float32 arrays: `predicted` `(batch, dim)`, of unit norm; `query` `(batch, dim)`, of unit norm, only with
+        `query_head`; `attention` `(batch, context_length)`, that of the last step in the last block, averaged over heads.
+
+    Example:
+
+    >>> model = VectorTransformer(dim=3, context_length=5, hidden_dim=6, num_heads=2, num_layers=1, intermediate_dim=7)
+    >>> outputs = model({"vectors": ops.ones((2, 5, 3)), "padding_mask": ops.ones((2, 5), "int32")})
+    >>> tuple(outputs["predicted"].shape)
+    (2, 3)
     """
 
     def __init__(
@@ -56,40 +72,41 @@ class VectorTransformer(keras.Model):
             "dropout": dropout,
         }
         policy = self.dtype_policy
-        self.enter = keras.layers.Dense(hidden_dim, dtype=policy, name="enter")
+        self.input_projection = keras.layers.Dense(hidden_dim, dtype=policy, name="input_projection")
         self.position = PositionalEncoding(context_length, learned=True, dtype=policy, name="position")
         self.blocks = [
             TransformerBlock(num_heads, intermediate_dim, dropout, dtype=policy, name=f"block_{number}")
             for number in range(num_layers)
         ]
         self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy, name="norm")
-        given = {"recency": recency, "similarity_dim": similarity_dim, "dtype": policy}
-        self.predict_head = NextVectorHead(dim, context_length, **given, name="predicted")
+        settings = {"recency": recency, "similarity_dim": similarity_dim, "dtype": policy}
+        self.predicted_head = NextVectorHead(dim, context_length, **settings, name="predicted")
         if query_head:
-            self.query_head = NextVectorHead(dim, context_length, signed=True, **given, name="query")
+            self.query_head = NextVectorHead(dim, context_length, signed=True, **settings, name="query")
 
     def build(self, input_shape=None):
         hidden = (None, None, self.config["hidden_dim"])
-        self.enter.build((None, None, self.config["dim"]))
+        self.input_projection.build((None, None, self.config["dim"]))
         self.position.build((None, self.config["context_length"], self.config["hidden_dim"]))
         for block in self.blocks:
             block.build(hidden)
         self.norm.build(hidden)
-        self.predict_head.build((None, self.config["hidden_dim"]))
+        self.predicted_head.build((None, self.config["hidden_dim"]))
         if self.config["query_head"]:
             self.query_head.build((None, self.config["hidden_dim"]))
         self.built = True
 
     def call(self, inputs, training=None):
         vectors, mask = ops.cast(inputs["vectors"], self.compute_dtype), inputs["padding_mask"]
-        state = self.position(self.enter(vectors * self.config["dim"] ** 0.5))
+        # A unit vector's elements have the size 1 / sqrt(dim). Scaled up, they are as large as the positions added to them.
+        state = self.position(self.input_projection(vectors * self.config["dim"] ** 0.5))
         for block in self.blocks:
             state, attention = block(state, padding_mask=mask, causal=True, return_attention=True, training=training)
         last = self.norm(state)[:, -1]
-        found = {"predicted": self.predict_head(last, vectors, mask)}
+        outputs = {"predicted": self.predicted_head(last, vectors, mask)}
         if self.config["query_head"]:
-            found["query"] = self.query_head(last, vectors, mask)
-        return {**found, "attention": ops.cast(ops.mean(attention[:, :, -1], axis=1), "float32")}
+            outputs["query"] = self.query_head(last, vectors, mask)
+        return {**outputs, "attention": ops.cast(ops.mean(attention[:, :, -1], axis=1), "float32")}
 
     def get_config(self):
         return {**super().get_config(), **self.config}

@@ -237,7 +237,7 @@ CASES = (
     ModelCase("BertQA", BertQA, {"encoder": ENCODER}, *SPAN),
     ModelCase("BiEncoder", BiEncoder, {"encoder": ENCODER, "output_dim": OUTPUT_DIM, "temperature": 0.1}, *RANKING),
     ModelCase("BiEncoder-two-encoders", BiEncoder, {"encoder": ENCODER, "shared": False, "output_dim": None}, *RANKING),
-    ModelCase("BiEncoder-chunks", BiEncoder, {"encoder": ENCODER, "chunks": BATCH}, *RANKING),
+    ModelCase("BiEncoder-chunks", BiEncoder, {"encoder": ENCODER, "num_chunks": BATCH}, *RANKING),
     ModelCase("DeepGPCM", DeepGPCM, SLOT_MEMORY | {"item_skills": SKILLS}, *TRACING),
     ModelCase(
         "DeepGPCM-linear",
@@ -252,19 +252,21 @@ CASES = (
     ModelCase(
         "KVMemNet-tied",
         KVMemNet,
-        WORDS | {"answer": "tied", "encoder": "position", "num_buckets": 0},
+        WORDS | {"scoring": "tied", "encoder": "position", "num_buckets": 0},
         partial(memory_inputs, num_ids=VOCABULARY),
         *MEMORY[1:],
     ),
     ModelCase(
-        "KVMemNet-untied", KVMemNet, WORDS | {"answer": "untied", "encoder": "transformer", "num_heads": 2}, *MEMORY
+        "KVMemNet-untied", KVMemNet, WORDS | {"scoring": "untied", "encoder": "transformer", "num_heads": 2}, *MEMORY
     ),
     ModelCase("QATransformer", QATransformer, {"vocabulary_size": VOCABULARY} | TRANSFORMER, *SPAN),
     ModelCase("QATransformer-matching", QATransformer, {"vocabulary_size": VOCABULARY} | TRANSFORMER | MATCHING, *SPAN),
     ModelCase("RecurrentVectors-lstm", RecurrentVectors, ONE_VECTOR | {"cell": "lstm", "hidden_dim": 13}, *VECTORS),
     ModelCase("RecurrentVectors-gru", RecurrentVectors, ONE_VECTOR | {"cell": "gru"}, *VECTORS),
     ModelCase("SAKT", SAKT, ITEMS | {"hidden_dim": 10, "num_layers": 2, "num_heads": 5}, *TRACING),
-    ModelCase("TextEncoder", TextEncoder, {"encoder": ENCODER}, text_inputs, unit_targets, keras.losses.CosineSimilarity),
+    ModelCase(
+        "TextEncoder", TextEncoder, {"encoder": ENCODER}, text_inputs, unit_targets, keras.losses.CosineSimilarity
+    ),
     ModelCase(
         "TextEncoder-attention",
         TextEncoder,

@@ -31,7 +31,7 @@ def test_its_size_is_the_published_one():
 def test_attention_and_prediction_equal_the_equations():
     model, inputs = make(recency=False, query_head=False), batch()
     kernel = np.random.default_rng(4).normal(size=(6, DIM)).astype("float32")
-    model.correction.correct.kernel.assign(kernel)
+    model.correction.output_dense.kernel.assign(kernel)
     found, x = outputs(model, inputs), inputs["vectors"][0]
     scores = np.asarray(model.keys(x)) @ np.asarray(model.queries(x[-1:]))[0] / 5**0.5
     attention = np.exp(scores) / np.exp(scores).sum()

@@ -67,7 +67,7 @@ def test_chunks_give_the_gradient_of_the_whole_batch():
     inputs["query_ids"] = rng.integers(0, 31, (6, 5)).astype("int32")
     true = np.column_stack([np.tile([1, 0, 1, 1], (6, 1)), *[np.arange(6)] * 3]).astype("float32")
     for chunks in (1, 2):
-        model = make(chunks=chunks)
+        model = make(num_chunks=chunks)
         before = model.get_weights()
         model.compile(keras.optimizers.SGD(1.0), loss=InfoNCE(), jit_compile=False)
         loss = float(model.train_on_batch(inputs, true))
@@ -79,7 +79,7 @@ def test_chunks_give_the_gradient_of_the_whole_batch():
 
 def test_chunks_train_without_dropout():
     keras.utils.set_random_seed(4)
-    model = BiEncoder(ENCODER | {"dropout": 0.5}, output_dim=8, chunks=3)
+    model = BiEncoder(ENCODER | {"dropout": 0.5}, output_dim=8, num_chunks=3)
     model.build()
     np.testing.assert_allclose(ops.convert_to_numpy(model(batch(), training=True)), call(model, batch()), atol=1e-5)
 

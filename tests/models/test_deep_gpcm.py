@@ -54,7 +54,7 @@ def test_logits_are_those_of_its_parameters():
 def test_what_pairs_write_is_what_steps_write(kind, monkeypatch):
     model, inputs = make(**kind), batch()
     expected = outputs(model, inputs)["logits"]
-    monkeypatch.setattr(deep_gpcm, "MOST_PAIRS", 0)
+    monkeypatch.setattr(deep_gpcm, "MAX_PAIRS", 0)
     np.testing.assert_allclose(outputs(model, inputs)["logits"], expected, rtol=1e-4, atol=1e-5)
 
 

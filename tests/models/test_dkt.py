@@ -33,7 +33,7 @@ def test_logits_equal_the_equations():
     found = outputs(model, inputs)["logits"]
     item = model.item_embedding(inputs["item_ids"])
     state = np.asarray(model.lstm(model.response_embedding(item, inputs["responses"])))
-    of_item = np.asarray(model.categories(item)).reshape(BATCH, STEPS, CATEGORIES - 1, 14)
+    of_item = np.asarray(model.category_weights(item)).reshape(BATCH, STEPS, CATEGORIES - 1, 14)
     assert not found[..., 0].any()
     np.testing.assert_allclose(found[:, 0, 1:], of_item[:, 0, :, 13], rtol=1e-5, atol=1e-6)
     expected = of_item[:, 5, :, 13] + (of_item[:, 5, :, :13] * state[:, 4, None]).sum(axis=-1)

@@ -50,7 +50,11 @@ def test_logits_are_those_of_its_parameters():
 def test_every_part_matters_and_can_be_taken_out():
     whole = make()
     names = {weight.path.split("/")[1] for weight in whole.weights}
-    gone = {"attention": {"so_far", "distance", "attention"}, "refinement": {"refinement", "norm"}, "gate": {"gate"}}
+    gone = {
+        "attention": {"attention_input", "position_bias", "attention"},
+        "refinement": {"refinement", "refinement_norm"},
+        "gate": {"gate"},
+    }
     for part, layers in gone.items():
         less = {weight.path.split("/")[1] for weight in make(**{part: False}).weights}
         assert names - less == layers

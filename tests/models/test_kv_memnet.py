@@ -12,11 +12,11 @@ VOCABULARY, BATCH, SLOTS = 11, 3, 5
 AXES = {"question_ids": ("batch", "question_words"), "key_ids": ("batch", "slots", "key_words")}
 AXES |= {"value_ids": ("batch", "slots", "value_words"), "memory_mask": ("batch", "slots")}
 KINDS = [
-    {"answer": "pointer", "encoder": "words"},
-    {"answer": "pointer", "encoder": "words", "num_hops": 2},
-    {"answer": "tied", "encoder": "position", "num_buckets": 0},
-    {"answer": "untied", "encoder": "words", "num_hops": 3},
-    {"answer": "untied", "encoder": "transformer"},
+    {"scoring": "pointer", "encoder": "words"},
+    {"scoring": "pointer", "encoder": "words", "num_hops": 2},
+    {"scoring": "tied", "encoder": "position", "num_buckets": 0},
+    {"scoring": "untied", "encoder": "words", "num_hops": 3},
+    {"scoring": "untied", "encoder": "transformer"},
 ]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind.values())))
 
@@ -51,7 +51,7 @@ def largest_of(kind):
 
 
 def test_equals_the_equations():
-    model = make(answer="untied", encoder="position", num_hops=2, num_buckets=0)
+    model = make(scoring="untied", encoder="position", num_hops=2, num_buckets=0)
     for hop in model.hops:
         hop.set_weights([np.random.default_rng(1).normal(size=(8, 8)) / 3])
     inputs = batch(VOCABULARY)
@@ -83,7 +83,7 @@ def test_equals_the_equations():
 
 def test_words_are_summed_and_names_divided_by_the_root_of_their_number():
     model = make()
-    learned, fixed = model.embedding(np.array([2, 3, VOCABULARY + 5, VOCABULARY + 40, 0], "int32"), parts=True)
+    learned, fixed = model.embedding(np.array([2, 3, VOCABULARY + 5, VOCABULARY + 40, 0], "int32"), return_parts=True)
     expected = ops.convert_to_numpy(ops.sum(learned, 0) + ops.sum(fixed, 0) / 2**0.5)
     found = model.encode(np.array([[2, 3, VOCABULARY + 5, VOCABULARY + 40, 0]], "int32"))
     np.testing.assert_allclose(ops.convert_to_numpy(found)[0], expected, rtol=1e-5)
@@ -158,7 +158,7 @@ def test_an_exported_model_takes_memories_of_any_size(kind, tmp_path):
             np.testing.assert_allclose(found[name].numpy(), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("wrong", [{"answer": "none"}, {"encoder": "none"}, {"num_hops": 0}])
+@pytest.mark.parametrize("wrong", [{"scoring": "none"}, {"encoder": "none"}, {"num_hops": 0}])
 def test_refuses_what_it_does_not_know(wrong):
-    with pytest.raises(ValueError, match=r"answer .* encoder .* num_hops"):
+    with pytest.raises(ValueError, match=r"scoring .* encoder .* num_hops"):
         KVMemNet(VOCABULARY, **wrong)
