@@ -1,0 +1,178 @@
+"""Files are read as people have them, and written whole or not at all."""
+
+import errno
+import gzip
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from utils.common.errors import UserError, some_of
+from utils.common.files import (
+    file_kind,
+    open_binary,
+    read_csv_rows,
+    read_lines,
+    write_arrays,
+    write_atomically,
+    write_csv,
+    write_json,
+)
+
+TEXT = "one\nzwei ü\n\nvier"
+
+
+def write(path, data):
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+def error_of(read, path):
+    with pytest.raises(UserError) as caught:
+        list(read(path))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.json", ".json"), ("A.JSON.GZ", ".json"), ("b.tar.gz", ".tar"), ("c", ""), ("d.gz", "")]
+)
+def test_the_kind_of_a_file_is_that_before_gz(name, kind):
+    assert file_kind(f"some.folder/{name}") == file_kind(Path(name)) == kind
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "A.GZ"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "windows"])
+def test_lines_of_plain_and_gzipped_files(tmp_path, name, mark, end):
+    data = mark + TEXT.replace("\n", end).encode()
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(data) if name.lower().endswith(".gz") else data)
+    assert list(read_lines(path)) == [(1, "one"), (2, "zwei ü"), (3, ""), (4, "vier")]
+    with open_binary(path) as file:
+        assert file.read() == data
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
+@pytest.mark.parametrize("line", [1, 2, 3])
+def test_bad_utf8_is_reported_with_its_line(tmp_path, name, line):
+    lines = [b"one", b"two", b"three"]
+    lines[line - 1] = "später".encode("latin-1")
+    message = error_of(read_lines, write(tmp_path / name, b"\n".join(lines)))
+    assert (
+        message.startswith(f"{tmp_path / name}, line {line}: is not UTF-8 text") and "save the file as UTF-8" in message
+    )
+
+
+def test_lines_before_bad_utf8_are_given(tmp_path):
+    lines = read_lines(write(tmp_path / "a.txt", b"one\n\xff\n"))
+    assert next(lines) == (1, "one")
+    with pytest.raises(UserError, match="line 2"):
+        next(lines)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    assert error_of(read_lines, tmp_path / "none.txt").startswith(
+        f"{tmp_path / 'none.txt'}: cannot be read (No such file"
+    )
+    assert "cannot be read (Is a directory)" in error_of(read_lines, tmp_path)
+    whole = gzip.compress(TEXT.encode() * 1000)
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 0xFF
+    for number, data in enumerate((b"", b"no gzip file", whole[:-4], whole[:20], bytes(flipped))):
+        path = tmp_path / f"{number}.gz"
+        path.write_bytes(data)
+        if data:
+            assert error_of(read_lines, path).startswith(f"{path}: cannot be read")
+        else:
+            assert list(read_lines(path)) == []
+
+
+def test_rows_of_a_csv_file_know_their_first_line(tmp_path):
+    text = 'name,answer\nada,"a ""b"", c"\nbob,"two\r\nlines"\n\ncleo,ü\n'
+    rows = list(read_csv_rows(write(tmp_path / "a.csv.gz", b"\xef\xbb\xbf" + text.encode())))
+    assert rows == [
+        (1, ["name", "answer"]),
+        (2, ["ada", 'a "b", c']),
+        (3, ["bob", "two\nlines"]),
+        (5, []),
+        (6, ["cleo", "ü"]),
+    ]
+    assert list(read_csv_rows(write(tmp_path / "a.tsv", b"a,b\tc"), delimiter="\t")) == [(1, ["a,b", "c"])]
+
+
+@pytest.mark.parametrize("rest", ['"never closed\nand on', '"closed" too early,b\n'])
+def test_bad_quotes_are_reported_with_the_row_where_they_begin(tmp_path, rest):
+    message = error_of(read_csv_rows, write(tmp_path / "a.csv", f'a,b\n1,"two\nlines"\n{rest}'.encode()))
+    assert message.startswith(f"{tmp_path / 'a.csv'}, line 4: is not a row of CSV") and "repair its quotes" in message
+
+
+def test_a_field_longer_than_the_default_limit_of_the_csv_module(tmp_path):
+    path = write(tmp_path / "a.csv", b"x" * 131_073 + b",b\n")
+    ((_, fields),) = read_csv_rows(path)
+    assert len(fields) == 2
+
+
+def test_values_that_json_does_not_have_become_null(tmp_path):
+    value = {
+        "nan": float("nan"),
+        "list": [np.float32("inf"), np.float64("nan"), 1.5, (np.float32(0.5), None)],
+        "array": np.array([[1.0, np.nan]]),
+        "numbers": [np.int64(3), np.bool_(True), np.float16(2), True, 7],
+        "text": "NaN ü",
+        3: {"deep": -np.inf},
+    }
+    write_json(tmp_path / "a.json", value)
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        "nan": None,
+        "list": [None, None, 1.5, [0.5, None]],
+        "array": [[1.0, None]],
+        "numbers": [3, True, 2.0, True, 7],
+        "text": "NaN ü",
+        "3": {"deep": None},
+    }
+    assert "ü" in text and text.endswith("}\n") and text.count("\n") > 10
+
+
+def test_arrays_and_tables_come_back(tmp_path):
+    write_arrays(tmp_path / "a.npz", {"x": np.arange(6).reshape(2, 3), "names": np.array(["ü", "bb"])})
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as stored:
+        assert stored["x"].tolist() == [[0, 1, 2], [3, 4, 5]] and stored["names"].tolist() == ["ü", "bb"]
+    write_csv(tmp_path / "a.csv", [{"a": 1, "b": "x, y"}, {"c": 2.5, "a": 3}])
+    assert (tmp_path / "a.csv").read_text() == 'a,b,c\n1,"x, y",\n3,,2.5\n'
+    write_csv(tmp_path / "empty.csv", [])
+    assert list(read_csv_rows(tmp_path / "empty.csv")) in ([], [(1, [])])
+
+
+WRITERS = {
+    "bytes": lambda path: write_atomically(path, b"new"),
+    "text": lambda path: write_atomically(str(path), "new ü"),
+    "json": lambda path: write_json(path, {"a": 1}),
+    "arrays": lambda path: write_arrays(path, {"a": np.ones(3)}),
+    "csv": lambda path: write_csv(path, [{"a": 1}]),
+}
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("write_file", WRITERS.values(), ids=WRITERS)
+def test_a_crash_while_writing_leaves_the_old_file(tmp_path, monkeypatch, write_file, call):
+    def no_space(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    file = tmp_path / "file"
+    file.write_bytes(b"old")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, no_space)
+        with pytest.raises(OSError, match="No space left"):
+            write_file(file)
+    assert file.read_bytes() == b"old" and list(tmp_path.iterdir()) == [file]
+    write_file(file)
+    assert file.read_bytes() != b"old" and list(tmp_path.iterdir()) == [file]
+
+
+def test_the_first_five_of_many():
+    assert some_of([1000, 2]) == "1,000, 2" and some_of(["it's"]) == '"it\'s"'
+    assert some_of(tuple("abcde")) == "'a', 'b', 'c', 'd', 'e'" and some_of("abcdef").endswith("'e', ...")
