@@ -132,8 +132,8 @@ def load_run(run_dir: Path):
 
     with told_if_damaged(run_dir):
         config, results = (json.loads(files[name].read_text()) for name in ("config.json", "results.json"))
-        settings = {"max_length": config["max_length"], "doc_stride": config["doc_stride"]}
-        settings["null_threshold"] = results["null_threshold"]
+        settings = {name: config[name] for name in ("max_length", "doc_stride", "length_penalty")}
+        settings["null_threshold"] = results["details"]["null_threshold"]
         model = load_model(files["best.keras"])
     return model, load_tokenizer(files["tokenizer.json"]), settings
 
@@ -148,7 +148,8 @@ def answer(model, tokenizer, settings, question: str, text: str):
     features = build_features(
         questions, tokenizer, settings["max_length"], settings["doc_stride"], labelled=False
     )  # fmt: skip
-    found = answer_questions(model, features, questions, n_best=max(settings["n_best"], N_BEST))
+    n_best, length_penalty = max(settings["n_best"], N_BEST), settings["length_penalty"]
+    found = answer_questions(model, features, questions, length_penalty=length_penalty, n_best=n_best)
     return found.n_best["asked"], found.null_scores["asked"]
 
 

@@ -1,7 +1,9 @@
-"""train_squad.py and predict.py as a user runs them."""
+"""train_squad.py as a user runs it, and predict.py on what it leaves behind."""
 
 import csv
 import json
+import re
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -14,18 +16,7 @@ from tests.helpers.scripts import error_line, run, start
 
 PRETRAINED = str(FIXTURES / "pretrained" / "bert")
 TINY = ("--hidden-dim", "16", "--num-heads", "2", "--num-layers", "1", "--intermediate-dim", "32", "--batch-size", "16")
-TINY += (
-    "--convolution-width",
-    "3",
-    "--vocabulary-size",
-    "300",
-    "--precision",
-    "float32",
-    "--tracking",
-    "off",
-    "--max-length",
-    "512",
-)
+TINY += ("--convolution-width", "3", "--vocabulary-size", "300", "--tracking", "off", "--max-length", "512")
 
 
 def squad_file(path: Path, count: int = 24, **change) -> Path:
@@ -61,11 +52,14 @@ def test_the_run_directory_is_complete(finished):
     results = json.loads((folder / "results.json").read_text())
     assert results["task"] == "squad" and results["model"] == "matching" and results["seed"] == 0
     assert results["parameters"] > 0 and results["seconds"] > 0 and results["versions"]["keras"]
-    assert results["data"]["used"] == {"train": 160, "validation": 400, "test": 800}
+    assert results["data"]["counts"] == {"train": 160, "validation": 400, "test": 800}
+    assert results["data"]["checksum"]["test"].startswith("sha256:") and results["data"]["files"]["train"] == []
     for split in ("validation", "test"):
-        low, high = results["metrics"][split]["f1_interval"]
+        low, high = results["intervals"][split]["f1"]
         assert low <= results["metrics"][split]["f1"] <= high
-        assert results["metrics"][split]["total"] == results["data"]["used"][split]
+        assert results["metrics"][split]["total"] == results["data"]["counts"][split]
+    assert results["details"] == {"null_threshold": None} and results["schema_version"] == 1
+    assert results["config"]["length_penalty"] == 0.4 and results["config"]["precision"] == "float32"
     assert results["baselines"]["word_overlap"]["test"]["f1"] > 0 and results["hardware"] and results["command"]
     rows = list(csv.DictReader((folder / "metrics.csv").open()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
@@ -78,6 +72,29 @@ def test_the_run_directory_is_complete(finished):
         assert (folder / name).read_bytes()[:4] == b"\x89PNG"
     assert (folder / "tokenizer.json").exists() and list(folder.glob("wandb/offline-run-*"))
     assert "\x08" not in output  # no progress-bar backspaces in a pipe
+    assert re.search(r"^F1 [\d.]+ \([\d.]+ to [\d.]+\) on test: not above word overlap, 31.1$", output, re.MULTILINE)
+    last = output.strip().splitlines()[-1]
+    assert last.startswith("everything is in run; try: python predict.py run 'When was")
+
+
+def test_the_closing_command_runs(finished):
+    folder, output = finished
+    command = shlex.split(output.strip().splitlines()[-1].split("; try: python predict.py ")[1])
+    status, answer, errors = run(*command, cwd=folder.parent, script="predict.py")
+    assert status == 0 and "ms)" in answer, errors
+
+
+def test_the_predictor_gives_the_predictions_of_the_run(finished):
+    from utils.squad.demo import demo_squad
+    from utils.squad.predictor import SquadPredictor
+
+    folder, _ = finished
+    questions = demo_squad()["test"][:40]
+    records = [{"question": question.question, "context": question.context} for question in questions]
+    predictions = json.loads((folder / "predictions.json").read_text())
+    results = SquadPredictor.load(folder).answer(records)
+    same = [result["answer"] == predictions[question.id] for result, question in zip(results, questions, strict=True)]
+    assert sum(same) >= 39  # other neighbours in a batch may turn a tie
 
 
 def test_the_saved_model_equals_the_keras_model_at_two_lengths(finished):
@@ -95,14 +112,14 @@ def test_the_saved_model_equals_the_keras_model_at_two_lengths(finished):
         inputs = {name: rng.integers(0, 2, (batch, length), dtype=np.int32) for name in INPUT_NAMES}
         inputs["padding_mask"][:, :5] = 1
         expected = model(inputs)
-        found = served(**{name: tf.constant(value) for name, value in inputs.items()})
+        outputs = served(**{name: tf.constant(value) for name, value in inputs.items()})
         for end in ("start", "end"):
-            np.testing.assert_allclose(found[end], expected[end], atol=1e-5, rtol=1e-5)
+            np.testing.assert_allclose(outputs[end], expected[end], atol=1e-5, rtol=1e-5)
 
 
 def test_the_stored_predictions_have_the_stored_scores(finished):
     from utils.squad.demo import demo_squad
-    from utils.squad.evaluation import score_predictions
+    from utils.squad.metrics import score_predictions
 
     folder, _ = finished
     scores = score_predictions(demo_squad()["test"], json.loads((folder / "predictions.json").read_text()))
@@ -112,7 +129,7 @@ def test_the_stored_predictions_have_the_stored_scores(finished):
 
 PRETRAINED_RUNS = {
     "bert": ("--model", "bert", "--layer-decay", "0.8"),
-    "distilbert": ("--model", "distilbert", "--learning-rate", "1e-12", "--precision", "float32"),
+    "distilbert": ("--model", "distilbert", "--learning-rate", "1e-12"),
     "hybrid": ("--model", "matching", "--hidden-dim", "16", "--num-heads", "2", "--num-layers", "1"),
 }
 
@@ -131,17 +148,17 @@ def test_a_pretrained_encoder_is_fine_tuned_exported_and_asked(tmp_path, name):
     assert code == 0, errors
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["model"] == PRETRAINED_RUNS[name][1] and results["metrics"]["test"]["total"] == 24
-    kept, given = (json.loads((place / "tokenizer.json").read_text()) for place in (tmp_path / "run", folder))
-    assert kept["model"]["vocab"] == given["model"]["vocab"]
+    own, original = (json.loads((place / "tokenizer.json").read_text()) for place in (tmp_path / "run", folder))
+    assert own["model"]["vocab"] == original["model"]["vocab"]
+    assert results["config"]["length_penalty"] == (0.4 if name == "hybrid" else 0.2)
     assert (tmp_path / "run" / "saved_model" / "saved_model.pb").exists()
-    if name == "distilbert":  # which learned next to nothing: what was kept is what it started from
+    if name == "distilbert":  # it learned next to nothing: the saved weights are the initial ones
         from models import load_model
         from utils.text.pretrained import read_checkpoint
 
-        kept = load_model(tmp_path / "run" / "best.keras").encoder.weights
-        given = read_checkpoint(folder).weights
-        for variable in kept:
-            np.testing.assert_allclose(variable, given[variable.path.split("encoder/", 1)[1]], atol=1e-8)
+        initial = read_checkpoint(folder).weights
+        for variable in load_model(tmp_path / "run" / "best.keras").encoder.weights:
+            np.testing.assert_allclose(variable, initial[variable.path.split("encoder/", 1)[1]], atol=1e-8)
         assert results["data"]["init_from"]["architecture"] == "distilbert"
         return
     code, output, errors = run("run", "When was it?", "It was in 1905.", cwd=tmp_path, script="predict.py")
@@ -154,32 +171,20 @@ def test_a_pretrained_encoder_is_fine_tuned_exported_and_asked(tmp_path, name):
         assert json.loads((tmp_path / "run" / "results.json").read_text())["metrics"] == results["metrics"]
 
 
-def test_pretrained_weights_are_what_training_starts_from():
-    from train_squad import Config, build_model, pretrained, resolve, start_weights
-    from utils.text.pretrained import reduced_embeddings
+def test_there_are_positions_for_padded_windows():
+    from train_squad import Config, build_model, with_model_settings
 
-    common = {"run_dir": Path("unused"), "init_from": PRETRAINED, "max_length": 96}
-    config = resolve(Config(model="bert", **common))
-    checkpoint = pretrained(config)
-    model = build_model(config, checkpoint.encoder["vocabulary_size"], checkpoint)
-    start_weights(model, config, checkpoint, None)
-    for variable in model.encoder.weights:
-        np.testing.assert_array_equal(variable, checkpoint.weights[variable.path.split("encoder/", 1)[1]])
-    np.testing.assert_array_equal(model.span_head.kernel, checkpoint.span_head["kernel"])
-
-    config = resolve(Config(model="matching", hidden_dim=12, num_heads=2, **common | {"max_length": 90}))
-    model = build_model(config, checkpoint.encoder["vocabulary_size"], checkpoint)
-    assert model.position.max_length == 96  # what batches are padded to
-    start_weights(model, config, checkpoint, None)
-    expected = model.embedding_scale * reduced_embeddings(checkpoint, 12)
-    np.testing.assert_allclose(model.token_embedding.embeddings, expected, rtol=1e-6)
+    config = with_model_settings(Config(run_dir=Path("unused"), hidden_dim=12, num_heads=2, max_length=90))
+    assert build_model(config, 50).position.max_length == 96  # the length that batches are padded to
 
 
 def test_what_is_decayed_and_at_which_rate():
-    from train_squad import Config, build_model, compile_model, pretrained, resolve
+    from train_squad import Config, build_model, compile_model, with_model_settings
+    from utils.squad.initial_weights import read_initial_checkpoint
 
-    config = resolve(Config(run_dir=Path("unused"), model="bert", init_from=PRETRAINED, max_length=96, layer_decay=0.5))
-    checkpoint = pretrained(config)
+    config = Config(run_dir=Path("unused"), model="bert", init_from=PRETRAINED, max_length=96, layer_decay=0.5)
+    config = with_model_settings(config)
+    checkpoint = read_initial_checkpoint(PRETRAINED, config.word_vectors, max_length=96, hidden_dim=None)
     model = build_model(config, 0, checkpoint)
     compile_model(model, config, total_steps=10)
     model.optimizer.build(model.trainable_variables)
@@ -222,8 +227,8 @@ def test_killed_and_resumed_gives_the_same_as_never_killed(tmp_path):
     assert status == 0, errors
     assert "resumed after epoch" in output
     whole, killed = (list(csv.DictReader((tmp_path / name / "metrics.csv").open())) for name in ("whole", "killed"))
-    for expected, found in zip(whole, killed, strict=True):
-        assert found.pop("seconds") != expected.pop("seconds") and found == expected
+    for expected, row in zip(whole, killed, strict=True):
+        assert row.pop("seconds") != expected.pop("seconds") and row == expected
     predictions = [(tmp_path / name / "predictions.json").read_text() for name in ("whole", "killed")]
     assert predictions[0] == predictions[1]
     with np.load(tmp_path / "whole" / "checkpoint.npz") as one, np.load(checkpoint) as other:
@@ -256,20 +261,8 @@ def test_a_signal_saves_and_exits_with_its_status(tmp_path):
 
 def test_overfit_memorises_and_says_so(tmp_path):
     file = squad_file(tmp_path / "towns.json")
-    flags = (
-        "--train-files",
-        file,
-        "--overfit",
-        8,
-        "--batch-size",
-        8,
-        "--run-dir",
-        "run",
-        "--tracking",
-        "off",
-        "--no-export",
-    )
-    small = ("--hidden-dim", 32, "--num-layers", 1, "--vocabulary-size", 300, "--precision", "float32")
+    flags = ("--train-files", file, "--overfit", 8, "--batch-size", 8, "--run-dir", "run", "--tracking", "off")
+    small = ("--hidden-dim", 32, "--num-layers", 1, "--vocabulary-size", 300, "--no-export")
     status, output, errors = run(*flags, *small, "--learning-rate", 3e-3, cwd=tmp_path)
     assert status == 0, output + errors
     assert "memorised 8 questions: yes" in output
@@ -289,7 +282,7 @@ def test_unanswerable_questions_get_a_threshold(tmp_path):
     status, _, errors = run(*files, "--epochs", 1, "--run-dir", "run", *TINY, "--no-export", cwd=tmp_path)
     assert status == 0, errors
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert isinstance(results["null_threshold"], float)
+    assert isinstance(results["details"]["null_threshold"], float)
     assert {"has_ans_f1", "no_ans_f1"} <= results["metrics"]["test"].keys()
     assert len(json.loads((tmp_path / "run" / "null_scores.json").read_text())) == 24
 
@@ -333,6 +326,8 @@ BAD_SETTINGS = [
     (("--train-files", "towns.json", "--init-from", PRETRAINED), "its embeddings have 24 columns"),
     (("--train-files", "towns.json", "--init-from", PRETRAINED, "--tokenizer", PRETRAINED), "--tokenizer"),
     (("--train-files", "towns.json", "--layer-decay", "0.9"), "trained from scratch"),
+    (("--train-files", "towns.json", "--length-penalty", "-0.1"), "--length-penalty"),
+    (("--train-files", "towns.json", "--overfit", "-1"), "--overfit"),
     (("--train-files", "towns.json", "--model", "bert", "--init-from", ""), "--init-from: is empty"),
     (("--train-files", "towns.json", "--word-vectors", "pretrained"), "--init-from"),
 ]
@@ -342,12 +337,12 @@ BAD_SETTINGS = [
 def test_bad_settings_are_one_line(tmp_path, monkeypatch, capsys, flags, word):
     """Within this process, because a process for each would take minutes."""
     from tests.helpers.in_process import run_in_process
-    from train_squad import Config, resolve
+    from train_squad import Config, with_model_settings
     from utils.training.run import set_up_run
 
     monkeypatch.chdir(tmp_path)
     squad_file(tmp_path / "towns.json")
-    earlier = resolve(Config(run_dir=Path("other"), train_files=[Path("towns.json")], epochs=5))
+    earlier = with_model_settings(Config(run_dir=Path("other"), train_files=[Path("towns.json")], epochs=5))
     set_up_run(earlier, {})
     (tmp_path / "other" / "checkpoint.npz").write_bytes(b"")
     (tmp_path / "taken").mkdir()

@@ -1,4 +1,4 @@
-"""What stands beside every SQuAD score: what no training gives (word overlap and letter case), and what people reach."""
+"""Scores to compare a SQuAD model with: word overlap, which needs no training, and people, who are the ceiling."""
 
 from __future__ import annotations
 
@@ -7,36 +7,54 @@ import re
 from collections import Counter
 from dataclasses import replace
 
+from utils.common.evaluation import Evaluation
+from utils.squad.evaluation import evaluate
+
 WORD = re.compile(r"\w+(?:['\u2019.,-]\w+)*")
 SENTENCE = re.compile(r"[^.!?]+(?:[.!?](?!\s)[^.!?]*)*[.!?]?")
 
 
-def overlap_answers(questions) -> dict[str, str]:
-    """Answer with the first name or number, absent from the question, of the sentence that shares the rarest words with it.
+def evaluate_baselines(questions) -> dict[str, Evaluation]:
+    """Evaluate `word_overlap`, and `human` where questions have several reference answers.
 
-    Words count by how few of the paragraph's sentences hold them, the idea of the sliding-window baseline of Richardson et al.
-    2013 that Rajpurkar et al. 2016 compare with. Only the question and its paragraph are looked at.
+    With unanswerable questions there is no human score: the data set holds no second opinion on what has no answer.
+    """
+    evaluations = {"word_overlap": evaluate(questions, overlap_answers(questions))}
+    others, answers = human_answers(questions)
+    if others and not any(question.is_impossible for question in questions):
+        evaluations["human"] = evaluate(others, answers)
+    return evaluations
+
+
+def overlap_answers(questions) -> dict[str, str]:
+    """Answer with the first name or number of the sentence that shares the rarest words with the question.
+
+    Names and numbers that the question contains are skipped. A word counts more, the fewer of the paragraph's sentences contain it:
+    the idea of the sliding-window baseline of Richardson et al. 2013, with which Rajpurkar et al. 2016 compare. Only the question
+    and its paragraph are used.
 
     Args:
         questions: `utils.squad.data.Question` records.
 
     Returns:
-        Question id to a piece of its paragraph.
+        question id to a piece of its paragraph.
     """
     answers = {}
     for question in questions:
-        asked = {word.lower() for word in WORD.findall(question.question)}
+        question_words = {word.lower() for word in WORD.findall(question.question)}
         sentences = [match.group().strip() for match in SENTENCE.finditer(question.context)] or [question.context]
         words = [{word.lower() for word in WORD.findall(sentence)} for sentence in sentences]
         counts = Counter(word for bag in words for word in bag)
-        weights = [sum(math.log1p(len(sentences) / counts[word]) for word in sorted(bag & asked)) for bag in words]
+        weights = [
+            sum(math.log1p(len(sentences) / counts[word]) for word in sorted(bag & question_words)) for bag in words
+        ]
         sentence = sentences[weights.index(max(weights))]
-        answers[question.id] = _name_or_number(sentence, asked) or sentence
+        answers[question.id] = _name_or_number(sentence, question_words) or sentence
     return answers
 
 
 def human_answers(questions):
-    """Each question's second reference answer as a person's answer, to be scored against the other references.
+    """Take each question's second reference answer as a person's answer, to be scored against the other references.
 
     Rajpurkar et al. 2016, section 6. A model is scored against one reference more, so this ceiling is a little low.
 
@@ -44,19 +62,19 @@ def human_answers(questions):
         questions: `utils.squad.data.Question` records.
 
     Returns:
-        The questions with two references or more, without their second one; and question id to that one's text.
+        the questions with two references or more, without their second one; and question id to the text of that one.
     """
-    several = [question for question in questions if len(question.answers) > 1]
-    others = [replace(question, answers=question.answers[:1] + question.answers[2:]) for question in several]
-    return others, {question.id: question.answers[1].text for question in several}
+    with_several = [question for question in questions if len(question.answers) > 1]
+    others = [replace(question, answers=question.answers[:1] + question.answers[2:]) for question in with_several]
+    return others, {question.id: question.answers[1].text for question in with_several}
 
 
-def _name_or_number(sentence: str, asked: set[str]) -> str:
-    """The first run of capitalised words or numbers that the question does not hold (the sentence's first word aside)."""
+def _name_or_number(sentence: str, question_words: set[str]) -> str:
+    """The first run of capitalised words or numbers that are not in the question; the sentence's first word does not count."""
     run = None
     for number, match in enumerate(WORD.finditer(sentence)):
         word = match.group()
-        if word.lower() not in asked and (word[0].isdigit() or (word[0].isupper() and number)):
+        if word.lower() not in question_words and (word[0].isdigit() or (word[0].isupper() and number)):
             run = (run[0] if run else match.start(), match.end())
         elif run:
             break

@@ -1,4 +1,4 @@
-"""SQuAD questions as plain records: readers for JSON files and TensorFlow Datasets, checks, and a split by article.
+"""SQuAD questions as plain records: readers for JSON files and TensorFlow Datasets, and checks.
 
 Format (Rajpurkar et al. 2016, version 1.1; Rajpurkar, Jia and Liang 2018, version 2.0):
 `{"data": [{"title", "paragraphs": [{"context", "qas": [{"id", "question", "answers": [{"text", "answer_start"}],
@@ -13,25 +13,22 @@ import json
 import re
 import urllib.request
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from utils.common.errors import UserError
-
-LARGEST_ARTICLE = 0.1
-"""Share of all questions above which `split_by_article` treats an article as loose paragraphs."""
+from utils.common.files import open_binary
 
 TFDS_URLS = {
     "squad": "https://rajpurkar.github.io/SQuAD-explorer/dataset/train-v1.1.json",
     "squad/v1.1": "https://rajpurkar.github.io/SQuAD-explorer/dataset/train-v1.1.json",
     "squad/v2.0": "https://rajpurkar.github.io/SQuAD-explorer/dataset/train-v2.0.json",
 }
-"""Names that `read_tfds` knows, and a file that TensorFlow Datasets downloads for each."""
+"""The names that `read_tfds` knows, each with a file that TensorFlow Datasets downloads for it."""
 
 _REMEDY = "use --train-files/--validation-files with local SQuAD files, or --data demo"
-_KINDS = {str: "a string", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
+_TYPE_NAMES = {str: "a string", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ def read_squad(path: str | Path, *, require_answers: bool = True, check_offsets:
     Args:
         path: the file.
         require_answers: refuse a question that has no answer and is not marked `is_impossible`. Pass False for files
-            that are only to be predicted on.
+            whose questions are only to be answered, not scored.
         check_offsets: refuse answers whose `answer_start` does not point at their text. Training needs the offsets;
             scoring uses the texts alone and may pass False.
 
@@ -96,7 +93,7 @@ def read_squad_files(paths: Iterable[str | Path], **options) -> list[Question]:
     """Read several files one after another; `options` are those of `read_squad`.
 
     Raises:
-        UserError: as `read_squad`, or no file given, or a question id that stands in two files.
+        UserError: as for `read_squad`; no file is named; or two files share a question id.
     """
     questions, source = [], {}
     for path in _paths(paths):
@@ -104,21 +101,21 @@ def read_squad_files(paths: Iterable[str | Path], **options) -> list[Question]:
         for question in part:
             if question.id in source:
                 raise UserError(
-                    f"{source[question.id]} and {path}: question id {question.id!r} stands in both; "
+                    f"{source[question.id]} and {path}: question id {question.id!r} is in both; "
                     "give every question once (drop one file or rename the ids)"
                 )
             source[question.id] = path
         questions += part
     if not questions:
-        raise UserError("no SQuAD files were given; name at least one .json or .json.gz file")
+        raise UserError("no SQuAD files are named; name at least one .json or .json.gz file")
     return questions
 
 
 def read_tfds(name: str, split: str, data_dir: str | Path | None = None) -> list[Question]:
     """Read SQuAD from TensorFlow Datasets, downloading and preparing it once, with progress bars.
 
-    When nothing is prepared under `data_dir`, one short request asks whether the download's host answers, because
-    TensorFlow Datasets itself tries for minutes without a network.
+    If nothing is prepared under `data_dir`, one short request first checks that the host of the download answers: without a
+    network, TensorFlow Datasets itself would keep trying for minutes.
 
     Args:
         name: `squad` or `squad/v1.1` (version 1.1), or `squad/v2.0`.
@@ -126,7 +123,7 @@ def read_tfds(name: str, split: str, data_dir: str | Path | None = None) -> list
         data_dir: where prepared datasets live; TensorFlow Datasets' own folder by default.
 
     Raises:
-        UserError: unknown name or split, host out of reach, failed download, or records that do not pass the checks.
+        UserError: unknown name or split, a host that does not answer, a failed download, or records that do not pass the checks.
     """
     if name not in TFDS_URLS:
         known = ", ".join(TFDS_URLS)
@@ -147,7 +144,7 @@ def read_tfds(name: str, split: str, data_dir: str | Path | None = None) -> list
         dataset = builder.as_dataset(split=split)
     except ValueError as error:
         raise UserError(
-            f"--data {name}: can not read split {split!r} ({_short(error, 200)}); give train or validation"
+            f"--data {name}: cannot read split {split!r} ({_short(error, 200)}); give train or validation"
         ) from error
     questions = []
     for record in tfds.as_numpy(dataset):
@@ -160,15 +157,15 @@ def read_tfds(name: str, split: str, data_dir: str | Path | None = None) -> list
 
 
 def describe(questions: Sequence[Question], paths: Iterable[str | Path] = ()) -> dict:
-    """Say what a set of questions is, for `results.json`.
+    """Describe a set of questions, for `results.json`.
 
-    `articles` counts distinct titles and `paragraphs` distinct contexts. `checksum` is the SHA-256 of the files' bytes
-    in the given order (the same as `cat FILES | sha256sum`), or of the records themselves when there are no files.
+    `articles` counts distinct titles and `paragraphs` distinct contexts. `checksum` is the SHA-256 of the files' bytes in their
+    order (the same as `cat FILES | sha256sum`), or of the records themselves if there are no files.
     """
     paths = _paths(paths)
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(_read_bytes(path))
+        digest.update(path.read_bytes())
     if not paths:
         for q in questions:
             answers = [(answer.text, answer.start) for answer in q.answers]
@@ -185,84 +182,15 @@ def describe(questions: Sequence[Question], paths: Iterable[str | Path] = ()) ->
     }
 
 
-def split_by_article(
-    questions: Sequence[Question], fraction: float, seed: int = 0
-) -> tuple[list[Question], list[Question]]:
-    """Hold out about `fraction` of the questions such that both sides share neither an article nor a context.
-
-    Whole articles (titles) move together, and so do articles that have a context in common (letter case and white
-    space aside). An article without a title, or with more than a tenth of all questions, is treated as loose
-    paragraphs: it can not be held out whole without taking most of the data along. Files of one or a few articles
-    are thus split by paragraph.
-
-    Groups are visited in the order of a hash of their name and `seed`, and held out unless that would exceed the
-    fraction; if every group is too large, the smallest is held out. The result depends on the set of questions,
-    not on their order; each side keeps the order it was given in.
-
-    Returns:
-        `(train, held_out)`, neither of them empty.
-
-    Raises:
-        UserError: `fraction` outside (0, 1), or a single paragraph, which can not be split.
-    """
-    if not 0 < fraction < 1:
-        raise UserError(f"the fraction to hold out is {fraction}; give a number between 0 and 1")
-    sizes = Counter(question.title for question in questions)
-    parent: dict[str, str] = {}
-
-    def find(node: str) -> str:
-        while parent.setdefault(node, node) != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    paragraphs = []
-    for question in questions:
-        paragraph = "paragraph " + " ".join(question.context.split()).casefold()
-        paragraphs.append(paragraph)
-        roots = [find(paragraph)]
-        if question.title and sizes[question.title] <= LARGEST_ARTICLE * len(questions):
-            roots.append(find("article " + question.title))
-        parent[max(roots)] = min(roots)  # the smallest name becomes the root, whatever the order
-
-    groups = Counter(find(paragraph) for paragraph in paragraphs)
-    if len(groups) < 2:
-        raise UserError(
-            "the training questions all belong to one paragraph or to paragraphs that can not be parted; "
-            "give more articles, or a file of its own with --validation-files"
-        )
-    order = sorted(groups, key=lambda group: hashlib.sha256(f"{seed} {group}".encode()).digest())
-    held, count = set(), 0
-    for group in order:
-        if count + groups[group] <= fraction * len(questions):
-            held.add(group)
-            count += groups[group]
-    held = held or {min(order, key=groups.__getitem__)}
-    sides: tuple[list[Question], list[Question]] = ([], [])
-    for question, paragraph in zip(questions, paragraphs, strict=True):
-        sides[find(paragraph) in held].append(question)
-    return sides
-
-
 def read_json(path: str | Path):
-    """Parse a UTF-8 JSON file, gunzipped when its name ends in `.gz`.
+    """Parse a UTF-8 JSON file, decompressed if its name ends in `.gz`.
 
     Raises:
         UserError: missing or unreadable file, a folder, broken gzip, or broken JSON (with line and column).
     """
     path = Path(path)
-    content = _read_bytes(path)
-    if path.suffix == ".gz":
-        try:
-            content = gzip.decompress(content) if content else b""
-        except EOFError as error:
-            raise UserError(f"{path}: the gzip file is cut short; copy or download it again") from error
-        except (OSError, zlib.error) as error:
-            raise UserError(
-                f"{path}: not a readable gzip file ({_short(error)}); download it again, or drop .gz from the name "
-                "if it is plain JSON"
-            ) from error
-    elif content[:2] == b"\x1f\x8b":
+    content = _read_content(path)
+    if content.startswith(b"\x1f\x8b"):
         raise UserError(f"{path}: this is gzip, not plain JSON; let its name end in .gz")
     if not content.strip():
         raise UserError(f"{path}: the file is empty; copy or download it again")
@@ -276,18 +204,26 @@ def read_json(path: str | Path):
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text at byte {error.start}; save the file as UTF-8 JSON") from error
     except (RecursionError, ValueError) as error:
-        raise UserError(f"{path}: can not be parsed ({_short(error)}); give a SQuAD-style JSON file") from error
+        raise UserError(f"{path}: cannot be parsed ({_short(error)}); give a SQuAD-style JSON file") from error
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with open_binary(path) as file:
+            return file.read()
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; check the path") from error
     except IsADirectoryError as error:
         raise UserError(f"{path}: this is a folder; name the .json or .json.gz files in it") from error
+    except EOFError as error:
+        raise UserError(f"{path}: the gzip file is cut short; copy or download it again") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(
+            f"{path}: not a readable gzip file ({_short(error)}); download it again, or drop .gz from the name "
+            "if it is plain JSON"
+        ) from error
     except OSError as error:
-        raise UserError(f"{path}: can not be read ({error.strerror or error}); check its permissions") from error
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from error
 
 
 def _paths(paths: str | Path | Iterable[str | Path]) -> list[Path]:
@@ -300,28 +236,28 @@ def _object(value, where: str, path: Path) -> dict:
     return value
 
 
-def _get(record: dict, key: str, kind: type, where: str, path: Path, default=None):
-    """The value under `key`, of exactly the type `kind`; `default` stands in for an absent key."""
+def _get(record: dict, key: str, expected_type: type, where: str, path: Path, default=None):
+    """The value under `key`, of exactly the expected type; `default` replaces an absent key."""
     name = f"{where}.{key}" if where else key
     if key not in record:
         if default is not None:
             return default
         raise UserError(f"{path}: {name} is missing; give SQuAD's layout: data, paragraphs, qas, answers")
-    if type(record[key]) is not kind:
-        raise UserError(f"{path}: {name} is {_short(record[key])}, not {_KINDS[kind]}; correct it")
+    if type(record[key]) is not expected_type:
+        raise UserError(f"{path}: {name} is {_short(record[key])}, not {_TYPE_NAMES[expected_type]}; correct it")
     return record[key]
 
 
 def _check(questions: Sequence[Question], source: str | Path, require_answers: bool, check_offsets: bool) -> None:
-    """Checks of content; `source` names the file or dataset in messages."""
+    """Check the content of records; `source` names the file or dataset in messages."""
     if not questions:
         raise UserError(f"{source}: there are no questions in it; give a SQuAD file with data, paragraphs and qas")
-    seen, wrong, total = set(), [], 0
+    ids, wrong, total = set(), [], 0
     for question in questions:
         record = f"{source}: question {question.id!r}"
-        if question.id in seen:
-            raise UserError(f"{record} stands there twice; give every question an id of its own")
-        seen.add(question.id)
+        if question.id in ids:
+            raise UserError(f"{record} appears twice; give every question an id of its own")
+        ids.add(question.id)
         if not question.context.strip():
             raise UserError(f"{record} has an empty context; fill it in or remove the question")
         if not question.question.strip():
@@ -338,15 +274,15 @@ def _check(questions: Sequence[Question], source: str | Path, require_answers: b
                 wrong.append((question, answer))
     if wrong and check_offsets:
         question, answer = wrong[0]
-        there = question.context[answer.start :][: len(answer.text)] if answer.start >= 0 else ""
-        nearest = [match.start() for match in re.finditer(re.escape(answer.text), question.context)]
-        if nearest:
-            remedy = f"correct it, e.g. to {min(nearest, key=lambda start: abs(start - answer.start))}"
+        text_there = question.context[answer.start :][: len(answer.text)] if answer.start >= 0 else ""
+        starts = [match.start() for match in re.finditer(re.escape(answer.text), question.context)]
+        if starts:
+            remedy = f"correct it, e.g. to {min(starts, key=lambda start: abs(start - answer.start))}"
         else:
             remedy = "the text does not occur in the context at all: correct or remove the answer"
         raise UserError(
             f"{source}: question {question.id!r}: answer_start {answer.start} should point at {_short(answer.text)} "
-            f"but {_short(there)} stands there ({len(wrong)} of {total} answers are off; offsets count characters "
+            f"but the text there is {_short(text_there)} ({len(wrong)} of {total} answers are wrong; offsets count characters "
             f"from 0, not bytes or words); {remedy}"
         )
 
@@ -356,7 +292,7 @@ def _check_reachable(name: str, url: str, folder: str, seconds: float = 5.0) -> 
         urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
     except (OSError, http.client.HTTPException) as error:
         raise UserError(
-            f"--data {name}: not prepared in {folder}, and {url} can not be reached ({_short(error)}); "
+            f"--data {name}: not prepared in {folder}, and {url} cannot be reached ({_short(error)}); "
             f"check the network, or {_REMEDY}"
         ) from error
 

@@ -1,37 +1,41 @@
-"""From start and end logits to answers: joint span decoding over all windows of a question."""
+"""Start and end logits to answers: joint decoding of spans over all windows of a question."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from utils.squad.evaluation import normalize_answer
+from utils.common.files import write_json
 from utils.squad.features import assemble
+from utils.squad.metrics import apply_null_threshold, normalize_answer
 
-LONGEST_ANSWER = 30  # tokens
+MAX_ANSWER_TOKENS = 30
 N_BEST = 20
-LENGTH_PENALTY = 0.4
-"""Power of the number of words that an answer's weight is divided by: `start + end` knows no difference between an answer and the
-stretch from the start of one candidate to the end of another. Chosen on validation data (docs/results.md)."""
+"""Answers that are kept for each question."""
 
 
-def best_spans(start_logits, end_logits, allowed, n_best: int = N_BEST, max_tokens: int = LONGEST_ANSWER):
-    """The spans of highest `start + end` with `start <= end < start + max_tokens`, exactly (no top-k of each side first).
+def best_spans(start_logits, end_logits, mask, n_best: int = N_BEST, max_tokens: int = MAX_ANSWER_TOKENS):
+    """Find the spans of highest `start + end` with `start <= end < start + max_tokens`, exactly (no top-k of each side first).
 
     Args:
-        start_logits, end_logits: `(batch, sequence)`.
-        allowed: `(batch, sequence)`, True where a span may start or end.
+        start_logits: `(batch, sequence)`.
+        end_logits: `(batch, sequence)`.
+        mask: `(batch, sequence)`, True where a span may start or end.
+        n_best: number of spans.
+        max_tokens: longest span.
 
     Returns:
-        starts, ends (int) and scores, each `(batch, n_best)`, best first; a score of -inf or less than -1e8 is no span.
+        starts, ends (int) and scores, each `(batch, n_best)`, best first; an entry whose score is -inf or less than -1e8 is no
+        span.
     """
     batch, length = start_logits.shape
-    start = np.where(allowed, start_logits, -np.inf).astype(np.float32)
-    end = np.pad(np.where(allowed, end_logits, -np.inf).astype(np.float32), ((0, 0), (0, max_tokens - 1)),
-                 constant_values=-np.inf)  # fmt: skip
-    windows = np.lib.stride_tricks.sliding_window_view(end, max_tokens, axis=1)
-    scores = (start[:, :, None] + windows).reshape(batch, length * max_tokens)
+    start = np.where(mask, start_logits, -np.inf).astype(np.float32)
+    end = np.where(mask, end_logits, -np.inf).astype(np.float32)
+    end = np.pad(end, ((0, 0), (0, max_tokens - 1)), constant_values=-np.inf)
+    ends_in_reach = np.lib.stride_tricks.sliding_window_view(end, max_tokens, axis=1)
+    scores = (start[:, :, None] + ends_in_reach).reshape(batch, length * max_tokens)
     n_best = min(n_best, scores.shape[1])
     top = np.argpartition(-scores, n_best - 1, axis=1)[:, :n_best]
     top_scores = np.take_along_axis(scores, top, axis=1)
@@ -43,75 +47,114 @@ def best_spans(start_logits, end_logits, allowed, n_best: int = N_BEST, max_toke
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model says to some questions, each a dict by question id.
+    """A model's answers to some questions, each a dict by question id.
 
-    `answers`: the best non-empty text (empty only when the paragraph has no token).
-    `n_best`: a list of `{"text", "probability", "start_logit", "end_logit"}`, best first; probabilities sum to one over it. Spans
-    whose texts are equal once normalised (case, punctuation, articles) are one answer: it has the sum of their weights, and the
-    text and logits of the best of them.
-    `null_scores`: score of no answer less that of the best answer; above a threshold the question is taken to be
-    unanswerable (SQuAD 2.0). Of several windows, the one that is least sure of no answer speaks for it.
+    Args:
+        answers: the best non-empty text; empty only where the paragraph has no token.
+        n_best: a list of `{"text", "probability", "start", "start_logit", "end_logit"}`, best first; `start` is the text's first
+            character in the paragraph, and probabilities sum to one over the list. Spans whose texts are equal once normalised
+            (case, punctuation, articles) are one answer: its weight is the sum of theirs, and its text, place and logits are those
+            of the best of them.
+        null_scores: score of "no answer" minus the score of the best answer; above a threshold the question is taken to be
+            unanswerable (SQuAD 2.0). Of several windows, the one with the lowest score of "no answer" counts.
     """
 
     answers: dict[str, str]
     n_best: dict[str, list[dict]]
     null_scores: dict[str, float]
 
+    def predictions(self, null_threshold: float | None) -> dict[str, str]:
+        """The answers, "" where the null score exceeds the threshold; None: every question is answered."""
+        if null_threshold is None:
+            return self.answers
+        return apply_null_threshold(self.answers, self.null_scores, null_threshold)
+
+    def write(self, folder: Path, null_threshold: float | None) -> None:
+        """Write `predictions.json`, `nbest_predictions.json` and, where there is a threshold, `null_scores.json`."""
+        write_json(folder / "predictions.json", self.predictions(null_threshold))
+        write_json(folder / "nbest_predictions.json", self.n_best)
+        if null_threshold is not None:
+            write_json(folder / "null_scores.json", self.null_scores)
+
 
 def answer_questions(
-    model, features, questions, batch_size: int = 64, n_best: int = N_BEST, length_penalty: float = LENGTH_PENALTY
+    model, features, questions, *, length_penalty: float, batch_size: int = 64, n_best: int = N_BEST
 ) -> Answers:
-    """Answer every question, from all windows of its paragraph.
+    """Answer every question from all windows of its paragraph.
+
+    The sum `start + end` does not tell an answer from the stretch between the start of one candidate and the end of another. The
+    length penalty does: it prefers the shorter of two.
 
     Args:
         model: returns `{"start", "end"}` logits of shape `(batch, sequence)` for the inputs of `assemble`.
         features: `utils.squad.features.SquadFeatures` of `questions`, in the same order.
-        length_penalty: an answer of n words weighs `exp(start + end) / n ** length_penalty`.
+        questions: `utils.squad.data.Question` records.
+        length_penalty: an answer of n words has the weight `exp(start + end) / n ** length_penalty`.
+        batch_size: windows per batch.
+        n_best: answers that are kept for each question.
+    """
+    spans, null_logits = _spans_of_questions(model, features, len(questions), batch_size, n_best)
+    answers, all_best, null_scores = {}, {}, {}
+    for number, question in enumerate(questions):
+        begin = features.contexts.offsets[features.context_number(number)]
+        places = {
+            (first, last): (int(features.contexts.starts[begin + first]), int(features.contexts.ends[begin + last]))
+            for first, last in spans[number]
+        }
+        best = _pool_equal_texts(question.context, spans[number], places, length_penalty)[:n_best]
+        total = sum(entry["probability"] for entry in best)
+        for entry in best:
+            entry["probability"] /= total
+        answers[question.id] = best[0]["text"] if best else ""
+        all_best[question.id] = best
+        best_score = best[0]["start_logit"] + best[0]["end_logit"] if best else -np.inf
+        null_scores[question.id] = float(null_logits[number] - best_score)
+    return Answers(answers, all_best, null_scores)
+
+
+def _spans_of_questions(model, features, num_questions: int, batch_size: int, n_best: int):
+    """For each question its best spans over all windows, and its lowest score of "no answer".
+
+    A span is a pair of tokens of the paragraph, mapped to `(score, start logit, end logit)`. Where several windows hold a span, the
+    highest score counts.
     """
     order = np.argsort(features.lengths, kind="stable")
-    candidates: list[list] = [[] for _ in questions]
-    null = np.full(len(questions), np.inf)
+    candidates: list[list] = [[] for _ in range(num_questions)]
+    null_logits = np.full(num_questions, np.inf)
     for first in range(0, len(order), batch_size):
         windows = order[first : first + batch_size]
-        inputs = assemble(features, windows)
-        outputs = model.predict_on_batch(inputs)
+        outputs = model.predict_on_batch(assemble(features, windows))
         start_logits, end_logits = np.asarray(outputs["start"]), np.asarray(outputs["end"])
         shift = 2 + features.question_lengths[features.window_question[windows]]
         count = features.window_end[windows] - features.window_start[windows]
         position = np.arange(start_logits.shape[1])[None, :]
-        allowed = (position >= shift[:, None]) & (position < (shift + count)[:, None])
-        starts, ends, scores = best_spans(start_logits, end_logits, allowed, n_best)
+        in_context = (position >= shift[:, None]) & (position < (shift + count)[:, None])
+        starts, ends, scores = best_spans(start_logits, end_logits, in_context, n_best)
         for row, window in enumerate(windows):
             question = features.window_question[window]
-            null[question] = min(null[question], start_logits[row, 0] + end_logits[row, 0])
+            null_logits[question] = min(null_logits[question], start_logits[row, 0] + end_logits[row, 0])
             move = features.window_start[window] - shift[row]
             candidates[question] += [
                 (float(score), int(a + move), int(b + move), float(start_logits[row, a]), float(end_logits[row, b]))
                 for a, b, score in zip(starts[row], ends[row], scores[row], strict=True)
                 if np.isfinite(score)
             ]
-    answers, all_best, null_scores = {}, {}, {}
-    for number, question in enumerate(questions):
-        context = features.window_context_of(number)
-        begin = features.contexts.offsets[context]
-        spans = {}
-        for score, a, b, start_logit, end_logit in sorted(candidates[number]):
-            spans[a, b] = score, start_logit, end_logit  # of the window that is surest of it
-        top = max((score for score, _, _ in spans.values()), default=0.0)
-        pooled = {}
-        for (a, b), (score, start_logit, end_logit) in sorted(spans.items(), key=lambda item: -item[1][0]):
-            text = question.context[features.contexts.starts[begin + a] : features.contexts.ends[begin + b]]
-            key = normalize_answer(text) or text
-            entry = pooled.setdefault(
-                key, {"text": text, "probability": 0.0, "start_logit": start_logit, "end_logit": end_logit}
-            )
-            entry["probability"] += float(np.exp(score - top)) / max(len(key.split()), 1) ** length_penalty
-        best = sorted(pooled.values(), key=lambda entry: -entry["probability"])[:n_best]
-        total = sum(entry["probability"] for entry in best)
-        for entry in best:
-            entry["probability"] /= total
-        answers[question.id] = best[0]["text"] if best else ""
-        all_best[question.id] = best
-        chosen = best[0]["start_logit"] + best[0]["end_logit"] if best else -np.inf
-        null_scores[question.id] = float(null[number] - chosen)
-    return Answers(answers, all_best, null_scores)
+    spans = [
+        {(a, b): (score, start_logit, end_logit) for score, a, b, start_logit, end_logit in sorted(rows)}
+        for rows in candidates
+    ]
+    return spans, null_logits
+
+
+def _pool_equal_texts(context: str, spans: dict, places: dict, length_penalty: float) -> list[dict]:
+    """One entry for all spans whose texts are equal once normalised, best first; `probability` is a weight still."""
+    top = max((score for score, _, _ in spans.values()), default=0.0)
+    pooled: dict[str, dict] = {}
+    for span, (score, start_logit, end_logit) in sorted(spans.items(), key=lambda item: -item[1][0]):
+        start, end = places[span]
+        text = context[start:end]
+        key = normalize_answer(text) or text
+        logits = {"start_logit": start_logit, "end_logit": end_logit}
+        entry = pooled.setdefault(key, {"text": text, "probability": 0.0, "start": start, **logits})
+        entry["probability"] += float(np.exp(score - top)) / max(len(key.split()), 1) ** length_penalty
+    return sorted(pooled.values(), key=lambda entry: -entry["probability"])

@@ -1,226 +1,89 @@
-"""The official SQuAD metrics, and their command line.
+"""Evaluate answers to SQuAD questions; also a command.
 
     python -m utils.squad.evaluation DATASET PREDICTIONS [--null-scores FILE [--null-threshold X]]
 
-prints one JSON line with `exact_match`, `f1` and `total`. PREDICTIONS is an object of question id to answer text; both
-files may be gzipped (`.gz`). Exact match and F1 are percentages (0-100): the best over a question's reference answers,
-averaged over all questions of DATASET, where a question without a prediction scores 0 (Rajpurkar et al. 2016; for
-version 2.0 Rajpurkar, Jia and Liang 2018). Answers are compared after lower-casing and removing punctuation, articles
-and extra white space. Needs neither TensorFlow nor Keras.
+The command prints one JSON line with `exact_match`, `f1` and `total`. PREDICTIONS is a JSON object of question id to answer text.
+Both files may be gzipped (`.gz`). A question of DATASET without a prediction scores 0. The metrics are those of
+`utils/squad/metrics.py`. The command needs neither TensorFlow nor Keras.
 """
 
 import argparse
 import json
 import math
-import re
-import string
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from utils.common.errors import UserError
+from utils.common.evaluation import Evaluation
 from utils.squad.data import Question, read_json, read_squad
-
-QUESTION_WORDS = ("who", "what", "when", "where", "which", "why", "how many/much", "how", "other")
-LENGTH_BUCKETS = ("1", "2", "3-4", "5-8", "9+")
-
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-
-
-def normalize_answer(text: str) -> str:
-    """Lower-case, drop ASCII punctuation, then the words a/an/the, then collapse white space: in this order."""
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+from utils.squad.metrics import (
+    apply_null_threshold,
+    average_scores,
+    best_null_threshold,
+    question_scores,
+    score_predictions,
+)
+from utils.squad.splits import article_groups
 
 
-def exact_match_score(prediction: str, answer: str) -> float:
-    """1.0 if both texts are equal once normalised, otherwise 0.0."""
-    return float(normalize_answer(prediction) == normalize_answer(answer))
-
-
-def f1_score(prediction: str, answer: str, *, match_empty: bool = False) -> float:
-    """Harmonic mean of token precision and recall (0-1) of the normalised texts, each taken as a bag of tokens.
-
-    `match_empty` is the rule of version 2.0: 1.0 if both texts are empty once normalised. Version 1.1 gives 0.0.
-    """
-    predicted, expected = normalize_answer(prediction).split(), normalize_answer(answer).split()
-    if match_empty and not predicted and not expected:
-        return 1.0
-    common = sum((Counter(predicted) & Counter(expected)).values())
-    return 2 * common / (len(predicted) + len(expected)) if common else 0.0
-
-
-def question_scores(questions: Sequence[Question], predictions: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray]:
-    """Score every question by itself.
-
-    If any question is unanswerable, the rules of version 2.0 hold for all: reference answers that are empty once
-    normalised are dropped, a question left with none has the reference "", and two empty texts match.
+def evaluate(questions: Sequence[Question], predictions: Mapping[str, str]) -> Evaluation:
+    """Score the predictions for one split.
 
     Args:
-        questions: records with reference answers.
-        predictions: question id to answer text; "" stands for "no answer". A question without a prediction scores 0,
-            also where no answer would have been right.
+        questions: records with reference answers, at least one.
+        predictions: question id to answer text; "" stands for "no answer".
 
     Returns:
-        `(exact_match, f1)`, float64 arrays of shape `(questions,)` in percent, whose means are the metrics.
+        `exact_match` and `f1` in percent, as means and for each question; the number of questions as `total`; with unanswerable
+        questions also the `has_ans_*` and `no_ans_*` of `score_predictions`. Groups are articles, or paragraphs where titles name
+        no articles.
 
     Raises:
-        UserError: a question that is not unanswerable has no reference answer.
+        UserError: a question has no reference answer.
     """
-    version_2 = any(question.is_impossible for question in questions)
-    exact_match, f1 = np.zeros(len(questions)), np.zeros(len(questions))
-    for i, question in enumerate(questions):
-        if not question.answers and not question.is_impossible:
-            raise UserError(f"question {question.id!r} has no reference answer to score against; remove it")
-        prediction = predictions.get(question.id)
-        if prediction is None:
-            continue
-        references = {answer.text for answer in question.answers}
-        if version_2:
-            references = {text for text in references if normalize_answer(text)} or {""}
-        exact_match[i] = 100 * max(exact_match_score(prediction, text) for text in references)
-        f1[i] = 100 * max(f1_score(prediction, text, match_empty=version_2) for text in references)
-    return exact_match, f1
-
-
-def score_predictions(questions: Sequence[Question], predictions: Mapping[str, str]) -> dict[str, float | int]:
-    """Average the scores over all questions.
-
-    Returns:
-        `exact_match` and `f1` (0-100), `total` questions, `missing` (questions without a prediction, which score 0; the
-        official 2.0 script leaves them out of its average) and `extra` (predictions for unknown ids, ignored). With
-        unanswerable questions also `has_ans_*` and `no_ans_*` for each of `exact_match`, `f1` and `total`.
-
-    Raises:
-        UserError: no questions, or as `question_scores`.
-    """
-    if not questions:
-        raise UserError("there are no questions to score; give a dataset with at least one")
     exact_match, f1 = question_scores(questions, predictions)
-    known = {question.id for question in questions}
-    scores = {
-        "exact_match": float(exact_match.mean()),
-        "f1": float(f1.mean()),
-        "total": len(questions),
-        "missing": len(known - predictions.keys()),
-        "extra": len(predictions.keys() - known),
-    }
-    impossible = np.array([question.is_impossible for question in questions])
-    if impossible.any():
-        for name, chosen in (("has_ans", ~impossible), ("no_ans", impossible)):
-            if chosen.any():
-                scores[f"{name}_exact_match"] = float(exact_match[chosen].mean())
-                scores[f"{name}_f1"] = float(f1[chosen].mean())
-            scores[f"{name}_total"] = int(chosen.sum())
-    return scores
+    metrics = average_scores(questions, predictions, exact_match, f1)
+    del metrics["missing"], metrics["extra"]
+    numbers: dict[str, int] = {}
+    groups = [numbers.setdefault(name, len(numbers)) for name in article_groups(questions)]
+    return Evaluation(metrics, {"exact_match": exact_match, "f1": f1}, np.array(groups))
 
 
-def bootstrap_interval(
-    values: np.ndarray, seed: int = 0, resamples: int = 1000, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of a mean, resampling questions with replacement (Efron 1979).
+def validation_scores(predictor, features, questions: Sequence[Question]) -> dict[str, float]:
+    """EM and F1 over all validation questions after an epoch, with the best threshold for "no answer" on them.
 
     Args:
-        values: one score a question, shape `(questions,)`, e.g. from `question_scores`.
-        seed: of NumPy's generator; the same seed gives the same interval.
-        resamples: number of resampled means.
-        level: share of them that the interval covers, in (0, 1).
-
-    Returns:
-        `(low, high)` in the unit of `values`.
-
-    Raises:
-        ValueError: `values` is empty or not one-dimensional, or `level` or `resamples` is out of range.
+        predictor: `utils.squad.predictor.SquadPredictor`; its `null_threshold` is set.
+        features: `utils.squad.features.SquadFeatures` of the questions.
+        questions: records with reference answers.
     """
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1 or not values.size or not 0 < level < 1 or resamples < 1:
-        raise ValueError(f"needs scores of shape (questions,), level in (0, 1), resamples > 0; got {values.shape}")
-    generator = np.random.default_rng(seed)
-    means = np.empty(resamples)
-    step = max(1, 1_000_000 // values.size)  # at most a million indices in memory at a time
-    for first in range(0, resamples, step):
-        size = min(step, resamples - first)
-        means[first : first + size] = values[generator.integers(values.size, size=(size, values.size))].mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    answers = predictor.answer_features(features, questions)
+    predictor.fit_null_threshold(questions, answers)
+    scores = score_predictions(questions, answers.predictions(predictor.null_threshold))
+    return {"val_exact_match": scores["exact_match"], "val_f1": scores["f1"]}
 
 
-def apply_null_threshold(
-    predictions: Mapping[str, str], null_scores: Mapping[str, float], threshold: float
-) -> dict[str, str]:
-    """Answer "" wherever the null score (how much "no answer" is preferred) exceeds `threshold`.
-
-    Raises:
-        UserError: a prediction has no null score.
-    """
-    return {
-        identifier: "" if _null_score(null_scores, identifier) > threshold else text
-        for identifier, text in predictions.items()
-    }
+def format_scores(split: str, evaluation: Evaluation, seed: int) -> str:
+    """One line with EM and F1 of a split, and the interval of F1."""
+    scores, (low, high) = evaluation.metrics, evaluation.intervals(seed)["f1"]
+    line = f"{split}: EM {scores['exact_match']:.2f}  F1 {scores['f1']:.2f} ({low:.2f} to {high:.2f})"
+    return f"{line} on {scores['total']:,} questions"
 
 
-def best_null_threshold(
-    questions: Sequence[Question], predictions: Mapping[str, str], null_scores: Mapping[str, float]
-) -> tuple[float, float]:
-    """The threshold for `apply_null_threshold` that gives the highest F1 on these questions.
-
-    Candidates are the null scores themselves, and one below them all ("never answer": the lowest score minus 1).
-    Questions with equal null scores are decided together, so that the F1 can be reached; among thresholds of equal F1
-    the lowest wins. (The official 2.0 script walks through equal scores one by one and starts at 0.)
-
-    Returns:
-        `(threshold, f1)`, where `f1` (0-100) is that of `score_predictions` with the threshold applied.
-
-    Raises:
-        UserError: a prediction has no null score, or no question has a prediction.
-    """
-    null = np.array([_null_score(null_scores, q.id) if q.id in predictions else np.nan for q in questions])
-    answered = np.isfinite(null)
-    if not answered.any():
-        raise UserError("none of the questions has a prediction; give predictions for this dataset")
-    silent = question_scores(questions, dict.fromkeys(predictions, ""))[1]
-    gain = (question_scores(questions, predictions)[1] - silent)[answered]
-    thresholds, group = np.unique(null[answered], return_inverse=True)
-    sums = np.concatenate([[0.0], np.cumsum(np.bincount(group, weights=gain))])
-    thresholds = np.concatenate([[thresholds[0] - 1.0], thresholds])
-    best = int(np.flatnonzero(sums >= sums.max() - 1e-9)[0])
-    return float(thresholds[best]), float((silent.sum() + sums[best]) / len(questions))
-
-
-def breakdown(
-    questions: Sequence[Question], exact_match: np.ndarray, f1: np.ndarray
-) -> dict[str, dict[str, tuple[int, float, float]]]:
-    """Average scores by question word and by answer length, for plots.
-
-    Args:
-        questions: records.
-        exact_match: scores of shape `(questions,)`, as from `question_scores`.
-        f1: likewise.
-
-    Returns:
-        `{"question_word": {...}, "answer_length": {...}}`, each from a group's name to `(count, exact_match, f1)` in
-        the unit of the arrays; groups without questions are left out. The question word is the first one in the
-        question ("In what year ..." counts as what). The length is that of the first reference answer in white-space
-        separated words; unanswerable questions are in no length group.
-    """
-    words = np.array([_question_word(question.question) for question in questions])
-    lengths = np.array([_length_bucket(question) for question in questions])
-    parts = {"question_word": (QUESTION_WORDS, words), "answer_length": (LENGTH_BUCKETS, lengths)}
-    return {
-        part: {
-            name: (int(chosen.sum()), float(np.mean(exact_match[chosen])), float(np.mean(f1[chosen])))
-            for name in names
-            if (chosen := labels == name).any()
-        }
-        for part, (names, labels) in parts.items()
-    }
+def example_rows(questions: Sequence[Question], predictions: Mapping[str, str]) -> list[tuple[str, str, str, float]]:
+    """Rows of question, reference answers, prediction and F1 (0-100), for a table of examples."""
+    _, f1 = question_scores(questions, predictions)
+    return [
+        (question.question, " | ".join(sorted({a.text for a in question.answers})), predictions[question.id], float(f1))
+        for question, f1 in zip(questions, f1, strict=True)
+    ]
 
 
 def read_predictions(path: str | Path) -> dict[str, str]:
-    """Read `{question id: answer text}` from JSON, `.gz` or not.
+    """Read `{question id: answer text}` from JSON, gzipped or not.
 
     Raises:
         UserError: unreadable file, broken JSON, not an object, or a value that is not a string.
@@ -229,7 +92,7 @@ def read_predictions(path: str | Path) -> dict[str, str]:
 
 
 def read_null_scores(path: str | Path) -> dict[str, float]:
-    """Read `{question id: null score}` from JSON, `.gz` or not.
+    """Read `{question id: null score}` from JSON, gzipped or not.
 
     Raises:
         UserError: unreadable file, broken JSON, not an object, or a value that is not a finite number.
@@ -237,41 +100,16 @@ def read_null_scores(path: str | Path) -> dict[str, float]:
     return _read_mapping(path, (int, float), "a finite number")
 
 
-def _read_mapping(path: str | Path, kinds: type | tuple[type, ...], wanted: str) -> dict:
+def _read_mapping(path: str | Path, types: type | tuple[type, ...], description: str) -> dict:
     values = read_json(path)
     if not isinstance(values, dict):
-        found = "a list" if isinstance(values, list) else "a single value"
-        raise UserError(f"{path}: holds {found}; give one object that maps each question id to {wanted}")
+        content = "a list" if isinstance(values, list) else "a single value"
+        raise UserError(f"{path}: holds {content}; give one object that maps each question id to {description}")
     for identifier, value in values.items():
-        bad = not isinstance(value, kinds) or isinstance(value, bool)
-        if bad or (isinstance(value, float) and not math.isfinite(value)):
-            raise UserError(f"{path}: the value of {identifier!r} is {str(value)[:40]!r}; give {wanted}")
+        has_wrong_type = not isinstance(value, types) or isinstance(value, bool)
+        if has_wrong_type or (isinstance(value, float) and not math.isfinite(value)):
+            raise UserError(f"{path}: the value of {identifier!r} is {str(value)[:40]!r}; give {description}")
     return values
-
-
-def _null_score(null_scores: Mapping[str, float], identifier: str) -> float:
-    if identifier not in null_scores:
-        raise UserError(f"question {identifier!r} has a prediction but no null score; give one for every prediction")
-    return null_scores[identifier]
-
-
-def _question_word(question: str) -> str:
-    words = re.findall(r"[a-z]+", question.lower())
-    for i, word in enumerate(words):
-        if word in ("whom", "whose"):
-            return "who"
-        if word == "how" and words[i + 1 : i + 2] in (["many"], ["much"]):
-            return "how many/much"
-        if word in QUESTION_WORDS and word != "other":
-            return word
-    return "other"
-
-
-def _length_bucket(question: Question) -> str:
-    if not question.answers:
-        return ""
-    length = len(question.answers[0].text.split())
-    return LENGTH_BUCKETS[int(np.searchsorted([1, 2, 4, 8], length))]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -280,24 +118,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("dataset", metavar="DATASET", help="SQuAD v1.1 or v2.0 file, .json or .json.gz")
     parser.add_argument("predictions", metavar="PREDICTIONS", help="JSON object of question id to answer text")
     parser.add_argument("--null-scores", metavar="FILE", help="JSON object of question id to null score (2.0)")
-    parser.add_argument("--null-threshold", metavar="X", type=float, help="answer nothing where the score exceeds X")
+    parser.add_argument("--null-threshold", metavar="X", type=float, help='answer "" where the null score exceeds X')
     options = parser.parse_args(arguments)
     try:
-        print(json.dumps(_evaluate(options)))
+        print(json.dumps(_scores_of_files(options)))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _evaluate(options: argparse.Namespace) -> dict[str, float | int]:
+def _scores_of_files(options: argparse.Namespace) -> dict[str, float | int]:
     if options.null_threshold is not None and not options.null_scores:
         raise UserError("--null-threshold needs --null-scores FILE")
     questions = read_squad(options.dataset, check_offsets=False)
     predictions = read_predictions(options.predictions)
     if predictions.keys().isdisjoint(question.id for question in questions):
         raise UserError(
-            f"{options.predictions}: none of its {len(predictions)} ids stands in {options.dataset}; "
+            f"{options.predictions}: none of its {len(predictions)} ids is in {options.dataset}; "
             "give the predictions made for this dataset (the dataset comes first)"
         )
     if not options.null_scores:

@@ -1,13 +1,13 @@
-"""From questions to batches: tokenize once, cut windows, check every label, assemble length-bucketed batches.
+"""Questions to batches: tokenize, cut windows, check every label, and make batches of similar length.
 
-A paragraph is tokenized once however many questions it has, and windows are (question, slice of paragraph) pairs that
-become padded arrays only when their batch is asked for. So memory stays near the size of the text itself.
+A paragraph is tokenized once, however many questions it has. A window is a question with a slice of its paragraph; it becomes a
+padded array only in its batch. Memory therefore stays near the size of the text itself.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
+import io
 import sys
 import unicodedata
 import zipfile
@@ -18,22 +18,33 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.common.batching import epochs_from, length_sorted_batches, round_up
 from utils.common.errors import UserError
-from utils.squad.evaluation import normalize_answer
+from utils.common.files import write_atomically
+from utils.squad.metrics import normalize_answer
 from utils.text.tokenization import special_token_ids
 
-FORMAT = 1  # part of the cache key: raise it when the meaning of a field below changes
-LENGTH_MULTIPLE = 16  # batches are padded to a multiple of this, so that compiled shapes stay few
+FORMAT = 1
+"""Part of the cache key: raise it when the meaning of a field below changes."""
+LENGTH_MULTIPLE = 16
+"""Batches are padded to a multiple of this length, so that few different shapes are compiled."""
+POOL_BATCHES = 64
+"""Batches that are sorted by length together."""
 INPUT_NAMES = ("token_ids", "segment_ids", "padding_mask", "word_ids", "stem_ids", "shape_ids")
 
 
 @dataclass(frozen=True)
 class TokenizedTexts:
-    """Ragged token arrays of many texts, stored flat. Text `t` owns the slice `offsets[t]:offsets[t + 1]`.
+    """The tokens of many texts, in flat arrays of length `(tokens of all texts,)`.
 
-    `word_ids` and `stem_ids` are hashes: equal where the lower-cased word (or its stem) is the same, never 0.
-    `shape_ids`: 1 lower case, 2 Capitalised, 3 CAPITALS, 4 digits, 5 digits mixed, 6 punctuation, 7 other.
-    `starts`, `ends`: character range of each token in its text.
+    Args:
+        offsets: `(texts + 1,)`; text `t` owns the slice `offsets[t]:offsets[t + 1]`.
+        token_ids: ids of the tokenizer.
+        word_ids: hash of the lower-cased word that the token is part of, never 0.
+        stem_ids: hash of that word's stem, never 0.
+        shape_ids: 1 lower case, 2 Capitalised, 3 CAPITALS, 4 digits, 5 digits and others, 6 punctuation, 7 other.
+        starts: the token's first character in its text.
+        ends: the character after its last.
     """
 
     offsets: np.ndarray
@@ -49,11 +60,20 @@ class TokenizedTexts:
 class SquadFeatures:
     """Windows over tokenized paragraphs, with labels.
 
-    `window_question`, `window_context`: indices of the window's question and paragraph. `window_start`, `window_end`:
-    its slice of the paragraph's tokens. `question_lengths`: the question's tokens that are kept.
-    `answer_offsets`: window `w` owns the rows `answer_offsets[w]:answer_offsets[w + 1]` of `answer_spans`
-    (first and last token, in positions of the assembled sequence). A window without its question's answer has the single
-    span (0, 0), the sequence-start token.
+    Args:
+        questions: the tokenized questions.
+        contexts: the tokenized paragraphs, each one once.
+        window_question: `(windows,)`, number of the window's question.
+        window_context: `(windows,)`, number of the window's paragraph.
+        window_start: `(windows,)`, first of the paragraph's tokens in the window.
+        window_end: `(windows,)`, the token after the last.
+        question_lengths: `(questions,)`, tokens of the question that are used.
+        answer_offsets: `(windows + 1,)`; window `w` owns the rows `answer_offsets[w]:answer_offsets[w + 1]` of `answer_spans`.
+        answer_spans: `(spans, 2)`, first and last token of an answer, as positions in the assembled sequence. A window that does
+            not hold its question's answer has the single span (0, 0), the sequence-start token.
+        num_labels: answers that were labelled.
+        label_mismatches: a line for each label whose text differs from its answer.
+        special_ids: ids of padding, sequence start and separator.
     """
 
     questions: TokenizedTexts
@@ -72,8 +92,8 @@ class SquadFeatures:
     def __len__(self):
         return len(self.window_question)
 
-    def window_context_of(self, question: int) -> int:
-        """The paragraph's index of a question's windows."""
+    def context_number(self, question: int) -> int:
+        """The number of a question's paragraph."""
         return int(self.window_context[np.searchsorted(self.window_question, question)])
 
     @property
@@ -84,7 +104,7 @@ class SquadFeatures:
 
 @lru_cache(maxsize=200_000)
 def _describe_word(word: str) -> tuple[int, int, int]:
-    """(word hash, stem hash, shape) of one word as it stands in the text."""
+    """`(word hash, stem hash, shape)` of one word as the text has it."""
     lowered = word.lower()
     if not any(character.isalnum() for character in word):
         shape = 6
@@ -113,7 +133,14 @@ def _hash(text: str) -> int:
 
 
 def tokenize(texts: list[str], tokenizer, progress: str | None = None, chunk: int = 2048) -> TokenizedTexts:
-    """Tokenize texts in parallel (no special tokens), describing the word that each token belongs to."""
+    """Tokenize texts in parallel, without special tokens, and describe the word that each token is part of.
+
+    Args:
+        texts: texts to tokenize.
+        tokenizer: `tokenizers.Tokenizer`.
+        progress: words to show before the counts on a terminal; None is silent.
+        chunk: texts that are tokenized together.
+    """
     columns = {name: [] for name in ("token_ids", "word_ids", "stem_ids", "shape_ids", "starts", "ends")}
     lengths = [0]
     for first in range(0, len(texts), chunk):
@@ -121,7 +148,7 @@ def tokenize(texts: list[str], tokenizer, progress: str | None = None, chunk: in
         rows = {name: [] for name in columns}
         for text, encoding in zip(part, tokenizer.encode_batch(part, add_special_tokens=False), strict=True):
             offsets = encoding.offsets
-            words, previous, described = encoding.word_ids, -1, (1, 1, 7)
+            words, previous, description = encoding.word_ids, -1, (1, 1, 7)
             lengths.append(len(offsets))
             rows["token_ids"] += encoding.ids
             for position, (word, (start, end)) in enumerate(zip(words, offsets, strict=True)):
@@ -129,12 +156,12 @@ def tokenize(texts: list[str], tokenizer, progress: str | None = None, chunk: in
                     last = position
                     while word is not None and last + 1 < len(words) and words[last + 1] == word:
                         last += 1
-                    described = _describe_word(text[start : offsets[last][1]].strip())
+                    description = _describe_word(text[start : offsets[last][1]].strip())
                     previous = word
-                rows["word_ids"].append(described[0])
-                rows["stem_ids"].append(described[1])
-                rows["shape_ids"].append(described[2])
-                # An accent written as a character of its own belongs to its letter, which tokenizers leave out.
+                rows["word_ids"].append(description[0])
+                rows["stem_ids"].append(description[1])
+                rows["shape_ids"].append(description[2])
+                # An accent that is a character of its own belongs to its letter, but tokenizers leave it out.
                 while end < len(text) and unicodedata.combining(text[end]):
                     end += 1
                 rows["starts"].append(start)
@@ -159,25 +186,29 @@ def build_features(
 ) -> SquadFeatures:
     """Cut every question's paragraph into windows of at most `max_length` tokens.
 
-    A window reads `[CLS] question [SEP] paragraph slice [SEP]`; neighbouring windows share `doc_stride` tokens.
+    A window reads `[CLS] question [SEP] slice of the paragraph [SEP]`.
 
     Args:
         questions: `utils.squad.data.Question` records.
+        tokenizer: `tokenizers.Tokenizer`.
+        max_length: longest window in tokens, with question and special tokens.
+        doc_stride: tokens that neighbouring windows share.
+        max_question_length: tokens that a question is cut to.
         labelled: also find the answers' token spans, and check each one: the text under the labelled tokens must equal the
-            answer's after SQuAD's normalisation.
+            answer after SQuAD's normalisation.
         progress: words to show before the counts on a terminal; None is silent.
 
     Raises:
-        UserError: no room for any paragraph token, or more than 1 % of the labels do not give back their answer.
+        UserError: there is no room for the paragraph, or more than 1 % of the labels differ from their answer.
     """
     special_ids = special_token_ids(tokenizer)
     context_index: dict[str, int] = {}
     window_question, window_context, window_start, window_end = [], [], [], []
     answer_offsets, answer_spans, num_labels = [0], [], 0
     mismatches, uncovered = [], []
-    owner = np.asarray([context_index.setdefault(q.context, len(context_index)) for q in questions], np.int32)
-    asked = tokenize([q.question for q in questions], tokenizer, progress and f"{progress}: questions")
-    question_lengths = np.minimum(np.diff(asked.offsets), max_question_length).astype(np.int32)
+    context_numbers = np.asarray([context_index.setdefault(q.context, len(context_index)) for q in questions], np.int32)
+    tokenized_questions = tokenize([q.question for q in questions], tokenizer, progress and f"{progress}: questions")
+    question_lengths = np.minimum(np.diff(tokenized_questions.offsets), max_question_length).astype(np.int32)
     if max_length - 3 - int(question_lengths.max(initial=0)) <= doc_stride:
         raise UserError(
             f"--max-length {max_length} leaves no room beside a question of {question_lengths.max()} tokens and a "
@@ -185,7 +216,7 @@ def build_features(
         )
     contexts = tokenize(list(context_index), tokenizer, progress and f"{progress}: paragraphs")
     for number, question in enumerate(questions):
-        context = int(owner[number])
+        context = int(context_numbers[number])
         begin, stop = contexts.offsets[context], contexts.offsets[context + 1]
         starts, ends = contexts.starts[begin:stop], contexts.ends[begin:stop]
         room = max_length - 3 - int(question_lengths[number])
@@ -199,7 +230,7 @@ def build_features(
                     mismatches.append(f"{question.id}: labelled tokens read {text!r}, the answer is {answer.text!r}")
                 if span:
                     spans.append(span)
-        first, found = 0, set()
+        first, covered = 0, set()
         while True:
             last = min(first + room, stop - begin)
             window_question.append(number)
@@ -208,21 +239,21 @@ def build_features(
             window_end.append(last)
             shift = 2 + int(question_lengths[number]) - first
             inside = {(a + shift, b + shift) for a, b in spans if a >= first and b < last}
-            found |= {(a - shift, b - shift) for a, b in inside}
+            covered |= {(a - shift, b - shift) for a, b in inside}
             answer_spans += sorted(inside) or [(0, 0)]
             answer_offsets.append(len(answer_spans))
             if last == stop - begin:
                 break
             first = last - doc_stride
-        for a, b in set(spans) - found:
+        for a, b in set(spans) - covered:
             uncovered.append(f"{question.id}: no window holds the whole answer of {b - a + 1} tokens")
     if labelled and len(mismatches) > 0.01 * num_labels:
         raise UserError(
-            f"{len(mismatches)} of {num_labels} labels do not give back their answer's text (first: {mismatches[0]}); "
-            "the tokenizer cuts words too coarsely for these answers: name another with --tokenizer"
+            f"{len(mismatches)} of {num_labels} labels differ from their answer's text (first: {mismatches[0]}); "
+            "the tokenizer splits words too coarsely for these answers: name another with --tokenizer"
         )
     return SquadFeatures(
-        questions=asked,
+        questions=tokenized_questions,
         contexts=contexts,
         window_question=np.asarray(window_question, np.int32),
         window_context=np.asarray(window_context, np.int32),
@@ -238,7 +269,7 @@ def build_features(
 
 
 def _token_span(starts, ends, answer) -> tuple[int, int] | None:
-    """The first and last token that overlap an answer's characters (surrounding white space left out)."""
+    """The first and last token that overlap an answer's characters, without surrounding white space."""
     begin = answer.start + len(answer.text) - len(answer.text.lstrip())
     stop = begin + len(answer.text.strip())
     first = int(np.searchsorted(ends, begin, side="right"))
@@ -246,8 +277,36 @@ def _token_span(starts, ends, answer) -> tuple[int, int] | None:
     return (first, last) if first <= last else None
 
 
+def prepare_features(
+    split: str, questions, tokenizer, *, cache_dir: str | Path, max_length: int, doc_stride: int
+) -> SquadFeatures:
+    """Make the features of one split, labelled for `train`, and print what they are.
+
+    Args:
+        split: `train`, `validation` or `test`.
+        questions: `utils.squad.data.Question` records.
+        tokenizer: `tokenizers.Tokenizer`.
+        cache_dir: folder in which features are kept.
+        max_length: longest window in tokens.
+        doc_stride: tokens that neighbouring windows share.
+    """
+    settings = {"max_length": max_length, "doc_stride": doc_stride, "labelled": split == "train"}
+    features = cached_features(questions, tokenizer, cache_dir, progress=split, **settings)
+    line = (
+        f"{split}: {len(questions):,} questions, {len(features):,} windows, mean length {features.lengths.mean():.0f}"
+    )
+    num_cut = int((np.diff(features.questions.offsets) > features.question_lengths).sum())
+    line += f"; {num_cut} questions cut to {features.question_lengths.max()} tokens" if num_cut else ""
+    if features.num_labels:
+        mismatches = features.label_mismatches
+        line += f"; {len(mismatches)} of {features.num_labels:,} labels differ from their answer"
+        line += f" (such as {mismatches[0]})" if mismatches else ""
+    print(line, flush=True)
+    return features
+
+
 def cached_features(questions, tokenizer, cache_dir: str | Path, progress: str | None = None, **settings):
-    """`build_features`, kept on disk under a key of the records, the tokenizer and the settings."""
+    """`build_features`, kept on disk under a key made of the records, the tokenizer and the settings."""
     digest = hashlib.sha256(repr((FORMAT, sorted(settings.items()))).encode())
     digest.update(tokenizer.to_str().encode())
     for question in questions:
@@ -263,12 +322,12 @@ def cached_features(questions, tokenizer, cache_dir: str | Path, progress: str |
     try:
         save_features(features, path)
     except OSError as error:
-        print(f"{path}: could not keep the tokenized data ({error.strerror}); it will be built again next time")
+        print(f"{path}: cannot keep the tokenized data ({error.strerror}); the next run will build it again")
     return features
 
 
 def save_features(features: SquadFeatures, path: Path) -> None:
-    """Write features to one `.npz`; a crash leaves no half file under the final name."""
+    """Write features to one `.npz` file, atomically."""
     arrays = {}
     for field in fields(features):
         value = getattr(features, field.name)
@@ -277,13 +336,9 @@ def save_features(features: SquadFeatures, path: Path) -> None:
         else:
             arrays[field.name] = np.asarray(value)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # not compressed: reading stays quick
+    write_atomically(path, buffer.getbuffer())
 
 
 def load_features(path: Path) -> SquadFeatures:
@@ -302,62 +357,58 @@ def load_features(path: Path) -> SquadFeatures:
 
 
 def assemble(features: SquadFeatures, windows: np.ndarray) -> dict[str, np.ndarray]:
-    """The model's inputs for some windows: int32 arrays of shape (batch, longest length rounded up), padding 0."""
+    """Make the model's inputs for some windows.
+
+    Args:
+        features: all windows.
+        windows: numbers of the windows in this batch.
+
+    Returns:
+        int32 arrays `(batch, sequence)` by the names `INPUT_NAMES`; the sequence is as long as the longest window, rounded up to
+        `LENGTH_MULTIPLE`. Padded places hold 0, and in `token_ids` the tokenizer's padding id.
+    """
     padding_id, start_id, separator_id = features.special_ids
-    longest = int(features.lengths[windows].max())
-    length = padded_length(longest)
+    length = padded_length(int(features.lengths[windows].max()))
     batch = {name: np.zeros((len(windows), length), np.int32) for name in INPUT_NAMES}
     batch["token_ids"][:] = padding_id
     for row, window in enumerate(windows):
         question, context = features.window_question[window], features.window_context[window]
-        q_begin = features.questions.offsets[question]
-        q_length = features.question_lengths[question]
-        c_begin = features.contexts.offsets[context] + features.window_start[window]
-        c_length = features.window_end[window] - features.window_start[window]
-        q_place = slice(1, 1 + q_length)
-        c_place = slice(2 + q_length, 2 + q_length + c_length)
+        question_begin = features.questions.offsets[question]
+        question_length = features.question_lengths[question]
+        context_begin = features.contexts.offsets[context] + features.window_start[window]
+        context_length = features.window_end[window] - features.window_start[window]
+        question_place = slice(1, 1 + question_length)
+        context_place = slice(2 + question_length, 2 + question_length + context_length)
+        last = 2 + question_length + context_length
         for name in ("token_ids", "word_ids", "stem_ids", "shape_ids"):
-            batch[name][row, q_place] = getattr(features.questions, name)[q_begin : q_begin + q_length]
-            batch[name][row, c_place] = getattr(features.contexts, name)[c_begin : c_begin + c_length]
-        batch["token_ids"][row, [0, 1 + q_length, 2 + q_length + c_length]] = (start_id, separator_id, separator_id)
-        batch["segment_ids"][row, 2 + q_length : 3 + q_length + c_length] = 1
-        batch["padding_mask"][row, : 3 + q_length + c_length] = 1
+            question_values, context_values = getattr(features.questions, name), getattr(features.contexts, name)
+            batch[name][row, question_place] = question_values[question_begin : question_begin + question_length]
+            batch[name][row, context_place] = context_values[context_begin : context_begin + context_length]
+        batch["token_ids"][row, [0, 1 + question_length, last]] = (start_id, separator_id, separator_id)
+        batch["segment_ids"][row, 2 + question_length : last + 1] = 1
+        batch["padding_mask"][row, : last + 1] = 1
     return batch
 
 
 def padded_length(length: int) -> int:
-    """What `assemble` pads a longest window of this many tokens to."""
-    return -(-length // LENGTH_MULTIPLE) * LENGTH_MULTIPLE
+    """The length that `assemble` pads a batch to whose longest window has this many tokens."""
+    return round_up(length, LENGTH_MULTIPLE)
 
 
 def batch_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Windows of one training epoch in batches of similar length: a pure function of its arguments.
-
-    Windows are shuffled, sorted by length within pools of 64 batches, and the batches are shuffled again.
-    """
-    rng = np.random.default_rng((seed, epoch))
-    order = rng.permutation(len(lengths))
-    pool = 64 * batch_size
-    pools = [order[first : first + pool] for first in range(0, len(order), pool)]
-    order = np.concatenate([part[np.argsort(lengths[part], kind="stable")] for part in pools])
-    batches = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
-    rng.shuffle(batches)
-    return batches
+    """The windows of one training epoch in batches of similar length: a pure function of its arguments."""
+    return length_sorted_batches(lengths, batch_size, np.random.default_rng((seed, epoch)), POOL_BATCHES)
 
 
 def training_batches(features: SquadFeatures, batch_size: int, seed: int, first_step: int = 0):
-    """Yield `(inputs, targets)` for ever, from global step `first_step` on; the same step is always the same batch.
+    """Yield `(inputs, targets)` without end, beginning at global step `first_step`; the same step is always the same batch.
 
     Targets are `{"start": (batch,), "end": (batch,)}`. Of several reference answers, each epoch draws one.
     """
-    lengths = features.lengths
-    steps = -(-len(features) // batch_size)
-    epoch, skip = divmod(first_step, steps)
-    while True:
+    lengths, steps_per_epoch = features.lengths, -(-len(features) // batch_size)
+    counts = np.diff(features.answer_offsets)
+    for epoch, first in epochs_from(first_step, steps_per_epoch):
         draws = np.random.default_rng((seed, epoch, 1)).random(len(features))
-        counts = np.diff(features.answer_offsets)
-        chosen = features.answer_spans[features.answer_offsets[:-1] + (draws * counts).astype(np.int64)]
-        for windows in batch_order(lengths, batch_size, seed, epoch)[skip:]:
-            spans = chosen[windows]
-            yield assemble(features, windows), {"start": spans[:, 0], "end": spans[:, 1]}
-        epoch, skip = epoch + 1, 0
+        spans = features.answer_spans[features.answer_offsets[:-1] + (draws * counts).astype(np.int64)]
+        for windows in batch_order(lengths, batch_size, seed, epoch)[first:]:
+            yield assemble(features, windows), {"start": spans[windows, 0], "end": spans[windows, 1]}

@@ -1,9 +1,8 @@
-"""Readers, checks and the split of utils.squad.data."""
+"""Readers of SQuAD files and their checks."""
 
 import gzip
 import hashlib
 import json
-import random
 import time
 import urllib.error
 import urllib.request
@@ -19,7 +18,6 @@ from utils.squad.data import (
     read_squad,
     read_squad_files,
     read_tfds,
-    split_by_article,
 )
 
 CONTEXT = "Ærø is an island. Ærø has 6,052 inhabitants."
@@ -100,7 +98,7 @@ BAD_RECORDS = {
     "empty question": (layout(entry(question=" ")), "'q1' has an empty question", "remove the question"),
     "empty answer": (layout(entry(answers=[{"text": "", "answer_start": 3}])), "empty answer text", "remove"),
     "no answers": (layout(entry(answers=[])), "'q1' has no answers", "set is_impossible"),
-    "twice": (layout(entry(), entry()), "'q1' stands there twice", "an id of its own"),
+    "twice": (layout(entry(), entry()), "'q1' appears twice", "an id of its own"),
 }
 
 
@@ -121,7 +119,7 @@ BAD_FILES = {
     "broken": ("squad.json", b'{"data": [\n  {"title" 3}]}', "line 2, column 12", "repair"),
     "two documents": ("squad.json", b'{"data": []}\n{"data": []}', "line 2, column 1", "repair"),
     "not UTF-8": ("squad.json", b'{"data": "\xff"}', "byte 10", "UTF-8"),
-    "too deep": ("squad.json", b"[" * 100_000, "can not be parsed", "SQuAD"),
+    "too deep": ("squad.json", b"[" * 100_000, "cannot be parsed", "SQuAD"),
     "gzip cut short": ("squad.json.gz", COMPRESSED[:-9], "cut short", "download it again"),
     "gzip damaged": ("squad.json.gz", COMPRESSED[:30] + b"\xff\xff\xff" + COMPRESSED[33:], "gzip", "download it again"),
     "not gzip": ("squad.json.gz", b'{"data": []}', "not a readable gzip", "drop .gz"),
@@ -149,12 +147,12 @@ def test_folder_and_unreadable_file_are_named(tmp_path, monkeypatch):
     def refuse(_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
-    with pytest.raises(UserError, match=r"squad.json: can not be read \(Permission denied\); check its permissions"):
+    monkeypatch.setattr("utils.squad.data.open_binary", refuse)
+    with pytest.raises(UserError, match=r"squad.json: cannot be read \(Permission denied\); check its permissions"):
         read_json(tmp_path / "squad.json")
 
 
-def test_wrong_offset_says_what_stands_there(tmp_path):
+def test_wrong_offset_names_the_text_there(tmp_path):
     byte_offset = len(CONTEXT[:26].encode())  # 30: what a count of bytes instead of characters gives
     wrong = entry("q2", answers=[{"text": "6,052", "answer_start": byte_offset}])
     path = write(tmp_path, layout(entry(), wrong, entry("q3", answers=[{"text": "elsewhere", "answer_start": 0}])))
@@ -162,9 +160,9 @@ def test_wrong_offset_says_what_stands_there(tmp_path):
         read_squad(path)
     message = str(caught.value)
     assert message.startswith(
-        f"{path}: question 'q2': answer_start 30 should point at '6,052' but '2 inh' stands there"
+        f"{path}: question 'q2': answer_start 30 should point at '6,052' but the text there is '2 inh'"
     )
-    assert "2 of 3 answers are off" in message and message.endswith("correct it, e.g. to 26") and "\n" not in message
+    assert "2 of 3 answers are wrong" in message and message.endswith("correct it, e.g. to 26") and "\n" not in message
 
 
 @pytest.mark.parametrize("start", [-1, 0, 10_000])
@@ -180,10 +178,10 @@ def test_several_files(tmp_path):
     assert [question.id for question in read_squad_files([first, str(second)])] == ["q1", "q2"]
     assert [question.id for question in read_squad_files(second)] == ["q2"]
     third = write(tmp_path, layout(entry("q3"), entry("q1")), "third.json")
-    with pytest.raises(UserError, match=r"'q1' stands in both; give every question once") as caught:
+    with pytest.raises(UserError, match=r"'q1' is in both; give every question once") as caught:
         read_squad_files([first, second, third])
     assert str(first) in str(caught.value) and str(third) in str(caught.value)
-    with pytest.raises(UserError, match="no SQuAD files were given; name at least one"):
+    with pytest.raises(UserError, match="no SQuAD files are named; name at least one"):
         read_squad_files([])
 
 
@@ -197,85 +195,6 @@ def test_describe(tmp_path):
     assert describe(questions, paths) == json.loads(json.dumps(expected))
     assert describe(questions, paths[0])["checksum"] == f"sha256:{hashlib.sha256(paths[0].read_bytes()).hexdigest()}"
     assert describe(questions)["files"] == [] and describe(questions)["checksum"] != describe(questions[1:])["checksum"]
-
-
-def make_questions(articles):
-    """`articles`: title to the number of questions in each paragraph."""
-    return [
-        Question(f"{title}-{p}-{n}", title, f"Paragraph {p} of {title}.", "What?", (Answer("Paragraph", 0),))
-        for title, paragraphs in articles.items()
-        for p, count in enumerate(paragraphs)
-        for n in range(count)
-    ]
-
-
-def assert_parted(train, held_out, questions):
-    assert train and held_out
-    assert {q.id for q in train} | {q.id for q in held_out} == {q.id for q in questions}
-    assert len(train) + len(held_out) == len(questions)
-    assert not {q.context for q in train} & {q.context for q in held_out}
-
-
-def test_split_holds_out_whole_articles():
-    questions = make_questions({f"article {i}": [3, 2] for i in range(31)})
-    train, held_out = split_by_article(questions, 0.2, seed=5)
-    assert_parted(train, held_out, questions)
-    assert not {q.title for q in train} & {q.title for q in held_out}
-    assert len(held_out) == 30  # 6 articles of 5 questions: a seventh would pass 20 % of 155
-    assert [q.id for q in train] == [q.id for q in questions if q in set(train)]  # order is kept
-
-
-def test_split_depends_on_the_seed_and_not_on_the_order():
-    questions = make_questions({**{f"article {i}": [3, 2] for i in range(31)}, "huge": [2] * 50})
-    held_out = {q.id for q in split_by_article(questions, 0.2, seed=1)[1]}
-    shuffled = random.Random(0).sample(questions, len(questions))
-    assert {q.id for q in split_by_article(shuffled, 0.2, seed=1)[1]} == held_out
-    assert {q.id for q in split_by_article(questions, 0.2, seed=2)[1]} != held_out
-
-
-def test_articles_with_a_common_context_stay_together():
-    questions = make_questions({f"article {i}": [2] for i in range(37)})
-    for n in range(36):  # a chain: every article repeats a paragraph of the next one, up to letter case and spacing
-        context = f"PARAGRAPH 0  of article {n + 1}." if n % 2 else f"Paragraph 0 of article {n + 1}."
-        if n not in (11, 23):
-            questions.append(Question(f"copy {n}", f"article {n}", context, "What?", ()))
-    train, held_out = split_by_article(questions, 0.4)
-    assert_parted(train, held_out, questions)
-    assert not {q.title for q in train} & {q.title for q in held_out}
-    titles = {q.title for q in held_out}
-    chains = [{f"article {i}" for i in chain} for chain in (range(12), range(12, 24), range(24, 37))]
-    assert titles in chains
-
-
-@pytest.mark.parametrize("title", ["", "r/everything"])
-def test_files_of_one_article_are_split_by_paragraph(title):
-    questions = make_questions({title: [5, 3, 2, 7] * 5})
-    train, held_out = split_by_article(questions, 0.25)
-    assert_parted(train, held_out, questions)
-    assert 15 <= len(held_out) <= 21
-
-
-def test_paragraphs_without_a_title_are_no_article():
-    questions = make_questions({"": [1, 1], **{f"article {i}": [1] for i in range(41)}})
-    sides = [{q.id for q in split_by_article(questions, 0.5, seed)[1]} & {"-0-0", "-1-0"} for seed in range(20)]
-    assert any(len(side) == 1 for side in sides)
-
-
-def test_split_takes_the_smallest_group_when_all_are_too_large():
-    questions = make_questions({"one": [7], "two": [3], "three": [5]})
-    train, held_out = split_by_article(questions, 0.01)
-    assert {q.title for q in held_out} == {"two"} and len(train) == 12
-
-
-@pytest.mark.parametrize("fraction", [0, 1, -0.1, float("nan")])
-def test_split_needs_a_fraction(fraction):
-    with pytest.raises(UserError, match="between 0 and 1"):
-        split_by_article(make_questions({"one": [3, 3]}), fraction)
-
-
-def test_one_paragraph_can_not_be_split():
-    with pytest.raises(UserError, match="--validation-files"):
-        split_by_article(make_questions({"one": [3]}), 0.5)
 
 
 @pytest.mark.parametrize("name, impossible", [("squad", False), ("squad/v2.0", True)])
@@ -313,7 +232,7 @@ def test_tfds_without_a_network_fails_fast(tmp_path, monkeypatch):
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     started = time.monotonic()
-    with pytest.raises(UserError, match=r"rajpurkar.github.io.*can not be reached.*no route to host") as caught:
+    with pytest.raises(UserError, match=r"rajpurkar.github.io.*cannot be reached.*no route to host") as caught:
         read_tfds("squad", "train", tmp_path)
     message = str(caught.value)
     assert "--train-files/--validation-files" in message and "--data demo" in message and "\n" not in message
@@ -337,13 +256,3 @@ def test_tfds_failed_download_names_the_remedy(tmp_path, monkeypatch):
 def test_tfds_unknown_name_or_split(name, split):
     with pytest.raises(UserError, match=r"give (one of squad|train or validation)"):
         read_tfds(name, split)
-
-
-def test_staged_files(qkv_zoo_data):
-    paths = [qkv_zoo_data / "squad/train-v1.1-partial.json.gz"]
-    paths += [qkv_zoo_data / f"squadshifts/{name}_v1.0.json.gz" for name in ("amazon_reviews", "new_wiki", "reddit")]
-    questions = read_squad_files(paths)
-    assert describe(questions, paths)["questions"] == 36_521
-    train, held_out = split_by_article(questions, 0.05)
-    assert_parted(train, held_out, questions)
-    assert abs(len(held_out) / len(questions) - 0.05) < 0.001

@@ -1,26 +1,28 @@
 """Joint span decoding against loops of its own: one window, and all windows of a question."""
 
+import json
+
 import numpy as np
 import pytest
 
 from utils.squad.data import Answer, Question
-from utils.squad.decoding import answer_questions, best_spans
-from utils.squad.evaluation import normalize_answer
+from utils.squad.decoding import Answers, answer_questions, best_spans
 from utils.squad.features import assemble, build_features
+from utils.squad.metrics import normalize_answer
 from utils.text.tokenization import train_tokenizer
 
 CONTEXTS = ["Ada met Bob in Rome. Bob left Rome for Oslo in May, and Ada stayed.", "Eve stayed in Oslo.", "Bob left."]
-ASKED = ["Who left Rome?", "Where did Eve stay?", "Who left?"]
+QUESTIONS = ["Who left Rome?", "Where did Eve stay?", "Who left?"]
 WINDOWS = {"max_length": 14, "doc_stride": 3, "labelled": False}
 
 
 def question(number, context):
-    return Question(f"q{number}", "title", context, ASKED[number % 3], (Answer("Bob", context.find("Bob")),))
+    return Question(f"q{number}", "title", context, QUESTIONS[number % 3], (Answer("Bob", context.find("Bob")),))
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return train_tokenizer([*CONTEXTS, *ASKED], 200, min_frequency=1)
+    return train_tokenizer([*CONTEXTS, *QUESTIONS], 200, min_frequency=1)
 
 
 class FakeModel:
@@ -52,15 +54,15 @@ def test_best_spans_equal_brute_force(max_tokens):
         places = [int(i) for i in np.flatnonzero(allowed[row])]
         spans = [(i, j) for i in places for j in places if i <= j < i + max_tokens]
         expected = sorted((start[row, i] + end[row, j] for i, j in spans), reverse=True)[:7]
-        found = np.isfinite(scores[row])
-        assert found.sum() == len(expected)  # what is left over is marked as no span
-        np.testing.assert_array_equal(scores[row, found], np.asarray(expected, "float32"))
-        pairs = [(int(i), int(j)) for i, j in zip(starts[row, found], ends[row, found], strict=True)]
+        is_span = np.isfinite(scores[row])
+        assert is_span.sum() == len(expected)  # the rest is marked as no span
+        np.testing.assert_array_equal(scores[row, is_span], np.asarray(expected, "float32"))
+        pairs = [(int(i), int(j)) for i, j in zip(starts[row, is_span], ends[row, is_span], strict=True)]
         assert len(set(pairs)) == len(pairs) and set(pairs) <= set(spans)
-        np.testing.assert_array_equal([start[row, i] + end[row, j] for i, j in pairs], scores[row, found])
+        np.testing.assert_array_equal([start[row, i] + end[row, j] for i, j in pairs], scores[row, is_span])
 
 
-def test_more_spans_are_asked_for_than_there_are():
+def test_n_best_may_exceed_the_number_of_spans():
     one = np.ones((1, 3), "float32")
     starts, ends, scores = best_spans(one, one, np.array([[False, True, True]]), n_best=50, max_tokens=2)
     assert scores.shape == (1, 6) and np.isfinite(scores).sum() == 3
@@ -94,7 +96,7 @@ def test_all_windows_of_all_questions_are_merged(tokenizer, seed, length_penalty
     features = build_features(questions, tokenizer, **WINDOWS)
     assert np.bincount(features.window_question).tolist() == [4, 1, 1, 4, 1]
     model = FakeModel(seed)
-    found = answer_questions(model, features, questions, batch_size=2, n_best=500, length_penalty=length_penalty)
+    answers = answer_questions(model, features, questions, batch_size=2, n_best=500, length_penalty=length_penalty)
     assert model.batches == 6
     expected, null = spans_by_brute_force(model, features, questions)
     for number, record in enumerate(questions):
@@ -102,8 +104,8 @@ def test_all_windows_of_all_questions_are_merged(tokenizer, seed, length_penalty
         for (start, end), score in expected[number].items():
             text = normalize_answer(record.context[start:end]) or record.context[start:end]
             weights[text] = weights.get(text, 0.0) + np.exp(score) / len(text.split()) ** length_penalty
-        n_best = found.n_best[record.id]
-        assert found.answers[record.id] == n_best[0]["text"]
+        n_best = answers.n_best[record.id]
+        assert answers.answers[record.id] == n_best[0]["text"]
         probabilities = {
             normalize_answer(entry["text"]) or entry["text"]: entry["probability"] for entry in n_best
         }  # fmt: skip
@@ -115,7 +117,7 @@ def test_all_windows_of_all_questions_are_merged(tokenizer, seed, length_penalty
         spans = {score: (start, end) for (start, end), score in expected[number].items()}
         start, end = min(spans.items(), key=lambda item: abs(item[0] - best))[1]
         assert record.context[start:end] == n_best[0]["text"]
-        np.testing.assert_allclose(found.null_scores[record.id], null[number] - best, atol=1e-5)
+        np.testing.assert_allclose(answers.null_scores[record.id], null[number] - best, atol=1e-5)
 
 
 def test_pooled_answers_and_the_length_penalty(tokenizer):
@@ -131,19 +133,19 @@ def test_pooled_answers_and_the_length_penalty(tokenizer):
             values = np.vectorize(lambda token: self.logits.get(token, -30.0))(inputs["token_ids"]).astype("float32")
             return {"start": values, "end": values}
 
-    found = answer_questions(Model(bob=1.0, may=1.1), features, [record], length_penalty=0.0).n_best["q0"]
-    by_text = {entry["text"]: entry for entry in found}
+    n_best = answer_questions(Model(bob=1.0, may=1.1), features, [record], length_penalty=0.0).n_best["q0"]
+    by_text = {entry["text"]: entry for entry in n_best}
     # Bob (twice), May, and the two stretches from Bob to May: 2 e^2, e^2.2, e^2.1 each
-    assert found[0]["text"] == "Bob"
+    assert n_best[0]["text"] == "Bob"
+    assert all(record.context.startswith(entry["text"], entry["start"]) for entry in n_best)
     np.testing.assert_allclose(
         by_text["Bob"]["probability"] / by_text["May"]["probability"], 2 * np.exp(-0.2), rtol=1e-5
     )
     np.testing.assert_allclose([by_text["Bob"][end] for end in ("start_logit", "end_logit")], 1.0)
     for penalty in (0.0, 1.0):
-        found = answer_questions(Model(eve=0, oslo=1.0, may=1.0), features, [record], length_penalty=penalty).n_best[
-            "q0"
-        ]
-        by_text = {entry["text"]: entry["probability"] for entry in found}
+        model = Model(eve=0, oslo=1.0, may=1.0)
+        n_best = answer_questions(model, features, [record], length_penalty=penalty).n_best["q0"]
+        by_text = {entry["text"]: entry["probability"] for entry in n_best}
         np.testing.assert_allclose(by_text["Oslo"] / by_text["Oslo in May"], 3.0**penalty, rtol=1e-5)
 
 
@@ -159,13 +161,26 @@ def test_an_answer_that_only_the_second_window_holds(tokenizer):
             logits[:, 0] = np.where(is_may.any(axis=1), -4.0, 8.0)
             return {"start": logits, "end": logits}
 
-    found = answer_questions(Model(), features, [record])
-    assert found.answers == {"q0": "May"} and found.n_best["q0"][0]["probability"] > 0.9
-    np.testing.assert_allclose(found.null_scores["q0"], -8.0 - 18.0)
+    answers = answer_questions(Model(), features, [record], length_penalty=0.4)
+    assert answers.answers == {"q0": "May"} and answers.n_best["q0"][0]["probability"] > 0.9
+    np.testing.assert_allclose(answers.null_scores["q0"], -8.0 - 18.0)
+
+
+def test_predictions_respect_the_null_threshold(tmp_path):
+    answers = Answers({"a": "Bob", "b": "May"}, {"a": [], "b": []}, {"a": 0.5, "b": float("inf")})
+    assert answers.predictions(None) == {"a": "Bob", "b": "May"}
+    assert answers.predictions(0.5) == {"a": "Bob", "b": ""}
+    answers.write(tmp_path, 0.5)
+    files = {path.stem: json.loads(path.read_text()) for path in tmp_path.iterdir()}
+    assert files["predictions"] == {"a": "Bob", "b": ""}
+    assert files["null_scores"] == {"a": 0.5, "b": None}  # JSON has no infinity
+    assert files["nbest_predictions"] == answers.n_best
 
 
 def test_a_paragraph_without_tokens_has_no_answer(tokenizer):
     questions = [question(0, "   "), question(1, CONTEXTS[1])]
-    found = answer_questions(FakeModel(), build_features(questions, tokenizer, **WINDOWS), questions)
-    assert found.answers["q0"] == "" and found.n_best["q0"] == [] and found.null_scores["q0"] == float("inf")
-    assert found.answers["q1"] in CONTEXTS[1]
+    answers = answer_questions(
+        FakeModel(), build_features(questions, tokenizer, **WINDOWS), questions, length_penalty=0.4
+    )
+    assert answers.answers["q0"] == "" and answers.n_best["q0"] == [] and answers.null_scores["q0"] == float("inf")
+    assert answers.answers["q1"] in CONTEXTS[1]

@@ -9,7 +9,7 @@ import pytest
 
 from utils.demo import phrases as demo_phrases
 from utils.squad.demo import demo_squad
-from utils.squad.evaluation import score_predictions
+from utils.squad.metrics import score_predictions
 
 NAME = r"[A-Z]\w+(?: [A-Z]\w+)*"
 SPLITS = ("train", "validation", "test")

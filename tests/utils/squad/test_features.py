@@ -1,4 +1,4 @@
-"""From questions to batches: windows, labels, arrays by hand, the cache, and the stream of training batches."""
+"""Questions to batches: windows, labels, arrays by hand, the cache, and the stream of training batches."""
 
 from dataclasses import fields
 from itertools import islice
@@ -25,9 +25,9 @@ from utils.text.tokenization import train_tokenizer
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "who", "wrote", "notes", "?", "ada", "the", "##s", "in", "1843", "."]
 
 
-def question(context, *answers, asked="Who wrote notes?", identifier="q", impossible=False):
-    found = tuple(Answer(text, context.index(text)) for text in answers)
-    return Question(identifier, "title", context, asked, found, impossible)
+def question(context, *answers, text="Who wrote notes?", identifier="q", impossible=False):
+    references = tuple(Answer(answer, context.index(answer)) for answer in answers)
+    return Question(identifier, "title", context, text, references, impossible)
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,8 @@ def world():
         for first in rng.integers(0, len(paragraph), rng.integers(1, 4)):
             text = " ".join(paragraph[first : first + rng.integers(1, 4)])
             answers.append(Answer(text, int(starts[first])))
-        asked = " ".join(rng.choice(words, rng.integers(1, 9)))
-        questions.append(Question(f"q{number}", "title", " ".join(paragraph), asked, tuple(answers)))
+        text = " ".join(rng.choice(words, rng.integers(1, 9)))
+        questions.append(Question(f"q{number}", "title", " ".join(paragraph), text, tuple(answers)))
     tokenizer = train_tokenizer([text for q in questions for text in (q.context, q.question)], 60)
     return questions, tokenizer
 
@@ -143,7 +143,7 @@ def test_windows_cover_every_token_and_share_the_stride(world, features):
     windows_of = [np.flatnonzero(features.window_question == number) for number in range(len(questions))]
     assert max(len(windows) for windows in windows_of) > 2
     for number, windows in enumerate(windows_of):
-        context = features.window_context_of(number)
+        context = features.context_number(number)
         starts, ends = features.window_start[windows], features.window_end[windows]
         assert starts[0] == 0 and ends[-1] == np.diff(features.contexts.offsets)[context]
         assert (ends[:-1] - starts[1:] == 13).all() and (ends[:-1] - starts[:-1] == room[number]).all()
@@ -152,7 +152,7 @@ def test_windows_cover_every_token_and_share_the_stride(world, features):
 def test_labels_decode_to_the_answers(world, features):
     questions, _ = world
     assert features.label_mismatches == () and features.num_labels == sum(len(set(q.answers)) for q in questions)
-    found = [set() for _ in questions]
+    decoded_answers = [set() for _ in questions]
     for window in range(len(features)):
         number, context = features.window_question[window], features.window_context[window]
         shift = features.contexts.offsets[context] + features.window_start[window]
@@ -167,8 +167,8 @@ def test_labels_decode_to_the_answers(world, features):
         spans = [(features.contexts.starts[a + shift], features.contexts.ends[b + shift]) for a, b in rows]
         decoded = {Answer(questions[number].context[a:b], int(a)) for a, b in spans}
         assert decoded == inside
-        found[number] |= decoded
-    assert found == [set(q.answers) for q in questions]  # the stride is longer than any answer: none is lost
+        decoded_answers[number] |= decoded
+    assert decoded_answers == [set(q.answers) for q in questions]  # the stride is longer than any answer: none is lost
 
 
 def test_accents_and_emoji_keep_their_offsets():
@@ -199,7 +199,7 @@ def test_labels_that_do_not_decode_are_counted_and_refused_above_one_percent(sma
 
 
 def test_no_room_beside_a_long_question(small):
-    record = question("Ada wrote the notes in 1843.", "Ada", asked="Who wrote the notes in 1843?")
+    record = question("Ada wrote the notes in 1843.", "Ada", text="Who wrote the notes in 1843?")
     assert len(build_features([record], small, max_length=13, doc_stride=2)) == 5  # three tokens a window, one new
     with pytest.raises(UserError, match="--max-length 12 leaves no room beside a question of 7 tokens"):
         build_features([record], small, max_length=12, doc_stride=2)
@@ -241,11 +241,11 @@ def test_a_damaged_cache_file_is_built_again(world, tmp_path, capsys, damage):
     assert_equal(load_features(file), built)
 
 
-def test_a_cache_that_can_not_be_written_costs_nothing(world, tmp_path, capsys):
+def test_a_cache_that_cannot_be_written_costs_nothing(world, tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
     built = cached_features(*world, tmp_path / "file" / "cache")
     assert_equal(built, build_features(*world))
-    assert "could not keep the tokenized data" in capsys.readouterr().out
+    assert "cannot keep the tokenized data" in capsys.readouterr().out
 
 
 def test_a_failed_save_leaves_the_old_file(features, tmp_path, monkeypatch):
@@ -265,7 +265,7 @@ def test_a_failed_save_leaves_the_old_file(features, tmp_path, monkeypatch):
 # --- batches
 
 
-def test_batch_order_is_a_repeatable_permutation_of_like_lengths():
+def test_batch_order_is_a_repeatable_permutation_of_similar_lengths():
     lengths = np.random.default_rng(5).integers(10, 400, 1009)
     batches = batch_order(lengths, 8, seed=3, epoch=2)
     assert sorted(np.concatenate(batches).tolist()) == list(range(1009))
@@ -284,10 +284,10 @@ def test_batches_from_any_step_are_those_of_the_whole_stream(features):
     stream = list(islice(training_batches(features, 7, seed=3), 2 * steps + 2))
     for first in (1, steps - 1, steps, steps + 2):
         later = islice(training_batches(features, 7, seed=3, first_step=first), 2)
-        for (inputs, targets), (more, wanted) in zip(later, stream[first : first + 2], strict=True):
-            for found, expected in ((inputs, more), (targets, wanted)):
-                assert list(found) == list(expected)
-                assert all(np.array_equal(found[name], expected[name]) for name in found)
+        for batch, expected_batch in zip(later, stream[first : first + 2], strict=True):
+            for arrays, expected in zip(batch, expected_batch, strict=True):
+                assert list(arrays) == list(expected)
+                assert all(np.array_equal(arrays[name], expected[name]) for name in arrays)
 
 
 def test_an_epoch_has_every_window_once_with_one_of_its_answers(features):

@@ -1,0 +1,81 @@
+"""The weights that training starts from, where they are not random: a pretrained encoder, or token embeddings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from utils.common.errors import UserError
+from utils.squad.features import LENGTH_MULTIPLE, padded_length
+from utils.text.pretrained import (
+    assign,
+    check_vocabulary,
+    check_width,
+    checkpoint_folder,
+    read_checkpoint,
+    reduced_embeddings,
+)
+from utils.text.tokenization import load_tokenizer, special_token_ids
+from utils.text.word_vectors import cooccurrence_vectors
+
+
+def read_initial_checkpoint(init_from: str | None, word_vectors: str | None, max_length: int, hidden_dim: int | None):
+    """Read the checkpoint that training starts from, and check that it fits the settings.
+
+    Args:
+        init_from: a folder, or a name on the Hugging Face hub; None: there is no checkpoint.
+        word_vectors: `pretrained`: the model takes the checkpoint's token embeddings; None: it takes the whole encoder.
+        max_length: longest window in tokens.
+        hidden_dim: width of a model that takes the token embeddings.
+
+    Returns:
+        a `utils.text.pretrained.Checkpoint`, or None.
+
+    Raises:
+        UserError: the checkpoint cannot be read, does not fit the tokenizer beside it, or is too small for these settings.
+    """
+    if not init_from:
+        return None
+    checkpoint = read_checkpoint(checkpoint_folder(init_from))
+    tokenizer = load_tokenizer(checkpoint.folder)
+    special_token_ids(tokenizer)
+    check_vocabulary(tokenizer, checkpoint)
+    positions = checkpoint.encoder["max_length"]
+    if word_vectors is None and padded_length(max_length) > positions:
+        raise UserError(
+            f"--max-length {max_length}: {init_from} has positions for {positions} tokens; give at most "
+            f"{positions // LENGTH_MULTIPLE * LENGTH_MULTIPLE}"
+        )
+    if word_vectors == "pretrained":
+        check_width(checkpoint, hidden_dim)
+    return checkpoint
+
+
+def set_initial_weights(model, word_vectors: str | None, checkpoint, features) -> None:
+    """Set the weights of a built model that do not start random.
+
+    Args:
+        model: `BertQA` where `word_vectors` is None, else `QATransformer`.
+        word_vectors: `text`: token embeddings from co-occurrences in the training text; `pretrained`: those of the checkpoint,
+            reduced to the model's width; `random`: none; None: the whole encoder is that of the checkpoint, and the span head too
+            where the checkpoint has one.
+        checkpoint: from `read_initial_checkpoint`.
+        features: `utils.squad.features.SquadFeatures` of the training questions; used for `text` only.
+    """
+    if word_vectors is None:
+        assign(model.encoder, checkpoint.weights)
+        if checkpoint.span_head:
+            assign(model.span_head, checkpoint.span_head)
+        return
+    size, dim = model.token_embedding.embeddings.shape
+    if word_vectors == "pretrained":
+        vectors = reduced_embeddings(checkpoint, dim)[:size]
+    elif word_vectors == "text" and dim < size:
+        texts = [
+            ids
+            for group in (features.contexts, features.questions)
+            for ids in np.split(group.token_ids, group.offsets[1:-1])
+        ]
+        vectors = cooccurrence_vectors(texts, size, dim)
+    else:
+        return
+    model.token_embedding.set_weights([model.embedding_scale * vectors])

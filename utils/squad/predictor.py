@@ -1,0 +1,129 @@
+"""A trained model that answers questions about texts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from utils.common.errors import UserError
+from utils.squad.data import Question
+from utils.squad.decoding import N_BEST, Answers, answer_questions
+from utils.squad.features import SquadFeatures, build_features
+from utils.squad.metrics import best_null_threshold
+from utils.text.tokenization import load_tokenizer
+from utils.training.finished import damaged_run_as_user_error, read_run
+
+
+class SquadPredictor:
+    """Answers questions from the texts that come with them.
+
+        predictor = SquadPredictor.load("runs/squad")
+        predictor.answer([{"question": "Who wrote it?", "context": "It was written by Ada Lovelace."}])
+
+    Args:
+        model: `QATransformer` or `BertQA`.
+        tokenizer: the `tokenizers.Tokenizer` that the model was trained with.
+        max_length: longest window in tokens, question and special tokens included.
+        doc_stride: tokens that neighbouring windows of a long text share.
+        length_penalty: power of the number of words that an answer's weight is divided by, see `answer_questions`.
+        null_threshold: null score above which a question is taken to be unanswerable; None: every question is answered.
+    """
+
+    def __init__(
+        self, model, tokenizer, *, max_length: int, doc_stride: int, length_penalty: float, null_threshold=None
+    ):
+        self.model = model
+        self.tokenizer = tokenizer
+        self.max_length = max_length
+        self.doc_stride = doc_stride
+        self.length_penalty = length_penalty
+        self.null_threshold = null_threshold
+
+    @classmethod
+    def load(cls, run_dir: str | Path) -> SquadPredictor:
+        """Load a finished run.
+
+        Raises:
+            UserError: there is no finished run of this task, or one of its files is damaged.
+        """
+        _, results = read_run(run_dir)
+        if results["task"] != "squad":
+            raise UserError(f"{run_dir}: is a run of the task {results['task']!r}; name a run of train_squad.py")
+        predictor = cls.load_best_epoch(run_dir)
+        with damaged_run_as_user_error(run_dir):
+            predictor.null_threshold = results["details"]["null_threshold"]
+        return predictor
+
+    @classmethod
+    def load_best_epoch(cls, run_dir: str | Path) -> SquadPredictor:
+        """Load the best epoch of a run that need not be finished; it answers every question.
+
+        Raises:
+            UserError: a file of the run is missing or damaged.
+        """
+        from models import load_model
+
+        run_dir = Path(run_dir)
+        with damaged_run_as_user_error(run_dir):
+            config = json.loads((run_dir / "config.json").read_text())
+            settings = {name: config[name] for name in ("max_length", "doc_stride", "length_penalty")}
+            model = load_model(run_dir)
+        return cls(model, load_tokenizer(run_dir / "tokenizer.json"), **settings)
+
+    def answer(self, records: Sequence[dict], n_best: int = N_BEST) -> list[dict]:
+        """Answer a batch of questions.
+
+        Args:
+            records: `{"question": str, "context": str}` each; other keys are ignored.
+            n_best: answers to list for each question.
+
+        Returns:
+            for each record a dict:
+                `answer`: the text, "" where the question is taken to be unanswerable;
+                `probability`: that of the answer among the best texts, None where there is no answer;
+                `start`: the answer's first character in the context, None where there is no answer;
+                `null_score`: how much "no answer" is preferred to the best text;
+                `n_best`: the best texts, see `Answers`; their probabilities sum to one over at least the 20 best.
+
+        Raises:
+            UserError: a record has no question or no context, or a question is too long for `max_length`.
+        """
+        questions = [_as_question(number, record) for number, record in enumerate(records)]
+        if not questions:
+            return []
+        features = build_features(questions, self.tokenizer, self.max_length, self.doc_stride, labelled=False)
+        answers = self.answer_features(features, questions, n_best=max(n_best, N_BEST))
+        predictions = answers.predictions(self.null_threshold)
+        results = []
+        for question in questions:
+            best = answers.n_best[question.id]
+            is_answered = bool(predictions[question.id])
+            results.append(
+                {
+                    "answer": predictions[question.id],
+                    "probability": best[0]["probability"] if is_answered else None,
+                    "start": best[0]["start"] if is_answered else None,
+                    "null_score": answers.null_scores[question.id],
+                    "n_best": best[:n_best],
+                }
+            )
+        return results
+
+    def answer_features(self, features: SquadFeatures, questions: Sequence[Question], n_best: int = N_BEST) -> Answers:
+        """Answer questions whose features are made already, without regard to `null_threshold`."""
+        return answer_questions(self.model, features, questions, length_penalty=self.length_penalty, n_best=n_best)
+
+    def fit_null_threshold(self, questions: Sequence[Question], answers: Answers) -> None:
+        """Choose the `null_threshold` of highest F1 on these questions; None where all of them have answers."""
+        has_unanswerable = any(question.is_impossible for question in questions)
+        self.null_threshold = (
+            best_null_threshold(questions, answers.answers, answers.null_scores)[0] if has_unanswerable else None
+        )
+
+
+def _as_question(number: int, record: dict) -> Question:
+    for name in ("question", "context"):
+        if not str(record.get(name) or "").strip():
+            raise UserError(f"record {number + 1}: its {name} is empty; give a question and a context with text")
+    return Question(str(number), "", record["context"], record["question"], ())

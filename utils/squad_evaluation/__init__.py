@@ -1,0 +1,1 @@
+"""The old name of the command `python -m utils.squad.evaluation`, kept working."""
