@@ -1,4 +1,4 @@
-"""The encoder of BERT and its relatives, made of this project's own layers."""
+"""The encoder of BERT, DistilBERT, ELECTRA and RoBERTa."""
 
 import keras
 from keras import ops
@@ -10,29 +10,41 @@ from components.transformer_block import TransformerBlock
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class BertEncoder(keras.layers.Layer):
-    """Token, position and segment embeddings, normalised, then a stack of Post-LN Transformer blocks.
+    """Token, position and segment embeddings, normalised, then a stack of Post-LN Transformer blocks (Devlin et al. 2019).
 
-    BERT (Devlin et al. 2019); with `num_segments=0` DistilBERT (Sanh et al. 2019); with `embedding_dim` smaller than
-    `hidden_dim` ELECTRA (Clark et al. 2020), which projects its embeddings; RoBERTa (Liu et al. 2019) is BERT with one segment.
-    `utils.text.pretrained.read_checkpoint` gives the arguments and the weights of a published one.
+        BERT          the defaults
+        RoBERTa       num_segments=1 (Liu et al. 2019)
+        DistilBERT    num_segments=0 (Sanh et al. 2019)
+        ELECTRA       embedding_dim below hidden_dim, with a projection between them (Clark et al. 2020)
+
+    `utils.text.pretrained.read_checkpoint` reads the arguments and the weights of a published checkpoint.
 
     Args:
-        vocabulary_size: number of token ids.
-        hidden_dim, num_layers, num_heads, intermediate_dim: of the Transformer blocks.
-        max_length: longest sequence.
-        num_segments: segment ids that have an embedding; 0 for none.
-        embedding_dim: width of the embeddings; None is `hidden_dim`.
-        dropout: dropped share of embeddings and residual branches in training, 0-1.
-        attention_dropout: dropped share of attention weights in training, 0-1; slow on CPUs.
-        activation: of the feed-forward networks; a Keras name, or `gelu_tanh`.
-        norm_epsilon: added to the variance in the normalisations.
+        vocabulary_size: int, number of token ids.
+        hidden_dim: int, width of the Transformer blocks.
+        num_layers: int, number of Transformer blocks.
+        num_heads: int, number of attention heads; must divide `hidden_dim`.
+        intermediate_dim: int, width of the feed-forward networks.
+        max_length: int, the longest sequence.
+        num_segments: int, number of segment ids that have an embedding; 0 for none.
+        embedding_dim: int, width of the embeddings; None means `hidden_dim`.
+        dropout: float in [0, 1), fraction of the embeddings and of the branches' outputs dropped in training.
+        attention_dropout: float in [0, 1), fraction of the attention weights dropped in training; slow on CPUs.
+        activation: activation of the feed-forward networks, as for `components.activations.get_activation`.
+        norm_epsilon: float, added to the variance in the normalisations.
 
     Call arguments:
         token_ids: integer `(batch, sequence)`.
-        segment_ids: integer `(batch, sequence)`; None is all 0; larger ids than there are count as the last.
-        padding_mask: `(batch, sequence)`, True or 1 for a real token.
+        segment_ids: integer `(batch, sequence)`; None means 0 everywhere. An id of `num_segments` or more counts as the last one.
+        padding_mask: `(batch, sequence)`, True or 1 for a real token; None if all are.
 
-    Output: `(batch, sequence, hidden_dim)`. What stands at padded positions has no meaning (but is finite).
+    Returns:
+        float `(batch, sequence, hidden_dim)`, finite but meaningless at padding.
+
+    Example:
+        >>> layer = BertEncoder(vocabulary_size=13, hidden_dim=6, num_layers=1, num_heads=3, intermediate_dim=5)
+        >>> tuple(layer(ops.array([[1, 2, 3, 4, 5]])).shape)
+        (1, 5, 6)
     """
 
     def __init__(
@@ -71,9 +83,9 @@ class BertEncoder(keras.layers.Layer):
         def initializer():
             return keras.initializers.TruncatedNormal(stddev=0.02)
 
-        def embedding(size, name):
+        def embedding(num_ids, name):
             return layers.Embedding(
-                size, embedding_dim or hidden_dim, embeddings_initializer=initializer(), dtype=policy, name=name
+                num_ids, embedding_dim or hidden_dim, embeddings_initializer=initializer(), dtype=policy, name=name
             )
 
         self.token_embedding = embedding(vocabulary_size, "token_embedding")

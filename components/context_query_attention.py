@@ -9,19 +9,34 @@ from components.masking import masking_bias
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class ContextQueryAttention(keras.layers.Layer):
-    """Tell every token of one segment what the other segment holds for it, with trilinear similarity.
+    """Attention of each token over the tokens of the other segment, with trilinear similarity.
 
-    `S[i, j] = w1 . x_i + w2 . x_j + (w3 * x_i) . x_j` for tokens `i`, `j` of different segments (Seo et al. 2017,
-    section 2.4); `A = softmax_j(S)`, `a_i = sum_j A[i, j] x_j`; `b_i = sum_j A[i, j] r_j` where `r_j` is what token `j`
-    reads back (the second softmax of DCN, Xiong et al. 2017, equation 4, that QANet uses);
-    output `x + dropout(W [a, x * a, x * b])`, where all `x` on the right are normalised first. Both directions come from one
-    matrix, because both segments stand in one sequence.
+    With the normalised inputs x, and tokens i and j of different segments:
+
+        S[i, j] = w1 . x_i + w2 . x_j + (w3 * x_i) . x_j      similarity (Seo et al. 2017, equation 1)
+        A = softmax_j(S)                                      attention
+        a_i = sum_j A[i, j] x_j                               what the other segment holds for token i
+        b_i = sum_j A[i, j] a_j                               what token i's segment holds for the tokens that it attends to
+        output = inputs + dropout(W [a, x * a, x * b])
+
+    The second attention, `b`, is that of DCN (Xiong et al. 2017, equation 4), which QANet uses (Yu et al. 2018). The
+    question and the context stand in one sequence, so that one matrix S has both directions.
 
     Args:
-        dropout: dropped share of the branch in training, 0-1.
+        dropout: float in [0, 1), fraction of the branch's outputs dropped in training.
 
-    Call arguments: inputs `(batch, sequence, hidden_dim)`; segment_ids and padding_mask `(batch, sequence)`.
-    Output: `(batch, sequence, hidden_dim)`.
+    Call arguments:
+        inputs: float `(batch, sequence, hidden_dim)`.
+        segment_ids: integer `(batch, sequence)`, 0 for the question and 1 for the context.
+        padding_mask: `(batch, sequence)`, True or 1 for a real token.
+
+    Returns:
+        float `(batch, sequence, hidden_dim)`.
+
+    Example:
+        >>> layer, segment_ids = ContextQueryAttention(), ops.array([[0, 0, 0, 1, 1]])
+        >>> tuple(layer(ops.ones((1, 5, 3)), segment_ids, ops.ones((1, 5))).shape)
+        (1, 5, 3)
     """
 
     def __init__(self, dropout=0.0, **kwargs):
@@ -31,7 +46,7 @@ class ContextQueryAttention(keras.layers.Layer):
 
     def build(self, input_shape):
         hidden_dim = input_shape[-1]
-        # The row term w1 . x_i shifts a whole row before its softmax and so has no effect: w2 and w3 are what is left.
+        # w1 . x_i adds the same number to a whole row, which its softmax ignores, so only w2 and w3 are needed.
         self.column_weight = self.add_weight(name="column_weight", shape=(hidden_dim, 1))
         self.product_weight = self.add_weight(
             name="product_weight", shape=(hidden_dim,), initializer=keras.initializers.Constant(hidden_dim**-0.5)
@@ -46,13 +61,13 @@ class ContextQueryAttention(keras.layers.Layer):
         x = self.norm(inputs)
         similarity = ops.matmul(x * ops.cast(self.product_weight, x.dtype), ops.transpose(x, (0, 2, 1)))
         similarity = similarity + ops.transpose(ops.matmul(x, ops.cast(self.column_weight, x.dtype)), (0, 2, 1))
-        other = ops.not_equal(segment_ids[:, :, None], segment_ids[:, None, :])
-        other = ops.logical_and(other, ops.cast(padding_mask, "bool")[:, None, :])
-        similarity = ops.cast(similarity, "float32") + masking_bias(other, "float32")
-        attention = ops.cast(ops.softmax(similarity, axis=-1), x.dtype)  # softmax in float32, whatever the precision
-        across = ops.matmul(attention, x)
-        back = ops.matmul(attention, across)
-        merged = self.merge(ops.concatenate([across, x * across, x * back], axis=-1))
+        mask = ops.not_equal(segment_ids[:, :, None], segment_ids[:, None, :])
+        mask = ops.logical_and(mask, ops.cast(padding_mask, "bool")[:, None, :])
+        similarity = ops.cast(similarity, "float32") + masking_bias(mask, "float32")
+        attention = ops.cast(ops.softmax(similarity, axis=-1), x.dtype)
+        attended = ops.matmul(attention, x)
+        attended_back = ops.matmul(attention, attended)
+        merged = self.merge(ops.concatenate([attended, x * attended, x * attended_back], axis=-1))
         return inputs + self.branch_dropout(merged, training=training)
 
     def compute_output_shape(self, input_shape, **_):

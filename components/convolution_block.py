@@ -1,26 +1,38 @@
-"""A residual convolution block: local context before attention."""
+"""A residual convolution block."""
 
 import keras
+from keras import ops
 
 from components.dropout import Dropout
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class ConvolutionBlock(keras.layers.Layer):
-    """Pre-LN gated convolution with a residual: `x + dropout(value * sigmoid(gate))`, `value, gate = conv(norm(x))`.
+    """A gated convolution over neighbouring tokens, with a residual connection.
 
-    A gated linear unit (Dauphin et al. 2017, equation 1) in the place of QANet's convolutions (Yu et al. 2018, figure 1).
-    Padded positions are set to zero first, so padding changes no real output.
+        value, gate = split(conv(norm(x)));  output = x + dropout(value * sigmoid(gate))
+
+    This is a gated linear unit (Dauphin et al. 2017, equation 1) in the place of QANet's convolutions (Yu et al. 2018, figure 1).
+    Padded positions are set to 0 before the convolution, so padding changes no real output.
 
     Args:
-        width: tokens that one output sees, odd.
-        dropout: dropped share of the branch in training, 0-1.
+        width: odd int above 0, number of tokens that one output depends on.
+        dropout: float in [0, 1), fraction of the branch's outputs dropped in training.
 
-    Call arguments: inputs `(batch, sequence, hidden_dim)`; padding_mask `(batch, sequence)`, True for a real token.
-    Output: `(batch, sequence, hidden_dim)`.
+    Call arguments:
+        inputs: float `(batch, sequence, hidden_dim)`.
+        padding_mask: `(batch, sequence)`, True or 1 for a real token; None if all are.
+
+    Returns:
+        float `(batch, sequence, hidden_dim)`.
 
     Raises:
         ValueError: `width` is even or not positive.
+
+    Example:
+        >>> layer = ConvolutionBlock(width=3)
+        >>> tuple(layer(ops.ones((2, 7, 5))).shape)
+        (2, 7, 5)
     """
 
     def __init__(self, width, dropout=0.0, **kwargs):
@@ -44,9 +56,9 @@ class ConvolutionBlock(keras.layers.Layer):
     def call(self, inputs, padding_mask=None, training=None):
         x = self.norm(inputs)
         if padding_mask is not None:
-            x = x * keras.ops.cast(padding_mask, x.dtype)[:, :, None]
-        value, gate = keras.ops.split(self.convolution(x), 2, axis=-1)
-        return inputs + self.branch_dropout(value * keras.ops.sigmoid(gate), training=training)
+            x = x * ops.cast(padding_mask, x.dtype)[:, :, None]
+        value, gate = ops.split(self.convolution(x), 2, axis=-1)
+        return inputs + self.branch_dropout(value * ops.sigmoid(gate), training=training)
 
     def compute_output_shape(self, input_shape, **_):
         return input_shape

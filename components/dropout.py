@@ -3,20 +3,36 @@
 import keras
 from keras import ops
 
-LEVELS = 2**16  # the rate is met to 1/65,536
+LEVELS = 2**16
+"""Number of values that a random number of 16 bits can have."""
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class Dropout(keras.layers.Dropout):
-    """Dropout (Srivastava et al. 2014), inverted: kept values are scaled so that the mean stays.
+    """Dropout (Srivastava et al. 2014) that takes half the time of Keras's on a CPU.
 
-    `keras.layers.Dropout` draws a float of 32 bits for every value, which is a large part of a training step on CPUs; this draws 16
-    bits, and takes half of its time. The rate is rounded to a multiple of 1/65,536, and values are scaled by the rounded one.
+    In training, each value becomes 0 with probability `rate`. The others are divided by `1 - rate`, so that the mean stays.
+
+    `keras.layers.Dropout` draws 32 random bits for each value, which is a large part of a training step on a CPU. This layer draws
+    16. The rate is therefore rounded to a multiple of 1/65,536, and the values are divided by the rounded one.
 
     Args:
-        rate: share of the values that become 0 in training, at least 0 and less than 1.
+        rate: float in [0, 1), the fraction of values that become 0 in training.
 
-    Input and output: any shape, the same; floating-point.
+    Call arguments:
+        inputs: float tensor of any shape.
+        training: bool; nothing is dropped if False.
+
+    Returns:
+        A tensor of the same shape.
+
+    Raises:
+        ValueError: `rate` is 1, or `noise_shape` is set.
+
+    Example:
+        >>> layer = Dropout(0.5)
+        >>> layer(ops.ones((2, 3))).shape == (2, 3)
+        True
     """
 
     def __init__(self, rate, **kwargs):
@@ -25,17 +41,17 @@ class Dropout(keras.layers.Dropout):
             raise ValueError(f"rate {rate} must be less than 1, and noise_shape {self.noise_shape} must be None")
 
     def call(self, inputs, training=False):
-        dropped = min(round(self.rate * LEVELS), LEVELS - 1)
-        if not training or not dropped:
+        dropped_levels = min(round(self.rate * LEVELS), LEVELS - 1)
+        if not training or not dropped_levels:
             return inputs
         shape = ops.shape(inputs)
         count = 1
         for size in shape:
             count = count * size
-        # One number of 32 bits is seen as two of 16. `ops.view` wants a last axis of known size, so the words are a column.
-        words = (count + 1) // 2
-        drawn = keras.random.randint((words, 1), -(2**31), 2**31 - 1, dtype="int32", seed=self.seed_generator)
-        drawn = ops.reshape(ops.reshape(ops.view(drawn, "uint16"), (-1,))[:count], shape)
-        kept = ops.greater_equal(drawn, ops.cast(dropped, "uint16"))
-        scale = ops.cast(LEVELS / (LEVELS - dropped), inputs.dtype)
-        return inputs * ops.where(kept, scale, ops.zeros_like(scale))
+        # A random number of 32 bits is viewed as two of 16. `ops.view` needs a last axis of known size, so they are a column.
+        pairs = (count + 1) // 2
+        bits = keras.random.randint((pairs, 1), -(2**31), 2**31 - 1, dtype="int32", seed=self.seed_generator)
+        levels = ops.reshape(ops.reshape(ops.view(bits, "uint16"), (-1,))[:count], shape)
+        keep = ops.greater_equal(levels, ops.cast(dropped_levels, "uint16"))
+        scale = ops.cast(LEVELS / (LEVELS - dropped_levels), inputs.dtype)
+        return inputs * ops.where(keep, scale, ops.zeros_like(scale))

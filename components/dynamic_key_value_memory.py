@@ -9,33 +9,44 @@ from components.memory_scan import memory_scan
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class DynamicKeyValueMemory(keras.layers.Layer):
-    """A memory that a sequence reads and writes, step by step (DKVMN; Zhang et al. 2017, section 3.2).
+    """A memory that each step of a sequence reads and then writes (DKVMN; Zhang et al. 2017, section 3.2).
 
-    Keys `K` and the values at the beginning, `M_1`, are learned. At step t, with slots i,
+    The keys K and the initial values M_1 are learned. At step t, with the slots i:
 
-        w_t = softmax_i(query_t . K_i)                         address
-        r_t = sum_i w_t(i) M_t(i)                              read, before the step writes
-        e_t = sigmoid(E value_t + b);  a_t = tanh(D value_t + c)
-        M_{t+1}(i) = M_t(i) (1 - w_t(i) e_t) + w_t(i) a_t      erase, then add
+        w_t = softmax_i(query_t . K_i)                                 address
+        r_t = sum_i w_t(i) M_t(i)                                      read
+        e_t = sigmoid(E value_t + b);  a_t = tanh(D value_t + c)       what to erase, what to add
+        M_{t+1}(i) = M_t(i) (1 - w_t(i) e_t) + w_t(i) a_t              write
 
-    so that no read depends on its own step's value or on a later one. With `forgetting`, what a step leaves is multiplied by
-    `f = sigmoid(g)`, one number for every element of a value, and so fades while nothing is written; `f` is learned and begins
-    between 0.8 and 0.999, so that elements remember for different times.
+    A step reads before it writes, so its read depends on the values of earlier steps only.
+
+    With `forgetting`, the write is M_{t+1}(i) = f (M_t(i) (1 - w_t(i) e_t) + w_t(i) a_t). The learned factor f = sigmoid(g) has one
+    number for each element of a value. Its numbers start between 0.8 and 0.999, so that elements remember for different times. For
+    simulated students who practise and forget, this lowered the NLL from 0.9299 to 0.9269 (docs/tracing.md).
+
+    Addresses and memory are computed in float32 at any precision.
 
     Args:
-        num_slots: slots of the memory, N.
-        value_dim: size of a slot's value.
-        forgetting: whether the memory fades.
+        num_slots: int, number of slots.
+        value_dim: int, size of the value of a slot.
+        forgetting: bool, whether the memory fades over time.
 
     Call arguments:
-        query: `(batch, steps, key_dim)`.
-        value: `(batch, steps, write_dim)`, what each step writes; with `rows`, `(count, write_dim)`.
-        padding_mask: `(batch, steps)`, True or 1 where there is a step; others write nothing (but the memory fades at them too).
-            Their reads mean nothing.
-        rows: `(batch, steps)`, integers: which row of `value` each step writes. Erase and add are then computed once a row, not
-            once a step.
+        query: float `(batch, steps, key_dim)`.
+        value: float `(batch, steps, write_dim)`, what each step writes; with `rows`, a table `(num_rows, write_dim)`.
+        padding_mask: `(batch, steps)`, True or 1 for a real step; None if all are. Padding writes nothing, but the memory fades at
+            it too. Reads at padding have no meaning.
+        rows: integer `(batch, steps)`, the row of the table `value` that each step writes. The layer then computes what to erase
+            and to add once per row, not once per step.
 
-    Output: the pair of reads, `(batch, steps, value_dim)`, and addresses, `(batch, steps, num_slots)`.
+    Returns:
+        A pair: the reads, float `(batch, steps, value_dim)`; and the addresses, float32 `(batch, steps, num_slots)`, which sum to 1
+        over the slots.
+
+    Example:
+        >>> read, address = DynamicKeyValueMemory(num_slots=5, value_dim=7)(ops.ones((2, 11, 3)), ops.ones((2, 11, 13)))
+        >>> tuple(read.shape), tuple(address.shape)
+        ((2, 11, 7), (2, 11, 5))
     """
 
     def __init__(self, num_slots, value_dim, forgetting=False, **kwargs):
@@ -54,32 +65,38 @@ class DynamicKeyValueMemory(keras.layers.Layer):
         self.keys = self.add_weight(
             name="keys", shape=(self.num_slots, query_shape[-1]), initializer=normal(query_shape[-1] ** -0.5)
         )
-        self.values = self.add_weight(name="values", shape=(self.num_slots, self.value_dim), initializer=normal(0.1))
+        # Without autocast, the memory stays in float32 at any precision.
+        self.values = self.add_weight(
+            name="values", shape=(self.num_slots, self.value_dim), initializer=normal(0.1), autocast=False
+        )
         self.erase, self.add = dense("erase", "sigmoid"), dense("add", "tanh")
         if self.forgetting:
-            fading = np.geomspace(0.2, 0.001, self.value_dim)
+            forgotten = np.geomspace(0.2, 0.001, self.value_dim)  # 1 - f
             self.fading = self.add_weight(
-                name="fading", shape=(self.value_dim,), initializer=lambda *_, **__: np.log(1 / fading - 1)
+                name="fading",
+                shape=(self.value_dim,),
+                initializer=lambda *_, **__: np.log(1 / forgotten - 1),
+                autocast=False,
             )
 
     def call(self, query, value, padding_mask=None, rows=None):
-        address = ops.softmax(ops.cast(ops.matmul(query, ops.transpose(self.keys)), "float32"), axis=-1)
-        written = address
+        logits = ops.matmul(query, ops.transpose(ops.cast(self.keys, query.dtype)))
+        address = ops.softmax(ops.cast(logits, "float32"), axis=-1)  # w_t
+        write_address = address
         if padding_mask is not None:
-            written = address * ops.cast(padding_mask, "float32")[..., None]
-        erase, add = (ops.cast(layer(value), "float32") for layer in (self.erase, self.add))
+            write_address = address * ops.cast(padding_mask, "float32")[..., None]
+        erase, add = (ops.cast(layer(value), "float32") for layer in (self.erase, self.add))  # e_t, a_t
         if rows is None:
             erase, add = ops.swapaxes(erase, 0, 1), ops.swapaxes(add, 0, 1)
         else:
-            erase, add = (ops.take(part, ops.transpose(rows), axis=0) for part in (erase, add))
-        kept = []
+            erase, add = (ops.take(table, ops.transpose(rows), axis=0) for table in (erase, add))
+        factor = []
         if self.forgetting:
-            kept = [ops.sigmoid(ops.cast(self.fading, "float32"))]
-            erase, add = erase * kept[0], add * kept[0]
-        values = ops.cast(self.values, "float32")
-        values = ops.broadcast_to(values, (ops.shape(query)[0], self.num_slots, self.value_dim))
-        read = ops.swapaxes(memory_scan(values, ops.swapaxes(written, 0, 1), erase, add, *kept), 0, 1)
-        return ops.cast(read, self.compute_dtype), ops.cast(address, self.compute_dtype)
+            factor = [ops.sigmoid(self.fading)]  # f
+            erase, add = erase * factor[0], add * factor[0]
+        memory = ops.broadcast_to(self.values, (ops.shape(query)[0], self.num_slots, self.value_dim))  # M_1
+        read = memory_scan(memory, ops.swapaxes(write_address, 0, 1), erase, add, *factor)  # r_t
+        return ops.cast(ops.swapaxes(read, 0, 1), self.compute_dtype), address
 
     def compute_output_shape(self, query_shape, *_):
         return (*query_shape[:-1], self.value_dim), (*query_shape[:-1], self.num_slots)

@@ -1,4 +1,4 @@
-"""Word embeddings that know words they have never seen."""
+"""Word embeddings with vectors for unknown words."""
 
 import keras
 from keras import ops
@@ -6,21 +6,36 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class HashedEmbedding(keras.layers.Layer):
-    """A learned vector for every word of a vocabulary, a fixed random one for every other word.
+    """A learned vector for each word of a vocabulary, and a fixed random vector for every other word.
 
-    An id below `vocabulary_size` has a learned row. A larger one is `vocabulary_size + h`, where `h` is a hash of the word
-    below `num_buckets ** 2`; its vector is `gain * [rows[h % num_buckets]; rows[h // num_buckets]]` of a fixed table with rows of
-    `dim / 2`, so two words have the same vector only if they have the same hash (after Svenstrup et al. 2017, who add rows that are
-    learned). Names are told apart, and found again, without training on them. Id 0 is padding: zeros.
+        vector(id) = learned[id]                                                     id below vocabulary_size
+        vector(id) = gain [fixed[h % num_buckets]; fixed[h // num_buckets]]          id = vocabulary_size + h
+
+    Here h is a hash of the word, below `num_buckets ** 2`. Two unknown words have the same vector only if they have the same hash,
+    so a model can tell apart and match names that it was never trained on. Id 0 is padding, whose vector is zeros. This follows
+    Svenstrup et al. 2017, section 3, whose hashed vectors are learned.
 
     Args:
-        vocabulary_size: ids that have a learned vector, 0 included.
-        dim: size of a vector; even where words are hashed.
-        num_buckets: rows of the fixed table; 0 where no id is larger than the vocabulary.
-        gain: where the learned factor on fixed vectors, whose own length is about 1, starts.
+        vocabulary_size: int, number of ids with a learned vector, including 0.
+        dim: int, size of a vector; even if words are hashed.
+        num_buckets: int, rows of the fixed table; 0 if there are no unknown words.
+        gain: float, initial value of the learned factor `gain`. The fixed vectors have a norm of about 1.
 
-    Input: integer ids, any shape. Output: that shape and `(dim,)`; with `parts` a pair, the learned vectors and the fixed ones,
-    each zeros for the other's words.
+    Call arguments:
+        ids: integer tensor of any shape.
+        return_parts: bool, whether to return the learned and the fixed vectors apart.
+
+    Returns:
+        float `(..., dim)`. With `return_parts` a pair of such tensors, the learned and the fixed vectors; each is zeros for the
+        words of the other.
+
+    Raises:
+        ValueError: words are hashed and `dim` is odd.
+
+    Example:
+        >>> layer = HashedEmbedding(vocabulary_size=5, dim=6, num_buckets=11)
+        >>> tuple(layer(ops.array([[1, 4, 5 + 120]])).shape)
+        (1, 3, 6)
     """
 
     def __init__(self, vocabulary_size, dim, num_buckets=8192, gain=3.0, **kwargs):
@@ -47,23 +62,23 @@ class HashedEmbedding(keras.layers.Layer):
             )
             self.fixed_gain = self.add_weight(name="gain", shape=(), initializer=keras.initializers.Constant(self.gain))
 
-    def call(self, ids, parts=False):
-        known = ops.logical_and(ids > 0, ids < self.vocabulary_size)
-        learned = ops.take(self.learned, ops.where(known, ids, 0), axis=0)
-        learned = ops.cast(learned, self.compute_dtype) * ops.cast(known, self.compute_dtype)[..., None]
+    def call(self, ids, return_parts=False):
+        is_known = ops.logical_and(ids > 0, ids < self.vocabulary_size)
+        learned = ops.take(self.learned, ops.where(is_known, ids, 0), axis=0)
+        learned = ops.cast(learned, self.compute_dtype) * ops.cast(is_known, self.compute_dtype)[..., None]
         if not self.num_buckets:
-            return (learned, ops.zeros_like(learned)) if parts else learned
-        unknown = ids >= self.vocabulary_size
-        bucket = ops.where(unknown, ids - self.vocabulary_size, 0)
-        halves = (bucket % self.num_buckets, bucket // self.num_buckets)
-        fixed = ops.concatenate([ops.take(self.fixed, half, axis=0) for half in halves], axis=-1)
-        scale = ops.cast(unknown, self.compute_dtype) * ops.cast(self.fixed_gain, self.compute_dtype)
+            return (learned, ops.zeros_like(learned)) if return_parts else learned
+        is_unknown = ids >= self.vocabulary_size
+        word_hash = ops.where(is_unknown, ids - self.vocabulary_size, 0)
+        rows = (word_hash % self.num_buckets, word_hash // self.num_buckets)
+        fixed = ops.concatenate([ops.take(self.fixed, row, axis=0) for row in rows], axis=-1)
+        scale = ops.cast(is_unknown, self.compute_dtype) * ops.cast(self.fixed_gain, self.compute_dtype)
         fixed = ops.cast(fixed, self.compute_dtype) * scale[..., None]
-        return (learned, fixed) if parts else learned + fixed
+        return (learned, fixed) if return_parts else learned + fixed
 
-    def compute_output_shape(self, input_shape, parts=False):
+    def compute_output_shape(self, input_shape, return_parts=False):
         shape = (*input_shape, self.dim)
-        return (shape, shape) if parts else shape
+        return (shape, shape) if return_parts else shape
 
     def get_config(self):
         return {

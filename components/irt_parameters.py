@@ -6,55 +6,77 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class IRTParameters(keras.layers.Layer):
-    """Ability, discrimination and thresholds from what is known of a person and of an item (Yeung 2019; Tsutsumi et al. 2021).
+    """Ability, discrimination and thresholds from a student's and an item's vector (Yeung 2019).
 
-    `theta = scale (w_s . summary + b)` with a learned `scale`; `alpha = softplus(w_a . [summary, item] + b)`, or of the item alone;
-    `beta = W item + b`, or with `monotone` its first element plus the running sum of the softplus of the others.
+        theta = scale (w . summary + b)
+        alpha = softplus(v . [summary; item] + c), or softplus(v . item + c) with item_discrimination
+        beta = W item + d
+
+    With `monotone`, `beta_1` is the first element of `W item + d`, and each further threshold adds the softplus of the next element
+    (Tsutsumi et al. 2021). `scale` is learned. All results are float32 at any precision.
 
     Args:
-        num_categories: K, at least 2.
-        monotone: whether thresholds grow with the category.
-        item_discrimination: whether discrimination is the item's alone.
-        scale: where the scale of ability starts.
+        num_categories: int, K, at least 2.
+        monotone: bool, whether thresholds grow with the category.
+        item_discrimination: bool, whether discrimination depends on the item alone.
+        initial_scale: float, initial value of `scale`.
 
-    Call arguments: summary `(..., summary_dim)`; item `(..., item_dim)`.
+    Call arguments:
+        summary: float `(..., summary_dim)`, the student's vector.
+        item: float `(..., item_dim)`.
 
-    Output: a dict of `ability` and `discrimination`, `(...)`, and `thresholds`, `(..., K - 1)`.
+    Returns:
+        A dict of float32 tensors: `ability` and `discrimination` `(...)`, and `thresholds` `(..., K - 1)`.
+
+    Raises:
+        ValueError: `num_categories` is less than 2.
+
+    Example:
+        >>> layer = IRTParameters(num_categories=4)
+        >>> parameters = layer(ops.ones((2, 5, 7)), ops.ones((2, 5, 3)))
+        >>> tuple(parameters["ability"].shape), tuple(parameters["thresholds"].shape)
+        ((2, 5), (2, 5, 3))
     """
 
-    def __init__(self, num_categories, monotone=False, item_discrimination=False, scale=1.0, **kwargs):
+    def __init__(self, num_categories, monotone=False, item_discrimination=False, initial_scale=1.0, **kwargs):
         super().__init__(**kwargs)
         if num_categories < 2:
             raise ValueError(f"num_categories {num_categories} must be at least 2")
         self.num_categories = num_categories
         self.monotone = monotone
         self.item_discrimination = item_discrimination
-        self.scale = scale
+        self.initial_scale = initial_scale
 
     def build(self, summary_shape, item_shape):
-        def dense(units, width, name, bias=0.0):
+        def dense(units, input_dim, name, bias=0.0):
             initializer = keras.initializers.Constant(bias)
             layer = keras.layers.Dense(units, bias_initializer=initializer, dtype=self.dtype_policy, name=name)
-            layer.build((None, width))
+            layer.build((None, input_dim))
             return layer
 
-        both = item_shape[-1] if self.item_discrimination else summary_shape[-1] + item_shape[-1]
-        self.ability = dense(1, summary_shape[-1], "ability")
-        self.discrimination = dense(1, both, "discrimination", bias=0.5413)  # softplus of it is 1
-        self.thresholds = dense(self.num_categories - 1, item_shape[-1], "thresholds")
+        summary_dim, item_dim = summary_shape[-1], item_shape[-1]
+        self.ability = dense(1, summary_dim, "ability")
+        discrimination_dim = item_dim if self.item_discrimination else summary_dim + item_dim
+        self.discrimination = dense(1, discrimination_dim, "discrimination", bias=0.5413)  # softplus(0.5413) = 1
+        self.thresholds = dense(self.num_categories - 1, item_dim, "thresholds")
         self.ability_scale = self.add_weight(
-            name="ability_scale", shape=(), initializer=keras.initializers.Constant(self.scale)
+            name="ability_scale",
+            shape=(),
+            initializer=keras.initializers.Constant(self.initial_scale),
+            autocast=False,
         )
 
     def call(self, summary, item):
-        of_both = item if self.item_discrimination else ops.concatenate([summary, item], axis=-1)
-        thresholds = self.thresholds(item)
+        discrimination_inputs = item if self.item_discrimination else ops.concatenate([summary, item], axis=-1)
+        ability = ops.cast(self.ability(summary)[..., 0], "float32")
+        discrimination = ops.cast(self.discrimination(discrimination_inputs)[..., 0], "float32")
+        thresholds = ops.cast(self.thresholds(item), "float32")
         if self.monotone and self.num_categories > 2:
-            grown = ops.concatenate([thresholds[..., :1], ops.softplus(thresholds[..., 1:])], axis=-1)
-            thresholds = ops.cumsum(grown, axis=-1)
+            increments = ops.concatenate([thresholds[..., :1], ops.softplus(thresholds[..., 1:])], axis=-1)
+            thresholds = ops.cumsum(increments, axis=-1)
         return {
-            "ability": ops.cast(self.ability_scale, summary.dtype) * self.ability(summary)[..., 0],
-            "discrimination": ops.softplus(self.discrimination(of_both))[..., 0],
+            "ability": self.ability_scale * ability,
+            "discrimination": ops.softplus(discrimination),
             "thresholds": thresholds,
         }
 
@@ -64,5 +86,5 @@ class IRTParameters(keras.layers.Layer):
             "num_categories": self.num_categories,
             "monotone": self.monotone,
             "item_discrimination": self.item_discrimination,
-            "scale": self.scale,
+            "initial_scale": self.initial_scale,
         }

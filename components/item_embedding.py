@@ -4,51 +4,76 @@ import keras
 from keras import ops
 
 
-def with_unknown(table):
-    """The table with the mean of its other rows in row 0: what is not known counts as average, and row 0 needs no training."""
+def with_mean_as_row_0(table):
+    """The table with row 0 replaced by the mean of the others.
+
+    Id 0 stands for an unknown item, which thus counts as an average one. Row 0 itself needs no training.
+
+    Args:
+        table: float `(num_items, dim)`.
+
+    Returns:
+        float `(num_items, dim)`.
+    """
     return ops.concatenate([ops.mean(table[1:], axis=0, keepdims=True), table[1:]], axis=0)
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class ItemEmbedding(keras.layers.Layer):
-    """A vector for each item, and where skills are known that of its skill added: `E[item] + S[skill of item]`.
+    """A learned vector for each item; with `skills`, the sum of the item's vector and its skill's: `E[item] + S[skill(item)]`.
 
-    What items of one skill have in common is then learned from the responses to all of them (as in AKT, Ghosh et al. 2020,
-    section 3.3, where an item varies the vector of its concept).
+    Then all items of a skill contribute to what they have in common, as in AKT (Ghosh et al. 2020, section 3.3), where an item
+    varies the vector of its concept.
 
     Args:
-        num_items: item ids, at least 2; 0 is an item that is not known, whose vector is the mean of the others.
-        dim: size of the vectors.
-        skills: the number of each item's skill, from 0; `num_items` of them, or None.
-        scale: standard deviation of E at the start. Small, items begin alike, which suits many items of few skills; with 1, each
-            begins as a skill of its own.
+        num_items: int, number of item ids, at least 2. Id 0 is an unknown item, whose vector is the mean of the others.
+        dim: int, size of the vectors.
+        skills: `num_items` integers of 0 or more, the skill of each item; or None.
+        stddev: float, initial standard deviation of E. With a small one, items of a skill start alike, which suits many items with
+            few skills. With 1, each item starts as different as if it had a skill of its own.
 
-    Call argument: item_ids, integers of any shape. Output: that shape and `(dim,)`.
+    Call arguments:
+        item_ids: integer tensor of any shape.
+
+    Returns:
+        float `(..., dim)`.
+
+    Raises:
+        ValueError: there is not one skill for each item.
+
+    Example:
+        >>> layer = ItemEmbedding(num_items=5, dim=7, skills=[0, 0, 0, 1, 1])
+        >>> tuple(layer(ops.array([[3, 1, 0]])).shape)
+        (1, 3, 7)
     """
 
-    def __init__(self, num_items, dim, skills=None, scale=0.03, **kwargs):
+    def __init__(self, num_items, dim, skills=None, stddev=0.03, **kwargs):
         super().__init__(**kwargs)
         if skills is not None and len(skills) != num_items:
             raise ValueError(f"skills are {len(skills)}, num_items {num_items}: there must be one for every item")
         self.num_items = num_items
         self.dim = dim
-        self.scale = scale
+        self.stddev = stddev
         self.skills = None if skills is None else [int(skill) for skill in skills]
 
     def build(self, input_shape=None):
-        normal = keras.initializers.RandomNormal(self.scale)
-        self.items = self.add_weight(name="items", shape=(self.num_items, self.dim), initializer=normal)
+        # Without autocast, the mean over items is computed in float32 at any precision.
+        normal = keras.initializers.RandomNormal(self.stddev)
+        shape = (self.num_items, self.dim)
+        self.item_vectors = self.add_weight(name="item_vectors", shape=shape, initializer=normal, autocast=False)
         if self.skills is not None:
-            # Skills that begin at right angles get slots of the memory of their own; random ones share them and stay there.
-            apart = keras.initializers.Orthogonal(gain=3.0)
+            # Orthogonal skills come to use different slots of a memory. Skills that start alike share slots, and stay there.
+            orthogonal = keras.initializers.Orthogonal(gain=3.0)
             shape = (max(self.skills) + 1, self.dim)
-            self.of_skills = self.add_weight(name="of_skills", shape=shape, initializer=apart)
+            self.skill_vectors = self.add_weight(
+                name="skill_vectors", shape=shape, initializer=orthogonal, autocast=False
+            )
 
     def call(self, item_ids):
-        items = self.items
+        vectors = ops.convert_to_tensor(self.item_vectors)
         if self.skills is not None:
-            items = items + ops.take(self.of_skills, ops.array(self.skills), axis=0)
-        return ops.cast(ops.take(with_unknown(items), item_ids, axis=0), self.compute_dtype)
+            vectors = vectors + ops.take(self.skill_vectors, ops.array(self.skills), axis=0)
+        return ops.cast(ops.take(with_mean_as_row_0(vectors), item_ids, axis=0), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, self.dim)
@@ -59,5 +84,5 @@ class ItemEmbedding(keras.layers.Layer):
             "num_items": self.num_items,
             "dim": self.dim,
             "skills": self.skills,
-            "scale": self.scale,
+            "stddev": self.stddev,
         }

@@ -1,4 +1,4 @@
-"""Key-value memory: reading."""
+"""Key-value memory that is read."""
 
 import keras
 from keras import ops
@@ -8,19 +8,26 @@ from components.masking import masking_bias
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class KeyValueMemory(keras.layers.Layer):
-    """Read a memory by attention over its keys.
+    """Reads a memory by attention over its keys (Miller et al. 2016, section 3.1).
 
-    `address_i = softmax_i(query . key_i)`, `read = sum_i address_i value_i` (Miller et al. 2016, section 3.1). It has no weights.
-    An empty memory is read as zeros.
+        address = softmax_i(query . key_i);  read = sum_i address_i value_i
+
+    An empty memory is read as zeros. The layer has no weights. The address is computed in float32 at any precision.
 
     Call arguments:
-        query: `(batch, dim)`.
-        keys: `(batch, num_slots, dim)`.
-        values: `(batch, num_slots, value_dim)`.
-        memory_mask: `(batch, num_slots)`, True or 1 for a slot that holds something.
+        query: float `(batch, key_dim)`.
+        keys: float `(batch, num_slots, key_dim)`.
+        values: float `(batch, num_slots, value_dim)`.
+        memory_mask: `(batch, num_slots)`, True or 1 for a slot in use.
 
-    Output: the pair of read, `(batch, value_dim)`, and address logits, float32 `(batch, num_slots)`, -1e9 where a slot is empty;
-    their softmax is the address.
+    Returns:
+        A pair: the read, float `(batch, value_dim)`; and the logits of the address, float32 `(batch, num_slots)`, about -1e9 for
+        slots that are not in use.
+
+    Example:
+        >>> read, logits = KeyValueMemory()(ops.ones((2, 3)), ops.ones((2, 5, 3)), ops.ones((2, 5, 7)), ops.ones((2, 5)))
+        >>> tuple(read.shape), tuple(logits.shape)
+        ((2, 7), (2, 5))
     """
 
     def call(self, query, keys, values, memory_mask):

@@ -8,9 +8,25 @@ from components.lexical_match_maps import NUM_MAPS
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class LexicalMatchBias(keras.layers.Layer):
-    """Attention bias from `match_maps`: `bias[b, h, i, j] = sum_m weight[m, h] * maps[b, m, i, j]`.
+    """Attention bias from `match_maps`.
 
-    Input: maps `(batch, 4, sequence, sequence)`. Output: `(batch, num_heads, sequence, sequence)`.
+        bias[b, h, i, j] = sum_m weight[m, h] * maps[b, m, i, j]
+
+    In a short training on 9,000 SQuAD questions it brought nothing: F1 -1.3, 95 % interval -2.5 to 0.0 (docs/squad.md).
+
+    Args:
+        num_heads: int, number of attention heads.
+
+    Call arguments:
+        maps: 0/1 tensor `(batch, 4, sequence, sequence)`, from `match_maps`.
+
+    Returns:
+        float `(batch, num_heads, sequence, sequence)`.
+
+    Example:
+        >>> layer = LexicalMatchBias(num_heads=3)
+        >>> tuple(layer(ops.ones((2, 4, 7, 7))).shape)
+        (2, 3, 7, 7)
     """
 
     def __init__(self, num_heads, **kwargs):
@@ -26,10 +42,9 @@ class LexicalMatchBias(keras.layers.Layer):
 
     def call(self, maps):
         weight = ops.cast(self.weight, maps.dtype)
-        shape = ops.shape(maps)
-        flat = ops.reshape(maps, (shape[0], NUM_MAPS, shape[2] * shape[3]))
-        bias = ops.matmul(ops.transpose(weight)[None], flat)
-        return ops.reshape(bias, (shape[0], self.num_heads, shape[2], shape[3]))
+        batch, _, rows, columns = ops.shape(maps)
+        bias = ops.matmul(ops.transpose(weight)[None], ops.reshape(maps, (batch, NUM_MAPS, rows * columns)))
+        return ops.reshape(bias, (batch, self.num_heads, rows, columns))
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.num_heads, *input_shape[2:])

@@ -8,13 +8,25 @@ NUM_FEATURES = 4
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class LexicalMatchFeatures(keras.layers.Layer):
-    """Input features from `match_maps`, projected and ready to be added to the embeddings.
+    """Features of each token from `match_maps`, projected so that they can be added to embeddings.
 
-    Per token: does its word, its stem occur in the other segment (DrQA's exact match, Chen et al. 2017, section 3.2);
-    and the same divided by how often the word or stem occurs in the context, because a rare match says more.
+    The features are: whether the token's word occurs in the other segment, whether its stem does (the exact match of DrQA; Chen et
+    al. 2017, section 3.2), and both divided by the number of occurrences in the context, because a rare match says more.
 
-    Input: maps `(batch, 4, sequence, sequence)`. Call argument `segment_ids`: `(batch, sequence)`.
-    Output: `(batch, sequence, hidden_dim)`.
+    Args:
+        hidden_dim: int, width of the output.
+
+    Call arguments:
+        maps: 0/1 tensor `(batch, 4, sequence, sequence)`, from `match_maps`.
+        segment_ids: integer `(batch, sequence)`, 0 for the question and 1 for the context.
+
+    Returns:
+        float `(batch, sequence, hidden_dim)`.
+
+    Example:
+        >>> layer = LexicalMatchFeatures(hidden_dim=5)
+        >>> tuple(layer(ops.ones((2, 4, 7, 7)), ops.ones((2, 7))).shape)
+        (2, 7, 5)
     """
 
     def __init__(self, hidden_dim, **kwargs):
@@ -22,7 +34,7 @@ class LexicalMatchFeatures(keras.layers.Layer):
         self.hidden_dim = hidden_dim
 
     def build(self, input_shape):
-        # Features are 0-1 and few: a wide start lets them be heard beside the embeddings from the first step.
+        # There are only four features between 0 and 1. Large initial weights make them count beside the embeddings from the start.
         self.kernel = self.add_weight(
             name="kernel",
             shape=(NUM_FEATURES, self.hidden_dim),
@@ -31,9 +43,9 @@ class LexicalMatchFeatures(keras.layers.Layer):
 
     def call(self, maps, segment_ids):
         in_context = ops.cast(segment_ids, maps.dtype)[:, None, None, :]
-        found = ops.max(maps[:, :2], axis=-1)
+        matches = ops.max(maps[:, :2], axis=-1)
         occurrences = ops.sum((maps[:, :2] + maps[:, 2:]) * in_context, axis=-1)
-        features = ops.concatenate([found, found / ops.maximum(occurrences, 1)], axis=1)
+        features = ops.concatenate([matches, matches / ops.maximum(occurrences, 1)], axis=1)
         return ops.matmul(ops.transpose(features, (0, 2, 1)), ops.cast(self.kernel, maps.dtype))
 
     def compute_output_shape(self, input_shape, **_):

@@ -1,25 +1,27 @@
-"""Lexical match: let a model see which tokens belong to the same word.
+"""Lexical match: which tokens belong to the same word.
 
-A model trained from scratch on some ten thousand questions has no chance to learn that "Denver" in the question is
-"Denver" in the text from embeddings alone. These layers say it outright, as input features and as attention bias.
+A model that is trained from scratch on some ten thousand questions cannot learn from embeddings that "Denver" in the question is
+"Denver" in the context. `LexicalMatchFeatures` and `LexicalMatchBias` tell it, as input features and as attention bias.
 """
 
 from keras import ops
 
-NUM_MAPS = 4  # same word, same stem; each across the two segments and within one
+NUM_MAPS = 4
+"""Number of maps that `match_maps` returns."""
 
 
 def match_maps(word_ids, stem_ids, segment_ids, dtype="float32"):
-    """Which pairs of tokens are the same word or stem.
+    """Which pairs of tokens have the same word or the same stem.
 
     Args:
-        word_ids, stem_ids: `(batch, sequence)` integers, equal for equal words or stems (punctuation marks count
-            as words); 0 for special tokens and padding.
-        segment_ids: `(batch, sequence)`, 0 for the question and 1 for the context.
+        word_ids: integer `(batch, sequence)`, equal for equal words; 0 for special tokens and padding. Punctuation marks are words.
+        stem_ids: integer `(batch, sequence)`, equal for equal stems; 0 for special tokens and padding.
+        segment_ids: integer `(batch, sequence)`, 0 for the question and 1 for the context.
+        dtype: str, type of the result.
 
     Returns:
-        0/1 of shape `(batch, 4, sequence, sequence)`: same word across segments, same stem across, same word within a
-        segment, same stem within (a token with itself included).
+        0/1 tensor `(batch, 4, sequence, sequence)`: same word in different segments, same stem in different segments, same word in
+        one segment, same stem in one segment. In the last two, a token matches itself.
     """
     across = ops.not_equal(segment_ids[:, :, None], segment_ids[:, None, :])
     maps = []

@@ -1,28 +1,32 @@
-"""The scan of a dynamic key-value memory, with a gradient that needs little memory."""
+"""The loop over time of `DynamicKeyValueMemory`, with a gradient that needs little memory."""
 
 from keras import ops
 
 STEPS_PER_CHUNK = 8
-"""Of `memory_scan`: the memory is kept at the beginning of every chunk, and computed again within it for the gradient."""
+"""The forward pass stores the memory at the start of each chunk only; the backward pass computes the steps between again."""
 
 
 @ops.custom_gradient
-def memory_scan(memory, address, erase, add, *fading):
-    """Read, then write, at every step, as `DynamicKeyValueMemory` does: `M_{t+1} = M_t (kept - w_t e_t) + w_t a_t`.
+def memory_scan(memory, address, erase, add, *factor):
+    """Reads, then writes, at every step: `r_t = sum_i w_t(i) M_t(i);  M_{t+1} = M_t (f - w_t e_t) + w_t a_t`.
 
-    One compiled loop forward and one backward. Kept for the gradient is the memory at the start of each chunk of steps, from which
-    the chunk's other states are computed again: the states of all steps would be `steps` times the memory.
+    `f` is 1 if nothing fades. Else `erase` and `add` must have been multiplied by it.
+
+    The forward and the backward pass are one compiled loop each. To store the memory of every step for the gradient would take
+    `steps` times the size of the memory. So the forward pass stores it once per chunk of steps, and the backward pass computes the
+    steps of a chunk again.
 
     Args:
-        memory: `M_1`, `(batch, num_slots, value_dim)`, float32, as are all.
-        address: `(steps, batch, num_slots)`.
-        erase, add: `(steps, batch, value_dim)`.
-        fading: `kept`, `(value_dim,)`; without it nothing fades, and `kept` is 1.
+        memory: M_1, float32 `(batch, num_slots, value_dim)`.
+        address: w, float32 `(steps, batch, num_slots)`.
+        erase: e, float32 `(steps, batch, value_dim)`.
+        add: a, float32 `(steps, batch, value_dim)`.
+        factor: f, float32 `(value_dim,)`, or nothing.
 
     Returns:
-        the reads, `(steps, batch, value_dim)`.
+        The reads r, float32 `(steps, batch, value_dim)`.
     """
-    kept = fading[0] if fading else 1.0
+    f = factor[0] if factor else 1.0
     steps, batch, slots = ops.shape(address)
     dim = ops.shape(memory)[-1]
     chunks = (steps + STEPS_PER_CHUNK - 1) // STEPS_PER_CHUNK
@@ -30,72 +34,71 @@ def memory_scan(memory, address, erase, add, *fading):
     def length(chunk):
         return ops.minimum(STEPS_PER_CHUNK, steps - chunk * STEPS_PER_CHUNK)
 
-    def forward(chunk, state):
-        memory, starts, reads = state
+    def read_chunk(chunk, state):
+        memory, chunk_starts, reads = state
 
         def step(offset, state):
             memory, reads = state
             t = chunk * STEPS_PER_CHUNK + offset
-            weight = _at(address, t)
-            read = ops.sum(weight[..., None] * memory, axis=1)
-            return _written(memory, weight, _at(erase, t), _at(add, t), kept), _put(reads, t, read)
+            w = _get(address, t)
+            reads = _set(reads, t, ops.sum(w[..., None] * memory, axis=1))
+            return _write(memory, w, _get(erase, t), _get(add, t), f), reads
 
-        starts = _put(starts, chunk, memory)
+        chunk_starts = _set(chunk_starts, chunk, memory)
         memory, reads = ops.fori_loop(0, length(chunk), step, (memory, reads))
-        return memory, starts, reads
+        return memory, chunk_starts, reads
 
-    empty = ops.zeros((chunks, batch, slots, dim)), ops.zeros((steps, batch, dim))
-    _, starts, reads = ops.fori_loop(0, chunks, forward, (memory, *empty))
+    zeros = ops.zeros((chunks, batch, slots, dim)), ops.zeros((steps, batch, dim))
+    _, chunk_starts, reads = ops.fori_loop(0, chunks, read_chunk, (memory, *zeros))
 
-    def gradient(*given, upstream=None):
-        upstream = given[0] if upstream is None else upstream
+    def gradient(*args, upstream=None):
+        upstream = args[0] if upstream is None else upstream  # backends pass it by position or by name
 
-        def backward(number, state):
+        def backward_chunk(number, gradients):
             chunk = chunks - 1 - number
 
-            def again(offset, state):
-                memory, states = state
+            def recompute(offset, state):
+                memory, memories = state
                 t = chunk * STEPS_PER_CHUNK + offset
-                return _written(memory, _at(address, t), _at(erase, t), _at(add, t), kept), _put(states, offset, memory)
+                next_memory = _write(memory, _get(address, t), _get(erase, t), _get(add, t), f)
+                return next_memory, _set(memories, offset, memory)
 
-            def step(number, state):
-                of_memory, of_address, of_erase, of_add, *of_kept = state
+            def step(number, gradients):
+                d_memory, d_address, d_erase, d_add, *d_factor = gradients  # d_memory is the gradient of M_{t+1}
                 offset = length(chunk) - 1 - number
                 t = chunk * STEPS_PER_CHUNK + offset
-                memory, weight = _at(states, offset), _at(address, t)[..., None]
-                erased, added, of_read = (_at(part, t)[:, None] for part in (erase, add, upstream))
-                weighted = weight * of_memory
-                of_address = _put(
-                    of_address, t, ops.sum(of_memory * (added - memory * erased) + memory * of_read, axis=2)
-                )
-                of_erase = _put(of_erase, t, -ops.sum(weighted * memory, axis=1))
-                of_add = _put(of_add, t, ops.sum(weighted, axis=1))
-                of_kept = [of + ops.sum(of_memory * memory, axis=(0, 1)) for of in of_kept]
-                of_memory = of_memory * (kept - weight * erased) + weight * of_read
-                return of_memory, of_address, of_erase, of_add, *of_kept
+                m, w = _get(memories, offset), _get(address, t)[..., None]
+                e, a, d_read = (_get(array, t)[:, None] for array in (erase, add, upstream))
+                weighted = w * d_memory
+                d_address = _set(d_address, t, ops.sum(d_memory * (a - m * e) + m * d_read, axis=2))
+                d_erase = _set(d_erase, t, -ops.sum(weighted * m, axis=1))
+                d_add = _set(d_add, t, ops.sum(weighted, axis=1))
+                d_factor = [d_f + ops.sum(d_memory * m, axis=(0, 1)) for d_f in d_factor]
+                d_memory = d_memory * (f - w * e) + w * d_read
+                return d_memory, d_address, d_erase, d_add, *d_factor
 
-            states = ops.zeros((STEPS_PER_CHUNK, batch, slots, dim))
-            _, states = ops.fori_loop(0, length(chunk), again, (_at(starts, chunk), states))
-            return ops.fori_loop(0, length(chunk), step, state)
+            memories = ops.zeros((STEPS_PER_CHUNK, batch, slots, dim))
+            _, memories = ops.fori_loop(0, length(chunk), recompute, (_get(chunk_starts, chunk), memories))
+            return ops.fori_loop(0, length(chunk), step, gradients)
 
-        zeros = (ops.zeros_like(part) for part in (memory, address, erase, add, *fading))
-        return ops.fori_loop(0, chunks, backward, tuple(zeros))
+        zeros = (ops.zeros_like(array) for array in (memory, address, erase, add, *factor))
+        return ops.fori_loop(0, chunks, backward_chunk, tuple(zeros))
 
     return reads, gradient
 
 
-def _written(memory, weight, erase, add, kept):
-    """`M_{t+1}` of `M_t`."""
-    weight = weight[..., None]
-    return memory * (kept - weight * erase[:, None]) + weight * add[:, None]
+def _write(memory, address, erase, add, factor):
+    """M_{t+1} from M_t."""
+    w = address[..., None]
+    return memory * (factor - w * erase[:, None]) + w * add[:, None]
 
 
-def _at(sequence, t):
-    """`sequence[t]`."""
+def _get(sequence, t):
+    """`sequence[t]`, for a `t` that is a tensor."""
     shape = ops.shape(sequence)
     return ops.reshape(ops.slice(sequence, (t, *[0] * (len(shape) - 1)), (1, *shape[1:])), shape[1:])
 
 
-def _put(sequence, t, element):
-    """The sequence with `element` at `t`."""
+def _set(sequence, t, element):
+    """A copy of `sequence` with `element` at `t`, which is a tensor."""
     return ops.slice_update(sequence, (t, *[0] * (len(element.shape))), element[None])

@@ -9,27 +9,37 @@ from components.masking import masking_bias
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class MultiHeadSelfAttention(keras.layers.Layer):
-    """Scaled dot-product attention of a sequence over itself, in several heads.
+    """Scaled dot-product attention of a sequence over itself, in several heads (Vaswani et al. 2017, section 3.2.2).
 
-    `softmax(q k^T / sqrt(head_dim) + bias) v` per head, heads concatenated and projected
-    (Vaswani et al. 2017, section 3.2.2). Queries, keys and values come from one projection.
+        head = softmax(Q K^T / sqrt(head_dim) + bias) V;  output = W_O [head_1; ...; head_h]
+
+    One projection makes the queries Q, keys K and values V of all heads. The softmax is computed in float32 at any precision.
 
     Args:
-        num_heads: number of heads; must divide `hidden_dim`.
-        dropout: share of attention weights dropped in training, 0-1. It is the dearest dropout there is on a CPU.
-        use_bias: whether the projections have biases.
+        num_heads: int, number of heads h; must divide `hidden_dim`.
+        dropout: float in [0, 1), fraction of the attention weights dropped in training. It is slow on CPUs, because there is a
+            weight for every pair of tokens.
+        use_bias: bool, whether the projections have biases.
+        kernel_initializer: initialiser of the projections.
 
     Call arguments:
-        inputs: `(batch, sequence, hidden_dim)`.
-        padding_mask: `(batch, sequence)`, True or 1 for a real token; padded tokens are never attended to.
-        attention_bias: added to the logits before the softmax; broadcasts to `(batch, num_heads, sequence, sequence)`.
-        causal: position `i` attends to positions `<= i` only.
-        return_attention: also return the weights, float32 `(batch, num_heads, sequence, sequence)`; rows sum to one.
+        inputs: float `(batch, sequence, hidden_dim)`.
+        padding_mask: `(batch, sequence)`, True or 1 for a real token; None if all are. No token attends to padding.
+        attention_bias: float, added to the logits; broadcasts to `(batch, num_heads, sequence, sequence)`.
+        causal: bool, whether each position attends only to itself and to earlier positions.
+        return_attention: bool, whether to return the attention weights as well.
 
-    Output: `(batch, sequence, hidden_dim)`. What stands at padded positions has no meaning (but is finite).
+    Returns:
+        float `(batch, sequence, hidden_dim)`, finite but meaningless at padding. With `return_attention` a pair of it and the
+        attention weights, float32 `(batch, num_heads, sequence, sequence)`, whose rows sum to 1.
 
     Raises:
         ValueError: `num_heads` does not divide `hidden_dim`.
+
+    Example:
+        >>> layer = MultiHeadSelfAttention(num_heads=3)
+        >>> tuple(layer(ops.ones((2, 7, 15)), causal=True).shape)
+        (2, 7, 15)
     """
 
     def __init__(self, num_heads, dropout=0.0, use_bias=True, kernel_initializer="glorot_uniform", **kwargs):
@@ -45,9 +55,9 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         if hidden_dim % self.num_heads:
             raise ValueError(f"num_heads {self.num_heads} does not divide hidden_dim {hidden_dim}")
         self.head_dim = hidden_dim // self.num_heads
-        # One matrix for all three would get Glorot limits of a 1:3 layer, so it is initialised part by part.
+        # Initialised as one matrix, the kernel would get the Glorot limits of a layer with three times as many outputs.
         self.qkv_kernel = self.add_weight(
-            name="qkv_kernel", shape=(hidden_dim, 3 * hidden_dim), initializer=self._three_kernels
+            name="qkv_kernel", shape=(hidden_dim, 3 * hidden_dim), initializer=self._initialize_parts
         )
         if self.use_bias:
             self.qkv_bias = self.add_weight(name="qkv_bias", shape=(3 * hidden_dim,), initializer="zeros")
@@ -61,7 +71,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         self.output_projection.build(input_shape)
         self.attention_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
 
-    def _three_kernels(self, shape, dtype=None):
+    def _initialize_parts(self, shape, dtype=None):
         size = shape[0]
         parts = [self.kernel_initializer.clone()((size, size), dtype=dtype) for _ in range(3)]
         return ops.concatenate(parts, axis=-1)
@@ -72,8 +82,8 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         qkv = ops.matmul(inputs, ops.cast(self.qkv_kernel, inputs.dtype))
         if self.use_bias:
             qkv = qkv + ops.cast(self.qkv_bias, inputs.dtype)
-        by_head = (batch, length, self.num_heads, self.head_dim)
-        query, key, value = (ops.reshape(part, by_head) for part in ops.split(qkv, 3, axis=-1))
+        split_heads = (batch, length, self.num_heads, self.head_dim)
+        query, key, value = (ops.reshape(part, split_heads) for part in ops.split(qkv, 3, axis=-1))
         query = ops.transpose(query, (0, 2, 1, 3)) * self.head_dim**-0.5
         logits = ops.matmul(query, ops.transpose(key, (0, 2, 3, 1)))
         if attention_bias is not None:
@@ -83,12 +93,11 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         if causal:
             position = ops.arange(length)
             logits = logits + masking_bias(position[None, :] <= position[:, None], logits.dtype)
-        # In float32: rows of a softmax in bfloat16 sum to between 0.994 and 1.006.
+        # The rows of a softmax in bfloat16 sum to between 0.994 and 1.006.
         attention = ops.softmax(ops.cast(logits, "float32"), axis=-1)
         value = ops.transpose(value, (0, 2, 1, 3))
-        mixed = ops.matmul(self.attention_dropout(ops.cast(attention, value.dtype), training=training), value)
-        mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (batch, length, hidden_dim))
-        outputs = self.output_projection(mixed)
+        heads = ops.matmul(self.attention_dropout(ops.cast(attention, value.dtype), training=training), value)
+        outputs = self.output_projection(ops.reshape(ops.transpose(heads, (0, 2, 1, 3)), (batch, length, hidden_dim)))
         return (outputs, attention) if return_attention else outputs
 
     def get_config(self):

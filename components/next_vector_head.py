@@ -1,4 +1,4 @@
-"""What a model of vectors adds to a mean of its context, as a vector of unit norm."""
+"""The output of a model that predicts the next vector of a sequence."""
 
 import keras
 
@@ -7,21 +7,33 @@ from components.recency_mean import RecencyMean
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class NextVectorHead(keras.layers.Layer):
-    """`normalize(m + (W h + b) / sqrt(dim))`: h is a model's state, m a learned mean of the context (`components.recency_mean`).
+    """A unit vector from a weighted mean of the context and the state of a model.
 
-    The root brings what is added to the size of a unit vector's elements, so that first steps are small.
+        output = normalize(m + (W h + b) / sqrt(dim))
+
+    h is the state and m a `RecencyMean` of the context. The division brings the correction to the size of a unit vector's
+    elements, so that the first steps of training are small.
 
     Args:
-        dim: size of the vectors.
-        context_length: longest context.
-        dense: whether there are W and b; else h is added as it is.
-        recency: whether there is m. With it, W and b are zero at the start, so that the output is m's direction.
-        similarity_dim: of m.
-        signed: whether m's weights may be negative, as retrieval wants it.
+        dim: int, size of the vectors.
+        context_length: int, the longest context.
+        dense: bool, whether there are W and b; without them, h itself is added.
+        recency: bool, whether there is m. If so, W and b start as zeros, so that the output starts as the direction of m.
+        similarity_dim: int, size of the network that weights the context by similarity in m; 0 leaves it out.
+        signed: bool, whether the weights of m may be negative, which suits retrieval.
 
-    Call arguments: state `(batch, width)`; vectors `(batch, context, dim)`; padding_mask `(batch, context)`, 1 where there is one.
+    Call arguments:
+        state: float `(batch, state_dim)`, h.
+        vectors: float `(batch, context, dim)`, at the end of the context, with padding before them.
+        padding_mask: `(batch, context)`, True or 1 where there is a vector.
 
-    Output: float32 `(batch, dim)`, of unit norm.
+    Returns:
+        float32 `(batch, dim)`, of unit norm.
+
+    Example:
+        >>> layer = NextVectorHead(dim=3, context_length=7)
+        >>> tuple(layer(keras.ops.ones((2, 11)), keras.ops.ones((2, 5, 3)), keras.ops.ones((2, 5))).shape)
+        (2, 3)
     """
 
     def __init__(self, dim, context_length, dense=True, recency=True, similarity_dim=64, signed=False, **kwargs):
@@ -36,9 +48,15 @@ class NextVectorHead(keras.layers.Layer):
         }
         policy = self.dtype_policy
         if recency:
-            start = {"decay": 0.9, "less": 0.7} if signed else {"decay": 0.2}
-            given = {"signed": signed, "similarity_dim": similarity_dim}
-            self.mean = RecencyMean(context_length, **start, **given, dtype=policy, name="mean")
+            initial_weights = {"decay": 0.9, "mean_fraction": 0.7} if signed else {"decay": 0.2}
+            self.mean = RecencyMean(
+                context_length,
+                signed=signed,
+                similarity_dim=similarity_dim,
+                dtype=policy,
+                name="mean",
+                **initial_weights,
+            )
         if dense:
             initializer = "zeros" if recency else "glorot_uniform"
             self.dense = keras.layers.Dense(dim, kernel_initializer=initializer, dtype=policy, name="dense")
@@ -51,10 +69,10 @@ class NextVectorHead(keras.layers.Layer):
             self.dense.build(state_shape)
 
     def call(self, state, vectors, padding_mask):
-        found = self.dense(state) if self.config["dense"] else state
+        output = self.dense(state) if self.config["dense"] else state
         if self.config["recency"]:
-            found = self.mean(vectors, padding_mask) + found * self.config["dim"] ** -0.5
-        return self.unit(found)
+            output = self.mean(vectors, padding_mask) + output * self.config["dim"] ** -0.5
+        return self.unit(output)
 
     def compute_output_shape(self, state_shape, vectors_shape=None, padding_mask_shape=None):
         return state_shape[0], self.config["dim"]

@@ -1,4 +1,4 @@
-"""Positional encoding: tell attention where each token stands."""
+"""Positional encoding."""
 
 import keras
 import numpy as np
@@ -7,19 +7,31 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class PositionalEncoding(keras.layers.Layer):
-    """Add a vector per position to a sequence of vectors.
+    """Adds a vector for its position to each vector of a sequence.
 
-    Sinusoidal (Vaswani et al. 2017, section 3.5): `PE[p, 2i] = sin(p / 10000^(2i/d))`,
-    `PE[p, 2i+1] = cos(p / 10000^(2i/d))`. Learned (Devlin et al. 2019): one trained vector per position.
+    The vectors are computed (Vaswani et al. 2017, section 3.5), with the position p and d = `hidden_dim`:
+
+        PE[p, 2i] = sin(p / 10000^(2i/d)),  PE[p, 2i+1] = cos(p / 10000^(2i/d))
+
+    With `learned` they are trained (Devlin et al. 2019).
 
     Args:
-        max_length: longest sequence that can be encoded.
-        learned: train the table instead of computing it.
+        max_length: int above 0, the longest sequence.
+        learned: bool, whether the vectors are trained.
 
-    Input and output: `(batch, sequence, hidden_dim)`, `sequence <= max_length`.
+    Call arguments:
+        inputs: float `(batch, sequence, hidden_dim)`, with a sequence of at most `max_length`.
+
+    Returns:
+        A tensor of the same shape.
 
     Raises:
         ValueError: `max_length` is not positive, or a sequence of known length is longer.
+
+    Example:
+        >>> layer = PositionalEncoding(max_length=11)
+        >>> tuple(layer(ops.zeros((2, 7, 5))).shape)
+        (2, 7, 5)
     """
 
     def __init__(self, max_length, learned=False, **kwargs):
@@ -43,7 +55,7 @@ class PositionalEncoding(keras.layers.Layer):
 
     def call(self, inputs):
         length = inputs.shape[1]
-        if isinstance(length, int) and length > self.max_length:  # an exporter's free length can not be compared
+        if isinstance(length, int) and length > self.max_length:  # an exporter's symbolic length cannot be compared
             raise ValueError(f"a sequence of {length} is longer than max_length {self.max_length}")
         table = ops.cast(ops.convert_to_tensor(self.table), inputs.dtype)
         return inputs + ops.take(table, ops.arange(ops.shape(inputs)[1]), axis=0)[None]
@@ -56,7 +68,11 @@ class PositionalEncoding(keras.layers.Layer):
 
 
 def sinusoidal_table(max_length: int, hidden_dim: int) -> np.ndarray:
-    """The table of Vaswani et al. 2017, section 3.5: float32 `(max_length, hidden_dim)`, sines at even columns."""
+    """The computed vectors of all positions.
+
+    Returns:
+        float32 `(max_length, hidden_dim)`, sines in the even columns.
+    """
     column = np.arange(hidden_dim)
     angle = np.arange(max_length)[:, None] / 10_000.0 ** ((column - column % 2) / hidden_dim)
     return np.where(column % 2 == 0, np.sin(angle), np.cos(angle)).astype(np.float32)

@@ -1,37 +1,52 @@
-"""A weighted mean over the last elements of a sequence, with learned weights by distance from its end, and by likeness."""
+"""A weighted mean of the vectors of a sequence, with learned weights by distance from its end and by similarity."""
 
 import keras
 from keras import ops
 
 from components.similarity_weights import SimilarityWeights
 
+SIGNED_SIMILARITY_SCALE = 0.1
+
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class RecencyMean(keras.layers.Layer):
-    """`sum_j w_j x_j`, with a learned number `a_j` for each distance j from the end; with `similarity_dim` a small network adds
-    `g_j` by how similar the elements are to one another.
+    """A weighted sum of the vectors of a sequence: `sum_j w_j x_j`.
 
-        w = softmax_j(a_j + g_j)            over the elements that there are
-        w_j = a_j + g_j / 10                `signed`: may be negative, so that what has been said already can be subtracted
+        w = softmax_j(a_j + g_j)
+        w_j = a_j + g_j / 10          with signed
+
+    a_j is a learned number for each distance j from the end of the sequence. g_j is 0, or with `similarity_dim` the output of
+    `SimilarityWeights`. Signed weights may be negative, so that the sum can turn away from what earlier vectors say, and need not
+    sum to 1. The weights are computed in float32 at any precision.
+
+    At the start `a_j = -decay * j`. With `signed` it is `softmax_j(-decay * j) - mean_fraction / context_length`: the exponentially
+    weighted mean, minus a fraction of the plain mean.
 
     Args:
-        context_length: longest sequence.
-        decay: how fast weights fall at the start: `a_j = -decay j`, or with `signed` the softmax of that.
-        less: with `signed`, subtracted from each weight at the start, divided by `context_length`.
-        signed: whether weights may be negative, and need not sum to 1.
-        similarity_dim: size of the network that gives `g`; 0 leaves it out.
+        context_length: int, the longest sequence.
+        decay: float, how fast the initial weights fall with the distance.
+        mean_fraction: float, the fraction of the plain mean that the initial signed weights subtract; not used without `signed`.
+        signed: bool, whether weights may be negative.
+        similarity_dim: int, size of the network for g; 0 leaves g out.
 
-    Call arguments: inputs `(batch, context, dim)`; padding_mask `(batch, context)`, True or 1 where there is an element. Elements
-    stand at the end, padding before them.
+    Call arguments:
+        inputs: float `(batch, context, dim)`, at the end of the sequence, with padding before them.
+        padding_mask: `(batch, context)`, True or 1 where there is a vector.
 
-    Output: `(batch, dim)`.
+    Returns:
+        float `(batch, dim)`.
+
+    Example:
+        >>> layer = RecencyMean(context_length=7)
+        >>> tuple(layer(ops.ones((2, 5, 3)), ops.ones((2, 5))).shape)
+        (2, 3)
     """
 
-    def __init__(self, context_length, decay=0.2, less=0.0, signed=False, similarity_dim=0, **kwargs):
+    def __init__(self, context_length, decay=0.2, mean_fraction=0.0, signed=False, similarity_dim=0, **kwargs):
         super().__init__(**kwargs)
         self.context_length = context_length
         self.decay = decay
-        self.less = less
+        self.mean_fraction = mean_fraction
         self.signed = signed
         self.similarity_dim = similarity_dim
         if similarity_dim:
@@ -42,21 +57,23 @@ class RecencyMean(keras.layers.Layer):
     def build(self, *_):
         start = -self.decay * ops.arange(self.context_length - 1, -1, -1, dtype="float32")
         if self.signed:
-            start = ops.softmax(start) - self.less / self.context_length
+            start = ops.softmax(start) - self.mean_fraction / self.context_length
         start = ops.convert_to_numpy(start)
         self.weights_by_distance = self.add_weight(
-            name="weights_by_distance", shape=(self.context_length,), initializer=lambda *_, **__: start
+            name="weights_by_distance",
+            shape=(self.context_length,),
+            initializer=lambda *_, **__: start,
+            autocast=False,
         )
-
         if self.similarity_dim:
             self.similarity.build()
 
     def call(self, inputs, padding_mask):
-        first, there = self.context_length - ops.shape(inputs)[1], ops.cast(padding_mask, "float32")
-        weights = self.weights_by_distance[first:]
+        mask = ops.cast(padding_mask, "float32")
+        weights = self.weights_by_distance[self.context_length - ops.shape(inputs)[1] :]
         if self.similarity_dim:
-            weights = weights + self.similarity(inputs, padding_mask) * (0.1 if self.signed else 1.0)
-        weights = weights * there if self.signed else ops.softmax(weights + (there - 1) * 1e9, axis=-1)
+            weights = weights + self.similarity(inputs, padding_mask) * (SIGNED_SIMILARITY_SCALE if self.signed else 1)
+        weights = weights * mask if self.signed else ops.softmax(weights + (mask - 1) * 1e9, axis=-1)
         return ops.einsum("bc,bcd->bd", ops.cast(weights, inputs.dtype), inputs)
 
     def compute_output_shape(self, inputs_shape, padding_mask_shape=None):
@@ -67,7 +84,7 @@ class RecencyMean(keras.layers.Layer):
             **super().get_config(),
             "context_length": self.context_length,
             "decay": self.decay,
-            "less": self.less,
+            "mean_fraction": self.mean_fraction,
             "signed": self.signed,
             "similarity_dim": self.similarity_dim,
         }

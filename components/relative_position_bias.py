@@ -6,16 +6,27 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class RelativePositionBias(keras.layers.Layer):
-    """A learned number per head and distance, added to attention logits: `bias[h, i, j] = table[clip(j - i), h]`.
+    """A learned number for each head and distance, to be added to attention logits.
 
-    Relative position representations (Shaw et al. 2018) reduced to a scalar per head, as in T5 (Raffel et al. 2020).
+        bias[h, i, j] = table[clip(j - i, -max_distance, max_distance), h]
+
+    This reduces the relative position representations of Shaw et al. 2018 to one number per head, as T5 does (Raffel et al. 2020,
+    section 2.1).
 
     Args:
-        num_heads: attention heads.
-        max_distance: distances beyond it share the outermost entry.
+        num_heads: int, number of attention heads.
+        max_distance: int, the largest distance with a number of its own; larger distances share it.
 
-    Call argument: any tensor `(batch, sequence, ...)`; only its length is used.
-    Output: `(1, num_heads, sequence, sequence)`.
+    Call arguments:
+        inputs: tensor `(batch, sequence, ...)`, of which only the length counts.
+
+    Returns:
+        float `(1, num_heads, sequence, sequence)`.
+
+    Example:
+        >>> layer = RelativePositionBias(num_heads=3)
+        >>> tuple(layer(ops.zeros((2, 7, 5))).shape)
+        (1, 3, 7, 7)
     """
 
     def __init__(self, num_heads, max_distance=64, **kwargs):

@@ -1,8 +1,8 @@
-"""The Transformer block."""
+"""A Transformer block."""
 
 import keras
 
-from components.activations import by_name
+from components.activations import get_activation
 from components.dropout import Dropout
 from components.multi_head_self_attention import MultiHeadSelfAttention
 
@@ -11,20 +11,27 @@ from components.multi_head_self_attention import MultiHeadSelfAttention
 class TransformerBlock(keras.layers.Layer):
     """Self-attention and a feed-forward network, each with a residual connection and layer normalisation.
 
-    Pre-LN (Xiong et al. 2020): `x = x + attention(norm(x)); x = x + ffn(norm(x))`; a stack of them wants one more
-    normalisation at its end. Post-LN (Vaswani et al. 2017, BERT): `x = norm(x + attention(x)); x = norm(x + ffn(x))`.
+        Pre-LN     x = x + attention(norm(x));  x = x + ffn(norm(x))      (Xiong et al. 2020)
+        Post-LN    x = norm(x + attention(x));  x = norm(x + ffn(x))      (Vaswani et al. 2017, section 3.1)
+
+    A stack of Pre-LN blocks needs one more normalisation at its end.
 
     Args:
-        num_heads: attention heads.
-        intermediate_dim: width of the feed-forward network.
-        dropout: dropped share of both branches' outputs in training, 0-1.
-        attention_dropout: dropped share of attention weights in training, 0-1.
-        norm_first: Pre-LN if true, Post-LN if false.
-        activation: of the feed-forward network; a Keras name (`gelu` is `components.activations`'), or `gelu_tanh`.
-        norm_epsilon: added to the variance in the normalisations.
+        num_heads: int, number of attention heads; must divide `hidden_dim`.
+        intermediate_dim: int, width of the feed-forward network.
+        dropout: float in [0, 1), fraction of both branches' outputs dropped in training.
+        attention_dropout: float in [0, 1), fraction of the attention weights dropped in training; slow on CPUs.
+        norm_first: bool, Pre-LN if True, Post-LN if False.
+        activation: activation of the feed-forward network, as for `components.activations.get_activation`.
+        norm_epsilon: float, added to the variance in the normalisations.
+        kernel_initializer: initialiser of all kernels.
 
-    Call arguments as for `MultiHeadSelfAttention`. Input and output: `(batch, sequence, hidden_dim)`; with
-    `return_attention` also the weights `(batch, num_heads, sequence, sequence)`.
+    Call arguments and return values are those of `MultiHeadSelfAttention`.
+
+    Example:
+        >>> layer = TransformerBlock(num_heads=3, intermediate_dim=11)
+        >>> tuple(layer(keras.ops.ones((2, 7, 15))).shape)
+        (2, 7, 15)
     """
 
     def __init__(
@@ -45,7 +52,7 @@ class TransformerBlock(keras.layers.Layer):
         self.dropout = dropout
         self.attention_dropout = attention_dropout
         self.norm_first = norm_first
-        self.activation = by_name(activation)
+        self.activation = get_activation(activation)
         self.norm_epsilon = norm_epsilon
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.supports_masking = True

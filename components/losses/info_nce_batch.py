@@ -11,6 +11,12 @@ class InfoNCEBatch(InfoNCE):
 
     Args:
         temperature: float above 0; 1 where the temperature is learned.
+
+    Example:
+        >>> y_true = keras.ops.array([[1.0, 0.0, 1.0, 1.0, 7.0, 7.0, 7.0]])  # relevance, mask, groups of two slots; own group
+        >>> y_pred = keras.ops.array([[[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]])  # the query, its two slots
+        >>> round(float(InfoNCEBatch(temperature=1.0)(y_true, y_pred)), 4)
+        0.0
     """
 
     name = "infonce_batch"

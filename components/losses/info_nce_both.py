@@ -13,6 +13,12 @@ class InfoNCEBoth(InfoNCE):
 
     Args:
         temperature: float above 0; 1 where the temperature is learned.
+
+    Example:
+        >>> y_true = ops.array([[1.0, 0.0, 1.0, 1.0, 7.0, 7.0, 7.0]])  # two slots: relevance, mask, groups; the query's group
+        >>> y_pred = ops.array([[[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]])  # the query, its two slots
+        >>> round(float(InfoNCEBoth(temperature=1.0)(y_true, y_pred)), 4)
+        0.2187
     """
 
     name = "infonce_both"

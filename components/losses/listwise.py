@@ -17,6 +17,12 @@ class Listwise(RankingLoss):
 
     Args:
         temperature: float above 0, `t`; 1 where the temperature is learned.
+
+    Example:
+        >>> y_true = ops.array([[1.0, 0.0, 1.0, 1.0, 7.0, 7.0, 7.0]])  # two slots: relevance, mask, groups; the query's group
+        >>> y_pred = ops.array([[[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]])  # the query, its two slots
+        >>> round(float(Listwise(temperature=1.0)(y_true, y_pred)), 4)
+        0.4375
     """
 
     name = "listwise"

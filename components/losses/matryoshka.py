@@ -16,6 +16,12 @@ class Matryoshka(RankingLoss):
     Args:
         loss: `RankingLoss`, computed on each length.
         dims: ints, the lengths.
+
+    Example:
+        >>> y_true = ops.array([[1.0, 0.0, 1.0, 1.0, 7.0, 7.0, 7.0]])  # two slots: relevance, mask, groups; the query's group
+        >>> y_pred = ops.array([[[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]])  # the query, its two slots
+        >>> round(float(Matryoshka(InfoNCE(temperature=1.0), dims=(1, 2))(y_true, y_pred)), 4)
+        0.3754
     """
 
     name = "matryoshka"

@@ -13,9 +13,12 @@ class OrdinalLoss(keras.losses.Loss):
     - `cross_entropy`: `-log p_r`;
     - `focal`: `-(1 - p_r)^gamma log p_r` (Lin et al. 2017, equation 4);
     - `soft_qwk`: `sum_k (k - r)^2 p_k`, divided by its expectation if responses and predictions of this batch were independent: one
-      minus quadratic weighted kappa, with probabilities in the place of decisions (de la Torre et al. 2018, equation 8);
+      minus quadratic weighted kappa, with probabilities in the place of decisions (de la Torre et al. 2018);
     - `earth_mover`: `sum_k (F(k) - 1(r <= k))^2` (Hou et al. 2016, equation 3);
     - `cumulative`: the binary cross-entropies of `P(r > k)`, summed over k (CORAL; Cao et al. 2020, equation 4).
+
+    Cross-entropy alone gave the best accuracy, NLL and, with a fitted decision rule, the best QWK; `soft_qwk` alone makes
+    probabilities extreme (docs/tracing.md).
 
     To add a loss, write one method and name it in `PARTS`.
 
@@ -39,8 +42,8 @@ class OrdinalLoss(keras.losses.Loss):
 
     Example:
         >>> loss = OrdinalLoss({"cross_entropy": 1.0, "earth_mover": 0.5})
-        >>> float(loss(np.array([0, 2]), np.array([[9.0, 0.0, 0.0], [0.0, 0.0, 9.0]]))) < 0.001
-        True
+        >>> round(float(loss(ops.array([0, 2]), ops.array([[0.0, 0.0, 0.0], [0.0, 0.0, 9.0]]))), 4)  # log(3) / 2 + 5 / 36
+        0.6884
     """
 
     def __init__(self, weights=None, gamma=2.0, reduction="mean_with_sample_weight", name="ordinal_loss", **kwargs):

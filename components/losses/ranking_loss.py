@@ -23,7 +23,9 @@ class RankingLoss(keras.losses.Loss):
     Attributes of the class:
         name: str, unique; selects the loss on the command line.
         uses_temperature: bool, whether the constructor takes `temperature`, and a learned temperature makes sense.
-        needs_own_negatives: bool, whether the loss compares a query's own slots, so that a query needs two slots or more.
+        needs_own_negatives: bool, whether the loss compares a query's own slots alone, so that a query needs two slots or more.
+            Such losses teach little about search among all candidates: trained from scratch they reached NDCG@10 0.03 there, and
+            InfoNCE 0.09 (docs/ranking.md).
 
     Call arguments:
         y_true: float32 `(B, 3 S + 1)`. For each slot its relevance, 0 to 1; for each slot 1 if it holds a candidate, else 0; for

@@ -15,6 +15,12 @@ class Triplet(RankingLoss):
 
     Args:
         margin: float, by how much the positive's cosine should exceed a negative's.
+
+    Example:
+        >>> y_true = ops.array([[1.0, 0.0, 1.0, 1.0, 7.0, 7.0, 7.0]])  # two slots: relevance, mask, groups; the query's group
+        >>> y_pred = ops.array([[[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]]])  # the query, its two slots
+        >>> round(float(Triplet(margin=1.0)(y_true, y_pred)), 4)
+        0.4
     """
 
     name = "triplet"

@@ -37,9 +37,9 @@ class VectorLoss(keras.losses.Loss):
 
     Example:
         >>> loss = VectorLoss({"cosine": 1.0, "mse": 0.5})
-        >>> y_true = np.array([[0.6, 0.8, 0.0, 1.0]])  # a vector, document 0, place 1
-        >>> round(float(loss(y_true, np.array([[0.6, 0.8]]))), 4)
-        0.0
+        >>> y_true = ops.array([[0.6, 0.8, 4.0, 1.0]])  # a vector, document 4, place 1
+        >>> round(float(loss(y_true, ops.array([[1.0, 0.0]]))), 4)  # 0.4 + 0.5 * 0.4
+        0.6
     """
 
     NEGATIVES = ("all", "same_document", "other_documents")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from components.activations import by_name, gelu, gelu_tanh
+from components.activations import gelu, gelu_tanh, get_activation
 
 X = np.linspace(-9, 9, 1001, dtype="float32")
 EXACT = X * 0.5 * (1 + np.vectorize(math.erf)(X / math.sqrt(2)))
@@ -27,10 +27,10 @@ def test_the_two_differ():
 
 
 def test_names():
-    assert by_name("gelu") is gelu and by_name("gelu_tanh") is gelu_tanh and by_name(gelu) is gelu
-    assert by_name("relu") is keras.activations.relu and by_name(None) is keras.activations.linear
+    assert get_activation("gelu") is gelu and get_activation("gelu_tanh") is gelu_tanh and get_activation(gelu) is gelu
+    assert get_activation("relu") is keras.activations.relu and get_activation(None) is keras.activations.linear
 
 
 @pytest.mark.parametrize("function", [gelu, gelu_tanh])
 def test_come_back_from_a_configuration(function):
-    assert by_name(keras.activations.serialize(function)) is function
+    assert get_activation(keras.activations.serialize(function)) is function

@@ -33,7 +33,7 @@ def test_equals_the_equation(layer):
 
 def test_parts_are_disjoint_and_add_up(layer):
     ids = np.array([0, 1, VOCABULARY - 1, VOCABULARY, VOCABULARY + BUCKETS**2 - 1], "int32")
-    learned, fixed = (ops.convert_to_numpy(part) for part in layer(ids, parts=True))
+    learned, fixed = (ops.convert_to_numpy(part) for part in layer(ids, return_parts=True))
     np.testing.assert_allclose(learned + fixed, vectors(layer, ids))
     assert (np.abs(learned).sum(-1) > 0).tolist() == [False, True, True, False, False]
     assert (np.abs(fixed).sum(-1) > 0).tolist() == [False, False, False, True, True]

@@ -17,7 +17,7 @@ def numpy_of(value):
 
 def layer(**settings):
     keras.utils.set_random_seed(4)
-    made = IRTParameters(**{"num_categories": 4, "scale": 2.0} | settings)
+    made = IRTParameters(**{"num_categories": 4, "initial_scale": 2.0} | settings)
     made.build((BATCH, STEPS, SUMMARY), (BATCH, STEPS, ITEM))
     return made
 

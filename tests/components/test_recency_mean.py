@@ -27,7 +27,7 @@ def test_signed_weights_subtract_what_was_said():
     weights = np.exp(-0.7 * np.arange(4, -1, -1))
     weights = weights / weights.sum() - 0.5 / 5
     assert weights[0] < 0 < weights[-1]
-    found = call(X, MASK, decay=0.7, less=0.5, signed=True)
+    found = call(X, MASK, decay=0.7, mean_fraction=0.5, signed=True)
     np.testing.assert_allclose(found[0], weights @ X[0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(found[1], weights[2:] @ X[1, 2:], rtol=1e-5, atol=1e-6)
 
@@ -46,7 +46,7 @@ def test_similarity_is_added_to_the_weights_and_is_nothing_at_the_start(signed):
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(layer(X, MASK)), call(X, MASK, signed=signed), rtol=1e-5, atol=1e-6
     )
-    layer.similarity.give.kernel.assign(np.random.default_rng(2).normal(size=(4, 1)))
+    layer.similarity.output_weight.kernel.assign(np.random.default_rng(2).normal(size=(4, 1)))
     more = keras.ops.convert_to_numpy(layer.similarity(X, MASK))[0]
     weights = np.asarray(keras.ops.convert_to_numpy(layer.weights_by_distance))
     weights = weights + 0.1 * more if signed else np.exp(weights + more) / np.exp(weights + more).sum()
@@ -56,4 +56,10 @@ def test_similarity_is_added_to_the_weights_and_is_nothing_at_the_start(signed):
 def test_its_settings_come_back():
     layer = RecencyMean(7, 0.3, 0.2, signed=True, similarity_dim=6)
     again = RecencyMean.from_config(layer.get_config())
-    assert (again.context_length, again.decay, again.less, again.signed, again.similarity_dim) == (7, 0.3, 0.2, True, 6)
+    assert (again.context_length, again.decay, again.mean_fraction, again.signed, again.similarity_dim) == (
+        7,
+        0.3,
+        0.2,
+        True,
+        6,
+    )

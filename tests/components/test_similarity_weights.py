@@ -14,7 +14,7 @@ def make(**settings):
     keras.utils.set_random_seed(2)
     layer = SimilarityWeights(5, hidden_dim=4, **settings)
     layer.build()
-    layer.give.kernel.assign(np.random.default_rng(3).normal(size=(4, 1)))
+    layer.output_weight.kernel.assign(np.random.default_rng(3).normal(size=(4, 1)))
     return layer
 
 
@@ -29,7 +29,7 @@ def test_it_equals_the_equation():
         return ops.convert_to_numpy(ops.gelu(x.astype("float32")))
 
     state = gelu(X[0] @ X[0].T @ np.asarray(layer.similarity) + np.asarray(layer.distance))
-    expected = gelu(state @ np.asarray(layer.mix.kernel)) @ np.asarray(layer.give.kernel)[:, 0]
+    expected = gelu(state @ np.asarray(layer.hidden.kernel)) @ np.asarray(layer.output_weight.kernel)[:, 0]
     np.testing.assert_allclose(call(layer, X, MASK)[0], expected, rtol=1e-3, atol=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""OrdinalLoss against loops, with padding, and its gradients at extremes."""
+"""OrdinalLoss against loops, with padding, its reductions, and its gradients at extremes."""
 
 import keras
 import numpy as np
@@ -104,3 +104,34 @@ def test_it_is_read_back_from_its_config_and_refuses_nonsense():
     for weights in ({"kappa": 1.0}, {"focal": 0.0}, {"focal": -1.0, "earth_mover": 2.0}):
         with pytest.raises(ValueError, match="must be of"):
             OrdinalLoss(weights)
+
+
+def test_it_respects_the_reduction():
+    def reduced(reduction):
+        loss = OrdinalLoss({"cross_entropy": 0.5, "earth_mover": 2.0}, reduction=reduction)
+        return ops.convert_to_numpy(loss(RESPONSES, LOGITS, WEIGHTS))
+
+    values = reduced("none")
+    assert values.shape == RESPONSES.shape and (values[WEIGHTS == 0] == 0).all() and (values[WEIGHTS == 1] > 0).all()
+    np.testing.assert_array_equal(reduced(None), values)
+    expected = [0.5 * BY_HAND["cross_entropy"]([row]) + 2 * BY_HAND["earth_mover"]([row]) for row in rows()]
+    np.testing.assert_allclose(values[WEIGHTS == 1], expected, rtol=1e-5)
+    assert float(reduced("sum")) == pytest.approx(values.sum(), rel=1e-5)
+    assert float(reduced("sum_over_batch_size")) == pytest.approx(values.mean(), rel=1e-5)
+    assert float(reduced("mean_with_sample_weight")) == pytest.approx(values.sum() / WEIGHTS.sum(), rel=1e-5)
+    assert OrdinalLoss().reduction == "mean_with_sample_weight"
+
+
+def test_a_loss_of_whole_batches_has_no_value_for_each_response():
+    with pytest.raises(ValueError, match="soft_qwk is defined for a whole batch"):
+        OrdinalLoss({"soft_qwk": 1.0}, reduction="none")
+    scale = float(OrdinalLoss({"soft_qwk": 1.0}, reduction="sum")(RESPONSES, LOGITS, WEIGHTS)) / loss("soft_qwk")
+    assert scale == pytest.approx(WEIGHTS.sum(), rel=1e-5)
+
+
+def test_keras_reduces_cross_entropy_the_same():
+    for reduction in ("none", "sum", "sum_over_batch_size", "mean_with_sample_weight"):
+        expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction)
+        found = OrdinalLoss(reduction=reduction)(RESPONSES, LOGITS, WEIGHTS)
+        expected = expected(RESPONSES, LOGITS, WEIGHTS)
+        np.testing.assert_allclose(ops.convert_to_numpy(found), ops.convert_to_numpy(expected), rtol=1e-5)
