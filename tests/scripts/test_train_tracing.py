@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.in_process import run_in_process
 from tests.helpers.scripts import error_line, run, start
-from utils.common.errors import UserError
+from tests.helpers.tracing_sequences import write_three_lines
 
 SCRIPT = "train_tracing.py"
 SMALL = (
@@ -32,7 +32,7 @@ SMALL = (
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """One short run on students whose ability stays as it is, and what it printed."""
-    cwd = tmp_path_factory.mktemp("gpcm")
+    cwd = tmp_path_factory.mktemp("tracing")
     flags = ("--data", "static", "--learning-rate", "0.02", "--run-dir", "run")
     status, output, errors = run(*SMALL, *flags, cwd=cwd, script=SCRIPT)
     assert status == 0, errors
@@ -45,8 +45,8 @@ def test_it_learns_between_majority_and_ceiling(finished):
     nll = {name: scores["test"]["nll"] for name, scores in results["baselines"].items()}
     assert nll["oracle"] < nll["true_items"] < nll["item_majority"] < nll["majority"]
     assert nll["true_items"] < results["metrics"]["test"]["nll"] < nll["item_majority"]
-    assert 0 < results["headroom_closed"]["nll"] < 1 and results["recovery"]["r_beta"] > 0.5
-    assert {"r_theta", "rmse_theta", "coverage_theta"} <= results["recovery"].keys()
+    assert 0 < results["details"]["headroom_closed"]["nll"] < 1 and results["details"]["recovery"]["r_beta"] > 0.5
+    assert {"r_theta", "rmse_theta", "coverage_theta"} <= results["details"]["recovery"].keys()
     assert f"test: accuracy {results['metrics']['test']['accuracy']:.4f}" in output
     assert results["data"]["students"] == {"train": 86, "validation": 10, "test": 24}
 
@@ -74,7 +74,7 @@ def test_the_run_directory_is_complete(finished):
     with open(folder / "test_predictions.csv") as file:
         predicted = list(csv.DictReader(file))
     results = json.loads((folder / "results.json").read_text())
-    assert len(predicted) == results["metrics"]["test"]["total"] == results["data"]["responses"]["test"]
+    assert len(predicted) == results["data"]["counts"]["test"]
     right = [max(range(4), key=lambda k: float(row[f"p{k}"])) == int(row["response"]) for row in predicted]
     assert np.mean(right) == pytest.approx(results["metrics"]["test"]["accuracy"], abs=2e-3)
     with open(folder / "metrics.csv") as file:
@@ -93,8 +93,8 @@ def test_predict_tells_the_next_response_of_each_student(finished, tmp_path):
     status, output, errors = run(folder, "4,99", "--file", "history.csv", cwd=tmp_path, script="predict.py")
     assert status == 0, errors
     assert "unknown item: 99" in output and "(student bob: not in training, taken for an unknown item: 77)" in output
-    told = re.findall(r"item 4: 0: ([\d.]+) .* 3: ([\d.]+)  \(ability (\S+) ± (\S+)\)", output)
-    (ann_low, ann_high, ann, ann_error), (bob_low, bob_high, bob, _) = [[float(n) for n in row] for row in told]
+    rows = re.findall(r"item 4: 0: ([\d.]+) .* 3: ([\d.]+)  \(ability (\S+) ± (\S+)\)", output)
+    (ann_low, ann_high, ann, ann_error), (bob_low, bob_high, bob, _) = [[float(n) for n in row] for row in rows]
     assert ann_high > 3 * ann_low and bob_low > 3 * bob_high and ann > bob and 0 < ann_error < 1
     status, output, _ = run(folder, "4", cwd=tmp_path, script="predict.py")
     assert status == 0 and "student new, 0 responses" in output
@@ -123,22 +123,12 @@ def test_killed_and_resumed_gives_the_same_as_never_killed(finished, tmp_path):
     assert metrics_of(tmp_path / "cut") == metrics_of(whole)
 
 
-def three_lines(path, students, rng, items=7, responses=None):
-    lines = []
-    for _ in range(students):
-        count = int(rng.integers(5, 20))
-        answered = rng.integers(0, 2, count) if responses is None else responses(count)
-        rows = rng.integers(1, items + 1, count), answered
-        lines += [str(count), *(",".join(map(str, row)) for row in rows)]
-    path.write_text("\n".join(lines) + "\n")
-
-
 @pytest.mark.parametrize("model", ["dkvmn", "integrated"])
 def test_random_responses_of_a_file_are_predicted_by_chance_alone(model, tmp_path):
     """Nothing leaks: where responses are coins, no model is better than a coin. Pieces are cut, and two categories have an AUC."""
     rng = np.random.default_rng(5)
-    three_lines(tmp_path / "train.txt", 150, rng)
-    three_lines(tmp_path / "test.txt", 60, rng)
+    write_three_lines(tmp_path / "train.txt", 150, rng)
+    write_three_lines(tmp_path / "test.txt", 60, rng)
     options = (
         "--train-files",
         "train.txt",
@@ -173,10 +163,10 @@ def test_the_best_epoch_is_that_of_the_lowest_loss_whatever_it_is_made_of(tmp_pa
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--train-files", "none.txt"), "none.txt: can not be read"),
-        (("--test-files", "none.txt"), "go with --train-files"),
+        (("--train-files", "none.txt"), "none.txt: cannot be read"),
+        (("--test-files", "none.txt"), "goes with --train-files"),
         (("--train-files", "none.txt", "--students", "9"), "are for simulated data"),
-        (("--loss", "kappa"), "--loss kappa: wants one of"),
+        (("--loss", "kappa"), "--loss kappa: give one of cross_entropy, focal"),
         (("--loss", "focal=0"), "all weights are 0"),
         (("--history", "600"), "--history 600: must be less"),
         (("--categories", "1"), "--categories 1"),
@@ -186,12 +176,13 @@ def test_the_best_epoch_is_that_of_the_lowest_loss_whatever_it_is_made_of(tmp_pa
         (("--num-cycles", "0"), "--num-cycles 0"),
         (("--model", "sakt", "--hidden-dim", "30"), "--hidden-dim 30: must be a multiple"),
         (("--folds", "5", "--fold", "5"), "--folds 5 --fold 5"),
-        (("--folds", "9", "--students", "4"), "--folds 9: are more than the 4 students"),
+        (("--folds", "9", "--students", "4"), "--folds 9: more folds than the 4 students"),
         (
             ("--model", "dkt", "--num-slots", "5", "--key-dim", "7"),
-            "--num-slots, --key-dim: is of --model deep_gpcm or dkvmn or integrated",
+            "--num-slots: only for --model deep_gpcm or integrated or dkvmn; leave it out for dkt",
         ),
-        (("--no-attention",), "--no-attention: is of --model integrated; leave it out for deep_gpcm"),
+        (("--no-attention",), "--no-attention: only for --model integrated; leave it out for deep_gpcm"),
+        (("--truth", "truth.json"), "--truth goes with --train-files"),
         (("--num-slot", "3"), "did you mean --num-slots"),
     ],
 )
@@ -200,32 +191,3 @@ def test_bad_settings_are_one_line(tmp_path, monkeypatch, capsys, flags, words):
     assert run_in_process("train_tracing", "--run-dir", "run", "--tracking", "off", *flags) == 2
     assert words in error_line(capsys.readouterr().err)
     assert not (tmp_path / "run").exists()
-
-
-def test_truth_of_other_files_is_refused(tmp_path):
-    from train_tracing import Config
-    from utils.tracing.splits import read
-
-    rng = np.random.default_rng(1)
-    three_lines(tmp_path / "a.txt", 30, rng)
-    truth = {
-        "student_abilities": {"theta": [0.0] * 3},
-        "question_params": {"discrimination": {"alpha": [1.0] * 8}, "difficulties": {"beta": [[0.0]] * 8}},
-    }
-    (tmp_path / "truth.json").write_text(json.dumps(truth))
-    settings = Config(tmp_path / "run", train_files=[tmp_path / "a.txt"], truth=tmp_path / "truth.json")
-    with pytest.raises(UserError, match="has 3 students and 8 items"):
-        read(settings)
-    truth["student_abilities"]["theta"] = [float("nan")] * 30
-    (tmp_path / "truth.json").write_text(json.dumps(truth))
-    with pytest.raises(UserError, match="a parameter is not a finite number"):
-        read(settings)
-    truth["student_abilities"]["theta"] = [0.0] * 30
-    (tmp_path / "truth.json").write_text(json.dumps(truth))
-    assert len(read(settings).truth.ability) == 30
-    (tmp_path / "truth.json").write_text("{}")
-    with pytest.raises(UserError, match="no true parameters there"):
-        read(settings)
-    (tmp_path / "a.txt").write_text((tmp_path / "a.txt").read_text() + "0\n\n\n")
-    with pytest.raises(UserError, match="with --truth each must have some"):
-        read(settings)

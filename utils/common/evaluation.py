@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from utils.common.statistics import bootstrap_interval
+from utils.common.statistics import bootstrap_interval, bootstrap_intervals
 
 
 @dataclass(frozen=True)
@@ -21,19 +22,25 @@ class Evaluation:
             under the metric's name.
         groups: the paragraph, document or student of each example, `(examples,)`; intervals resample these. None: each example
             is independent of the others.
+        weighted_metrics: function of the examples' weights that returns metrics that are no means over examples, such as a kappa
+            or an area under a curve. It needs `groups`.
     """
 
     metrics: dict[str, float]
     per_example: dict[str, np.ndarray] = field(default_factory=dict)
     groups: np.ndarray | None = None
+    weighted_metrics: Callable[[np.ndarray], dict[str, float]] | None = None
 
     def intervals(self, seed: int = 0) -> dict[str, list[float]]:
-        """95 % bootstrap intervals `[low, high]` of all metrics that are means over examples."""
-        return {
-            name: list(bootstrap_interval(values, self.groups, seed=seed))
+        """95 % bootstrap intervals `[low, high]` of the means over examples and of the weighted metrics."""
+        intervals = {
+            name: bootstrap_interval(values, self.groups, seed=seed)
             for name, values in self.per_example.items()
             if name in self.metrics and len(values)
         }
+        if self.weighted_metrics is not None:
+            intervals |= bootstrap_intervals(self.weighted_metrics, self.groups, seed=seed)
+        return {name: list(interval) for name, interval in intervals.items()}
 
     @classmethod
     def from_examples(cls, per_example: dict[str, np.ndarray], groups: np.ndarray | None = None) -> Evaluation:

@@ -51,6 +51,36 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def bootstrap_intervals(
+    metrics, groups, *, resamples: int = 1000, seed: int = 0, level: float = 0.95
+) -> dict[str, tuple[float, float]]:
+    """Percentile bootstrap intervals of metrics that are no means, resampling whole groups with replacement.
+
+    Args:
+        metrics: function of weights `(examples,)`, which are how often each example's group was drawn; returns name to value. It
+            may leave out a metric, or return NaN, where a resample does not define it.
+        groups: the group of each example, `(examples,)`.
+        resamples: number of resamples.
+        seed: seed of the resampling.
+        level: fraction of the resampled values that an interval covers, in (0, 1).
+
+    Returns:
+        name to `(low, high)`; NaN where no resample defines the metric.
+    """
+    _, numbers = np.unique(groups, return_inverse=True)
+    rng, size, values = np.random.default_rng(seed), int(numbers.max()) + 1, {}
+    for _ in range(resamples):
+        counts = np.bincount(rng.integers(0, size, size), minlength=size)
+        for name, value in metrics(counts[numbers].astype(np.float64)).items():
+            values.setdefault(name, []).append(value)
+    intervals = {}
+    for name, resampled in values.items():
+        defined = np.array([value for value in resampled if not np.isnan(value)])
+        quantiles = np.quantile(defined, ((1 - level) / 2, (1 + level) / 2)) if len(defined) else (np.nan, np.nan)
+        intervals[name] = (float(quantiles[0]), float(quantiles[1]))
+    return intervals
+
+
 def paired_randomisation(a: np.ndarray, b: np.ndarray, draws: int = 10000, seed: int = 0) -> float:
     """Two-sided p value of the mean difference of two systems on the same examples, by random signs (Fisher 1935).
 

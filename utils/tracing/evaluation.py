@@ -1,173 +1,133 @@
-"""Predictions of responses, their baselines and ceilings, and what the model found of the truth."""
+"""Score predicted responses: metrics, and per-response values for intervals over students."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from utils.tracing.ceilings import bayes_filter, fit_items, oracle, practice_filter
-from utils.tracing.data import Piece, assemble
-from utils.tracing.metrics import fit_rule, scores
-from utils.tracing.recovery import coverage, linked_pairs, linking, recovery
-from utils.tracing.simulation import PROBABILITIES
+from utils.common.evaluation import Evaluation
+from utils.tracing.data import ResponseSequence
+from utils.tracing.metrics import (
+    AreasUnderCurves,
+    DecisionRule,
+    calibration_error,
+    expected_category,
+    negative_log_likelihood,
+    quadratic_weighted_kappa,
+)
 
 
-def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Their softmax over the last axis, in float64."""
-    logits = logits.astype(np.float64)
-    likely = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return likely / likely.sum(axis=-1, keepdims=True)
+@dataclass(frozen=True)
+class Predictions:
+    """The predictions of all scored responses of a split, student after student.
 
-
-def predict(model, pieces: Sequence[Piece], batch_size: int = 64):
-    """Probabilities `(responses, categories)` and responses of all steps that are scored, piece by piece; and a dict of the pieces'
-    `ability` before their last response, and of the share of later cycles that was `skipped`, as far as the model has them."""
-    chances, responses, more = [None] * len(pieces), [None] * len(pieces), {"ability": {}, "skipped": {}}
-    lengths = [len(piece.items) for piece in pieces]
-    order = np.argsort(lengths, kind="stable")
-    for start in range(0, len(order), batch_size):
-        numbers = order[start : start + batch_size]
-        numbers_or_repeats = np.resize(numbers, batch_size)  # one shape for all batches of a length
-        inputs, wanted, weights = assemble([pieces[number] for number in numbers_or_repeats], max(lengths))
-        found = {name: np.asarray(array) for name, array in model.predict_on_batch(inputs).items()}
-        likely = probabilities(found["logits"])
-        for row, number in enumerate(numbers):
-            scored = weights[row] > 0
-            chances[number], responses[number] = likely[row, scored], wanted[row, scored]
-            if "ability" in found:
-                more["ability"][number] = found["ability"][row, len(pieces[number].items) - 1]
-            if "skipped" in found:
-                more["skipped"][number] = found["skipped"][row, scored].mean()
-    of_pieces = {name: np.array([values[n] for n in range(len(pieces))]) for name, values in more.items() if values}
-    return np.concatenate(chances), np.concatenate(responses), of_pieces
-
-
-def baselines_and_ceilings(data) -> dict[str, dict]:
-    """What plain counting, item response theory and, of simulations, the truth reach on the test students: metrics by name.
-
-    `majority`: training's category frequencies. `item_majority`: each item's own. `fitted_items`: items fitted to the training
-    students by marginal maximum likelihood, with a Bayes filter over the test student's responses so far; on a simulation without
-    learning, no model of the same data can be expected to do better. `true_items`: the filter with the true items (and the true
-    learning); `oracle`: the true ability as well.
+    Args:
+        probabilities: `(responses, categories)`.
+        responses: `(responses,)`, from 0.
+        items: item numbers, `(responses,)`.
+        students: place of each response's student in the split, `(responses,)`.
     """
-    train, test, categories = data.pairs("train"), data.pairs("test"), data.num_categories
-    items, responses = (np.concatenate(part) for part in zip(*test, strict=True))
-    counts = np.zeros((len(data.numbers) + 1, categories))
-    for asked, answered in train:
-        np.add.at(counts, (asked, answered), 1)
-    overall = counts.sum(axis=0) / counts.sum()
-    of_item = (counts + 2 * overall) / (counts.sum(axis=1, keepdims=True) + 2)  # two responses of the average student
-    fitted = fit_items(train, len(counts), categories)
-    validation = data.pairs("validation")
-    of = {
-        "majority": lambda name, pairs: [np.tile(overall, (len(items), 1)) for items, _ in pairs],
-        "item_majority": lambda name, pairs: [of_item[items] for items, _ in pairs],
-        "fitted_items": lambda name, pairs: bayes_filter(pairs, *fitted),
+
+    probabilities: np.ndarray
+    responses: np.ndarray
+    items: np.ndarray
+    students: np.ndarray
+
+
+def evaluate(predictions: Predictions, rule: DecisionRule | None = None) -> Evaluation:
+    """Score predictions; intervals resample students.
+
+    Args:
+        predictions: of one split.
+        rule: decision rule for `qwk_best_rule`, fitted on other students.
+
+    Returns:
+        the metrics `accuracy`, `within_one`, `mae` and `qwk` of the most probable category; `mae_expected` and `qwk_expected` of
+        the rounded expected category; `qwk_best_rule`, if there is a rule; `nll` in nats; `calibration_error`; and
+        `accuracy_category_K`. With two categories also `auc`, over all responses, and `auc_of_items`, the mean over the items that
+        have both responses.
+    """
+    probabilities, responses = predictions.probabilities, predictions.responses
+    num_categories = probabilities.shape[1]
+    decisions = {
+        "qwk": probabilities.argmax(axis=1),
+        "qwk_expected": np.rint(expected_category(probabilities)).astype(int),
     }
-    truth = data.truth
-    if truth is not None and truth.gain.any():
-        of["true_items"] = lambda name, pairs: practice_filter(data.pairs(name, of_truth=True), truth)
-    elif truth is not None:
-        of["true_items"] = lambda name, pairs: bayes_filter(
-            data.pairs(name, of_truth=True), truth.discrimination, truth.thresholds
+    if rule is not None:
+        decisions["qwk_best_rule"] = rule(probabilities)
+    error = np.abs(decisions["qwk"] - responses)
+    per_response = {
+        "accuracy": (error == 0).astype(float),
+        "within_one": (error <= 1).astype(float),
+        "mae": error.astype(float),
+        "mae_expected": np.abs(decisions["qwk_expected"] - responses).astype(float),
+        "nll": negative_log_likelihood(probabilities, responses),
+    }
+    curves = []
+    if num_categories == 2:
+        all_in_one, of_items = np.zeros(len(responses), int), np.unique(predictions.items, return_inverse=True)[1]
+        curves = [AreasUnderCurves(probabilities[:, 1], responses, groups) for groups in (all_in_one, of_items)]
+
+    def weighted_metrics(weights: np.ndarray) -> dict[str, float]:
+        """The metrics that are not means over responses."""
+        metrics = {
+            name: quadratic_weighted_kappa(decided, responses, num_categories, weights)
+            for name, decided in decisions.items()
+        }
+        metrics["calibration_error"] = calibration_error(probabilities, responses, weights)
+        counts = np.bincount(responses, weights, num_categories)
+        correct = np.bincount(responses, weights * per_response["accuracy"], num_categories)
+        metrics |= {f"accuracy_category_{k}": float(correct[k] / counts[k]) for k in np.flatnonzero(counts)}
+        for name, areas in zip(("auc", "auc_of_items"), curves, strict=False):
+            values = areas(weights)
+            known = values[~np.isnan(values)]
+            metrics[name] = float(known.mean()) if len(known) else float("nan")
+        return metrics
+
+    means = {name: float(values.mean()) for name, values in per_response.items()}
+    metrics = means | weighted_metrics(np.ones(len(responses)))
+    return Evaluation(metrics, per_response, predictions.students, weighted_metrics)
+
+
+def prediction_rows(sequences: Sequence[ResponseSequence], predictions: Predictions) -> list[dict]:
+    """A row for each response: student, step from 1, item, response, and the probability of each category.
+
+    Args:
+        sequences: the sequences of the split.
+        predictions: the predictions of all their responses.
+    """
+    steps = ((s.student, step, item) for s in sequences for step, item in enumerate(s.items, start=1))
+    return [
+        {"student": student, "step": step, "item": item, "response": int(response)}
+        | {f"p{category}": round(float(probability), 6) for category, probability in enumerate(probabilities)}
+        for (student, step, item), response, probabilities in zip(
+            steps, predictions.responses, predictions.probabilities, strict=True
         )
-    if truth is not None:
-        of["oracle"] = lambda name, pairs: oracle(data.pairs(name, of_truth=True), truth, data.truth_students[name])
-    chosen_on = np.concatenate([answered for _, answered in validation])
-    found = {}
-    for name, chances in of.items():
-        rule = fit_rule(np.concatenate(chances("validation", validation)), chosen_on)
-        found[name] = {"test": scores(np.concatenate(chances("test", test)), responses, rule, items)}
-    return found
+    ]
 
 
-def item_parameters(model, data) -> dict[str, np.ndarray]:
-    """The items' `discrimination` `(items,)`, `thresholds` and `address`, in the order of their numbers, as far as the model has
-    them; at the beginning of a history."""
-    single = [Piece(np.array([number], np.int32), np.zeros(1, np.int32)) for number in sorted(data.numbers.values())]
-    inputs, *_ = assemble(single)
-    found = {name: np.asarray(array)[:, 0] for name, array in model.predict_on_batch(inputs).items()}
-    return {name: found[name] for name in ("discrimination", "thresholds", "address") if name in found}
-
-
-def ability_error(ability: float, discrimination, thresholds, prior: float, head: str = "gpcm") -> float:
-    """Standard error of an ability, from the items answered: `1 / sqrt(1 / prior^2 + sum of the items' information)`.
-
-    An item's Fisher information is `sum_k P_k'^2 / P_k` at the ability (Muraki 1993). It takes the ability for constant and the
-    items for known; where ability moves, the true error is larger.
+def score_table(
+    evaluations: dict[str, Evaluation], baselines: dict[str, dict[str, Evaluation]]
+) -> tuple[list[str], list[list]]:
+    """Columns and rows of a table of the baselines' and the model's scores.
 
     Args:
-        discrimination, thresholds: of the items answered, `(steps,)` and `(steps, categories - 1)`.
-        prior: standard deviation of abilities among students.
-        head: of `utils.tracing.simulation.PROBABILITIES`.
+        evaluations: split to the model's evaluation.
+        baselines: name to split to evaluation.
     """
-    step = 1e-3
-    low, here, high = (PROBABILITIES[head](ability + d, discrimination, thresholds) for d in (-step, 0, step))
-    information = (((high - low) / (2 * step)) ** 2 / np.maximum(here, 1e-12)).sum()
-    return float((prior**-2 + information) ** -0.5)
+    columns = ["accuracy", "within_one", "qwk", "qwk_best_rule", "nll", "calibration_error"]
+    rows = [
+        [system, split, *(evaluation.metrics[name] for name in columns)]
+        for system, splits in {**baselines, "model": evaluations}.items()
+        for split, evaluation in splits.items()
+    ]
+    return ["system", "split", *columns], rows
 
 
-def trajectories(model, pieces: Sequence[Piece], names: Sequence[str], prior: float, head: str) -> list[dict]:
-    """Some students' abilities before each response, with their errors, for `utils.tracing.plots.plot_abilities`."""
-    if not pieces:
-        return []
-    inputs, *_ = assemble(pieces)
-    found = {name: np.asarray(array) for name, array in model.predict_on_batch(inputs).items()}
-    students = []
-    for row, (piece, name) in enumerate(zip(pieces, names, strict=True)):
-        of = {part: found[part][row, : len(piece.items)] for part in ("ability", "discrimination", "thresholds")}
-        error = [
-            ability_error(ability, of["discrimination"][:step], of["thresholds"][:step], prior, head)
-            for step, ability in enumerate(of["ability"])
-        ]
-        students.append(
-            {"name": name, "ability": of["ability"], "error": np.array(error), "responses": piece.responses}
-        )
-    return students
-
-
-def last_errors(
-    pieces: Sequence[Piece], abilities: np.ndarray, items: dict[str, np.ndarray], prior: float
-) -> np.ndarray:
-    """The standard errors of the pieces' abilities before their last response, as `predict` has them, under the partial credit
-    model and `item_parameters`. Responses to items that training did not have are left out."""
-    errors = []
-    for piece, ability in zip(pieces, abilities, strict=True):
-        known = piece.items[:-1][piece.items[:-1] > 0] - 1
-        errors.append(ability_error(ability, items["discrimination"][known], items["thresholds"][known], prior))
-    return np.array(errors)
-
-
-def compared_with_truth(data, items: dict[str, np.ndarray], abilities: np.ndarray) -> dict[str, tuple]:
-    """Pairs of truth and linked estimate, of items that training has and of the test students' last abilities.
-
-    Without `theta` where abilities move (no one number is the truth then) or a student stands in several pieces.
-
-    Args:
-        items: of `item_parameters`.
-        abilities: of the test pieces, as `predict` gives them.
-    """
-    truth, students = data.truth, np.array(data.truth_students["test"])
-    rows = np.array([int(item) for item in sorted(data.numbers, key=data.numbers.get)])
-    steady = not truth.gain.any() and len(abilities) == len(students)
-    theta = (abilities, truth.ability[students]) if steady else (np.zeros(1), np.zeros(1))
-    found = theta[0], items["discrimination"], items["thresholds"]
-    pairs = linked_pairs(found, (theta[1], truth.discrimination[rows], truth.thresholds[rows]))
-    return pairs if steady else {name: pair for name, pair in pairs.items() if name != "theta"}
-
-
-def recovered(data, pieces: Sequence[Piece], items: dict[str, np.ndarray], abilities: np.ndarray, prior: float):
-    """`compared_with_truth`, and its scores: of `recovery`, and where abilities are compared `coverage_theta`, the share of the
-    true ones within 1.96 standard errors.
-
-    Args:
-        pieces: of the test students.
-        prior: standard deviation of abilities among students.
-    """
-    pairs = compared_with_truth(data, items, abilities)
-    scores = recovery(pairs)
-    if "theta" in pairs:
-        slope, _ = linking(items["thresholds"], pairs["beta"][0])
-        scores["coverage_theta"] = coverage(*pairs["theta"], slope * last_errors(pieces, abilities, items, prior))
-    return pairs, scores
+def format_scores(name: str, metrics: dict[str, float]) -> str:
+    """The main metrics of a split as a line."""
+    titles = {"accuracy": "accuracy", "qwk": "QWK", "nll": "NLL", "qwk_best_rule": "best-rule QWK", "auc": "AUC"}
+    scores = [f"{title} {metrics[metric]:.4f}" for metric, title in titles.items() if metric in metrics]
+    return f"{name}: {', '.join(scores)}"

@@ -1,4 +1,8 @@
-"""Scores of predicted responses in ordered categories. Arguments hold real responses only: whoever calls has left padding out."""
+"""Metrics of predicted responses in ordered categories.
+
+Arguments hold real responses only; the caller leaves padding out. Where a function takes `weights`, a response of weight 2 counts
+twice. The bootstrap over students passes how often each student was drawn.
+"""
 
 from __future__ import annotations
 
@@ -6,116 +10,117 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BINS = 15
-"""Of equal width, for the calibration error."""
+CALIBRATION_BINS = 15
+"""Bins of equal width for the calibration error."""
 
 
 @dataclass(frozen=True)
-class Rule:
-    """Turns an expected category `m` into a decision: `clip(round(slope (m - centre) + shift))`."""
+class DecisionRule:
+    """Turns an expected category `m` into a decision: `clip(round(slope (m - mean) + shift))`.
+
+    Args:
+        slope: how far decisions are spread.
+        shift: the decision at the mean.
+        mean: mean expected category of the responses that the rule was fitted on.
+    """
 
     slope: float
     shift: float
-    centre: float
+    mean: float
 
-    def __call__(self, chances: np.ndarray) -> np.ndarray:
-        decided = np.rint(self.slope * (expected_category(chances) - self.centre) + self.shift)
-        return np.clip(decided, 0, chances.shape[1] - 1).astype(int)
+    def __call__(self, probabilities: np.ndarray) -> np.ndarray:
+        """The decided category of each row of probabilities `(responses, categories)`."""
+        decided = np.rint(self.slope * (expected_category(probabilities) - self.mean) + self.shift)
+        return np.clip(decided, 0, probabilities.shape[1] - 1).astype(int)
 
 
-def scores(
-    chances: np.ndarray, responses: np.ndarray, rule: Rule | None = None, items: np.ndarray | None = None
-) -> dict[str, float]:
-    """All metrics of some predictions.
+def fit_rule(probabilities: np.ndarray, responses: np.ndarray) -> DecisionRule:
+    """Find the rule with the highest quadratic weighted kappa on these responses, on a grid of slopes and shifts."""
+    num_categories, mean = probabilities.shape[1], float(expected_category(probabilities).mean())
+    shifts = np.linspace(0, num_categories - 1, 4 * (num_categories - 1) * 3 + 1)
+    rules = [DecisionRule(slope, shift, mean) for slope in np.geomspace(0.5, 8, 33) for shift in shifts]
+    return max(rules, key=lambda rule: quadratic_weighted_kappa(rule(probabilities), responses, num_categories))
 
-    Args:
-        chances: probabilities `(responses, categories)`.
-        responses: integers `(responses,)`, 0 to categories - 1.
-        rule: fitted on other data, for `qwk_best_rule`.
-        items: of the responses, for `auc_of_items`.
+
+def expected_category(probabilities: np.ndarray) -> np.ndarray:
+    """The mean of each row's distribution, `(responses,)`."""
+    return probabilities @ np.arange(probabilities.shape[1])
+
+
+def negative_log_likelihood(probabilities: np.ndarray, responses: np.ndarray) -> np.ndarray:
+    """Minus the logarithm of each response's probability, `(responses,)`, in nats. A probability below 1e-12 counts as 1e-12."""
+    return -np.log(np.maximum(probabilities[np.arange(len(responses)), responses], 1e-12))
+
+
+def quadratic_weighted_kappa(decided: np.ndarray, responses: np.ndarray, num_categories: int, weights=None) -> float:
+    """`1 - sum w O / sum w E` with `w = (i - j)^2` (Cohen 1968).
+
+    O counts pairs of decision and response. E is what it would be if both were independent.
 
     Returns:
-        `accuracy`, `within_one`, `qwk` and `mae` of the most probable category; `qwk_expected` and `mae_expected` of the rounded
-        expectation; `nll` in nats; `calibration_error`; `accuracy_category_K`; `total`; where there are two categories `auc`, of
-        all responses in one, and `auc_of_items`, the mean of the AUCs within each item that has both responses.
+        1 for perfect agreement, 0 for none beyond chance; 0 where decisions and responses all have the same value.
     """
-    categories = chances.shape[1]
-    decided, rounded = chances.argmax(axis=1), np.rint(expected_category(chances)).astype(int)
-    off = np.abs(decided - responses)
-    found = {
-        "accuracy": float((off == 0).mean()),
-        "within_one": float((off <= 1).mean()),
-        "qwk": quadratic_weighted_kappa(decided, responses, categories),
-        "mae": float(off.mean()),
-        "qwk_expected": quadratic_weighted_kappa(rounded, responses, categories),
-        "mae_expected": float(np.abs(rounded - responses).mean()),
-        "nll": negative_log_likelihood(chances, responses),
-        "calibration_error": calibration_error(chances, responses),
-    }
-    if rule is not None:
-        found["qwk_best_rule"] = quadratic_weighted_kappa(rule(chances), responses, categories)
-    for category in range(categories):
-        here = responses == category
-        if here.any():
-            found[f"accuracy_category_{category}"] = float((decided[here] == category).mean())
-    if categories == 2:
-        found["auc"] = area_under_curve(chances[:, 1], responses)
-        if items is not None:
-            of_items = [
-                area_under_curve(chances[items == item, 1], responses[items == item]) for item in np.unique(items)
-            ]
-            found["auc_of_items"] = float(np.nanmean(of_items)) if not np.isnan(of_items).all() else float("nan")
-    return found | {"total": len(responses)}
+    pairs = decided * num_categories + responses
+    observed = np.bincount(pairs, weights, num_categories**2).reshape(num_categories, num_categories)
+    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / observed.sum()
+    cost = np.subtract.outer(np.arange(num_categories), np.arange(num_categories)) ** 2
+    disagreement = (cost * expected).sum()
+    return float(1 - (cost * observed).sum() / disagreement) if disagreement else 0.0
 
 
-def expected_category(chances: np.ndarray) -> np.ndarray:
-    return chances @ np.arange(chances.shape[1])
-
-
-def negative_log_likelihood(chances: np.ndarray, responses: np.ndarray) -> float:
-    """Mean over responses, in nats; a probability below 1e-12 counts as that."""
-    return float(-np.log(np.maximum(chances[np.arange(len(responses)), responses], 1e-12)).mean())
-
-
-def quadratic_weighted_kappa(decided: np.ndarray, responses: np.ndarray, categories: int) -> float:
-    """`1 - sum w O / sum w E`, `w = (i - j)^2`: O counts pairs, E is what independent margins give (Cohen 1968).
-
-    0 where all agree by having one value.
-    """
-    observed = np.bincount(decided * categories + responses, minlength=categories**2).reshape(categories, categories)
-    by_chance = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / len(responses)
-    weights = np.subtract.outer(np.arange(categories), np.arange(categories)) ** 2
-    disagreement = (weights * by_chance).sum()
-    return float(1 - (weights * observed).sum() / disagreement) if disagreement else 0.0
-
-
-def calibration_error(chances: np.ndarray, responses: np.ndarray) -> float:
+def calibration_error(probabilities: np.ndarray, responses: np.ndarray, weights=None) -> float:
     """Mean distance of confidence and accuracy over bins of the most probable category's probability (Guo et al. 2017)."""
-    confidence, right = chances.max(axis=1), chances.argmax(axis=1) == responses
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, weights=confidence - right, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(responses))
+    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == responses
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    weights = np.ones(len(responses)) if weights is None else weights
+    gaps = np.bincount(bins, weights * (confidence - correct), CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / weights.sum())
 
 
-def area_under_curve(scored: np.ndarray, right: np.ndarray) -> float:
-    """The probability that a right response scores higher than a wrong one, ties counting a half; NaN with one kind alone."""
-    positive = int(right.sum())
-    negative = len(right) - positive
-    if not positive or not negative:
-        return float("nan")
-    _, place, counts = np.unique(scored, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]  # the mean rank of those that tie
-    return float((ranks[right == 1].sum() - positive * (positive + 1) / 2) / (positive * negative))
+def area_under_curve(scores: np.ndarray, correct: np.ndarray) -> float:
+    """The probability that a correct response scores higher than a wrong one; a tie counts half. NaN where one kind is missing.
+
+    Args:
+        scores: score of each response, `(responses,)`.
+        correct: 1 for a correct response, 0 for a wrong one, `(responses,)`.
+    """
+    return float(AreasUnderCurves(scores, correct, np.zeros(len(scores), int))()[0])
 
 
-def fit_rule(chances: np.ndarray, responses: np.ndarray) -> Rule:
-    """The rule with the highest QWK on these responses, by a search over slopes and shifts."""
-    categories, centre = chances.shape[1], float(expected_category(chances).mean())
-    shifts = np.linspace(0, categories - 1, 4 * (categories - 1) * 3 + 1)
-    rules = [Rule(slope, shift, centre) for slope in np.geomspace(0.5, 8, 33) for shift in shifts]
-    return max(rules, key=lambda rule: quadratic_weighted_kappa(rule(chances), responses, categories))
+class AreasUnderCurves:
+    """`area_under_curve` within each group of responses, for any weights; the responses are sorted once.
+
+    Args:
+        scores: score of each response, `(responses,)`.
+        correct: 1 for a correct response, 0 for a wrong one, `(responses,)`.
+        groups: group of each response, from 0, `(responses,)`.
+    """
+
+    def __init__(self, scores: np.ndarray, correct: np.ndarray, groups: np.ndarray):
+        self.correct = np.asarray(correct, float)
+        self.num_groups = int(groups.max()) + 1
+        # Responses of one group with one score tie. They share a place; places are in ascending order of score.
+        order = np.lexsort((scores, groups))
+        is_new = np.append(True, (np.diff(groups[order]) != 0) | (np.diff(scores[order]) != 0))
+        self.places = np.empty(len(order), int)
+        self.places[order] = np.cumsum(is_new) - 1
+        self.group_of_place = groups[order][is_new]
+
+    def __call__(self, weights: np.ndarray | None = None) -> np.ndarray:
+        """The areas `(groups,)`; NaN for a group in which one kind is missing."""
+        weights = np.ones(len(self.places)) if weights is None else weights
+        correct = np.bincount(self.places, weights * self.correct)
+        wrong = np.bincount(self.places, weights * (1 - self.correct))
+        group_correct, group_wrong = (
+            np.bincount(self.group_of_place, part, self.num_groups) for part in (correct, wrong)
+        )
+        wrong_in_earlier_groups = (np.cumsum(group_wrong) - group_wrong)[self.group_of_place]
+        wrong_below = np.cumsum(wrong) - wrong - wrong_in_earlier_groups
+        wins = np.bincount(self.group_of_place, correct * (wrong_below + wrong / 2), self.num_groups)
+        pairs = group_correct * group_wrong
+        return np.divide(wins, pairs, out=np.full(self.num_groups, np.nan), where=pairs > 0)
 
 
 def headroom_closed(model: float, majority: float, ceiling: float) -> float | None:
-    """How much of the way from guessing to the ceiling a model goes, 1 being the ceiling; None where there is no way."""
+    """How much of the way from the majority baseline to the ceiling a model goes; 1 is the ceiling. None where they are equal."""
     return (model - majority) / (ceiling - majority) if ceiling != majority else None

@@ -1,43 +1,107 @@
-"""How well a model finds the parameters that made simulated responses again."""
+"""How well a model recovers the parameters that produced simulated responses."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from utils.tracing.features import Piece
+from utils.tracing.item_response import ability_error
+from utils.tracing.splits import ResponseData
 
-def linking(thresholds, true_thresholds) -> tuple[float, float]:
-    """Slope A and shift B that give the thresholds the truth's mean and standard deviation (mean and sigma linking; Kolen and
-    Brennan 2014, section 6.2)."""
+
+def recover(
+    data: ResponseData, pieces: Sequence[Piece], items: dict[str, np.ndarray], abilities: np.ndarray, prior: float
+) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], dict[str, float]]:
+    """Compare a model's items and the test students' abilities with the truth.
+
+    Args:
+        data: has `truth`.
+        pieces: of the test students.
+        items: `discrimination` `(items,)` and `thresholds` `(items, categories - 1)` of the items of training.
+        abilities: each piece's ability before its last response, `(pieces,)`.
+        prior: standard deviation of ability among students, on the model's scale.
+
+    Returns:
+        pairs of truth and linked estimate by name, and scores: correlations and errors, and where abilities are compared
+        `coverage_theta`, the fraction of true abilities within 1.96 standard errors.
+    """
+    pairs = parameter_pairs(data, items, abilities)
+    scores = recovery_scores(pairs)
+    if "theta" in pairs:
+        slope, _ = linking(items["thresholds"], pairs["beta"][0])
+        scores["coverage_theta"] = coverage(*pairs["theta"], slope * last_errors(pieces, abilities, items, prior))
+    return pairs, scores
+
+
+def parameter_pairs(data: ResponseData, items: dict[str, np.ndarray], abilities: np.ndarray) -> dict[str, tuple]:
+    """Pairs of truth and linked estimate, for the items of training and the last abilities of the test students.
+
+    `theta` is missing where abilities change, because then no single number is the truth, and where a student has several pieces.
+    Arguments are those of `recover`.
+    """
+    truth, students = data.truth, np.array(data.truth_students["test"])
+    rows = np.array([int(item) for item in data.item_names])
+    compare_abilities = not truth.gain.any() and len(abilities) == len(students)
+    theta, true_theta = (abilities, truth.ability[students]) if compare_abilities else (np.zeros(1), np.zeros(1))
+    estimates = theta, items["discrimination"], items["thresholds"]
+    pairs = linked_pairs(estimates, (true_theta, truth.discrimination[rows], truth.thresholds[rows]))
+    return pairs if compare_abilities else {name: pair for name, pair in pairs.items() if name != "theta"}
+
+
+def last_errors(
+    pieces: Sequence[Piece], abilities: np.ndarray, items: dict[str, np.ndarray], prior: float
+) -> np.ndarray:
+    """Standard error of each piece's ability before its last response, under the partial credit model.
+
+    Responses to items that training does not have carry no information. Arguments are those of `recover`.
+    """
+    errors = []
+    for piece, ability in zip(pieces, abilities, strict=True):
+        rows = piece.items[:-1][piece.items[:-1] > 0] - 1
+        errors.append(ability_error(ability, items["discrimination"][rows], items["thresholds"][rows], prior))
+    return np.array(errors)
+
+
+def linking(thresholds: np.ndarray, true_thresholds: np.ndarray) -> tuple[float, float]:
+    """Slope A and shift B of mean and sigma linking (Kolen and Brennan 2014, section 6.2).
+
+    `A beta + B` has the mean and the standard deviation of the true thresholds.
+    """
     slope = true_thresholds.std() / thresholds.std()
     return slope, true_thresholds.mean() - slope * thresholds.mean()
 
 
-def linked(ability, discrimination, thresholds, true_thresholds):
-    """The estimates on the truth's scale: `theta* = A theta + B`, `beta* = A beta + B`, `alpha* = alpha / A`, with A and B of
-    `linking`. The model's probabilities do not change."""
+def linked(ability, discrimination, thresholds, true_thresholds) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The estimates on the scale of the truth: `theta* = A theta + B`, `alpha* = alpha / A`, `beta* = A beta + B`.
+
+    A and B are those of `linking`. The model's probabilities do not change.
+    """
     slope, shift = linking(thresholds, true_thresholds)
     return slope * ability + shift, discrimination / slope, slope * thresholds + shift
 
 
-def linked_pairs(found, truth) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """`theta`, `alpha` and `beta` to the truth and the linked estimate.
+def linked_pairs(estimates, truth) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """`theta`, `alpha` and `beta` to pairs of truth and linked estimate.
 
     Args:
-        found, truth: triples of arrays of equal shapes: abilities `(students,)`, discriminations `(items,)`, thresholds
-            `(items, categories - 1)`.
+        estimates: abilities `(students,)`, discriminations `(items,)` and thresholds `(items, categories - 1)`.
+        truth: the same for the truth.
     """
-    return dict(zip(("theta", "alpha", "beta"), zip(truth, linked(*found, truth[2]), strict=True), strict=True))
+    pairs = zip(truth, linked(*estimates, truth[2]), strict=True)
+    return dict(zip(("theta", "alpha", "beta"), pairs, strict=True))
 
 
-def recovery(pairs) -> dict[str, float]:
+def recovery_scores(pairs: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
     """Correlation and root mean squared error of each pair of truth and estimate."""
     scores = {}
-    for name, (truth, found) in pairs.items():
-        scores[f"r_{name}"] = float(np.corrcoef(np.ravel(truth), np.ravel(found))[0, 1])
-        scores[f"rmse_{name}"] = float(np.sqrt(((truth - found) ** 2).mean()))
+    for name, (truth, estimate) in pairs.items():
+        scores[f"r_{name}"] = float(np.corrcoef(np.ravel(truth), np.ravel(estimate))[0, 1])
+        scores[f"rmse_{name}"] = float(np.sqrt(((truth - estimate) ** 2).mean()))
     return scores
 
 
-def coverage(truth: np.ndarray, found: np.ndarray, errors: np.ndarray) -> float:
-    """Share of the true values within 1.96 standard errors of the estimates; 0.95 where the errors are right."""
-    return float((np.abs(truth - found) <= 1.96 * errors).mean())
+def coverage(truth: np.ndarray, estimate: np.ndarray, errors: np.ndarray) -> float:
+    """Fraction of the true values within 1.96 standard errors of the estimates; 0.95 where the errors are right."""
+    return float((np.abs(truth - estimate) <= 1.96 * errors).mean())

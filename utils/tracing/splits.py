@@ -1,60 +1,78 @@
-"""Responses by split, of files or simulated, with the truth that made them where it is known."""
+"""Students by split, from files or a simulation, with the true parameters where they are known."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
-import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from utils.common.errors import UserError
-from utils.tracing.data import (
-    ResponseSequence,
-    count_categories,
-    folds,
-    item_numbers,
-    read_responses,
-    split_students,
-)
-from utils.tracing.simulation import Truth, simulate_practice, simulate_static
+from utils.common.errors import UserError, some_of
+from utils.common.splitting import hold_out
+from utils.tracing.data import ResponseSequence, count_categories, read_responses, read_truth
+from utils.tracing.features import item_numbers
+from utils.tracing.simulation import SIMULATIONS, Truth
 
-SIMULATIONS = {"practice": simulate_practice, "static": simulate_static}
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Which students are held out from training.
+
+    Args:
+        validation_fraction: fraction of the training students that is held out for validation, 0-1.
+        test_fraction: fraction of all students that is held out for testing, 0-1; 0 leaves no test students.
+        folds: if above 0, test on one of this many folds instead of a fraction.
+        fold: which fold, from 0.
+        limit: train on this many of the remaining students, drawn at random; 0 is all.
+        seed: seed of all these draws.
+    """
+
+    validation_fraction: float = 0.1
+    test_fraction: float = 0.2
+    folds: int = 0
+    fold: int = 0
+    limit: int = 0
+    seed: int = 0
 
 
 @dataclass
 class ResponseData:
-    """Students' sequences by split; no student stands in two.
+    """Students' sequences by split. No student is in two splits.
 
     Args:
-        sequences: of `train`, `validation` and `test`.
-        num_categories: K.
-        truth: of the simulation, or None; an item's row in it is its name, read as a number.
-        truth_students: by split, the row of every sequence's student in `truth`.
-        files: names of what was read.
-        notes: lines on what was left out.
-        item_skills: by item number, that of its skill, 0 being the unknown item's; None where skills are not known.
+        sequences: sequences of `train`, `validation` and, where there is one, `test`.
+        num_categories: number of response categories, K.
+        files: names of the files, or the name of the simulation.
+        notes: lines about what was left out or replaced.
+        truth: the true parameters, or None. The name of an item, read as a number, is its row.
+        truth_students: split to the row of `truth` of each sequence's student.
+        item_skills: item number to the number of its skill, from 1; 0 for item 0. None where skills are unknown.
     """
 
     sequences: dict[str, list[ResponseSequence]]
     num_categories: int
-    truth: Truth | None
-    truth_students: dict[str, list[int]]
     files: list[str]
     notes: list[str]
+    truth: Truth | None = None
+    truth_students: dict[str, list[int]] = field(default_factory=dict)
     item_skills: list[int] | None = None
 
     @cached_property
-    def numbers(self) -> dict[str, int]:
-        """Numbers of the training items, from 1; others are 0."""
+    def item_numbers(self) -> dict[str, int]:
+        """Training item to its number, from 1. All other items have the number 0."""
         return item_numbers(self.sequences["train"])
+
+    @cached_property
+    def item_names(self) -> list[str]:
+        """The training items in the order of their numbers."""
+        return sorted(self.item_numbers, key=self.item_numbers.get)
 
     @cached_property
     def checksum(self) -> str:
@@ -65,29 +83,42 @@ class ResponseData:
         return f"sha256:{digest.hexdigest()}"
 
     @property
-    def described(self) -> dict:
-        """What `results.json` says of the data."""
+    def description(self) -> dict:
+        """The entry `data` of `results.json`; `counts` are those of the responses."""
         return {
             "files": self.files,
+            "counts": {name: sum(len(s.items) for s in part) for name, part in self.sequences.items()},
             "students": {name: len(part) for name, part in self.sequences.items()},
-            "responses": {name: sum(len(s.items) for s in part) for name, part in self.sequences.items()},
-            "items": len(self.numbers),
+            "items": len(self.item_numbers),
             "skills": max(self.item_skills) if self.item_skills else None,
             "categories": self.num_categories,
             "checksum": self.checksum,
             "notes": self.notes,
         }
 
-    def pairs(self, name: str, of_truth: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
-        """A split's items and responses, items as numbers of `numbers`, or as rows of the truth."""
-        row = int if of_truth else lambda item: self.numbers.get(item, 0)
-        return [(np.array([row(item) for item in s.items]), s.responses) for s in self.sequences[name]]
+    def pairs(self, split: str) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Item numbers and responses of each sequence of a split."""
+        return [
+            (np.array([self.item_numbers.get(item, 0) for item in s.items]), s.responses) for s in self.sequences[split]
+        ]
+
+    def truth_pairs(self, split: str) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Rows of `truth` of the items, and responses, of each sequence of a split."""
+        return [(np.array([int(item) for item in s.items]), s.responses) for s in self.sequences[split]]
 
 
-def simulated(settings) -> ResponseData:
-    """A simulation's students, divided by `validation_fraction` and `test_fraction`."""
-    sizes = {"students": settings.students, "items": settings.items, "categories": settings.categories}
-    pairs, truth = SIMULATIONS[settings.data](**{name: size for name, size in sizes.items() if size})
+def simulate(name: str, held_out: HeldOut, students: int = 0, items: int = 0, categories: int = 0) -> ResponseData:
+    """Simulate students and split them.
+
+    Args:
+        name: a name in `SIMULATIONS`.
+        held_out: which students are held out.
+        students: number of students; 0 is the simulation's default.
+        items: number of items; 0 is the simulation's default.
+        categories: number of response categories; 0 is the simulation's default.
+    """
+    sizes = {"students": students, "items": items, "categories": categories}
+    pairs, truth = SIMULATIONS[name](**{name: size for name, size in sizes.items() if size})
     sequences = [
         ResponseSequence(
             str(number),
@@ -97,152 +128,179 @@ def simulated(settings) -> ResponseData:
         )
         for number, (items, responses) in enumerate(pairs)
     ]
-    test, others = _test_students(sequences, settings)
-    rows = {sequence.student: row for row, sequence in enumerate(sequences)}
-    categories = truth.thresholds.shape[1] + 1
-    return _divided(
-        settings, {"train": others, "test": test}, categories, (truth, rows), [f"{settings.data} (simulated)"], []
-    )
+    data = ResponseData({"train": sequences}, truth.thresholds.shape[1] + 1, [f"{name} (simulated)"], [], truth)
+    return _divide(data, held_out)
 
 
-def read(settings) -> ResponseData:
-    """The students of the files that the settings name; whole students are held out where no file is given for a split."""
-    given = {"train": settings.train_files, "validation": settings.validation_files, "test": settings.test_files}
-    parts, notes, files = {}, [], []
-    for name, paths in given.items():
+def read_files(
+    train_files: Sequence[Path],
+    held_out: HeldOut,
+    validation_files: Sequence[Path] = (),
+    test_files: Sequence[Path] = (),
+    truth_file: Path | None = None,
+    categories: int = 0,
+) -> ResponseData:
+    """Read students from files. Where a split has no files, students of the training files are held out.
+
+    Args:
+        train_files: files for training; `utils.tracing.data.read_responses` describes the formats.
+        held_out: which students are held out.
+        validation_files: files for validation.
+        test_files: files for testing.
+        truth_file: the true parameters of these files, for `utils.tracing.data.read_truth`.
+        categories: number of response categories; 0 takes it from the responses.
+
+    Raises:
+        UserError: a file is not usable, a student is in two files, or the true parameters belong to other files.
+    """
+    sequences, notes, files = {}, [], []
+    for split, paths in zip(SPLITS, (train_files, validation_files, test_files), strict=True):
         for path in paths:
-            sequences, found = read_responses(path)
-            if found and settings.truth:
-                raise UserError(f"{found[0]}; with --truth each must have some, or its row means another student")
-            parts.setdefault(name, []).extend(_named(sequences, path, files))
-            notes += found
+            students, left_out = read_responses(path)
+            if left_out and truth_file:
+                raise UserError(f"{left_out[0]}; with --truth each student needs responses, else rows do not match")
+            sequences.setdefault(split, []).extend(_distinct_names(students, path, files))
+            notes += left_out
             files.append(path.name)
-    everybody = [sequence for name in given for sequence in parts.get(name, ())]
-    _check_students(everybody)
-    rows = {sequence.student: row for row, sequence in enumerate(everybody)}
-    if "test" not in parts and (settings.folds or settings.test_fraction):
-        parts["test"], parts["train"] = _test_students(parts["train"], settings)
-    categories, found = count_categories([s for part in parts.values() for s in part], settings.categories or None)
-    truth = (read_truth(settings.truth), rows) if settings.truth else (None, {})
-    return _divided(settings, parts, categories, truth, files, notes + found)
+    everyone = [sequence for part in sequences.values() for sequence in part]
+    _check_students(everyone)
+    num_categories, empty_categories = count_categories(everyone, categories)
+    data = ResponseData(sequences, num_categories, files, [*notes, *empty_categories])
+    if truth_file:
+        data.truth = read_truth(truth_file)
+        _check_truth(data, truth_file)
+    return _divide(data, held_out)
 
 
-def _test_students(sequences: Sequence[ResponseSequence], settings):
-    """The test students, a fold or a share of all, and the others."""
-    if settings.folds:
-        if settings.folds > len(sequences):
-            raise UserError(f"--folds {settings.folds}: are more than the {len(sequences):,} students")
-        return next(islice(folds(sequences, settings.folds, settings.split_seed), settings.fold, None))
-    return split_students(sequences, settings.test_fraction, settings.split_seed)
-
-
-def _named(sequences: Sequence[ResponseSequence], path: Path, earlier: list[str]) -> list[ResponseSequence]:
-    """The sequences, with other names for students that only have their file's, where an earlier file has the same name."""
-    again = earlier.count(path.name)
-    if not again or not sequences[0].student.startswith(f"{path.name}:"):
-        return sequences
-    return [replace(sequence, student=f"{sequence.student} ({again + 1})") for sequence in sequences]
-
-
-def _divided(settings, parts, categories: int, truth, files, notes) -> ResponseData:
-    """The data with validation students taken from training's, where there are none yet; and `limit` of the others."""
-    truth, rows = truth
+def _divide(data: ResponseData, held_out: HeldOut) -> ResponseData:
+    """Hold out students for the splits that are missing, draw the training students, and add skills and notes."""
+    parts = data.sequences
+    rows = {s.student: row for row, s in enumerate(s for part in parts.values() for s in part)}
+    if "test" not in parts and (held_out.folds or held_out.test_fraction):
+        parts["test"], parts["train"] = _test_students(parts["train"], held_out)
     if "validation" not in parts:
         parts["validation"], parts["train"] = split_students(
-            parts["train"], settings.validation_fraction, settings.split_seed
+            parts["train"], held_out.validation_fraction, held_out.seed
         )
-    if settings.limit:
-        order = np.random.default_rng(settings.split_seed).permutation(len(parts["train"]))[: settings.limit]
-        parts["train"] = [parts["train"][place] for place in order]
-    parts = {name: parts[name] for name in ("train", "validation", "test") if name in parts}
-    _check(parts)
-    data = ResponseData(parts, categories, truth, {}, files, notes)
-    data.item_skills = _item_skills(parts["train"], data.numbers, notes)
-    for name in ("validation", "test"):
-        new = sorted({item for s in parts.get(name, ()) for item in s.items if item not in data.numbers})
-        if new:
-            told = ", ".join(new[:5]) + (", ..." if len(new) > 5 else "")
-            notes.append(
-                f"{name}: {len(new):,} items that training does not have are all treated as one unknown item ({told})"
-            )
-    if truth:
-        data.truth_students.update({name: [rows[s.student] for s in part] for name, part in parts.items()})
-        _check_truth(data, settings, len(rows))
+    if held_out.limit:
+        order = np.random.default_rng(held_out.seed).permutation(len(parts["train"]))
+        parts["train"] = [parts["train"][number] for number in order[: held_out.limit]]
+    data.sequences = {split: parts[split] for split in SPLITS if split in parts}
+    for split, part in data.sequences.items():
+        if not part:
+            raise UserError(f"no {split} students are left; give more students, or change what is held out")
+    if data.truth is not None:
+        data.truth_students = {split: [rows[s.student] for s in part] for split, part in data.sequences.items()}
+    data.item_skills, skill_notes = find_skills(data.sequences["train"], data.item_numbers)
+    data.notes += skill_notes + _notes_on_unknown_items(data)
     return data
 
 
-def _item_skills(sequences: Sequence[ResponseSequence], numbers: dict[str, int], notes: list[str]) -> list[int] | None:
-    """The skill that training names each item with most often, as numbers from 1; item 0 has 0."""
-    without = sum(sequence.skills is None for sequence in sequences)
-    if without:
-        if without < len(sequences):
-            notes.append(f"train: {without:,} students have no skills, so nobody's are used")
-        return None
+def _test_students(sequences: Sequence[ResponseSequence], held_out: HeldOut) -> tuple[list, list]:
+    """The test students, a fold or a fraction of all, and the other students."""
+    if not held_out.folds:
+        return split_students(sequences, held_out.test_fraction, held_out.seed)
+    if held_out.folds > len(sequences):
+        raise UserError(f"--folds {held_out.folds}: more folds than the {len(sequences):,} students; give fewer")
+    return split_fold(sequences, held_out.folds, held_out.fold, held_out.seed)
+
+
+def split_students(sequences: Sequence[ResponseSequence], fraction: float, seed: int) -> tuple[list, list]:
+    """Hold out a fraction of the students: at least one if the fraction is above 0.
+
+    Returns:
+        the held-out students and the others, each in the given order.
+    """
+    parts = hold_out([1] * len(sequences), {"held_out": fraction}, seed)
+    return [sequences[n] for n in parts.get("held_out", ())], [sequences[n] for n in parts["train"]]
+
+
+def split_fold(sequences: Sequence[ResponseSequence], folds: int, fold: int, seed: int) -> tuple[list, list]:
+    """Hold out one fold of the students. Over all folds, every student is held out once.
+
+    Returns:
+        the held-out students and the others, each in the given order.
+    """
+    order = np.random.default_rng(seed).permutation(len(sequences))
+    numbers = set(order[fold::folds].tolist())
+    return [sequences[n] for n in sorted(numbers)], [s for n, s in enumerate(sequences) if n not in numbers]
+
+
+def find_skills(sequences: Sequence[ResponseSequence], numbers: dict[str, int]) -> tuple[list[int] | None, list[str]]:
+    """The skill of each item: the one that is named with it most often.
+
+    Args:
+        sequences: the training students.
+        numbers: item to number, from 1.
+
+    Returns:
+        item number to the number of its skill, from 1, and 0 for item 0; or None where a student has no skills. And notes.
+    """
+    without_skills = sum(sequence.skills is None for sequence in sequences)
+    if without_skills == len(sequences):
+        return None, []
+    if without_skills:
+        return None, [f"train: {without_skills:,} students have no skills, so no skills are used"]
     counts = {}
     for sequence in sequences:
         for item, skill in zip(sequence.items, sequence.skills, strict=True):
             counts.setdefault(item, Counter())[skill or f"of item {item} alone"] += 1
-    unnamed = [item for item, found in counts.items() if f"of item {item} alone" in found]
+    notes = []
+    unnamed = [item for item, skills in counts.items() if f"of item {item} alone" in skills]
     if unnamed:
         notes.append(f"train: {len(unnamed):,} items have rows without a skill, which count as a skill of their own")
-    of_item = {item: min(found, key=lambda skill: (-found[skill], skill)) for item, found in counts.items()}
-    several = [item for item, found in counts.items() if len(found) > 1]
-    if several:
+    skill_of_item = {
+        item: min(skills, key=lambda skill, skills=skills: (-skills[skill], skill)) for item, skills in counts.items()
+    }
+    ambiguous = [item for item, skills in counts.items() if len(skills) > 1]
+    if ambiguous:
         notes.append(
-            f"train: {len(several):,} items have several skills and keep their most frequent one "
-            f"({several[0]}: {of_item[several[0]]})"
+            f"train: {len(ambiguous):,} items have several skills and keep their most frequent one "
+            f"({ambiguous[0]}: {skill_of_item[ambiguous[0]]})"
         )
-    skills = {skill: number for number, skill in enumerate(sorted(set(of_item.values())), start=1)}
-    return [0] + [skills[of_item[item]] for item in sorted(numbers, key=numbers.get)]
+    skill_numbers = {skill: number for number, skill in enumerate(sorted(set(skill_of_item.values())), start=1)}
+    return [0] + [skill_numbers[skill_of_item[item]] for item in sorted(numbers, key=numbers.get)], notes
+
+
+def _notes_on_unknown_items(data: ResponseData) -> list[str]:
+    notes = []
+    for split in ("validation", "test"):
+        items = {item for sequence in data.sequences.get(split, ()) for item in sequence.items}
+        unknown = sorted(items - data.item_numbers.keys())
+        if unknown:
+            notes.append(
+                f"{split}: {len(unknown):,} items that training does not have all count as one unknown item "
+                f"({some_of(unknown)})"
+            )
+    return notes
+
+
+def _distinct_names(students: list[ResponseSequence], path: Path, earlier: list[str]) -> list[ResponseSequence]:
+    """The students, renamed if they are named after their file and an earlier file has the same name."""
+    repetitions = earlier.count(path.name)
+    if not repetitions or not students[0].student.startswith(f"{path.name}:"):
+        return students
+    return [replace(sequence, student=f"{sequence.student} ({repetitions + 1})") for sequence in students]
 
 
 def _check_students(sequences: Sequence[ResponseSequence]) -> None:
-    seen = {}
+    first = {}
     for sequence in sequences:
-        other = seen.setdefault(sequence.student, sequence)
+        other = first.setdefault(sequence.student, sequence)
         if other is not sequence:
             raise UserError(
-                f"student {sequence.student!r} stands in {other.file} and in {sequence.file}; let each student stand in one file"
+                f"student {sequence.student!r} is in {other.file} and in {sequence.file}; keep each student in one file"
             )
 
 
-def _check(parts) -> None:
-    for name, part in parts.items():
-        if not part:
-            raise UserError(f"no {name} students are left; give more, or hold out others")
-
-
-def read_truth(path: Path) -> Truth:
-    """Abilities and items from deep-gpcm's `true_irt_parameters.json`, `.gz` or not.
-
-    Raises:
-        UserError: the file can not be read, or has other contents.
-    """
-    try:
-        with gzip.open(path) if str(path).endswith(".gz") else open(path, "rb") as file:
-            found = json.load(file)
-        ability = np.array(found["student_abilities"]["theta"], float)
-        discrimination = np.array(found["question_params"]["discrimination"]["alpha"], float)
-        thresholds = np.array(found["question_params"]["difficulties"]["beta"], float)
-        if ability.ndim != 1 or thresholds.ndim != 2 or len(discrimination) != len(thresholds):
-            raise ValueError("alpha and beta are not one row an item")
-        if not all(np.isfinite(part).all() for part in (ability, discrimination, thresholds)):
-            raise ValueError("a parameter is not a finite number")
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: no true parameters there ({type(error).__name__}: {str(error)[:80]})") from None
-    return Truth(ability, discrimination, thresholds, np.zeros(len(ability)), np.zeros(len(thresholds), int))
-
-
-def _check_truth(data: ResponseData, settings, students: int) -> None:
-    truth = data.truth
-    items = [item for part in data.sequences.values() for s in part for item in s.items]
-    numbers = [int(item) if item.isdigit() else -1 for item in set(items)]
-    if students != len(truth.ability) or min(numbers) < 0 or max(numbers) >= len(truth.thresholds):
+def _check_truth(data: ResponseData, truth_file: Path) -> None:
+    """Check that true parameters belong to these sequences."""
+    truth, everyone = data.truth, [sequence for part in data.sequences.values() for sequence in part]
+    rows = [int(item) if item.isdigit() else -1 for item in {item for s in everyone for item in s.items}]
+    if len(everyone) != len(truth.ability) or min(rows) < 0 or max(rows) >= len(truth.thresholds):
         raise UserError(
-            f"{settings.truth}: has {len(truth.ability):,} students and {len(truth.thresholds):,} items, numbered from 0, but the "
-            "data has others; give the truth of these very files, the training students first"
+            f"{truth_file}: has {len(truth.ability):,} students and {len(truth.thresholds):,} items, numbered from 0, but the data "
+            "has others; give the true parameters of these files, training students first"
         )
     if truth.thresholds.shape[1] + 1 != data.num_categories:
-        raise UserError(
-            f"{settings.truth}: has {truth.thresholds.shape[1] + 1} categories, the data {data.num_categories}"
-        )
+        raise UserError(f"{truth_file}: has {truth.thresholds.shape[1] + 1} categories, the data {data.num_categories}")

@@ -4,30 +4,32 @@ import numpy as np
 import pytest
 
 from utils.tracing.ceilings import NODES, PRIOR, bayes_filter, fit_items, oracle, practice_filter
-from utils.tracing.simulation import category_probabilities, simulate_practice, simulate_static
+from utils.tracing.item_response import gpcm_probabilities
+from utils.tracing.simulation import simulate_practice, simulate_static
 
 
-def accuracy_and_nll(chances, sequences):
-    chances = np.concatenate(chances)
-    right = np.concatenate([responses for _, responses in sequences])
-    return (chances.argmax(axis=1) == right).mean(), -np.log(chances[np.arange(len(right)), right]).mean()
+def accuracy_and_nll(predictions, sequences):
+    probabilities = np.concatenate(predictions)
+    responses = np.concatenate([responses for _, responses in sequences])
+    nll = -np.log(probabilities[np.arange(len(responses)), responses]).mean()
+    return (probabilities.argmax(axis=1) == responses).mean(), nll
 
 
 def test_the_filter_equals_integration_over_ability():
     sequences, truth = simulate_static(students=2, items=5, shortest=6, longest=7, seed=3)
     items, responses = sequences[0]
-    found = bayes_filter(sequences[:1], truth.discrimination, truth.thresholds)[0]
+    predictions = bayes_filter(sequences[:1], truth.discrimination, truth.thresholds)[0]
     for step in range(len(items)):
         weights = PRIOR.copy()
         for item, response in zip(items[:step], responses[:step], strict=True):
             alpha = np.full(len(NODES), truth.discrimination[item])
-            weights *= category_probabilities(NODES, alpha, truth.thresholds[item])[:, response]
+            weights *= gpcm_probabilities(NODES, alpha, truth.thresholds[item])[:, response]
         alpha = np.full(len(NODES), truth.discrimination[items[step]])
-        of_node = category_probabilities(NODES, alpha, truth.thresholds[items[step]])
-        np.testing.assert_allclose(found[step], weights @ of_node / weights.sum(), rtol=1e-9)
+        at_nodes = gpcm_probabilities(NODES, alpha, truth.thresholds[items[step]])
+        np.testing.assert_allclose(predictions[step], weights @ at_nodes / weights.sum(), rtol=1e-9)
 
 
-def test_no_prediction_hangs_on_what_comes_later():
+def test_no_prediction_depends_on_later_responses():
     sequences, truth = simulate_practice(students=3, items=12, skills=3, shortest=10, longest=11)
     changed = [(items, np.concatenate([responses[:6], 3 - responses[6:]])) for items, responses in sequences]
     for predict in (
@@ -39,11 +41,11 @@ def test_no_prediction_hangs_on_what_comes_later():
             np.testing.assert_allclose(before[:7], after[:7])
 
 
-def test_those_who_know_more_predict_better():
+def test_predictors_that_know_more_predict_better():
     sequences, truth = simulate_practice(students=60, items=40, skills=4, shortest=60, longest=90, seed=2)
     nll = [
-        accuracy_and_nll(chances, sequences)[1]
-        for chances in (
+        accuracy_and_nll(predictions, sequences)[1]
+        for predictions in (
             oracle(sequences, truth, range(60)),
             practice_filter(sequences, truth),
             bayes_filter(sequences, truth.discrimination, truth.thresholds),
@@ -52,7 +54,7 @@ def test_those_who_know_more_predict_better():
     assert nll[0] < nll[1] - 0.005 < nll[2] - 0.03
 
 
-def test_items_are_found_again():
+def test_items_are_recovered():
     sequences, truth = simulate_static(students=400, items=12, categories=3, shortest=30, longest=40, seed=5)
     alpha, beta = fit_items(sequences, 12, 3, rounds=30)
     assert np.corrcoef(alpha, truth.discrimination)[0, 1] > 0.95
@@ -77,8 +79,8 @@ def test_known_ceilings_of_the_published_sets(arguments, expected):
     sequences, truth = simulate_static(**arguments)
     first = len(sequences) * 4 // 5
     test = sequences[first:]
-    found = [
+    scores = [
         accuracy_and_nll(oracle(test, truth, range(first, len(sequences))), test),
         accuracy_and_nll(bayes_filter(test, truth.discrimination, truth.thresholds), test),
     ]
-    np.testing.assert_allclose(found, expected, atol=6e-4)
+    np.testing.assert_allclose(scores, expected, atol=6e-4)

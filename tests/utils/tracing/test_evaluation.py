@@ -1,72 +1,97 @@
-"""Standard errors of abilities against exact posteriors, and pieces put back in order."""
+"""Evaluations against loops of a few lines, and their intervals."""
 
-from types import SimpleNamespace
-
-import keras
 import numpy as np
 import pytest
 
-from models.integrated_gpcm import IntegratedAttentionGPCM
-from utils.tracing.ceilings import NODES, PRIOR
-from utils.tracing.data import Piece
-from utils.tracing.evaluation import ability_error, item_parameters, last_errors, predict, recovered, trajectories
-from utils.tracing.simulation import PROBABILITIES, simulate_static
+from tests.helpers.tracing_sequences import SEQUENCES, kappa_by_loop
+from utils.tracing.evaluation import Predictions, evaluate, format_scores, prediction_rows, score_table
+from utils.tracing.metrics import DecisionRule, area_under_curve, fit_rule
+
+RNG = np.random.default_rng(0)
+PROBABILITIES = RNG.dirichlet([1, 1, 1, 1], 300)
+RESPONSES = np.array([RNG.choice(4, p=row) for row in PROBABILITIES])
 
 
-@pytest.mark.parametrize("head", PROBABILITIES)
-def test_the_error_is_about_the_deviation_of_the_exact_posterior(head):
-    sequences, truth = simulate_static(students=3, items=30, shortest=90, longest=91, seed=5)
-    rng = np.random.default_rng(6)
-    for (items, _), ability in zip(sequences, truth.ability, strict=True):
-        chances = PROBABILITIES[head](ability, truth.discrimination[items], truth.thresholds[items])
-        responses = (rng.random((len(items), 1)) > np.cumsum(chances, axis=1)).sum(axis=1).clip(0, 3)
-        posterior = PRIOR.copy()
-        for item, response in zip(items, responses, strict=True):
-            alpha = np.full(len(NODES), truth.discrimination[item])
-            posterior *= PROBABILITIES[head](NODES, alpha, truth.thresholds[item])[:, response]
-        posterior /= posterior.sum()
-        mean = (posterior * NODES).sum()
-        deviation = np.sqrt((posterior * (NODES - mean) ** 2).sum())
-        found = ability_error(mean, truth.discrimination[items], truth.thresholds[items], 1.0, head)
-        assert found == pytest.approx(deviation, rel=0.1)
+def predictions(probabilities, responses, items=None, students=None):
+    zeros = np.zeros(len(responses), int)
+    return Predictions(
+        probabilities, responses, zeros if items is None else items, zeros if students is None else students
+    )
 
 
-def test_without_responses_the_error_is_the_prior():
-    assert ability_error(0.4, np.zeros(0), np.zeros((0, 3)), 1.7) == pytest.approx(1.7)
+def test_metrics_by_loop():
+    metrics = evaluate(predictions(PROBABILITIES, RESPONSES)).metrics
+    rows = list(zip(PROBABILITIES, RESPONSES, strict=True))
+    errors = [abs(int(row.argmax()) - response) for row, response in rows]
+    assert metrics["accuracy"] == pytest.approx(np.mean([error == 0 for error in errors]))
+    assert metrics["within_one"] == pytest.approx(np.mean([error <= 1 for error in errors]))
+    assert metrics["mae"] == pytest.approx(np.mean(errors))
+    assert metrics["nll"] == pytest.approx(-np.mean([np.log(row[response]) for row, response in rows]))
+    rounded = [int(np.rint(sum(k * p for k, p in enumerate(row)))) for row in PROBABILITIES]
+    assert metrics["qwk_expected"] == pytest.approx(kappa_by_loop(rounded, RESPONSES))
+    is_correct = [row.argmax() == 2 for row, response in rows if response == 2]
+    assert metrics["accuracy_category_2"] == pytest.approx(np.mean(is_correct))
+    assert "auc" not in metrics and "qwk_best_rule" not in metrics
 
 
-def test_pieces_of_all_lengths_come_back_in_order():
-    keras.utils.set_random_seed(1)
-    model = IntegratedAttentionGPCM(6, 4, num_slots=3, key_dim=5, value_dim=7, summary_dim=4, confident=0.9)
-    model.build()
-    rng = np.random.default_rng(2)
-    pieces = [
-        Piece(rng.integers(1, 6, n).astype("int32"), rng.integers(0, 4, n).astype("int32")) for n in (40, 3, 17, 33)
-    ]
-    chances, responses, more = predict(model, pieces, batch_size=3)
-    assert responses.tolist() == np.concatenate([piece.responses for piece in pieces]).tolist()
-    alone = [predict(model, [piece], batch_size=1) for piece in pieces]
-    np.testing.assert_allclose(chances, np.concatenate([found[0] for found in alone]), rtol=1e-4, atol=1e-5)
-    for name in ("ability", "skipped"):
-        np.testing.assert_allclose(more[name], [found[2][name][0] for found in alone], rtol=1e-4, atol=1e-5)
-    shown = trajectories(model, pieces[:2], ["a", "b"], 1.0, "gpcm")
-    assert [len(student["error"]) for student in shown] == [40, 3]
-    assert (np.diff(shown[0]["error"])[1:] < 0.2).all() and shown[0]["error"][0] == pytest.approx(1)
-    items = item_parameters(model, SimpleNamespace(numbers={str(number): number for number in range(1, 6)}))
-    errors = last_errors(pieces[:2], more["ability"][:2], items, 1.0)
-    np.testing.assert_allclose(errors, [student["error"][-1] for student in shown], rtol=1e-4)
+def test_the_auc_of_items_is_the_mean_of_those_that_have_both_responses():
+    correct, responses = np.array([0.1, 0.9, 0.8, 0.2, 0.6, 0.7]), np.array([0, 1, 0, 1, 1, 1])
+    probabilities = np.stack([1 - correct, correct], axis=1)
+    metrics = evaluate(predictions(probabilities, responses, items=np.array([1, 1, 2, 2, 3, 3]))).metrics
+    assert metrics["auc_of_items"] == 0.5 and metrics["auc"] == area_under_curve(correct, responses)
 
 
-def test_recovery_and_its_coverage_do_not_depend_on_the_scale_of_the_estimates():
-    pairs, truth = simulate_static(students=150, items=20)
-    pieces = [Piece((items + 1).astype("int32"), answered.astype("int32")) for items, answered in pairs]
-    names = {str(item): item + 1 for item in range(20)}
-    data = SimpleNamespace(truth=truth, truth_students={"test": list(range(150))}, numbers=names)
-    rows = [int(name) for name in sorted(names, key=names.get)]
-    abilities = truth.ability + np.random.default_rng(5).normal(0, 0.25, 150)
-    found = []
-    for factor in (1.0, 3.0):
-        items = {"discrimination": truth.discrimination[rows] / factor, "thresholds": truth.thresholds[rows] * factor}
-        found.append(recovered(data, pieces, items, abilities * factor, factor)[1])
-    assert found[0] == pytest.approx(found[1]) and 0.5 < found[0]["coverage_theta"] < 0.99
-    assert found[0]["r_beta"] == pytest.approx(1)
+def test_two_categories_have_an_auc_and_zero_probability_a_finite_nll():
+    probabilities = np.array([[0.2, 0.8], [0.9, 0.1], [1.0, 0.0]])
+    metrics = evaluate(predictions(probabilities, np.array([1, 0, 1]))).metrics
+    assert metrics["auc"] == 0.5 and np.isfinite(metrics["nll"])
+
+
+def test_the_fitted_rule_beats_rounding_where_predictions_are_timid():
+    timid = 0.3 * PROBABILITIES + 0.7 * PROBABILITIES.mean(axis=0)
+    rule = fit_rule(timid, RESPONSES)
+    metrics = evaluate(predictions(timid, RESPONSES), rule).metrics
+    assert metrics["qwk_best_rule"] > metrics["qwk_expected"] + 0.03
+    assert metrics["qwk_best_rule"] >= max(metrics["qwk"], metrics["qwk_expected"])
+    decided = DecisionRule(1.0, 1.5, 1.5)(PROBABILITIES)
+    np.testing.assert_array_equal(decided, np.rint(PROBABILITIES @ np.arange(4)))
+
+
+@pytest.mark.parametrize("categories", [2, 4])
+def test_every_metric_has_an_interval_around_it(categories):
+    probabilities = RNG.dirichlet(np.ones(categories), 300)
+    responses = np.array([RNG.choice(categories, p=row) for row in probabilities])
+    students, items = np.repeat(np.arange(30), 10), RNG.integers(0, 5, 300)
+    rule = DecisionRule(1.0, (categories - 1) / 2, (categories - 1) / 2)
+    evaluation = evaluate(predictions(probabilities, responses, items, students), rule)
+    intervals = evaluation.intervals()
+    assert intervals.keys() == evaluation.metrics.keys()
+    # Resampling raises a calibration error: random gaps do not cancel.
+    for name in intervals.keys() - {"calibration_error"}:
+        low, high = intervals[name]
+        is_constant = name == "within_one" and categories == 2
+        assert low < evaluation.metrics[name] < high or (is_constant and low == high == 1), name
+    assert intervals == evaluation.intervals()
+
+
+def test_intervals_resample_students_not_responses():
+    """Ten responses of a student that are all alike say no more than one."""
+    probabilities = RNG.dirichlet(np.ones(3), 40)
+    responses = np.array([RNG.choice(3, p=row) for row in probabilities])
+    once = evaluate(predictions(probabilities, responses, students=np.arange(40))).intervals()
+    tenfold = predictions(np.repeat(probabilities, 10, axis=0), responses.repeat(10), students=np.arange(40).repeat(10))
+    for name, interval in evaluate(tenfold).intervals().items():
+        assert interval == pytest.approx(once[name])
+
+
+def test_a_row_for_each_response_and_a_line_for_each_split():
+    count = sum(len(sequence.items) for sequence in SEQUENCES[:2])
+    part = predictions(PROBABILITIES[:count], RESPONSES[:count])
+    rows = prediction_rows(SEQUENCES[:2], part)
+    assert len(rows) == count and [row["step"] for row in rows[:4]] == [1, 2, 3, 1]
+    assert rows[3]["student"] == "1" and rows[3]["p2"] == round(PROBABILITIES[3, 2], 6)
+    metrics = {"accuracy": 0.5, "qwk": 0.25, "nll": 1.0}
+    assert format_scores("test", metrics) == "test: accuracy 0.5000, QWK 0.2500, NLL 1.0000"
+    evaluation = evaluate(part, DecisionRule(1.0, 1.5, 1.5))
+    columns, table = score_table({"test": evaluation}, {"majority": {"test": evaluation}})
+    assert [row[:2] for row in table] == [["majority", "test"], ["model", "test"]] and len(columns) == len(table[0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from utils.tracing import plots
-from utils.tracing.simulation import PROBABILITIES
+from utils.tracing.item_response import PROBABILITIES
 
 RNG = np.random.default_rng(4)
 
@@ -17,10 +17,10 @@ def path(tmp_path):
 
 @pytest.mark.parametrize("categories", [2, 11])
 def test_confusion_and_calibration(path, categories):
-    chances = RNG.dirichlet(np.ones(categories), 300)
+    probabilities = RNG.dirichlet(np.ones(categories), 300)
     responses = RNG.integers(0, categories, 300)
-    plots.plot_calibration(chances, responses, path)
-    plots.plot_confusion(chances, responses, path)
+    plots.plot_calibration(probabilities, responses, path)
+    plots.plot_confusion(probabilities, responses, path)
 
 
 @pytest.mark.parametrize("students", [0, 1, 6])
@@ -46,9 +46,3 @@ def test_wright_map_and_recovery(path):
 @pytest.mark.parametrize("skills", [None, [2, 1, 2, 1, 3]])
 def test_addresses(path, skills):
     plots.plot_addresses(RNG.dirichlet(np.ones(7), 5), path, skills)
-
-
-def test_graded_probabilities_sum_to_one():
-    found = PROBABILITIES["graded"](0.3, np.array([1.0, 2.0]), np.array([[-1.0, 0.5], [0.0, 0.1]]))
-    np.testing.assert_allclose(found.sum(axis=1), 1)
-    assert found[0, 0] == pytest.approx(1 / (1 + np.exp(1.3)))

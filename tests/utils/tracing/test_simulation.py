@@ -1,30 +1,16 @@
-"""Simulated responses: the model's equation, the published sets bit for bit, learning and forgetting."""
+"""Simulated responses: the published sets bit for bit, learning and forgetting."""
 
 import numpy as np
 import pytest
 
-from utils.tracing.simulation import category_probabilities, simulate_practice, simulate_static
-
-
-def test_probabilities_equal_the_equation():
-    theta, alpha, beta = 0.3, 1.7, [-0.5, 0.2, 1.1]
-    weights = [np.exp(sum(alpha * (theta - threshold) for threshold in beta[:k])) for k in range(4)]
-    found = category_probabilities(theta, alpha, np.array(beta))
-    np.testing.assert_allclose(found, np.array(weights) / sum(weights))
-    two = category_probabilities(theta, alpha, np.array([0.2]))
-    np.testing.assert_allclose(two[1], 1 / (1 + np.exp(-alpha * (theta - 0.2))))  # the two-parameter logistic model
-
-
-def test_extreme_abilities_stay_finite():
-    found = category_probabilities(np.array([-1e3, 1e3]), np.array([5.0, 5.0]), np.zeros((2, 10)))
-    np.testing.assert_allclose(found, [[1] + [0] * 10, [0] * 10 + [1]])
+from utils.tracing.simulation import simulate_practice, simulate_static
 
 
 @pytest.mark.parametrize(
     ("folder", "arguments"),
     [("synthetic_OC", {}), ("synthetic_OC_large", {"students": 800, "items": 50, "shortest": 10, "longest": 50})],
 )
-def test_gives_the_published_sets_again(qkv_zoo_data, folder, arguments):
+def test_the_published_sets_are_reproduced(qkv_zoo_data, folder, arguments):
     lines = []
     for split in ("train", "test"):
         lines += (qkv_zoo_data / "gpcm" / folder / f"synthetic_oc_{split}.txt").read_text().split()

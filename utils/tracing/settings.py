@@ -1,0 +1,65 @@
+"""Checks of the settings of `train_tracing.py`."""
+
+from __future__ import annotations
+
+from utils.common.errors import UserError
+from utils.tracing.data import MAX_CATEGORIES
+from utils.training.settings import as_flag, check_common, check_ranges
+
+
+def check_settings(config, model_settings: dict[str, str]) -> None:
+    """Check the settings before any work is done.
+
+    Args:
+        config: the settings of `train_tracing.py`.
+        model_settings: model to the names of the settings that only some models take, separated by spaces.
+
+    Raises:
+        UserError: the first setting that cannot work.
+    """
+    check_common(config)
+    check_ranges(
+        config,
+        less_than_1="validation_fraction test_fraction dropout",
+        more_than_0="max_length num_slots key_dim value_dim summary_dim hidden_dim num_cycles num_heads num_layers item_scale",
+        at_least_0="students items folds fold history split_seed",
+    )
+    check_model_settings(config, model_settings)
+    if config.categories and not 2 <= config.categories <= MAX_CATEGORIES:
+        raise UserError(f"--categories {config.categories}: must be from 2 to {MAX_CATEGORIES}")
+    if not 0 <= config.confident <= 1:
+        raise UserError(f"--confident {config.confident}: must be from 0 to 1")
+    if config.folds == 1 or config.fold >= (config.folds or 1):
+        raise UserError(
+            f"--folds {config.folds} --fold {config.fold}: give at least 2 folds, and a fold from 0 to folds - 1"
+        )
+    if config.folds and config.test_files:
+        raise UserError("--folds and --test-files both name the test students: leave one out")
+    if config.history >= config.max_length:
+        raise UserError(f"--history {config.history}: must be less than --max-length {config.max_length}")
+    if config.truth and not config.train_files:
+        raise UserError("--truth goes with --train-files")
+    if config.train_files and (config.students or config.items):
+        raise UserError("--students and --items are for simulated data, not for --train-files; leave them out")
+
+
+def check_model_settings(config, model_settings: dict[str, str]) -> None:
+    """Check that no setting of another model is changed, and that heads divide the vectors that they attend with.
+
+    Arguments and errors are those of `check_settings`.
+    """
+    models_of_setting: dict[str, list[str]] = {}
+    for model, names in model_settings.items():
+        for name in names.split():
+            models_of_setting.setdefault(name, []).append(model)
+    for name, models in models_of_setting.items():
+        default = getattr(type(config), name)
+        if config.model not in models and getattr(config, name) != default:
+            flag = as_flag(name, off=default is True)
+            raise UserError(f"{flag}: only for --model {' or '.join(models)}; leave it out for {config.model}")
+    for name in ("hidden_dim", "summary_dim"):
+        uses_heads = config.model in models_of_setting[name] and config.model in models_of_setting["num_heads"]
+        if uses_heads and getattr(config, name) % config.num_heads:
+            raise UserError(
+                f"{as_flag(name)} {getattr(config, name)}: must be a multiple of --num-heads {config.num_heads}"
+            )
