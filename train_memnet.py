@@ -1,8 +1,8 @@
 """Train a key-value memory network that answers questions by attending over facts.
 
-Models: KVMemNet (models/kv_memnet.py) in four forms. `--model pointer`, the default, answers with the value of the fact whose key it
-attends to. `--model tied` scores values by the embedding of questions, `--model untied` by an embedding of their own.
-`--model documented` is untied with all words in its vocabulary, as key-value memory networks are usually published; it is a control.
+Models: KVMemNet (models/kv_memnet.py) in four forms. `--model pointer`, the default, answers with the value of the fact whose key
+it attends to. `--model tied` scores values by the embedding of questions, `--model untied` by an embedding of their own. The
+control, `--model documented`, is untied and learns all words, as key-value memory networks are usually published.
 
 Papers: Sukhbaatar et al. 2015 (end-to-end memory networks); Miller et al. 2016 (key-value memory networks).
 
@@ -30,15 +30,7 @@ from utils.memnet.data import read_facts, read_templates, write_facts
 from utils.memnet.dataset import MemoryData
 from utils.memnet.demo import demo_people
 from utils.memnet.evaluation import evaluate, repeated_tests
-from utils.memnet.features import (
-    NUM_HASHES,
-    Vocabulary,
-    closed_vocabulary,
-    encode_facts,
-    encode_texts,
-    open_vocabulary,
-    training_batches,
-)
+from utils.memnet.features import NUM_HASHES, VOCABULARIES, Vocabulary, encode_facts, training_batches
 from utils.memnet.plots import attention_rows, attention_table, plot_run
 from utils.memnet.predictor import MemnetPredictor
 from utils.memnet.report import export, format_scores, write_predictions, write_splits
@@ -59,8 +51,6 @@ TRANSFORMER_HEADS = 4
 STEPS_PER_EXECUTION = 16
 MAX_REPEATED_QUESTIONS = 1_000
 """Test questions that are asked again with other numbers of distractors and from all facts, at most."""
-TEMPLATE_SETTINGS = ("templates_each", "held_out_values", "distractors", "sweep")
-"""Settings of questions made from templates; they have no meaning for questions from files."""
 
 
 @dataclass
@@ -70,7 +60,7 @@ class Config(RunConfig):
     data: Literal["demo"] = "demo"
     """Built-in data, where no files are given: facts about 650 invented people."""
     facts: list[Path] = field(default_factory=list)
-    """CSV or TSV files of subject, relation and object (named by a header, or in this order), or WikiMovies' knowledge base (.txt)."""
+    """CSV or TSV files of subject, relation and object (named by a header, or in this order), or WikiMovies' facts (.txt)."""
     templates: Path | None = None
     """Question templates for --facts, tab-separated without a header: relation, template with {s} for the subject, and optionally
     `test` for a template that training does not use."""
@@ -134,15 +124,8 @@ def main(config: Config) -> int:
     set_up_run(config, {"facts_and_questions": data.checksum})
     vocabulary = write_vocabulary(config, data)
     facts = encode_facts(data.base, vocabulary)
-    question_ids = {
-        split: encode_texts((question.text for question in questions), vocabulary)
-        for split, questions in data.questions.items()
-    }
-    features = {
-        split: data.scoring_features(split, question_ids[split], config.distractors, config.split_seed)
-        for split in data.questions
-        if split != "train"
-    }
+    question_ids = data.encode_questions(vocabulary)
+    features = data.scoring_features(question_ids, config.distractors, config.split_seed)
     train_ids, num_train = question_ids["train"], len(data.questions["train"])
     features_of_epoch = data.training_features(train_ids, config.distractors, config.seed, config.redraw)
     counts = ", ".join(f"{split} {len(questions):,}" for split, questions in data.questions.items())
@@ -205,13 +188,14 @@ def main(config: Config) -> int:
         plot_run(config.run_dir, rows, attention)
         if config.export:
             export(predictor.model, config.run_dir)
+        files = [*config.facts, config.templates, *config.train_files, *config.validation_files, *config.test_files]
         question = (data.questions.get("test") or data.questions["validation"])[0].text
         publish(
             config,
             "memnet",
             predictor.model,
             rows,
-            data=data.description(data_files(config)),
+            data=data.description(files),
             evaluations=evaluations,
             baselines=baselines,
             headline=Headline("accuracy", "accuracy", "val_accuracy", plain=BASELINES, digits=4),
@@ -257,8 +241,8 @@ def check(config: Config) -> None:
         raise UserError(
             "--attention-supervision: a pointer's scores are its attention, which is trained anyway; leave it out"
         )
-    for name in TEMPLATE_SETTINGS if config.train_files else ():
-        if getattr(config, name) != getattr(Config(config.run_dir), name):
+    for name in ("templates_each", "held_out_values", "distractors", "sweep"):
+        if config.train_files and getattr(config, name) != getattr(Config(config.run_dir), name):
             flag = as_flag(name)
             raise UserError(f"{flag}: is for questions made from templates, not for --train-files; leave it out")
 
@@ -291,19 +275,12 @@ def load_data(config: Config) -> MemoryData:
     )
 
 
-def data_files(config: Config) -> list[Path]:
-    """All files that the data was read from."""
-    templates = [config.templates] if config.templates else []
-    return [*config.facts, *templates, *config.train_files, *config.validation_files, *config.test_files]
-
-
 def write_vocabulary(config: Config, data: MemoryData) -> Vocabulary:
     """The vocabulary, which is written to the run directory with the facts; a resumed run uses the one there."""
     path = config.run_dir / "vocabulary.json"
     if not (config.resume and path.exists()):
         write_facts(config.run_dir / "facts.tsv", data.base)
-        make_vocabulary = {"open": open_vocabulary, "closed": closed_vocabulary}[config.vocabulary]
-        make_vocabulary(data.base, data.questions["train"]).write(path)
+        VOCABULARIES[config.vocabulary](data.base, data.questions["train"]).write(path)
     return Vocabulary.read(path)
 
 

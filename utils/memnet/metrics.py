@@ -1,4 +1,4 @@
-"""Scores of answers that are chosen among the facts of a memory: accuracy, hits@10, MRR, and whether the right key was attended to."""
+"""Scores of answers that are chosen among the facts of a memory: accuracy, hits@10, MRR, and attention to the right key."""
 
 from __future__ import annotations
 

@@ -1,228 +1,115 @@
-"""Splits of questions about facts, by subject, value and template, and the memories each is asked with."""
+"""Splits of questions about facts: by subject, by value and by template."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
-from functools import cached_property
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from utils.common.errors import UserError, some_of
-from utils.demo import phrases as demo_phrases
-from utils.demo.world import build_world
-from utils.memnet.data import Fact, KnowledgeBase, MemoryQuestion, ask, knowledge_base, memory_facts, read_questions
-from utils.memnet.features import Distractors, build_features, encode_questions
-from utils.memnet.index import VectorIndex, WordIndex
+from utils.common.splitting import hold_out
+from utils.memnet.data import KnowledgeBase, MemoryQuestion, knowledge_base
+from utils.memnet.dataset import MemoryData
+from utils.memnet.features import Vocabulary, encode_facts
+from utils.memnet.index import WordIndex
+from utils.memnet.questions import memory_facts, questions_from_templates, read_questions
 from utils.text.words import split_words
 
-DEMO_RELATIONS = ("born_in", "birth_year", "studied_at", "occupation", "works_for")
+MIN_VALUES = 10
+"""A relation with fewer different values than this has none held out."""
 
 
-@dataclass
-class MemoryData:
-    """Questions by split, all facts, and the numbers of the facts that training may see.
+def split_subjects(
+    subjects: Iterable[str], *, validation_fraction: float, test_fraction: float, seed: int
+) -> dict[str, list[str]]:
+    """Assign subjects to splits at random; the order of `subjects` does not matter.
+
+    Names that differ only in capital letters or punctuation stay together: the model cannot tell them apart.
 
     Args:
-        settings: the run's: `distractors`, `sweep`, `candidates`, `retrieval`, `seed`, `split_seed`.
-        notes: lines on what reading dropped or merged, and on what the splits leave out.
+        subjects: names, which may repeat.
+        validation_fraction: fraction of the names for validation, 0-1.
+        test_fraction: fraction of the names for the test, 0-1.
+        seed: seed of the order.
+
+    Raises:
+        UserError: no subject is left for training.
     """
-
-    base: KnowledgeBase
-    questions: dict[str, list[MemoryQuestion]]
-    training_facts: frozenset[int]
-    notes: list[str]
-    settings: object
-
-    @property
-    def given_memories(self) -> bool:
-        """Whether every question's memory is part of the data."""
-        return all(question.memory is not None for part in self.questions.values() for question in part)
-
-    @cached_property
-    def checksum(self) -> str:
-        digest = hashlib.sha256(json.dumps([self.row(fact) for fact in self.base.facts]).encode())
-        for name, part in self.questions.items():
-            digest.update(json.dumps([name, [(q.id, q.text, q.answers, q.memory) for q in part]]).encode())
-        return f"sha256:{digest.hexdigest()}"
-
-    @property
-    def described(self) -> dict:
-        """What `results.json` says of the data."""
-        counts = {name: len(part) for name, part in self.questions.items()}
-        subjects = {name: len({question.subject for question in part}) for name, part in self.questions.items()}
-        of = self.settings
-        paths = (*of.facts, of.templates, *of.train_files, *of.validation_files, *of.test_files)
-        files = [path.name for path in paths if path] or ["built-in demo data"]
-        return {
-            "files": files,
-            "facts": len(self.base.facts),
-            "training_facts": len(self.training_facts),
-            "questions": counts,
-            "subjects": subjects,
-            "checksum": self.checksum,
-            "notes": self.notes,
-        }
-
-    @staticmethod
-    def row(fact) -> list[str]:
-        return [fact.subject, fact.relation, fact.object]
-
-    @cached_property
-    def _for_training(self) -> Distractors:
-        return Distractors(self.base, self.training_facts)
-
-    @cached_property
-    def _for_all(self) -> Distractors:
-        return Distractors(self.base, range(len(self.base.facts)))
-
-    def memories(self, name: str, distractors: int, seed) -> list[Sequence[int]]:
-        """The facts that each question of a split is asked with; training sees only facts that it may."""
-        source = self._for_training if name == "train" else self._for_all
-        rng = np.random.default_rng(seed)
-        return [
-            source.draw(rng, question, distractors) if question.memory is None else question.memory
-            for question in self.questions[name]
-        ]
-
-    def features(self, name: str, vocabulary):
-        """A split's questions with the memories that they are scored with."""
-        questions = self.questions[name]
-        memories = self.memories(name, self.settings.distractors, (self.settings.seed, 0, *name.encode()))
-        return build_features(self.base, questions, encode_questions(questions, vocabulary), memories)
-
-    def repeats(self, vocabulary, facts, model, most: int) -> dict:
-        """At most `most` test questions with other memories, by name: `(questions, features)`.
-
-        `test_N_distractors` for every number in `sweep`, where memories are drawn and there are as many facts; `test_whole_kb` with
-        what retrieval finds among all facts.
-        """
-        if not self.questions.get("test"):
-            return {}
-        rng = np.random.default_rng((self.settings.seed, 2))
-        order = rng.permutation(len(self.questions["test"]))[:most]
-        questions = [self.questions["test"][place] for place in sorted(order)]
-        question_ids = encode_questions(questions, vocabulary)
-        memories = {
-            f"test_{count}_distractors": [self._for_all.draw(rng, question, count) for question in questions]
-            for count in (() if self.given_memories else self.settings.sweep)
-            if count < len(self.base.facts)
-        }
-        memories["test_whole_kb"] = retrieved(self.settings, facts, question_ids, model)
-        return {
-            name: (questions, build_features(self.base, questions, question_ids, found))
-            for name, found in memories.items()
-        }
-
-
-def retrieved(settings, facts, question_ids: np.ndarray, model) -> list[np.ndarray]:
-    """The candidates among all facts, for every question, by the index that the settings name."""
-    if settings.retrieval == "words":
-        index = WordIndex(facts.keys)
-        return [index.candidates(words[words > 0].tolist(), settings.candidates) for words in question_ids]
-    index = VectorIndex(vectors(model, facts.keys))
-    return index.candidates(vectors(model, question_ids), settings.candidates)
-
-
-def vectors(model, ids: np.ndarray, rows: int = 8_192) -> np.ndarray:
-    """The model's vectors of texts, float32 `(texts, hidden_dim)`."""
-    from keras import ops
-
-    parts = [
-        ops.convert_to_numpy(ops.cast(model.encode(part), "float32"))
-        for part in np.array_split(ids, -(-len(ids) // rows))
-    ]
-    return np.concatenate(parts)
-
-
-def demo_people(seed: int, train: int = 500, validation: int = 50, test: int = 100):
-    """Facts about people of the demo world, templates to ask five of their relations, and the people of every split."""
-    world = build_world(f"memory {seed}", train + validation + test, 100)
-    facts = [Fact(*triple) for triple in map(astuple, world.facts) if triple[1] in DEMO_RELATIONS]
-    base, _ = knowledge_base(facts, "the demo world")
-    templates = {
-        relation: {
-            "train": list(phrases.questions["train"]),
-            "test": list(phrases.questions["test"]),
-        }
-        for relation, phrases in demo_phrases.RELATIONS.items()
-        if relation in DEMO_RELATIONS
-    }
-    order = np.random.default_rng(seed).permutation(len(world.people))
-    people = [world.people[place] for place in order]
-    subjects = {
-        "train": people[:train],
-        "validation": people[train : train + validation],
-        "test": people[train + validation :],
-    }
-    return base, templates, subjects
-
-
-def split_subjects(subjects: Sequence[str], settings) -> dict[str, list[str]]:
-    """Subjects by split: shares of them, drawn with the seed, in an order that does not hang on the file's. Names that differ in
-    capital letters or punctuation alone stay together: to a model they are the same."""
-    alike = {}
+    names = {}
     for subject in sorted(set(subjects)):
-        alike.setdefault(" ".join(split_words(subject)) or subject, []).append(subject)
-    groups = [alike[name] for name in sorted(alike)]
-    order = np.random.default_rng(settings.split_seed).permutation(len(groups))
-    groups = [groups[place] for place in order]
-    test = round(settings.test_fraction * len(groups))
-    validation = max(1, round(settings.validation_fraction * len(groups)))
-    parts = {
-        "test": groups[:test],
-        "validation": groups[test : test + validation],
-        "train": groups[test + validation :],
-    }
-    if not parts["train"]:
+        names.setdefault(" ".join(split_words(subject)) or subject, []).append(subject)
+    groups = [names[name] for name in sorted(names)]
+    order = np.random.default_rng(seed).permutation(len(groups)).tolist()
+    fractions = {"test": test_fraction, "validation": validation_fraction}
+    parts = hold_out([1] * len(groups), fractions, order=order)
+    if not len(parts["train"]):
         raise UserError(
-            f"{len(groups)} subjects are too few to hold out {validation} for validation and {test} for the test; give more, or "
-            "smaller --validation-fraction and --test-fraction"
+            f"{len(groups)} subjects are too few to hold out a fraction of {validation_fraction} for validation and of "
+            f"{test_fraction} for the test; give more facts, or smaller --validation-fraction and --test-fraction"
         )
-    return {name: [subject for group in several for subject in group] for name, several in parts.items()}
+    split_of = {group: split for split, members in parts.items() for group in members.tolist()}
+    subjects_by_split = {split: [] for split in ("train", "validation", "test")}
+    for group in order:
+        subjects_by_split[split_of[group]] += groups[group]
+    return subjects_by_split
 
 
-def split_templates(settings, base: KnowledgeBase, notes, templates, subjects=None) -> MemoryData:
-    """Questions made of templates, split by subject; the test's by unseen values and unseen templates besides.
+def split_templates(
+    base: KnowledgeBase,
+    templates: dict[str, dict[str, list[str]]],
+    *,
+    subjects: dict[str, list[str]] | None = None,
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.2,
+    value_fraction: float = 0.1,
+    max_templates: int = 4,
+    limit: int = 0,
+    seed: int = 0,
+    notes: Sequence[str] = (),
+) -> MemoryData:
+    """Make questions from templates, and split them by subject, value and template.
 
-    A share of every relation's values is held out: no training or validation question has them as its answer, and no training
-    memory holds them, whatever the relation. `test` has seen values and templates, `test_unseen_value` values that training had
-    nowhere, `test_unseen_template` templates that it did not have. Templates marked `test` are unseen; where a relation has none,
-    its last one of three or more is.
+    Some values of each relation are held out: no training or validation question has them as its answer, and no training memory
+    holds them in any relation. The test questions come in three splits: `test` has values and templates of the training,
+    `test_unseen_value` has values that no training fact has, and `test_unseen_template` has templates that training does not use.
+    These are the templates marked `test`; where a relation has none of these, but three or more others, its last one.
+
+    Args:
+        base: the facts.
+        templates: relation to split to templates, as `read_templates` gives them.
+        subjects: split to subjects; left out, subjects are drawn.
+        validation_fraction: fraction of the subjects for validation, where they are drawn.
+        test_fraction: fraction of the subjects for the test, where they are drawn.
+        value_fraction: fraction of each relation's values that is held out.
+        max_templates: templates that each subject and relation is asked about with; 0 is all.
+        limit: number of training questions, drawn at random; 0 is all.
+        seed: seed of all these draws.
+        notes: notes on the facts, which those of the split follow.
+
+    Raises:
+        UserError: no relation has both facts and templates, or a split would be empty.
     """
-    unknown = sorted(set(templates) - set(base.by_relation))
-    if set(templates).isdisjoint(base.by_relation):
-        raise UserError(
-            f"the templates' relations ({', '.join(unknown)[:80]}) are not those of the facts "
-            f"({', '.join(sorted(base.by_relation))[:80]}); name the same"
+    notes = list(notes)
+    templates = _templates_with_test(base, templates, notes)
+    if subjects is None:
+        subjects = split_subjects(
+            base.by_subject, validation_fraction=validation_fraction, test_fraction=test_fraction, seed=seed
         )
-    notes = notes + ([f"templates of relations that no fact has are left out: {', '.join(unknown)}"] if unknown else [])
-    silent = sorted(set(base.by_relation) - set(templates))
-    if silent:
-        notes.append(
-            f"relations without a template are never asked about, their facts only distract: {', '.join(silent)}"
-        )
-    templates = {relation: dict(splits) for relation, splits in templates.items()}
-    for splits in templates.values():
-        if not splits.get("test") and len(splits.get("train", ())) >= 3:
-            splits["train"], splits["test"] = splits["train"][:-1], splits["train"][-1:]
-    subjects = subjects or split_subjects(list(base.by_subject), settings)
-    held_out = held_out_values(base, templates, settings.held_out_values, settings.split_seed)
-
-    def seen(question) -> bool:
-        return held_out.isdisjoint(question.answers)
-
-    def asked(split):
-        return ask(base, templates, subjects[split], "train", settings.templates_each, settings.split_seed)
-
-    every = {name: asked(name) for name in ("train", "validation", "test")}
-    train, validation = ([question for question in every[name] if seen(question)] for name in ("train", "validation"))
+    held_out = held_out_values(base, templates, value_fraction, seed)
+    asked = {
+        split: questions_from_templates(base, templates, subjects[split], "train", max_templates, seed)
+        for split in ("train", "validation", "test")
+    }
+    train, validation = (
+        [question for question in asked[split] if held_out.isdisjoint(question.answers)]
+        for split in ("train", "validation")
+    )
     if held_out:
         counts = " and ".join(
-            f"{len(every[name]) - len(part):,} of {len(every[name]):,} {name} questions"
-            for name, part in (("train", train), ("validation", validation))
+            f"{len(asked[split]) - len(questions):,} of {len(asked[split]):,} {split} questions"
+            for split, questions in (("train", train), ("validation", validation))
         )
         notes.append(f"{len(held_out):,} values are held out for the test, and with them {counts}")
     training_facts = frozenset(
@@ -231,81 +118,118 @@ def split_templates(settings, base: KnowledgeBase, notes, templates, subjects=No
         for number in base.by_subject[subject]
         if base.facts[number].object not in held_out
     )
-    known = {base.facts[number].object for number in training_facts}
-    test = {"test": [], "test_unseen_value": [], "test_unseen_template": []}
-    for question in every["test"]:
-        test["test_unseen_value" if known.isdisjoint(question.answers) else "test"].append(question)
-    unseen = ask(base, templates, subjects["test"], "test")
-    test["test_unseen_template"] = [question for question in unseen if not known.isdisjoint(question.answers)]
-    few = [str(count) for count in settings.sweep if count >= len(base.facts)]
-    if few:
-        notes.append(f"--sweep {' '.join(few)}: left out, there are {len(base.facts):,} facts in all")
-    questions = {"train": limited(train, settings), "validation": validation, **test}
-    check_parts(questions)
-    return MemoryData(base, questions, training_facts, notes, settings)
+    training_values = {base.facts[number].object for number in training_facts}
+    questions = {"train": limited(train, limit, seed), "validation": validation}
+    questions |= {"test": [], "test_unseen_value": [], "test_unseen_template": []}
+    for question in asked["test"]:
+        unseen = training_values.isdisjoint(question.answers)
+        questions["test_unseen_value" if unseen else "test"].append(question)
+    for question in questions_from_templates(base, templates, subjects["test"], "test"):
+        if not training_values.isdisjoint(question.answers):
+            questions["test_unseen_template"].append(question)
+    return MemoryData(base, checked_splits(questions, notes), training_facts, notes)
 
 
-def held_out_values(base: KnowledgeBase, templates, share: float, seed: int) -> set[str]:
-    """A share of the values of every relation that is asked about (none of fewer than ten)."""
+def _templates_with_test(base: KnowledgeBase, templates, notes: list[str]) -> dict[str, dict[str, list[str]]]:
+    """The templates, with unseen ones for the test where there are enough; relations that do not match are noted.
+
+    Raises:
+        UserError: no relation has both facts and templates.
+    """
+    without_facts = sorted(set(templates) - set(base.by_relation))
+    if set(templates).isdisjoint(base.by_relation):
+        raise UserError(
+            f"the templates' relations ({', '.join(without_facts)[:80]}) are not those of the facts "
+            f"({', '.join(sorted(base.by_relation))[:80]}); give them the same names"
+        )
+    if without_facts:
+        notes.append(f"templates of relations that no fact has are left out: {', '.join(without_facts)}")
+    without_templates = sorted(set(base.by_relation) - set(templates))
+    if without_templates:
+        names = ", ".join(without_templates)
+        notes.append(f"relations without a template are never asked about, their facts only distract: {names}")
+    templates = {relation: dict(splits) for relation, splits in templates.items()}
+    for splits in templates.values():
+        if not splits.get("test") and len(splits.get("train", ())) >= 3:
+            splits["train"], splits["test"] = splits["train"][:-1], splits["train"][-1:]
+    return templates
+
+
+def held_out_values(base: KnowledgeBase, templates, fraction: float, seed: int) -> set[str]:
+    """A fraction of the values of each relation that has templates and at least `MIN_VALUES` values."""
     rng = np.random.default_rng((seed, 3))
-    found = set()
+    held_out = set()
     for relation in sorted(set(templates) & set(base.by_relation)):
         values = sorted({base.facts[number].object for number in base.by_relation[relation]})
-        if len(values) >= 10:
-            found |= {values[place] for place in rng.permutation(len(values))[: round(share * len(values))]}
-    return found
+        if len(values) >= MIN_VALUES:
+            places = rng.permutation(len(values))[: round(fraction * len(values))]
+            held_out |= {values[place] for place in places}
+    return held_out
 
 
-def split_files(settings, base: KnowledgeBase | None, notes) -> MemoryData:
-    """Questions from files, split by subject where files for a split are not given.
+def split_files(
+    files: dict[str, Sequence[Path]],
+    base: KnowledgeBase | None = None,
+    *,
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.2,
+    candidates: int = 100,
+    limit: int = 0,
+    seed: int = 0,
+    notes: Sequence[str] = (),
+) -> MemoryData:
+    """Read questions from files; for a split without files, hold out subjects of the training files.
 
-    Training questions whose memory holds no answer teach nothing and are left out, with a note.
+    A training question whose memory holds no answer teaches nothing. It is left out, with a note.
+
+    Args:
+        files: `train`, `validation` and `test` to files of questions; only `train` needs any.
+        base: the facts; left out, they are those of the questions' memories.
+        validation_fraction: fraction of the subjects for validation, where it has no files.
+        test_fraction: fraction of the subjects for the test, where it has no files.
+        candidates: facts in the memory of a question that has none: those that share rare words with it.
+        limit: number of training questions, drawn at random; 0 is all.
+        seed: seed of all these draws.
+        notes: notes on the facts, which those of the split follow.
+
+    Raises:
+        UserError: a file cannot be read, there are no facts, or a split would be empty.
     """
-    given = {"train": settings.train_files, "validation": settings.validation_files, "test": settings.test_files}
-    parts, notes = {}, list(notes)
+    notes = list(notes)
     if base is None:
-        base, found = _facts_of(path for paths in given.values() for path in paths)
-        notes += found
-    for name, paths in given.items():
+        base, new_notes = _facts_of_memories([path for paths in files.values() for path in paths])
+        notes += new_notes
+    questions = {}
+    for split, paths in files.items():
         if paths:
-            parts[name] = []
+            questions[split] = []
         for path in paths:
-            questions, _, found = read_questions(path, base)
-            parts[name] += questions
-            notes += found
-    missing = [name for name in ("validation", "test") if name not in parts and getattr(settings, f"{name}_fraction")]
-    if missing:
-        shares = replace(
-            settings, **{f"{name}_fraction": 0.0 for name in ("validation", "test") if name not in missing}
-        )
-        subjects = split_subjects([question.subject for question in parts["train"]], shares)
-        split_of = {subject: name for name in missing for subject in subjects[name]}
-        every = parts["train"]
-        for name in (*missing, "train"):
-            parts[name] = [question for question in every if split_of.get(question.subject, "train") == name]
-    if any(question.memory is None for part in parts.values() for question in part):
-        parts = _with_candidates(settings, base, parts)
-    taught = [question for question in parts["train"] if base.gold(question, question.memory)]
-    if len(taught) < len(parts["train"]):
+            more_questions, _, new_notes = read_questions(path, base)
+            questions[split] += more_questions
+            notes += new_notes
+    _hold_out_subjects(questions, {"validation": validation_fraction, "test": test_fraction}, seed)
+    if any(question.memory is None for part in questions.values() for question in part):
+        questions = _with_candidates(questions, base, candidates)
+    train = [question for question in questions["train"] if base.gold(question, question.memory)]
+    if len(train) < len(questions["train"]):
         notes.append(
-            f"{len(parts['train']) - len(taught):,} of {len(parts['train']):,} training questions have no answer in their memory "
-            "and are left out of training"
+            f"{len(questions['train']) - len(train):,} of {len(questions['train']):,} training questions have no answer in their "
+            "memory and are left out of training"
         )
-    for name in ("validation", "test"):
-        empty = [question.id for question in parts.get(name, ()) if not question.memory]
+    for split in ("validation", "test"):
+        empty = [question.id for question in questions.get(split, ()) if not question.memory]
         if empty:
             notes.append(
-                f"{name}: {len(empty):,} questions have no memory at all; they count as wrong ({some_of(empty)})"
+                f"{split}: {len(empty):,} questions have an empty memory; they count as wrong ({some_of(empty)})"
             )
-    parts["train"] = limited(taught, settings)
-    notes += check_parts(parts, [name for name, paths in given.items() if paths])
-    training_facts = frozenset(number for question in taught for number in question.memory)
-    return MemoryData(base, parts, training_facts, notes, settings)
+    questions["train"] = limited(train, limit, seed)
+    questions = checked_splits(questions, notes, splits_with_files=[split for split, paths in files.items() if paths])
+    training_facts = frozenset(number for question in train for number in question.memory)
+    return MemoryData(base, questions, training_facts, notes)
 
 
-def _facts_of(paths) -> tuple[KnowledgeBase, list[str]]:
-    """All facts of the memories in these question files."""
-    paths = list(paths)
+def _facts_of_memories(paths: Sequence[Path]) -> tuple[KnowledgeBase, list[str]]:
+    """All facts of the memories in these question files, and notes."""
     facts = dict.fromkeys(fact for path in paths for fact in memory_facts(path))
     if not facts:
         raise UserError(
@@ -314,49 +238,71 @@ def _facts_of(paths) -> tuple[KnowledgeBase, list[str]]:
     return knowledge_base(list(facts), "the question files")
 
 
-def _with_candidates(settings, base: KnowledgeBase, parts):
+def _hold_out_subjects(questions: dict[str, list], fractions: dict[str, float], seed: int) -> None:
+    """Move questions about some subjects from `train` to each split that has none and a fraction above 0."""
+    missing = [split for split, fraction in fractions.items() if split not in questions and fraction]
+    if not missing:
+        return
+    subjects = split_subjects(
+        (question.subject for question in questions["train"]),
+        validation_fraction=fractions["validation"] if "validation" in missing else 0.0,
+        test_fraction=fractions["test"] if "test" in missing else 0.0,
+        seed=seed,
+    )
+    split_of = {subject: split for split, members in subjects.items() for subject in members}
+    every_question = questions["train"]
+    for split in (*missing, "train"):
+        questions[split] = [question for question in every_question if split_of[question.subject] == split]
+
+
+def _with_candidates(questions: dict[str, list], base: KnowledgeBase, limit: int) -> dict[str, list]:
     """The same questions; those without a memory get the facts that share rare words with them."""
-    from utils.memnet.features import Vocabulary, encode_facts
+    hashed_words = Vocabulary([])
+    index = WordIndex(encode_facts(base, hashed_words).keys)
 
-    words = Vocabulary([])
-    index = WordIndex(encode_facts(base, words).keys)
-
-    def completed(question):
+    def completed(question: MemoryQuestion) -> MemoryQuestion:
         if question.memory is not None:
             return question
-        found = index.candidates(words.ids(split_words(question.text)), settings.candidates)
-        return replace(question, memory=tuple(found.tolist()))
+        numbers = index.candidates(hashed_words.ids(split_words(question.text)), limit)
+        return replace(question, memory=tuple(numbers.tolist()))
 
-    return {name: [completed(question) for question in part] for name, part in parts.items()}
+    return {split: [completed(question) for question in part] for split, part in questions.items()}
 
 
-def limited(questions, settings):
-    """`limit` of the questions, drawn with the seed, or all."""
-    if not settings.limit:
+def limited(questions: list, limit: int, seed: int) -> list:
+    """`limit` of the questions, drawn at random; all where it is 0."""
+    if not limit:
         return questions
-    order = np.random.default_rng(settings.split_seed).permutation(len(questions))[: settings.limit]
+    order = np.random.default_rng(seed).permutation(len(questions))[:limit]
     return [questions[place] for place in order]
 
 
-def check_parts(parts, given=()) -> list[str]:
-    """Training and validation have questions, and no subject of the training stands in another split; where the split was `given`
-    as a file of its own, that is told in a note."""
-    for name in ("train", "validation"):
-        if not parts[name]:
+def checked_splits(
+    questions: dict[str, list[MemoryQuestion]], notes: list[str], splits_with_files: Sequence[str] = ()
+) -> dict[str, list[MemoryQuestion]]:
+    """The splits that have questions, after a check that none but `train` asks about a subject of the training.
+
+    A split with files of its own may do so; that is noted. Splits without questions are noted too, and left out.
+
+    Raises:
+        UserError: training or validation has no questions, or a drawn split shares a subject with training.
+    """
+    for split in ("train", "validation"):
+        if not questions[split]:
             raise UserError(
-                f"no {name} questions are left; give more facts, or hold out less (--held-out-values, --validation-fraction)"
+                f"no {split} questions are left; give more facts, or hold out less (--held-out-values, --validation-fraction)"
             )
-    trained = {question.subject for question in parts["train"]}
-    notes = []
-    for name, part in parts.items():
-        shared = [question for question in part if name != "train" and question.subject in trained]
+    notes += [f"{split}: no questions" for split, part in questions.items() if not part]
+    training_subjects = {question.subject for question in questions["train"]}
+    for split, part in questions.items():
+        shared = [question for question in part if split != "train" and question.subject in training_subjects]
         if not shared:
             continue
-        told = (
-            f"{len(shared):,} of {len(part):,} {name} questions are about subjects that training asks about too "
+        message = (
+            f"{len(shared):,} of {len(part):,} {split} questions are about subjects that training asks about too "
             f"(such as {shared[0].subject!r}, {shared[0].id})"
         )
-        if name not in given:
-            raise UserError(f"{told}; let every subject stand in one of them")
-        notes.append(told)
-    return notes
+        if split not in splits_with_files:
+            raise UserError(f"{message}; keep each subject in one split")
+        notes.append(message)
+    return {split: part for split, part in questions.items() if part}

@@ -1,0 +1,122 @@
+"""Questions by split with the facts that answer them, and the memories that they are asked with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from utils.memnet.data import KnowledgeBase, MemoryQuestion
+from utils.memnet.features import MemoryFeatures, Vocabulary, build_features, encode_texts
+from utils.memnet.memories import Distractors, draw_memories
+
+
+@dataclass
+class MemoryData:
+    """Questions by split, and the facts that answer them.
+
+    Args:
+        base: all facts.
+        questions: split to questions. `train` and `validation` are never empty; other splits are left out where they are.
+        training_facts: numbers of the facts that training may see.
+        notes: what reading dropped or merged, and what the splits leave out, one line each.
+    """
+
+    base: KnowledgeBase
+    questions: dict[str, list[MemoryQuestion]]
+    training_facts: frozenset[int]
+    notes: list[str]
+
+    @property
+    def has_memories(self) -> bool:
+        """Whether the memory of every question is part of the data, so that nothing is drawn."""
+        return all(question.memory is not None for part in self.questions.values() for question in part)
+
+    @cached_property
+    def checksum(self) -> str:
+        """Changes with any fact, question or split."""
+        digest = hashlib.sha256(
+            json.dumps([[fact.subject, fact.relation, fact.object] for fact in self.base.facts]).encode()
+        )
+        for split, questions in self.questions.items():
+            rows = [(question.id, question.text, question.answers, question.memory) for question in questions]
+            digest.update(json.dumps([split, rows]).encode())
+        return f"sha256:{digest.hexdigest()}"
+
+    def description(self, files: Iterable[Path | None]) -> dict:
+        """What `results.json` says about data from these files, or from none; None is skipped."""
+        return {
+            "files": [Path(file).name for file in files if file] or ["built-in demo data"],
+            "counts": {split: len(questions) for split, questions in self.questions.items()},
+            "checksum": self.checksum,
+            "facts": len(self.base.facts),
+            "training_facts": len(self.training_facts),
+            "subjects": {
+                split: len({question.subject for question in questions}) for split, questions in self.questions.items()
+            },
+            "notes": self.notes,
+        }
+
+    @cached_property
+    def distractors(self) -> Distractors:
+        """Memories of all facts."""
+        return Distractors(self.base)
+
+    @cached_property
+    def training_distractors(self) -> Distractors:
+        """Memories of the facts that training may see."""
+        return Distractors(self.base, self.training_facts)
+
+    def encode_questions(self, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
+        """Split to word ids of its questions, int32 `(questions, words)`."""
+        return {
+            split: encode_texts((question.text for question in questions), vocabulary)
+            for split, questions in self.questions.items()
+        }
+
+    def scoring_features(
+        self, question_ids: dict[str, np.ndarray], num_distractors: int, split_seed: int
+    ) -> dict[str, MemoryFeatures]:
+        """The features that each split but `train` is scored with, the same for every training seed.
+
+        Args:
+            question_ids: what `encode_questions` returned.
+            num_distractors: distractors per question, drawn from all facts.
+            split_seed: seed of the draw.
+        """
+        features = {}
+        for split, questions in self.questions.items():
+            if split != "train":
+                seed = (split_seed, 0, *split.encode())
+                memories = draw_memories(self.distractors, questions, num_distractors, seed)
+                features[split] = build_features(self.base, questions, question_ids[split], memories)
+        return features
+
+    def training_features(
+        self, question_ids: np.ndarray, num_distractors: int, seed: int, redraw: bool
+    ) -> Callable[[int], MemoryFeatures]:
+        """Make a function of an epoch that gives the features of the training questions in this epoch.
+
+        Args:
+            question_ids: word ids of the training questions.
+            num_distractors: distractors per question, of the facts that training may see.
+            seed: seed of the draw.
+            redraw: draw new distractors for each epoch.
+        """
+        latest = {}  # epoch to features
+
+        def features_of_epoch(epoch: int) -> MemoryFeatures:
+            epoch = epoch if redraw and not self.has_memories else 0
+            if epoch not in latest:
+                latest.clear()
+                questions = self.questions["train"]
+                memories = draw_memories(self.training_distractors, questions, num_distractors, (seed, 1, epoch))
+                latest[epoch] = build_features(self.base, questions, question_ids, memories)
+            return latest[epoch]
+
+        return features_of_epoch

@@ -1,0 +1,103 @@
+"""Run a model over questions and score its answers; the test repeated with larger memories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from utils.common.evaluation import Evaluation
+from utils.memnet.data import KnowledgeBase, MemoryQuestion
+from utils.memnet.dataset import MemoryData
+from utils.memnet.features import EncodedFacts, MemoryFeatures, assemble, build_features, encode_texts, padded_slots
+from utils.memnet.memories import draw_memories
+from utils.memnet.metrics import SlotScores, evaluate_slots
+
+MAX_BATCH_SIZE = 2_048
+"""Questions that the model is given at once, at most."""
+
+
+def score_slots(model, features: MemoryFeatures, facts: EncodedFacts, max_slots_per_batch: int = 16_384) -> SlotScores:
+    """Run the model over all questions.
+
+    Questions with memories of similar size go together. A batch is filled up to a power of two by repeats, so that few different
+    shapes are compiled.
+
+    Args:
+        model: a `KVMemNet`.
+        features: the questions.
+        facts: the facts that memories number.
+        max_slots_per_batch: slots of a batch, at most; bounds the memory that is used.
+    """
+    shape = features.memory.shape
+    scores, address = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.float32)
+    num_slots = padded_slots(features.sizes)
+    for slots in np.unique(num_slots).tolist():
+        same_size = np.flatnonzero(num_slots == slots)
+        batch_size = min(MAX_BATCH_SIZE, max(1, max_slots_per_batch // slots))
+        for start in range(0, len(same_size), batch_size):
+            rows = same_size[start : start + batch_size]
+            filled = np.resize(rows, 1 << (len(rows) - 1).bit_length())
+            outputs = model.predict_on_batch(assemble(features, facts, filled, slots))
+            mask = features.memory[rows, :slots] >= 0
+            logits = {name: np.asarray(array)[: len(rows), : mask.shape[1]] for name, array in outputs.items()}
+            scores[rows, :slots] = np.where(mask, logits["scores"], -np.inf)
+            address[rows, :slots] = np.where(mask, _softmax(logits["address"]), 0)
+    return SlotScores(scores, address)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def is_pointer(model) -> bool:
+    """Whether the model's address is its answer, so that the probabilities of slots with one value add up."""
+    return model.config["scoring"] == "pointer"
+
+
+def evaluate(
+    model,
+    features: MemoryFeatures,
+    facts: EncodedFacts,
+    base: KnowledgeBase,
+    questions: Sequence[MemoryQuestion],
+) -> Evaluation:
+    """The evaluation of a model on some questions."""
+    slots = score_slots(model, features, facts)
+    return evaluate_slots(slots, features, facts, base, questions, is_pointer(model))
+
+
+def repeated_tests(
+    data: MemoryData, predictor, sweep: Sequence[int], max_questions: int, split_seed: int
+) -> dict[str, tuple[list[MemoryQuestion], MemoryFeatures]]:
+    """At most `max_questions` of the test's questions with other memories.
+
+    Args:
+        data: the questions and facts.
+        predictor: a `MemnetPredictor` of the same facts, which retrieves candidates.
+        sweep: numbers of distractors. Numbers that the facts do not suffice for are left out, and so are all where the data gives
+            every question its memory.
+        max_questions: questions, drawn at random.
+        split_seed: seed of all draws.
+
+    Returns:
+        name to questions and features: `test_N_distractors` for each number of distractors, and `test_whole_kb`, with the
+        candidates that retrieval finds among all facts.
+    """
+    if "test" not in data.questions:
+        return {}
+    rng = np.random.default_rng((split_seed, 2))
+    order = rng.permutation(len(data.questions["test"]))[:max_questions]
+    questions = [data.questions["test"][place] for place in sorted(order)]
+    question_ids = encode_texts((question.text for question in questions), predictor.vocabulary)
+    memories = {
+        f"test_{count}_distractors": draw_memories(data.distractors, questions, count, rng)
+        for count in (() if data.has_memories else sweep)
+        if count < len(data.base.facts)
+    }
+    memories["test_whole_kb"] = predictor.candidates(question_ids)
+    return {
+        name: (questions, build_features(data.base, questions, question_ids, numbers))
+        for name, numbers in memories.items()
+    }

@@ -1,0 +1,93 @@
+"""Choose the memory of each question: the facts that the model may answer it from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from utils.memnet.data import KnowledgeBase, MemoryQuestion
+from utils.text.words import split_words
+
+
+class Distractors:
+    """Draws memories: the facts that answer a question, and distractors that do not.
+
+    A third of the distractors are about the question's subject. A third are about namesakes, subjects that share a word of their
+    name with it. The rest are about any subject, every second one with the question's relation. Where there are too few facts of
+    one kind, other facts take their place.
+
+    Args:
+        base: all facts, for their numbers.
+        allowed: the numbers of the facts that may be drawn; left out, all.
+    """
+
+    def __init__(self, base: KnowledgeBase, allowed: Iterable[int] | None = None):
+        self.base = base
+        self.allowed = np.array(sorted(range(len(base.facts)) if allowed is None else allowed), np.int64)
+        self.by_subject, self.by_relation, self.namesakes = {}, {}, {}
+        for number in self.allowed.tolist():
+            fact = base.facts[number]
+            self.by_subject.setdefault(fact.subject, []).append(number)
+            self.by_relation.setdefault(fact.relation, []).append(number)
+        for subject in self.by_subject:
+            for word in split_words(subject):
+                self.namesakes.setdefault(word, []).append(subject)
+
+    def draw(self, rng: np.random.Generator, question: MemoryQuestion, count: int) -> list[int]:
+        """The numbers of the facts that answer, and of `count` distractors (fewer if there are no more), in random order."""
+        own = self.by_subject.get(question.subject, [])
+        gold = self.base.gold(question, own)
+        # A fact that would answer the question just as well is no distractor.
+        answering = {*gold, *(number for number in own if self.base.facts[number].relation == question.relation)}
+        chosen: dict[int, None] = {}
+
+        def choose(numbers: Iterable[int], limit: int) -> None:
+            """Add at most `limit` of these facts to the distractors, as long as there is room."""
+            for number in numbers:
+                if limit <= 0 or len(chosen) >= count:
+                    return
+                if number not in chosen and number not in answering:
+                    chosen[number] = None
+                    limit -= 1
+
+        choose(rng.permutation(own).tolist() if own else [], count // 3)
+        choose(self._facts_about_namesakes(rng, question.subject, count), count // 3)
+        same_relation = self.by_relation.get(question.relation, [])
+        if same_relation:
+            places = rng.integers(0, len(same_relation), count)
+            choose((same_relation[place] for place in places), (count - len(chosen)) // 2)
+        for _ in range(3):  # one draw may hold a number twice
+            choose(self.allowed[rng.integers(0, len(self.allowed), count)].tolist(), count)
+        if len(chosen) < count:
+            choose(rng.permutation(self.allowed).tolist(), count)
+        memory = [*gold, *chosen]
+        return [memory[place] for place in rng.permutation(len(memory))]
+
+    def _facts_about_namesakes(self, rng: np.random.Generator, subject: str, count: int) -> list[int]:
+        """Up to `count` facts for each word of the subject's name, in random order."""
+        numbers = []
+        for word in split_words(subject):
+            namesakes = self.namesakes.get(word, [])
+            for place in rng.integers(0, len(namesakes), count) if len(namesakes) > 1 else ():
+                if namesakes[place] != subject:
+                    facts = self.by_subject[namesakes[place]]
+                    numbers.append(facts[rng.integers(len(facts))])
+        return [numbers[place] for place in rng.permutation(len(numbers))]
+
+
+def draw_memories(
+    distractors: Distractors, questions: Sequence[MemoryQuestion], count: int, seed
+) -> list[Sequence[int]]:
+    """The memory of each question: what the data gives it, or else the facts that answer and `count` distractors.
+
+    Args:
+        distractors: the facts to draw from.
+        questions: the questions, which are drawn for in this order.
+        count: distractors per question.
+        seed: seed of the draw, a number or a tuple of numbers.
+    """
+    rng = np.random.default_rng(seed)
+    return [
+        distractors.draw(rng, question, count) if question.memory is None else question.memory for question in questions
+    ]

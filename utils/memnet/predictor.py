@@ -1,0 +1,207 @@
+"""A trained model that answers questions about facts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from models import load_model
+from utils.common.batching import pad_rows
+from utils.common.errors import UserError
+from utils.memnet.data import Fact, KnowledgeBase, MemoryQuestion, read_facts
+from utils.memnet.evaluation import is_pointer, score_slots
+from utils.memnet.features import EncodedFacts, MemoryFeatures, Vocabulary, encode_facts, encode_texts
+from utils.memnet.index import VectorIndex, WordIndex
+from utils.memnet.metrics import SlotScores, evaluate_slots, ranked_values
+from utils.text.words import split_words
+from utils.training.finished import damaged_run_as_user_error, read_run
+
+ENCODED_AT_ONCE = 8_192
+"""Texts whose vectors are computed at once."""
+
+
+class MemnetPredictor:
+    """Answers questions from facts: retrieves candidates, lets the model attend over them, and ranks their values.
+
+    Args:
+        model: a `KVMemNet`.
+        vocabulary: the vocabulary that the model was trained with.
+        base: the facts to answer from.
+        num_candidates: facts that a question is given, at most.
+        retrieval: how candidates are found, `words` (an inverted index) or `vectors` (nearest neighbours of the question's vector).
+
+    Attributes:
+        notes: what reading the facts dropped or merged, one line each.
+
+    Example:
+
+        predictor = MemnetPredictor.load("runs/memnet")
+        predictor.answer(["When was Ada Lovelace born?"])[0]["answers"][0]["answer"]
+    """
+
+    def __init__(
+        self, model, vocabulary: Vocabulary, base: KnowledgeBase, num_candidates: int = 100, retrieval: str = "words"
+    ):
+        self.model = model
+        self.vocabulary = vocabulary
+        self.base = base
+        self.facts = encode_facts(base, vocabulary)
+        self.num_candidates = num_candidates
+        self.retrieval = retrieval
+        self.notes: list[str] = []
+
+    @classmethod
+    def load(cls, run_dir: str | Path, fact_files: Sequence[str | Path] = ()) -> MemnetPredictor:
+        """Load the best model of a finished run of `train_memnet.py`.
+
+        Args:
+            run_dir: the run directory.
+            fact_files: files of facts to answer from, as `read_facts` reads them; left out, the facts of the run.
+
+        Raises:
+            UserError: there is no finished run of this task, or one of its files is damaged; or a file of facts cannot be read.
+        """
+        _, results = read_run(run_dir)
+        if results["task"] != "memnet":
+            raise UserError(f"{run_dir}: is a run of the task {results['task']!r}; name a run of train_memnet.py")
+        return cls.load_best_epoch(run_dir, fact_files)
+
+    @classmethod
+    def load_best_epoch(cls, run_dir: str | Path, fact_files: Sequence[str | Path] = ()) -> MemnetPredictor:
+        """Load the best model so far of a run that need not be finished. See `load`."""
+        run_dir = Path(run_dir)
+        with damaged_run_as_user_error(run_dir):
+            settings = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
+            num_candidates, retrieval = settings["candidates"], settings["retrieval"]
+            vocabulary = Vocabulary.read(run_dir / "vocabulary.json")
+            model = load_model(run_dir)
+        base, notes = read_facts(fact_files or [run_dir / "facts.tsv"])
+        predictor = cls(model, vocabulary, base, num_candidates, retrieval)
+        predictor.notes = notes
+        return predictor
+
+    def answer(
+        self, questions: Sequence[str], facts: Sequence[Sequence[Fact]] | None = None, n_best: int = 3
+    ) -> list[dict]:
+        """Answer questions.
+
+        Args:
+            questions: texts.
+            facts: the facts that each question is answered from; left out, candidates among the predictor's facts.
+            n_best: answers, and attended facts, that are returned for each question, at most.
+
+        Returns:
+            for each question a dict of `question`; `answers`, best first, each a dict of `answer` and `probability`; `facts`, most
+            attended first, each a dict of `subject`, `relation`, `object` and `weight`; `num_candidates`, the number of facts that
+            the question was answered from; and `unknown_words`, the words that neither the vocabulary nor a fact has. `answers` and
+            `facts` are empty for a question without candidates.
+        """
+        if not questions:
+            return []
+        question_ids = encode_texts(questions, self.vocabulary)
+        if facts is None:
+            base, encoded, memories = self.base, self.facts, self.candidates(question_ids)
+        else:
+            base = KnowledgeBase(tuple(dict.fromkeys(fact for memory in facts for fact in memory)))
+            if not base.facts:
+                raise UserError("no facts to answer from; give each question some, or leave them all out")
+            numbers = {fact: number for number, fact in enumerate(base.facts)}
+            encoded = encode_facts(base, self.vocabulary)
+            memories = [[numbers[fact] for fact in dict.fromkeys(memory)] for memory in facts]
+        memory, _ = pad_rows(memories, padding=-1)
+        features = MemoryFeatures(question_ids, memory, np.zeros(memory.shape, bool))
+        slots = score_slots(self.model, features, encoded)
+        known_words = np.unique(encoded.keys)
+        return [
+            {
+                "question": question,
+                **answer,
+                "num_candidates": len(candidates),
+                "unknown_words": self._unknown_words(question, known_words),
+            }
+            for question, candidates, answer in zip(
+                questions, memories, self.read_answers(features, slots, n_best, base, encoded), strict=True
+            )
+        ]
+
+    def candidates(self, question_ids: np.ndarray) -> list[np.ndarray]:
+        """The numbers of each question's candidate facts, best first.
+
+        Args:
+            question_ids: word ids from `encode_texts`, `(questions, words)`.
+        """
+        if self.retrieval == "vectors":
+            return self.index.candidates(self.text_vectors(question_ids), self.num_candidates)
+        return [self.index.candidates(words[words > 0].tolist(), self.num_candidates) for words in question_ids]
+
+    @cached_property
+    def index(self) -> WordIndex | VectorIndex:
+        """The index that candidates are retrieved from; it is built when it is first used."""
+        if self.retrieval == "vectors":
+            return VectorIndex(self.text_vectors(self.facts.keys))
+        return WordIndex(self.facts.keys)
+
+    def text_vectors(self, ids: np.ndarray) -> np.ndarray:
+        """The model's vectors of texts, float32 `(texts, hidden_dim)`, from their word ids."""
+        from keras import ops
+
+        parts = np.array_split(ids, -(-len(ids) // ENCODED_AT_ONCE))
+        return np.concatenate([ops.convert_to_numpy(ops.cast(self.model.encode(part), "float32")) for part in parts])
+
+    def score(self, features: MemoryFeatures) -> SlotScores:
+        """The scores of all slots of these questions, whose memories number the predictor's facts."""
+        return score_slots(self.model, features, self.facts)
+
+    def evaluate(self, features: MemoryFeatures, slots: SlotScores, questions: Sequence[MemoryQuestion]):
+        """The `Evaluation` of these questions, from what `score` gave for them."""
+        return evaluate_slots(slots, features, self.facts, self.base, questions, is_pointer(self.model))
+
+    def read_answers(
+        self,
+        features: MemoryFeatures,
+        slots: SlotScores,
+        n_best: int,
+        base: KnowledgeBase | None = None,
+        facts: EncodedFacts | None = None,
+    ) -> list[dict]:
+        """The `answers` and `facts` of each question, as `answer` returns them.
+
+        Args:
+            features: the questions with their memories.
+            slots: what `score` gave for them.
+            n_best: answers and facts per question, at most.
+            base: the facts that memories number; left out, the predictor's.
+            facts: their arrays; left out, the predictor's.
+        """
+        base, facts = base or self.base, facts or self.facts
+        texts = dict(zip(facts.objects.tolist(), (fact.object for fact in base.facts), strict=True))
+        answers = []
+        for memory, scores, address in zip(features.memory, slots.scores, slots.address, strict=True):
+            mask = memory >= 0
+            values, probabilities = ranked_values(scores[mask], facts.objects[memory[mask]], is_pointer(self.model))
+            attended = [slot for slot in address.argsort()[::-1] if mask[slot]][:n_best]
+            answers.append(
+                {
+                    "answers": [
+                        {"answer": texts[value], "probability": float(probability)}
+                        for value, probability in zip(values[:n_best].tolist(), probabilities, strict=False)
+                    ],
+                    "facts": [_attended_fact(base.facts[memory[slot]], address[slot]) for slot in attended],
+                }
+            )
+        return answers
+
+    def _unknown_words(self, question: str, known_words: np.ndarray) -> list[str]:
+        return [
+            word
+            for word in dict.fromkeys(split_words(question))
+            if word not in self.vocabulary and not np.isin(self.vocabulary.ids([word]), known_words).any()
+        ]
+
+
+def _attended_fact(fact: Fact, weight: float) -> dict:
+    return {"subject": fact.subject, "relation": fact.relation, "object": fact.object, "weight": float(weight)}
