@@ -29,9 +29,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.harness import fresh_process, report_head, write_report
 from benchmarks.invented_facts import invent_facts
 from benchmarks.memory_step import environment
-from benchmarks.squad_step import fresh_process, report_head, write_report
 from utils.demo import phrases as words
 from utils.training.environment import peak_memory_gib, usable_cores
 

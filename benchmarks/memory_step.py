@@ -30,7 +30,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import mean, median
 
-from benchmarks.squad_step import ALLOCATOR, fresh_process, report_head, write_report
+from benchmarks.harness import ALLOCATOR, fresh_process, report_head, write_report
 from utils.training.environment import usable_cores
 
 CASES = ("pointer", "documented")

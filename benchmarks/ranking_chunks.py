@@ -27,8 +27,8 @@ from statistics import median
 
 import numpy as np
 
+from benchmarks.harness import fresh_process, report_head, write_report
 from benchmarks.memory_step import environment
-from benchmarks.squad_step import fresh_process, report_head, write_report
 from utils.training.environment import peak_memory_gib, usable_cores
 
 GOALS = {"memory of a batch of a chunk's size, about": 1.5, "difference of the gradients at most": 1e-5}

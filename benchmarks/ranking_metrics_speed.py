@@ -21,7 +21,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.squad_step import report_head, write_report
+from benchmarks.harness import report_head, write_report
 from utils.ranking.metrics import ranking_metrics
 
 GOAL = 2.0

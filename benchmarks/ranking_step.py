@@ -49,8 +49,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from benchmarks.harness import ALLOCATOR, PRECISIONS, fresh_process, report_head, write_report
 from benchmarks.memory_step import TRAINING, environment, keras_trainer, take_turns
-from benchmarks.squad_step import ALLOCATOR, PRECISIONS, fresh_process, report_head, write_report
 from utils.common.errors import UserError
 from utils.training.environment import usable_cores
 

@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
+from benchmarks.harness import fresh_process, write_report
 from benchmarks.memory_step import environment
-from benchmarks.squad_step import fresh_process, write_report
 from utils.training.environment import commit, hardware, versions
 
 MODELS = ("amn", "lstm", "gru", "transformer")
