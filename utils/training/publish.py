@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -55,6 +55,7 @@ def publish(
     details: dict | None = None,
     tables: dict[str, tuple[list[str], Iterable]] | None = None,
     next_command: str = "",
+    more_headlines: Sequence[Headline] = (),
 ) -> dict:
     """Write `results.json`, log everything to the tracker, and print scores, baselines, the verdict and a command to go on with.
 
@@ -71,6 +72,7 @@ def publish(
         details: what the task has beside metrics, kept under `details`.
         tables: name to columns and rows, for the tracker.
         next_command: the command that the last line shows.
+        more_headlines: further metrics whose baselines and verdicts are printed.
 
     Returns:
         what `results.json` holds.
@@ -98,8 +100,9 @@ def publish(
     tracker.summary(
         {f"{split}_{name}": value for split, metrics in results["metrics"].items() for name, value in metrics.items()}
     )
-    for line in verdict(results, headline):
-        print(line)
+    for printed_headline in (headline, *more_headlines):
+        for line in verdict(results, printed_headline):
+            print(line)
     print(f"everything is in {run_dir}" + (f"; try: {next_command}" if next_command else ""))
     return json.loads((run_dir / "results.json").read_text())
 

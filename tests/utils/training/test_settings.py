@@ -1,11 +1,98 @@
-"""Checks of settings: each range at its border, and None."""
+"""Settings that all scripts share: inherited with their help, and checked."""
 
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from utils.common.errors import UserError
-from utils.training.settings import check_ranges
+from utils.training import tracking
+from utils.training.run import run_script
+from utils.training.settings import RunConfig, as_flag, check_common, check_held_out, check_ranges, weighted_parts
+
+
+@dataclass
+class Config(RunConfig):
+    """Settings of a task."""
+
+    epochs: int = 7
+    """Passes over the questions."""
+    num_hops: int = 2
+    """Number of reads of the memory."""
+
+
+def main(config):
+    pytest.fail("ran")
+
+
+def test_help_shows_inherited_and_own_settings_with_their_text(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["train.py", "--help"])
+    monkeypatch.setenv("COLUMNS", "500")
+    with pytest.raises(SystemExit) as end:
+        run_script(main, Config)
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert end.value.code == 0
+    for field in fields(Config):
+        assert as_flag(field.name) in text
+    for words in (
+        "Folder for everything the run writes; must not exist, unless with --resume. (required)",
+        "Peak learning rate of AdamW. (default: 0.001)",
+        "Number of reads of the memory. (default: 2)",
+        "Passes over the questions. (default: 7)",
+        "Number format of the computations; weights stay float32.",
+        "Weights & Biases; auto is online when this machine is logged in, else off. (default: auto)",
+    ):
+        assert words in text
+    assert "Passes over the training data" not in text
+
+
+def test_the_common_settings_are_checked(monkeypatch):
+    check_common(Config(Path("x")))
+    check_common(Config(Path("x"), train_files=[Path("a")], test_files=[Path("b")]))
+    for name, value in (
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("learning_rate", float("nan")),
+        ("patience", -1),
+        ("seed", -1),
+    ):
+        with pytest.raises(UserError, match=f"^{as_flag(name)} {value}: must be finite and"):
+            check_common(Config(Path("x"), **{name: value}))
+    for name in ("validation_files", "test_files"):
+        with pytest.raises(UserError, match=f"^{as_flag(name)} goes with --train-files$"):
+            check_common(Config(Path("x"), **{name: [Path("a")]}))
+    monkeypatch.setattr(tracking, "logged_in", lambda: False)
+    with pytest.raises(UserError, match=r"^--tracking online: not logged in"):
+        check_common(Config(Path("x"), tracking="online"))
+
+
+def test_a_setting_as_a_flag():
+    assert as_flag("batch_size") == "--batch-size" and as_flag("jit_compile", off=True) == "--no-jit-compile"
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_every_split_gets_data(split):
+    settings = {"validation_files": [], "test_files": [], "validation_fraction": 0.1, "test_fraction": 0.1}
+    check_held_out(SimpleNamespace(**settings), "documents")
+    without = settings | {f"{split}_fraction": 0.0}
+    check_held_out(SimpleNamespace(**without | {f"{split}_files": ["a"]}), "documents")
+    with pytest.raises(
+        UserError, match=f"--{split}-fraction 0.0: leaves no {split} documents; give --{split}-files or"
+    ):
+        check_held_out(SimpleNamespace(**without), "documents")
+
+
+def test_weights_of_a_sum():
+    parts = ("mse", "cosine", "nce")
+    assert weighted_parts("--loss", ["mse", "nce=0.5", "cosine=0"], parts) == {"mse": 1.0, "nce": 0.5, "cosine": 0.0}
+    for text in ("mse=-1", "mse=much", "mse=inf", "mse=nan", "other", "", "=2"):
+        with pytest.raises(UserError, match=f"^--loss {text}: give one of mse, cosine, nce, optionally"):
+            weighted_parts("--loss", [text], parts)
+    for texts in (["mse=0"], ["mse=0", "nce=0"], []):
+        with pytest.raises(UserError, match="all weights are 0; give one that is more"):
+            weighted_parts("--loss", texts, parts)
 
 
 @pytest.mark.parametrize(

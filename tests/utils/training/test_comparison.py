@@ -1,0 +1,120 @@
+"""Trainings that are compared: their flags, and that each is trained once, resumed, or read."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from utils.training import comparison
+from utils.training.comparison import comparison_arguments, flags_of, train_or_read
+
+
+def parse(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["compare", *arguments])
+    return comparison_arguments("Compare models.")
+
+
+def test_arguments_become_runs_with_flags(monkeypatch):
+    options, runs = parse(
+        monkeypatch, "--models", "plain", "bert:--learning-rate=1e-4:--no-jit-compile", "--seeds", "0", "2",
+        "--out", "runs/c", "--", "--epochs", "3", "--data", "demo",
+    )  # fmt: skip
+    assert options.seeds == [0, 2] and options.out == Path("runs/c")
+    assert list(runs) == ["plain", "bert:--learning-rate=1e-4:--no-jit-compile"]
+    plain, bert = runs.values()
+    common = ["--epochs", "3", "--data", "demo"]
+    assert plain[2] == (Path("runs/c/plain/seed-2"), ["--model", "plain", *common, "--seed", "2"])
+    run_dir, flags = bert[0]
+    assert run_dir == Path("runs/c/bert---learning-rate-1e-4---no-jit-compile/seed-0")
+    assert flags == ["--model", "bert", *common, "--learning-rate=1e-4", "--no-jit-compile", "--seed", "0"]
+
+
+def test_wrong_arguments_exit_with_status_2(monkeypatch, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        parse(monkeypatch, "--models", "plain")
+    assert stopped.value.code == 2 and "--out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "without", "expected"),
+    [
+        ([], ["--suite"], []),
+        (["--epochs", "3", "--suite", "--seed", "1"], ["--suite"], ["--epochs", "3", "--seed", "1"]),
+        (["--losses", "mse", "triplet", "--epochs", "3"], ["--losses"], ["--epochs", "3"]),
+        (["--epochs=3", "--seeds=1", "--seeds", "1", "2"], ["--seeds"], ["--epochs=3"]),
+        (["--train-files", "a", "-1", "--model", "all"], ["--model"], ["--train-files", "a", "-1"]),
+        (["--modelling", "x"], ["--model"], ["--modelling", "x"]),
+    ],
+)
+def test_flags_without_some(arguments, without, expected):
+    assert flags_of(arguments, without) == expected
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """The commands that would have trained; each writes results, or fails with `status`."""
+    commands = []
+
+    def run(command):
+        commands.append(command)
+        run_dir = Path(command[command.index("--run-dir") + 1])
+        if not run.status:
+            run_dir.mkdir(parents=True, exist_ok=True)
+            (run_dir / "config.json").write_text('{"data_checksums": {}}')
+            (run_dir / "results.json").write_text(json.dumps({"task": "squad", "command": command[2:]}))
+        return subprocess.CompletedProcess(command, run.status)
+
+    run.status, run.commands = 0, commands
+    monkeypatch.setattr(comparison.subprocess, "run", run)
+    return run
+
+
+def test_a_run_is_trained_once(tmp_path, trainings):
+    run_dir = tmp_path / "plain" / "seed-0"
+    results = train_or_read("train_squad.py", run_dir, ["--epochs", 3])
+    script = str(comparison.ROOT / "train_squad.py")
+    assert trainings.commands == [[sys.executable, script, "--run-dir", str(run_dir), "--epochs", "3"]]
+    assert Path(script).is_file() and results["task"] == "squad"
+    assert json.loads((run_dir.parent / "seed-0.flags.json").read_text()) == ["--epochs", "3"]
+    assert train_or_read("train_squad.py", run_dir, ["--epochs", "3"]) == results and len(trainings.commands) == 1
+
+
+def test_a_run_that_was_cut_off_is_resumed(tmp_path, trainings):
+    run_dir = tmp_path / "seed-0"
+    run_dir.mkdir()
+    (run_dir / "config.json").write_text('{"data_checksums": {}}')
+    (run_dir / "checkpoint.npz").write_bytes(b"")
+    train_or_read("train_squad.py", run_dir, ["--epochs", "3"])
+    assert trainings.commands[0][-1] == "--resume"
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_run_with_other_flags_is_refused(tmp_path, trainings, capsys, finished):
+    run_dir = tmp_path / "seed-0"
+    train_or_read("train_squad.py", run_dir, ["--epochs", "3"])
+    (run_dir / "best.keras").write_bytes(b"")
+    if not finished:
+        (run_dir / "results.json").unlink()
+    with pytest.raises(SystemExit) as stopped:
+        train_or_read("train_squad.py", run_dir, ["--epochs", "4"])
+    assert stopped.value.code == 2 and len(trainings.commands) == 1
+    assert f"error: {run_dir}: was trained with other flags" in capsys.readouterr().err
+
+
+def test_a_start_that_failed_may_be_repeated_with_other_flags(tmp_path, trainings):
+    run_dir = tmp_path / "seed-0"
+    run_dir.mkdir()
+    (run_dir / "config.json").write_text('{"data_checksums": {}}')
+    (tmp_path / "seed-0.flags.json").write_text('["--epochs", "3"]')
+    train_or_read("train_squad.py", run_dir, ["--epochs", "4"])
+    assert trainings.commands[0][-2:] == ["--epochs", "4"]
+
+
+@pytest.mark.parametrize("status", [2, 143])
+def test_a_training_that_fails_ends_the_comparison(tmp_path, trainings, status):
+    trainings.status = status
+    with pytest.raises(SystemExit) as stopped:
+        train_or_read("train_squad.py", tmp_path / "seed-0", [])
+    assert stopped.value.code == status

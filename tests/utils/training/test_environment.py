@@ -1,0 +1,44 @@
+"""What a run ran on."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import keras
+
+from utils.training import environment
+
+
+def test_versions_name_what_shapes_a_result():
+    versions = environment.versions()
+    assert versions["keras"] == keras.__version__ and versions["python"] == sys.version.split()[0]
+    assert "numpy" in versions and keras.backend.backend() in " ".join(versions)
+
+
+def test_hardware_names_processor_cores_and_memory():
+    assert environment.processor() and environment.usable_cores() >= 1
+    assert f", {environment.usable_cores()} cores, " in environment.hardware() and environment.hardware().endswith(
+        " GiB"
+    )
+    assert 0 < environment.peak_memory_gib() < 1000
+    assert environment.accelerators()
+
+
+def test_the_commit_says_whether_files_differ_from_it(monkeypatch):
+    outputs = {"rev-parse": "0123abc\n", "status": ""}
+
+    def run(command, **_):
+        return SimpleNamespace(returncode=0, stdout=outputs[command[1]])
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert environment.commit() == "0123abc"
+    outputs["status"] = " M a.py\n"
+    assert environment.commit() == "0123abc+changes"
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=128, stdout=""))
+    assert environment.commit() is None
+
+    def no_git(*_, **__):
+        raise FileNotFoundError("git")
+
+    monkeypatch.setattr(subprocess, "run", no_git)
+    assert environment.commit() is None
