@@ -5,14 +5,14 @@ the score. Two tasks are scored: ranking a question's own answers by their votes
 all questions (`_all` after a metric's name). The losses are those of components/losses (van den Oord et al. 2018, Schroff et al.
 2015, Cao et al. 2007 and others; `--loss`).
 
-    python train_ranking.py --train-files wikiqa/train --validation-files wikiqa/dev --test-files wikiqa/test --run-dir runs/wikiqa \\
-        --model minilm --output-dim 0 --slots 6 --query-length 32 --max-length 64 --epochs 3 --precision bfloat16 --no-jit-compile
+    python train_ranking.py --train-files wikiqa/train --validation-files wikiqa/dev --test-files wikiqa/test --model minilm \\
+        --output-dim 0 --slots 6 --query-length 32 --max-length 64 --epochs 3 --precision bfloat16 --no-jit-compile \\
+        --run-dir runs/wikiqa
 
 takes 8 minutes of training on two cores of an AMD EPYC. Over the seeds 0 to 2 it reaches MAP 0.820 and MRR 0.834 on WikiQA's test
 questions (BM25: 0.602 and 0.605); docs/ranking.md has all conditions. Other examples:
 
     python train_ranking.py --run-dir runs/ranking
-
     python train_ranking.py --train-files beer.jsonl.gz ai.jsonl.gz --suite --seeds 0 1 2 --run-dir runs/suite
 """
 
@@ -28,19 +28,13 @@ from utils.common.files import write_atomically
 from utils.common.plots import plot_history
 from utils.ranking.baselines import PLAIN, evaluate_baselines
 from utils.ranking.encoder import new_start, pretrained_start
-from utils.ranking.evaluation import (
-    MONITORED,
-    EvaluationSet,
-    evaluate_scores,
-    evaluate_shorter,
-    evaluate_test,
-    format_scores,
-    write_per_question,
-)
+from utils.ranking.evaluation import MONITORED, EvaluationSet, evaluate_encoder, evaluate_scores, print_scores
 from utils.ranking.features import build_features, training_batches
+from utils.ranking.leaderboard import write_per_question
 from utils.ranking.mining import NegativeMiner
 from utils.ranking.predictor import RankingPredictor
 from utils.ranking.splits import question_groups, read_ranking_splits
+from utils.ranking.suite import train_suite
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import RunConfig, as_flag, check_common, check_held_out, check_ranges
 from utils.training.tracking import start_tracking
@@ -106,8 +100,7 @@ class Config(RunConfig):
     slots: int = 4
     """Candidates of a question in a batch: its best answer, its other answers, and mined negatives in the remaining slots."""
     mine: Literal["bm25", "encoder", "random"] = "bm25"
-    """Source of mined negatives, which are answers to other questions: the best by BM25, the best by the encoder at the start of each
-    epoch, or random ones."""
+    """Mined negatives: answers to other questions that score best by BM25 or by the encoder (anew each epoch), or random ones."""
     mine_margin: float = 0.05
     """A candidate that scores more than 1 - mine_margin times the question's best answer is no negative: it may be an answer."""
 
@@ -123,8 +116,7 @@ class Config(RunConfig):
     batch_size: int = 32
     """Questions per step."""
     chunks: int = 1
-    """Parts of a batch that are encoded one after another: the same gradient in less memory, but each part is computed twice. More
-    than 1 turns dropout and XLA off."""
+    """Parts of a batch that are encoded one by one: the same gradient, less memory, more time. Above 1 no dropout and no XLA."""
     learning_rate: float | None = None
     """Peak learning rate of AdamW; left out, 5e-4 from scratch and 5e-5 from a pretrained encoder."""
     warmup_steps: int = 50
@@ -138,14 +130,11 @@ def main(config: Config) -> int:
         config = replace(config, init_from=MINILM)
     check(config)
     check_run_dir(config)
-    if config.suite:
-        from components.losses import RANKING_LOSSES
-        from utils.ranking.suite import train_suite
+    from components.losses import RANKING_LOSSES
 
+    if config.suite:
         train_suite(config, config.losses or list(RANKING_LOSSES))
         return 0
-
-    from components.losses import RANKING_LOSSES
     from utils.training.environment import accelerators, hardware
     from utils.training.fit import fit, inference_copy
     from utils.training.publish import Headline, publish
@@ -156,8 +145,7 @@ def main(config: Config) -> int:
     splits = read_ranking_splits(*files, *fractions, config.split_seed, config.limit, config.votes)
     for note in splits.notes:
         print(note)
-    counts = [f"{name} {len(part):,} with {len(splits.candidates(name)):,}" for name, part in splits.parts.items()]
-    print(f"{hardware()}, {accelerators()}; questions and answers: {', '.join(counts)}")
+    print(f"{hardware()}, {accelerators()}; {splits.summary()}")
     encoder = choose_encoder(config, splits)
     lengths = {"query_length": config.query_length, "max_length": config.max_length}
     features = {
@@ -166,8 +154,7 @@ def main(config: Config) -> int:
     }
     validation = EvaluationSet.from_splits(splits.parts, features, "validation", ["validation"])
     test = EvaluationSet.from_splits(splits.parts, features, "test", SEARCHED)
-    checksum = splits.checksum()
-    set_up_run(config, {"questions": checksum})
+    set_up_run(config, {"questions": splits.checksum()})
     write_atomically(config.run_dir / "tokenizer.json", encoder.tokenizer.to_str(pretty=True))
 
     # --- model
@@ -179,9 +166,10 @@ def main(config: Config) -> int:
 
     # --- training
     predictor = RankingPredictor(model, encoder.tokenizer, **lengths)  # in the precision of the training
-    mining = {"slots": config.slots, "margin": config.mine_margin, "seed": config.split_seed}
-    file = config.run_dir / "mined.npz"
-    miner = NegativeMiner(config.mine, splits.parts["train"], features["train"], predictor, file, **mining)
+    miner = NegativeMiner(
+        config.mine, splits.parts["train"], features["train"], predictor, config.run_dir / "mined.npz",
+        slots=config.slots, margin=config.mine_margin, seed=config.split_seed,
+    )  # fmt: skip
 
     def batches(first_step: int):
         negatives = miner.mine(first_step // steps_per_epoch)
@@ -210,12 +198,8 @@ def main(config: Config) -> int:
 
         # --- evaluation
         best = RankingPredictor.load_best_epoch(config.run_dir)  # in float32, whatever the precision of the training
-        vectors = best.question_vectors(test.query_ids), best.candidate_vectors(test.candidate_ids)
-        validation_scores = best.scores(validation.query_ids, validation.candidate_ids)
-        evaluations = {"validation": evaluate_scores(validation, validation_scores)}
-        evaluations |= evaluate_test(test, *vectors, splits.has_unseen_answers())
-        shorter_dims = RANKING_LOSSES[config.loss].shorter_dims(vectors[0].shape[1])
-        shorter_vectors = {str(dim): evaluate_shorter(test, *vectors, dim) for dim in shorter_dims}
+        shorter_dims = RANKING_LOSSES[config.loss].shorter_dims(model.candidates.size)
+        evaluations, shorter = evaluate_encoder(best, validation, test, splits.has_unseen_answers(), shorter_dims)
 
         def untrained_scores():
             untrained = inference_copy(build_model(replace(config, output_dim=0), encoder))
@@ -230,34 +214,24 @@ def main(config: Config) -> int:
         plot_history(rows, config.run_dir / "history.png", panels | {"all answers": ["val_ndcg@10_all", "val_mrr_all"]})
         if config.export:
             best.export(config.run_dir)
-        scores = {name: evaluation.metrics for name, evaluation in evaluations.items()}
-        for name, metrics in (
-            scores | {f"test, first {dim} numbers": shorter_vectors[dim] for dim in shorter_vectors}
-        ).items():
-            print(format_scores(f"{config.loss}, {name}", metrics))
+        print_scores(config.loss, evaluations, shorter)
         headlines = [
-            Headline("ndcg@10", "NDCG@10 among own answers", "val_score", PLAIN, digits=4),
-            Headline("ndcg@10_all", "NDCG@10 among all answers", "val_score", PLAIN, digits=4),
+            Headline(name, f"NDCG@10 among {answers} answers", "val_score", PLAIN, digits=4)
+            for name, answers in (("ndcg@10", "own"), ("ndcg@10_all", "all"))
+            if len(evaluations["test"].per_example[name])  # none if every question has one answer only
         ]
-        if not len(evaluations["test"].per_example["ndcg@10"]):  # no test question has several answers
-            headlines = headlines[1:]
         publish(
             config,
             "ranking",
             model,
             rows,
-            data=splits.describe([path for paths in files for path in paths], checksum),
+            data=splits.describe([path for paths in files for path in paths]),
             evaluations=evaluations,
             baselines={name: {"test": evaluation} for name, evaluation in baselines.items()},
             headline=headlines[0],
             more_headlines=headlines[1:],
             tracker=tracker,
-            details={
-                "loss": config.loss,
-                "init_from": config.init_from,
-                "searched_answers": len(test.candidates),
-                "shorter_vectors": shorter_vectors,
-            },
+            details={"loss": config.loss, "init_from": config.init_from, "shorter_vectors": shorter},
             next_command=f'python predict.py {config.run_dir} "QUESTION" --file FILE',
         )
     return 0
@@ -286,10 +260,8 @@ def check(config: Config) -> None:
     if config.batch_size % config.chunks:
         raise UserError(f"--batch-size {config.batch_size}: must be a multiple of --chunks {config.chunks}")
     for name, values in (("losses", config.losses), ("seeds", config.seeds)):
-        if len(set(values)) < len(values):
-            raise UserError(f"--{name} {' '.join(map(str, values))}: contains a value twice; give each once")
-    if not config.seeds:
-        raise UserError("--seeds: give at least one")
+        if len(set(values)) < len(values) or not config.seeds:
+            raise UserError(f"--{name} {' '.join(map(str, values))}: give at least one seed, and each value once")
     for flag, names in (("--loss", [config.loss]), ("--losses", config.losses)):
         unknown = [name for name in names if name not in RANKING_LOSSES]
         if unknown:
@@ -309,8 +281,7 @@ def choose_encoder(config: Config, splits):
     """The tokenizer and the encoder's arguments: pretrained, or made from the training texts."""
     if config.init_from:
         return pretrained_start(config.init_from, config.dropout, config.query_length, config.max_length)
-    texts = [query.text for query in splits.parts["train"]]
-    texts += [candidate.text for candidate in splits.candidates("train")]
+    texts = [record.text for record in (*splits.parts["train"], *splits.candidates("train"))]
     sizes = config.vocabulary_size, config.hidden_dim, config.num_layers, config.num_heads
     return new_start(texts, *sizes, config.dropout, max(config.max_length, config.query_length))
 

@@ -1,25 +1,36 @@
-"""What ranks answers without training: BM25, length, age, votes; and BM25 as a source of hard negatives."""
+"""What ranks answers without training: random order, BM25, length, age, votes, and a pretrained encoder as it is."""
 
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Sequence
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from utils.ranking.features import RankingFeatures
-from utils.ranking.records import Query
+from utils.common.evaluation import Evaluation
+from utils.common.files import write_arrays
+from utils.ranking.evaluation import EvaluationSet, evaluate_scores
+from utils.ranking.records import Candidate, Query
 from utils.text.words import split_words
 
-ORACLE = "votes oracle"
+CEILING = "votes oracle"
+"""Ranks by the votes that the grades are made from, so it is the ceiling for a question's own answers."""
+PLAIN = ("random", "bm25", "length", "age", "given order", "untrained")
+"""Baselines that a trained encoder should beat; a data set has some of them."""
+VERSION = 1
+"""Raise it when a baseline or a metric changes, so that cached values are computed again."""
 
 
 class BM25:
-    """BM25 over word stems (Robertson and Zaragoza 2009; k1 1.5, b 0.75, Lucene's idf), by bm25s.
+    """BM25 over word stems (Robertson and Zaragoza 2009; k1 1.5, b 0.75, Lucene's idf), computed by bm25s.
 
     Args:
-        texts: the collection.
+        texts: the collection that is searched.
     """
 
     def __init__(self, texts: Sequence[str]):
@@ -31,6 +42,7 @@ class BM25:
         self.index.index([self.words(text) or [""] for text in texts], show_progress=False)
 
     def words(self, text: str) -> list[str]:
+        """The stems of the words of a text."""
         return [self.stem(word) for word in split_words(text)]
 
     def scores(self, query: str) -> np.ndarray:
@@ -39,54 +51,97 @@ class BM25:
         return self.index.get_scores(words) if words else np.zeros(self.index.scores["num_docs"], np.float32)
 
 
-def baseline_scores(queries: Sequence[Query], corpus: Sequence) -> dict[str, np.ndarray]:
-    """Scores of every candidate of a corpus for each question, `(queries, candidates)`, by name of the baseline.
+def baseline_scores(queries: Sequence[Query], candidates: Sequence[Candidate]) -> dict[str, np.ndarray]:
+    """Scores of all candidates for each question by every baseline that the data allows.
 
-    `random` scores all alike: metrics of ties are expectations. `length` prefers long answers, `age` old ones, where these are
-    known; `votes oracle` has the votes that the grades are made of: no baseline but the ceiling of a question's own answers;
-    `given order` is that of the search which MEDIQA's answers come from.
-
-    Args:
-        corpus: candidates (`utils.ranking.records.Candidate`).
-    """
-    shape, votes = (len(queries), len(corpus)), [candidate.votes for candidate in corpus]
-    bm25 = BM25([candidate.text for candidate in corpus])
-    found = {
-        "random": np.zeros(shape, np.float32),
-        "bm25": np.stack([bm25.scores(query.text) for query in queries]).astype(np.float32),
-        "length": np.broadcast_to(np.array([len(candidate.text) for candidate in corpus], np.float32), shape),
-    }
-    if all(candidate.created for candidate in corpus):
-        _, place = np.unique([candidate.created for candidate in corpus], return_inverse=True)
-        found["age"] = np.broadcast_to(-place.astype(np.float32), shape)
-    if None not in votes:
-        ranks = max(votes) < 0  # MEDIQA's are ranks, negated
-        found["given order" if ranks else ORACLE] = np.broadcast_to(np.array(votes, np.float32), shape)
-    return found
-
-
-def mined_negatives(scores: np.ndarray, found: RankingFeatures, margin: float, most: int) -> list[np.ndarray]:
-    """Hard negatives of each question: the highest-scoring candidates of others, without those that may be answers.
-
-    A candidate that scores more than the question's own best less a share of it is left out: it may well be an answer (Moreira et
-    al. 2024, NV-Retriever, "TopK-PercPos"). So is every candidate of a question that is answered alike. Of equal scores, as where
-    BM25 finds no word, any are taken.
+    - `random`: equal scores for all; the metrics of ties are those of a random order.
+    - `bm25`: see `BM25`.
+    - `length`: longer answers first.
+    - `age`: older answers first, if all dates are known.
+    - `votes oracle`: answers with more votes first, if all votes are known. This is a ceiling (`CEILING`), not a baseline.
+    - `given order`: the order of the search that MEDIQA's answers come from.
 
     Args:
-        scores: `(queries, candidates)`.
-        found: the questions and their candidates.
-        margin: that share.
-        most: negatives a question.
+        queries: the questions.
+        candidates: all candidates.
 
     Returns:
-        Candidates of each question, best scores first.
+        name to float32 `(questions, candidates)`.
     """
-    owners, negatives, rng = found.owners, [], np.random.default_rng(0)
-    for query, row in enumerate(scores):
-        own = found.own(query)
-        best = row[own[found.relevance[own].argmax()]] if len(own) else math.inf
-        allowed = (found.groups[owners] != found.groups[query]) & (row <= best - margin * abs(best))
-        places = rng.permutation(np.flatnonzero(allowed))
-        top = places[np.argpartition(-row[places], min(most, len(places) - 1))[:most]] if len(places) else places
-        negatives.append(top[np.argsort(-row[top], kind="stable")])
-    return negatives
+    shape, votes = (len(queries), len(candidates)), [candidate.votes for candidate in candidates]
+    bm25 = BM25([candidate.text for candidate in candidates])
+    scores = {
+        "random": np.zeros(shape, np.float32),
+        "bm25": np.stack([bm25.scores(query.text) for query in queries]).astype(np.float32),
+        "length": np.broadcast_to(np.array([len(candidate.text) for candidate in candidates], np.float32), shape),
+    }
+    if all(candidate.created for candidate in candidates):
+        _, date = np.unique([candidate.created for candidate in candidates], return_inverse=True)
+        scores["age"] = np.broadcast_to(-date.astype(np.float32), shape)
+    if None not in votes:
+        are_ranks = max(votes) < 0  # MEDIQA's negated ranks
+        scores["given order" if are_ranks else CEILING] = np.broadcast_to(np.array(votes, np.float32), shape)
+    return scores
+
+
+def evaluate_baselines(
+    evaluation_set: EvaluationSet,
+    cache_dir: Path,
+    untrained_name: str = "",
+    untrained_scores: Callable[[], np.ndarray] | None = None,
+) -> dict[str, Evaluation]:
+    """Evaluate every baseline, or read the values that an earlier run on the same data kept.
+
+    Args:
+        evaluation_set: the questions and candidates.
+        cache_dir: folder of the cached values. The file's name depends on all texts, grades, dates and votes, and with
+            `untrained_name` also on the tokens.
+        untrained_name: what identifies the weights and the pooling of the encoder before training; empty for none.
+        untrained_scores: computes the scores of that encoder, for the baseline `untrained`.
+
+    Returns:
+        name to evaluation.
+    """
+    path = Path(cache_dir) / f"ranking-baselines-{_cache_key(evaluation_set, untrained_name)}.npz"
+    cached = _read_cache(path)
+    if cached:
+        return cached
+    scores = baseline_scores(evaluation_set.queries, evaluation_set.candidates)
+    if untrained_name:
+        scores["untrained"] = untrained_scores()
+    evaluations = {name: evaluate_scores(evaluation_set, values) for name, values in scores.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_arrays(
+        path,
+        {
+            f"{name}/{metric}": values
+            for name, evaluation in evaluations.items()
+            for metric, values in evaluation.per_example.items()
+        },
+    )
+    return evaluations
+
+
+def _cache_key(evaluation_set: EvaluationSet, untrained_name: str) -> str:
+    digest = hashlib.sha256(json.dumps([VERSION, untrained_name]).encode())
+    for query in evaluation_set.queries:
+        digest.update(json.dumps([query.text, len(query.candidates)]).encode())
+    for candidate in evaluation_set.candidates:
+        record = [candidate.text, candidate.relevance, candidate.votes, candidate.created]
+        digest.update(json.dumps(record).encode())
+    if untrained_name:
+        digest.update(json.dumps([evaluation_set.query_ids, evaluation_set.candidate_ids]).encode())
+    return digest.hexdigest()[:16]
+
+
+def _read_cache(path: Path) -> dict[str, Evaluation]:
+    """The evaluations in a cache file; empty if there is none or it cannot be read."""
+    values: dict[str, dict[str, np.ndarray]] = {}
+    try:
+        with np.load(path) as arrays:
+            for key in arrays.files:
+                name, metric = key.split("/")
+                values.setdefault(name, {})[metric] = arrays[key]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        return {}
+    return {name: Evaluation.from_examples(metrics) for name, metrics in values.items()}

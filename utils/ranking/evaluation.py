@@ -3,104 +3,185 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from utils.ranking.features import padded_ids
-from utils.ranking.metrics import padded, ranking_metrics
-from utils.ranking.records import Query
+from utils.common.evaluation import Evaluation
+from utils.ranking.features import RankingFeatures, first_candidates
+from utils.ranking.metrics import pad_arrays, ranking_metrics
+from utils.ranking.records import Candidate, Query
 
-BATCH = 64
-TESTED = ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")
-"""Metrics that are validated, and compared between losses."""
-KEPT = tuple(f"{name}{task}" for task in ("", "_all") for name in ("ndcg@10", "map", "mrr", "p@1"))
-"""Metrics that a run keeps of each question."""
-Only = np.ndarray | None
+MONITORED = ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")
+"""Metrics that are validated after each epoch and compared between losses."""
 
 
-def vectors(encoder, rows: Sequence[Sequence[int]], padding: int = 0) -> np.ndarray:
-    """The encoder's vector of each text, float32 `(texts, dim)`; texts of like length go together.
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Questions, and the candidates among which their answers are searched.
 
     Args:
-        encoder: `models.text_encoder.TextEncoder`.
-        rows: token ids.
+        queries: the questions.
+        candidates: their own candidates, one question's after another's, then other candidates.
+        query_ids: token ids of each question.
+        candidate_ids: token ids of each candidate.
     """
-    order, found = np.argsort([len(row) for row in rows], kind="stable"), None
-    for start in range(0, len(order), BATCH):
-        chosen = np.resize(order[start : start + BATCH], BATCH)  # one size for all batches
-        ids, mask = padded_ids([rows[number] for number in chosen], padding)
-        of = np.asarray(encoder.predict_on_batch({"token_ids": ids, "padding_mask": mask}))
-        found = np.empty((len(rows), of.shape[1]), np.float32) if found is None else found
-        found[chosen] = of
-    return found
+
+    queries: Sequence[Query]
+    candidates: Sequence[Candidate]
+    query_ids: Sequence[Sequence[int]]
+    candidate_ids: Sequence[Sequence[int]]
+
+    @classmethod
+    def from_splits(
+        cls, parts: dict[str, list[Query]], features: dict[str, RankingFeatures], name: str, searched: Sequence[str]
+    ) -> EvaluationSet:
+        """The questions of split `name`, whose answers are searched among those of the splits `searched`, itself first."""
+        return cls(
+            parts[name],
+            [candidate for split in searched for query in parts[split] for candidate in query.candidates],
+            features[name].query_ids,
+            [ids for split in searched for ids in features[split].candidate_ids],
+        )
+
+
+def evaluate_scores(
+    evaluation_set: EvaluationSet, scores: np.ndarray, included: np.ndarray | None = None
+) -> Evaluation:
+    """Evaluate scores: metrics of `rerank` under their plain names, those of `retrieve` with `_all` appended.
+
+    The two are means over different questions, so the arrays of `per_example` differ in length.
+
+    Args:
+        evaluation_set: the questions and candidates.
+        scores: float `(questions, candidates)`, higher is better.
+        included: bool `(questions,)`, which questions count; None is all.
+    """
+    queries, starts = evaluation_set.queries, first_candidates(evaluation_set.queries)
+    own = rerank(queries, scores, starts, included)
+    everything = retrieve(queries, scores, starts, text_numbers(evaluation_set.candidates), included)
+    return Evaluation.from_examples(own | {f"{name}_all": values for name, values in everything.items()})
+
+
+def evaluate_encoder(
+    predictor, validation: EvaluationSet, test: EvaluationSet, is_unseen: np.ndarray, shorter_dims: Sequence[int] = ()
+) -> tuple[dict[str, Evaluation], dict[str, dict[str, float]]]:
+    """Evaluate a trained encoder.
+
+    Args:
+        predictor: `utils.ranking.predictor.RankingPredictor`.
+        validation: the validation questions and what is searched for them.
+        test: the test questions and what is searched for them.
+        is_unseen: bool `(test questions,)`, True for a question whose answers do not occur in training.
+        shorter_dims: lengths to which vectors are cut as well.
+
+    Returns:
+        evaluations of `validation` and `test`, and of the unseen questions (`test_unseen`) if they are some of the test questions
+        but not all; and test metrics by length of the cut vectors.
+    """
+    questions, candidates = predictor.question_vectors(test.query_ids), predictor.candidate_vectors(test.candidate_ids)
+    scores = questions @ candidates.T
+    evaluations = {
+        "validation": evaluate_scores(validation, predictor.scores(validation.query_ids, validation.candidate_ids)),
+        "test": evaluate_scores(test, scores),
+    }
+    if is_unseen.any() and not is_unseen.all():
+        evaluations["test_unseen"] = evaluate_scores(test, scores, is_unseen)
+    shorter = {
+        str(dim): evaluate_scores(test, shorten(questions, dim) @ shorten(candidates, dim).T).metrics
+        for dim in shorter_dims
+    }
+    return evaluations, shorter
+
+
+def shorten(vectors: np.ndarray, dim: int) -> np.ndarray:
+    """The first `dim` numbers of each vector, scaled to unit norm: `(texts, dim)`."""
+    vectors = vectors[:, :dim]
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
 def rerank(
-    queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray, only: Only = None
+    queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray, included: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """Metrics of each question's own candidates, arrays `(questions,)`, of those with two or more and a relevant one.
+    """Metrics of ranking each question's own candidates, over the questions with two or more and a relevant one.
 
-    NDCG has the grades. What knows only relevant or not takes a candidate for relevant that has half of the question's highest
-    grade at least: of votes, nearly every answer has some.
+    NDCG uses the grades. For the metrics of binary relevance, a candidate is relevant if its grade is at least half of the
+    question's highest: nearly every answer has some votes.
 
     Args:
-        scores: `(queries, candidates)`, of all candidates; only a question's own count.
-        starts: the first candidate of each question, and their number.
-        only: whether a question counts, `(questions,)`; None: all do.
+        queries: the questions.
+        scores: float `(questions, candidates)`; only a question's own candidates count.
+        starts: integer `(questions + 1,)`, see `utils.ranking.features.first_candidates`.
+        included: bool `(questions,)`, which questions count; None is all.
+
+    Returns:
+        name to values, `(questions that count,)`.
     """
-    numbers = [n for n in answered(queries, only) if len(queries[n].candidates) > 1]
+    numbers = [number for number in answerable(queries, included) if len(queries[number].candidates) > 1]
     if not numbers:
         return dict.fromkeys(ranking_metrics(*np.zeros((3, 1, 1))), np.zeros(0))
-    rows, mask = padded([scores[number, starts[number] : starts[number + 1]] for number in numbers])
-    grades, _ = padded([np.array([of.relevance for of in queries[number].candidates]) for number in numbers])
-    half = (grades > 0) & (grades >= grades.max(axis=1, keepdims=True) / 2)
-    return merged(ranking_metrics(rows, grades, mask), ranking_metrics(rows, half.astype(float), mask))
-
-
-def merged(graded: dict, binary: dict) -> dict:
-    """NDCG of the first, the others of the second."""
+    own_scores, mask = pad_arrays([scores[number, starts[number] : starts[number + 1]] for number in numbers])
+    grades, _ = pad_arrays(
+        [np.array([candidate.relevance for candidate in queries[number].candidates]) for number in numbers]
+    )
+    is_relevant = (grades > 0) & (grades >= grades.max(axis=1, keepdims=True) / 2)
+    graded = ranking_metrics(own_scores, grades, mask)
+    binary = ranking_metrics(own_scores, is_relevant.astype(float), mask)
     return {name: (graded if name.startswith("ndcg") else binary)[name] for name in graded}
 
 
 def retrieve(
-    queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray, texts: np.ndarray, only: Only = None
+    queries: Sequence[Query],
+    scores: np.ndarray,
+    starts: np.ndarray,
+    texts: np.ndarray,
+    included: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """Metrics of all candidates there are, arrays `(questions,)`, of those with a relevant one: own candidates have their grades,
-    others 0. Others that are word for word one of a question's own are left out for it.
+    """Metrics of finding each question's candidates among all, over the questions with a relevant one.
+
+    A question's own candidates have their grades, all others grade 0. Other candidates with the very text of an own candidate are
+    left out for that question.
 
     Args:
-        scores, starts, only: as of `rerank`.
-        texts: a number for each candidate, `(candidates,)`; equal texts have equal ones (`text_numbers`).
+        queries, scores, starts, included: as for `rerank`.
+        texts: integer `(candidates,)`, equal for equal texts (`text_numbers`).
+
+    Returns:
+        name to values, `(questions that count,)`.
     """
-    numbers = answered(queries, only)
-    grades, mask = np.zeros((len(numbers), scores.shape[1]), np.float32), np.ones((len(numbers), scores.shape[1]), bool)
+    numbers = answerable(queries, included)
+    grades = np.zeros((len(numbers), scores.shape[1]), np.float32)
+    mask = np.ones(grades.shape, bool)
     for row, number in enumerate(numbers):
         own = slice(starts[number], starts[number + 1])
         mask[row, np.isin(texts, texts[own])] = False
         mask[row, own] = True
-        grades[row, own] = [of.relevance for of in queries[number].candidates]
+        grades[row, own] = [candidate.relevance for candidate in queries[number].candidates]
     return ranking_metrics(scores[numbers], grades, mask)
 
 
-def text_numbers(queries: Sequence[Query]) -> np.ndarray:
-    """A number for each candidate of these questions, `(candidates,)`, equal for equal texts."""
-    return np.unique([candidate.text for query in queries for candidate in query.candidates], return_inverse=True)[1]
+def text_numbers(candidates: Sequence[Candidate]) -> np.ndarray:
+    """A number for the text of each candidate, `(candidates,)`, equal for equal texts."""
+    return np.unique([candidate.text for candidate in candidates], return_inverse=True)[1]
 
 
-def answered(queries: Sequence[Query], only: Only = None) -> list[int]:
-    """The questions with a relevant candidate, of those that count."""
-    relevant = [any(candidate.relevance > 0 for candidate in query.candidates) for query in queries]
-    return np.flatnonzero(relevant if only is None else relevant & only).tolist()
+def answerable(queries: Sequence[Query], included: np.ndarray | None = None) -> list[int]:
+    """The numbers of the included questions that have a relevant candidate."""
+    has_relevant = [any(candidate.relevance > 0 for candidate in query.candidates) for query in queries]
+    return np.flatnonzero(has_relevant if included is None else has_relevant & included).tolist()
 
 
-def both(
-    queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray, texts: np.ndarray, only: Only = None
-) -> dict[str, np.ndarray]:
-    """`rerank` with its plain names and `retrieve` with `_all` after each, arrays over different questions."""
-    everyone = retrieve(queries, scores, starts, texts, only)
-    return rerank(queries, scores, starts, only) | {f"{name}_all": values for name, values in everyone.items()}
+def print_scores(name: str, evaluations: dict[str, Evaluation], shorter: dict[str, dict[str, float]]) -> None:
+    """Print the main scores that `evaluate_encoder` returned, one line per split and per length of the vectors."""
+    lines = {split: evaluation.metrics for split, evaluation in evaluations.items()}
+    lines |= {f"test, first {dim} numbers of the vectors": metrics for dim, metrics in shorter.items()}
+    for title, metrics in lines.items():
+        print(format_scores(f"{name}, {title.replace('_', ' ')}", metrics))
 
 
-def means(found: dict[str, np.ndarray]) -> dict[str, float]:
-    """The mean of each metric, 0 where there is no question to count."""
-    return {name: float(np.mean(values)) if len(values) else 0.0 for name, values in found.items()}
+def format_scores(title: str, metrics: dict[str, float]) -> str:
+    """The main scores of both tasks as a line."""
+    names = {"ndcg@10": "NDCG@10", "map": "MAP", "mrr": "MRR", "p@1": "P@1"}
+    own = ", ".join(f"{name} {metrics[key]:.4f}" for key, name in names.items())
+    everything = ", ".join(f"{name} {metrics[f'{key}_all']:.4f}" for key, name in names.items())
+    return f"{title}, own answers: {own}; all answers: {everything}"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from utils.common.batching import epochs_from, length_sorted_batches, pad_rows
 from utils.ranking.records import Query
+from utils.text.embedding import LENGTH_MULTIPLE, token_ids
 
-STEP = 32
-"""Lengths are padded to multiples of it, so that few shapes are compiled."""
-POOL = 16
-"""Batches that are made of texts of like length together."""
+POOL_BATCHES = 16
+"""Batches that are sorted by length together."""
 
 
 @dataclass(frozen=True)
@@ -21,128 +21,141 @@ class RankingFeatures:
     """Tokenised questions with their candidates.
 
     Args:
-        queries: token ids of each question.
-        candidates: token ids of every candidate of all questions, one after another.
-        relevance: of each candidate, 0 to 1: its grade as a share of the highest.
-        starts: the first candidate of each question, and at the end their number.
-        groups: a number for each question; equal ones are answered alike.
+        query_ids: token ids of each question.
+        candidate_ids: token ids of every candidate of all questions, one after another.
+        relevance: float `(candidates,)`, grades divided by the highest grade, 0-1.
+        starts: integer `(questions + 1,)`, the first candidate of each question, and last the number of candidates.
+        groups: integer `(questions,)`; an answer to a question is no negative for another question of its group.
     """
 
-    queries: list[list[int]]
-    candidates: list[list[int]]
+    query_ids: list[list[int]]
+    candidate_ids: list[list[int]]
     relevance: np.ndarray
     starts: np.ndarray
     groups: np.ndarray
 
-    def own(self, number: int) -> np.ndarray:
-        """The candidates of a question."""
-        return np.arange(self.starts[number], self.starts[number + 1])
+    def own_candidates(self, question: int) -> np.ndarray:
+        """The numbers of a question's own candidates."""
+        return np.arange(self.starts[question], self.starts[question + 1])
 
     @cached_property
     def owners(self) -> np.ndarray:
-        """The question of each candidate."""
-        return np.repeat(np.arange(len(self.queries)), np.diff(self.starts))
+        """The question that each candidate belongs to, `(candidates,)`."""
+        return np.repeat(np.arange(len(self.query_ids)), np.diff(self.starts))
+
+    @cached_property
+    def trainable(self) -> np.ndarray:
+        """The questions that have a relevant candidate."""
+        highest = [self.relevance[self.own_candidates(number)].max(initial=0) for number in range(len(self.query_ids))]
+        return np.flatnonzero(np.array(highest) > 0)
 
 
-def encode(tokenizer, texts: Sequence[str], most: int) -> list[list[int]]:
-    """Token ids of each text, the special ones included, at most so many."""
-    tokenizer.enable_truncation(most)
-    return [found.ids for found in tokenizer.encode_batch(list(texts))]
+def build_features(
+    queries: Sequence[Query], groups: Sequence[int], tokenizer, query_length: int, max_length: int
+) -> RankingFeatures:
+    """Tokenise questions and their candidates.
 
-
-def features(queries: Sequence[Query], groups: Sequence[int], tokenizer, most_query: int, most: int) -> RankingFeatures:
-    """The features of these questions, whose groups are given."""
-    grades = np.array([candidate.relevance for query in queries for candidate in query.candidates], np.float32)
-    texts = [candidate.text for query in queries for candidate in query.candidates]
+    Args:
+        queries: the questions.
+        groups: the group of each question, see `utils.ranking.splits.question_groups`.
+        tokenizer: a `tokenizers.Tokenizer` that adds the special tokens.
+        query_length: maximal number of tokens of a question; the rest is cut off.
+        max_length: maximal number of tokens of a candidate.
+    """
+    candidates = [candidate for query in queries for candidate in query.candidates]
+    grades = np.array([candidate.relevance for candidate in candidates], np.float32)
     return RankingFeatures(
-        encode(tokenizer, [query.text for query in queries], most_query),
-        encode(tokenizer, texts, most),
-        grades / max(grades.max(initial=0), 1e-9),
-        np.cumsum([0] + [len(query.candidates) for query in queries]),
-        np.asarray(groups, np.int64),
+        query_ids=token_ids(tokenizer, [query.text for query in queries], query_length),
+        candidate_ids=token_ids(tokenizer, [candidate.text for candidate in candidates], max_length),
+        relevance=grades / max(grades.max(initial=0), 1e-9),
+        starts=first_candidates(queries),
+        groups=np.asarray(groups, np.int64),
     )
 
 
-def padded_ids(rows: Sequence[Sequence[int]], padding: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Token ids and mask, int32 `(rows, length)`, the length a multiple of 32."""
-    length = max(1, -(-max(map(len, rows), default=1) // STEP)) * STEP
-    ids, mask = np.full((len(rows), length), padding, np.int32), np.zeros((len(rows), length), np.int32)
-    for row, tokens in enumerate(rows):
-        ids[row, : len(tokens)] = tokens
-        mask[row, : len(tokens)] = 1
-    return ids, mask
-
-
-def trainable(data: RankingFeatures) -> np.ndarray:
-    """The questions that have a relevant candidate."""
-    best = np.array([data.relevance[data.own(number)].max(initial=0) for number in range(len(data.queries))])
-    return np.flatnonzero(best > 0)
+def first_candidates(queries: Sequence[Query]) -> np.ndarray:
+    """The number of the first candidate of each question, and last the number of candidates; `(questions + 1,)`."""
+    return np.cumsum([0] + [len(query.candidates) for query in queries])
 
 
 def training_batches(
-    data: RankingFeatures,
-    mined: Sequence[np.ndarray],
+    features: RankingFeatures,
+    negatives: Sequence[np.ndarray],
     slots: int,
     batch_size: int,
     seed: int,
     first_step: int,
-    padding: int = 0,
+    padding_id: int = 0,
 ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-    """Endless batches of inputs for `models.bi_encoder.BiEncoder` and targets of `components.losses`, from a step on; the
-    same step always gives the same batch.
+    """Yield batches without end, from a step on. The same step always gives the same batch.
 
-    A question's slots hold its most relevant candidate (of equals a random one), others of its own, and mined negatives for what is
-    left. Every question with a relevant candidate comes once an epoch; the last batch is filled with some that come again.
+    The slots of a question hold its most relevant candidate (a random one of equals), then its other candidates, then mined
+    negatives. Every question with a relevant candidate occurs once per epoch; some fill up the last batch.
 
     Args:
-        mined: negatives of each question, candidates of others.
+        features: the training questions.
+        negatives: mined negatives of each question: numbers of other questions' candidates.
+        slots: candidates per question.
+        batch_size: questions per batch.
+        seed: seed of the order and of the draws.
+        first_step: number of the first batch, counted from the start of the training.
+        padding_id: id of the padding token.
+
+    Yields:
+        inputs of `models.bi_encoder.BiEncoder`, and targets of `components.losses.ranking_loss.RankingLoss`.
     """
-    chosen = trainable(data)
-    steps = -(-len(chosen) // batch_size)
-    for epoch in range(first_step // steps, 2**31):
+    questions = features.trainable
+    steps_per_epoch = -(-len(questions) // batch_size)
+    for epoch, first in epochs_from(first_step, steps_per_epoch):
         rng = np.random.default_rng((seed, epoch))
-        order = rng.permutation(chosen)
-        order = np.concatenate([order, np.resize(order, steps * batch_size - len(order))])
-        slotted = {number: slots_of(data, number, mined[number], slots, rng) for number in np.unique(order)}
-        batches = []
-        for start in range(0, len(order), POOL * batch_size):  # like lengths together, in batches of any order
-            pool = order[start : start + POOL * batch_size]
-            longest = [max(len(data.candidates[candidate]) for candidate in slotted[number]) for number in pool]
-            pool = pool[np.argsort(longest, kind="stable")]
-            batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
-        first = first_step % steps if epoch == first_step // steps else 0
-        for step in rng.permutation(len(batches))[first:]:
-            yield batch(data, batches[step], slotted, slots, padding)
+        order = rng.permutation(questions)
+        order = np.concatenate([order, np.resize(order, steps_per_epoch * batch_size - len(order))])
+        filled = {
+            question: fill_slots(features, question, negatives[question], slots, rng) for question in np.unique(order)
+        }
+        lengths = np.zeros(len(features.query_ids), np.int64)
+        for question, candidates in filled.items():
+            lengths[question] = max(len(features.candidate_ids[candidate]) for candidate in candidates)
+        for numbers in length_sorted_batches(lengths, batch_size, rng, POOL_BATCHES, order)[first:]:
+            yield make_batch(features, numbers, filled, slots, padding_id)
 
 
-def slots_of(data: RankingFeatures, number: int, mined: np.ndarray, slots: int, rng) -> np.ndarray:
-    """Candidates for a question's slots, the most relevant first."""
-    own = rng.permutation(data.own(number))
-    best = own[data.relevance[own].argmax()]
+def fill_slots(features: RankingFeatures, question: int, negatives: np.ndarray, slots: int, rng) -> np.ndarray:
+    """Choose the candidates for a question's slots, the most relevant one first; at most `slots`."""
+    own = rng.permutation(features.own_candidates(question))
+    best = own[features.relevance[own].argmax()]
     others = own[own != best]
-    left = max(0, slots - 1 - len(others))
-    more = rng.permutation(mined)[:left]
-    return np.concatenate([[best], others[: slots - 1], more]).astype(np.int64)
+    num_negatives = max(0, slots - 1 - len(others))
+    drawn_negatives = rng.permutation(negatives)[:num_negatives]
+    return np.concatenate([[best], others[: slots - 1], drawn_negatives]).astype(np.int64)
 
 
-def batch(data: RankingFeatures, numbers, slotted: dict, slots: int, padding: int):
-    """Inputs and targets of these questions."""
-    query_ids, query_mask = padded_ids([data.queries[number] for number in numbers], padding)
-    relevance, there, owners = (np.zeros((len(numbers), slots), np.float32) for _ in range(3))
+def make_batch(
+    features: RankingFeatures,
+    questions: Sequence[int],
+    filled: Mapping[int, np.ndarray],
+    slots: int,
+    padding_id: int,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Inputs and targets of these questions, whose slots are `filled` with these candidates."""
+    query_ids, query_mask = pad_rows([features.query_ids[number] for number in questions], padding_id, LENGTH_MULTIPLE)
+    relevance, mask, slot_groups = (np.zeros((len(questions), slots), np.float32) for _ in range(3))
     rows: list[Sequence[int]] = []
-    for row, number in enumerate(numbers):
-        candidates = slotted[number]
-        mine = (candidates >= data.starts[number]) & (candidates < data.starts[number + 1])
-        there[row, : len(candidates)] = 1
-        owners[row, : len(candidates)] = data.groups[data.owners[candidates]]
-        relevance[row, : len(candidates)] = np.where(mine, data.relevance[candidates], 0)
-        rows += [data.candidates[candidate] for candidate in candidates] + [[]] * (slots - len(candidates))
-    ids, mask = padded_ids(rows, padding)
-    shape = len(numbers), slots, ids.shape[1]
+    for row, question in enumerate(questions):
+        candidates = filled[question]
+        is_own = (candidates >= features.starts[question]) & (candidates < features.starts[question + 1])
+        mask[row, : len(candidates)] = 1
+        slot_groups[row, : len(candidates)] = features.groups[features.owners[candidates]]
+        relevance[row, : len(candidates)] = np.where(is_own, features.relevance[candidates], 0)
+        rows += [features.candidate_ids[candidate] for candidate in candidates]
+        rows += [[]] * (slots - len(candidates))
+    candidate_ids, candidate_mask = pad_rows(rows, padding_id, LENGTH_MULTIPLE)
+    shape = len(questions), slots, candidate_ids.shape[1]
     inputs = {
         "query_ids": query_ids,
         "query_mask": query_mask,
-        "candidate_ids": ids.reshape(shape),
-        "candidate_mask": mask.reshape(shape),
+        "candidate_ids": candidate_ids.reshape(shape),
+        "candidate_mask": candidate_mask.reshape(shape),
     }
-    return inputs, np.column_stack([relevance, there, owners, data.groups[numbers]]).astype(np.float32)
+    targets = np.column_stack([relevance, mask, slot_groups, features.groups[questions]])
+    return inputs, targets.astype(np.float32)

@@ -1,75 +1,189 @@
-"""Losses of answer ranking side by side: one table, one figure, paired tests."""
+"""Compare the losses and baselines of a suite: one table, one figure, paired tests."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from utils.common.files import write_json
+from utils.common.evaluation import Evaluation
+from utils.common.files import write_arrays, write_json
 from utils.common.plots import plot_comparison
-from utils.ranking.baselines import ORACLE
-from utils.ranking.evaluation import KEPT, TESTED, means
-from utils.ranking.metrics import holm, paired_randomisation
-from utils.vectors.metrics import intervals
+from utils.common.statistics import holm, paired_randomisation
+from utils.ranking.baselines import CEILING
+from utils.ranking.evaluation import MONITORED
+from utils.training.finished import damaged_run_as_user_error
+
+KEPT_PER_QUESTION = tuple(f"{name}{suffix}" for suffix in ("", "_all") for name in ("ndcg@10", "map", "mrr", "p@1"))
+"""Metrics of which a run keeps the value of each question, for paired tests."""
+TESTED = ("ndcg@10", "ndcg@10_all")
+"""Metrics whose p values stand in the table."""
+SHOWN = (*MONITORED, "p@1", "p@1_all")
+PLOTTED = ("ndcg@10", "ndcg@10_all", "mrr_all")
 
 
-def leaderboard(run_dir: Path, runs: dict[str, list[Path]]) -> tuple[list[str], list[list[str]]]:
-    """All losses and baselines in one table, printed, and written as `leaderboard.json` and `leaderboard.png`.
-
-    Of each loss the mean over seeds. p: paired randomisation over the questions, with Holm's correction over the losses: each
-    against the one that is best in validation, and against the baselines. Values of a question are means over seeds first, so p
-    tells whether other questions would agree, not other seeds.
+@dataclass(frozen=True)
+class LossResults:
+    """The finished runs of one loss.
 
     Args:
-        run_dir: where it is written.
-        runs: the finished run directories of each loss, one a seed.
+        test: values of each test question, averaged over the runs.
+        validation: metric to its mean over the runs.
+        per_seed: metric to its test value in each run.
+        seconds: mean training time of a run.
+    """
+
+    test: Evaluation
+    validation: dict[str, float]
+    per_seed: dict[str, list[float]]
+    seconds: float
+
+
+def make_leaderboard(run_dir: Path, runs: dict[str, list[Path]]) -> tuple[list[str], list[list[str]]]:
+    """Print a table of all losses and baselines, and write `leaderboard.json` and `leaderboard.png`.
+
+    Scores of a loss are means over its seeds. p values are those of paired randomisation tests over the test questions, with
+    Holm's correction over the losses. Each loss is compared with the loss that is best in validation and with each baseline. The
+    values of a question are averaged over the seeds first, so p says whether other questions would agree, not other seeds.
+
+    Args:
+        run_dir: folder of the two files.
+        runs: loss to its finished run directories, one per seed.
 
     Returns:
-        The columns of the table and its rows.
+        the columns of the table and its rows.
     """
-    each, seconds, several, validated = {}, {}, {}, {}
-    for loss, folders in runs.items():
-        kept = [np.load(folder / "per_question.npz") for folder in folders]
-        results = [json.loads((folder / "results.json").read_text()) for folder in folders]
-        each[loss] = {metric: np.mean([of[f"encoder/{metric}"] for of in kept], axis=0) for metric in KEPT}
-        several[loss] = {metric: [of["metrics"]["test"][metric] for of in results] for metric in KEPT}
-        seconds[loss] = float(np.mean([of["seconds"] for of in results]))
-        validated[loss] = {
-            metric: float(np.mean([of["metrics"]["validation"][metric] for of in results])) for metric in TESTED
-        }
-    plain = sorted({name.split("/")[0] for name in kept[0].files} - {"encoder"})
-    each |= {name: {metric: kept[0][f"{name}/{metric}"] for metric in KEPT} for name in plain}
-    table = {name: means(found) for name, found in each.items()}
-    best = {metric: max(runs, key=lambda loss: validated[loss][metric]) for metric in TESTED}
-    rivals, against = [name for name in plain if name != ORACLE], {}
-    for metric in TESTED:
-        for rival in (best[metric], *rivals):
-            p = {x: paired_randomisation(each[x][metric], each[rival][metric]) for x in runs if x != rival}
-            against[f"{metric} against {rival}"] = holm(p)
-    columns = ["name", *TESTED, "p@1", "p@1_all", *(f"p, {metric}" for metric in TESTED[::2]), "seconds"]
-    rows, count = [], len(next(iter(runs.values())))
-    for name, of in sorted(table.items(), key=lambda row: -row[1]["ndcg@10_all"]):
-        spread = several.get(name, {}) if count > 1 else {}
-        spread = {metric: f" ± {np.std(values, ddof=1):.4f}" for metric, values in spread.items()}
-        row = [name, *(f"{of[metric]:.4f}{spread.get(metric, '')}" for metric in columns[1:7])]
-        p = [against[f"{metric} against {best[metric]}"].get(name) for metric in TESTED[::2]]
-        row += ["best" if value is None else f"{value:.4f}" for value in p] if name in runs else ["", ""]
-        rows.append([*row, f"{seconds[name]:.0f}" if name in runs else ""])
-    print(f"\ntest, mean over {count} seeds; p: against the loss that is best in validation")
+    losses = {loss: read_loss(folders) for loss, folders in runs.items()}
+    baselines = read_baselines(next(iter(runs.values()))[0])
+    tests = {loss: results.test for loss, results in losses.items()} | baselines
+    best = {metric: max(losses, key=lambda loss: losses[loss].validation[metric]) for metric in MONITORED}
+    p_values = compare_losses(losses, baselines, best)
+    columns, rows = make_table(losses, tests, best, p_values)
+
+    print(f"\ntest, mean over {len(next(iter(runs.values())))} seeds; p: against the loss that is best in validation")
     for row in (columns, ["---"] * len(columns), *rows):
         print(f"| {' | '.join(row)} |")
-    for metric, first in best.items():
-        shown = ", ".join(f"{name} {against[f'{metric} against {name}'][first]:.4f}" for name in rivals)
-        print(f"{metric}: {first} is best in validation; p against {shown}")
-    board = {"test": table, "seeds": several, "validation": validated, "best": best, "p": against, "seconds": seconds}
-    write_json(run_dir / "leaderboard.json", board)
-    bars = {}
-    for name, found in each.items():
-        within = {
-            metric: intervals({metric: of}, np.arange(len(of)))[metric] for metric, of in found.items() if len(of)
-        }
-        bars[name] = {m: (table[name][m], *within[m]) for m in ("ndcg@10", *TESTED[2:]) if m in within}
-    plot_comparison(bars, run_dir / "leaderboard.png", "test questions, mean over seeds", "score, 95 % intervals")
+    for metric, loss in best.items():
+        shown = [f"{name} {p_values[f'{metric} against {name}'][loss]:.4f}" for name in baselines if name != CEILING]
+        print(f"{metric}: {loss} is best in validation; p against {', '.join(shown)}")
+    write_json(
+        run_dir / "leaderboard.json",
+        {
+            "test": {name: evaluation.metrics for name, evaluation in tests.items()},
+            "seeds": {loss: results.per_seed for loss, results in losses.items()},
+            "validation": {loss: results.validation for loss, results in losses.items()},
+            "best": best,
+            "p": p_values,
+            "seconds": {loss: results.seconds for loss, results in losses.items()},
+        },
+    )
+    plot_leaderboard(tests, run_dir / "leaderboard.png")
     return columns, rows
+
+
+def read_loss(folders: list[Path]) -> LossResults:
+    """Read the finished runs of one loss.
+
+    Raises:
+        UserError: a file of a run is missing or damaged.
+    """
+    results, values = [], []
+    for folder in folders:
+        with damaged_run_as_user_error(folder):
+            results.append(json.loads((folder / "results.json").read_text()))
+            values.append(read_per_question(folder / "per_question.npz")["encoder"])
+    test = {metric: np.mean([run[metric] for run in values], axis=0) for metric in KEPT_PER_QUESTION}
+    return LossResults(
+        test=Evaluation.from_examples(test),
+        validation={
+            metric: float(np.mean([run["metrics"]["validation"][metric] for run in results])) for metric in MONITORED
+        },
+        per_seed={metric: [run["metrics"]["test"][metric] for run in results] for metric in KEPT_PER_QUESTION},
+        seconds=float(np.mean([run["seconds"] for run in results])),
+    )
+
+
+def read_baselines(folder: Path) -> dict[str, Evaluation]:
+    """Read the baselines beside a finished run; all runs of a suite have the same."""
+    with damaged_run_as_user_error(folder):
+        values = read_per_question(folder / "per_question.npz")
+        return {name: Evaluation.from_examples(values[name]) for name in sorted(values) if name != "encoder"}
+
+
+def write_per_question(path: Path, evaluations: dict[str, Evaluation]) -> None:
+    """Write the values of each question: arrays `SYSTEM/METRIC` for the metrics of `KEPT_PER_QUESTION`."""
+    write_arrays(
+        path,
+        {
+            f"{name}/{metric}": evaluation.per_example[metric]
+            for name, evaluation in evaluations.items()
+            for metric in KEPT_PER_QUESTION
+        },
+    )
+
+
+def read_per_question(path: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Read what `write_per_question` wrote: system to metric to values."""
+    values: dict[str, dict[str, np.ndarray]] = {}
+    with np.load(path) as arrays:
+        for key in arrays.files:
+            name, metric = key.split("/")
+            values.setdefault(name, {})[metric] = arrays[key]
+    return values
+
+
+def compare_losses(
+    losses: dict[str, LossResults], baselines: dict[str, Evaluation], best: dict[str, str]
+) -> dict[str, dict[str, float]]:
+    """p values by `METRIC against RIVAL` and loss. The rivals are the loss that is best in validation and the baselines."""
+    p_values = {}
+    for metric in MONITORED:
+        rivals = {best[metric]: losses[best[metric]].test} | {
+            name: evaluation for name, evaluation in baselines.items() if name != CEILING
+        }
+        for rival, evaluation in rivals.items():
+            p_values[f"{metric} against {rival}"] = holm(
+                {
+                    loss: paired_randomisation(results.test.per_example[metric], evaluation.per_example[metric])
+                    for loss, results in losses.items()
+                    if loss != rival
+                }
+            )
+    return p_values
+
+
+def make_table(
+    losses: dict[str, LossResults],
+    tests: dict[str, Evaluation],
+    best: dict[str, str],
+    p_values: dict[str, dict[str, float]],
+) -> tuple[list[str], list[list[str]]]:
+    """The columns and rows of the leaderboard as text, best NDCG@10 among all answers first."""
+    columns = ["name", *SHOWN, *(f"p, {metric}" for metric in TESTED), "seconds"]
+    rows = []
+    for name, evaluation in sorted(tests.items(), key=lambda item: -item[1].metrics["ndcg@10_all"]):
+        row = [name, *(f"{evaluation.metrics[metric]:.4f}" for metric in SHOWN)]
+        if name not in losses:
+            rows.append([*row, *[""] * (len(columns) - len(row))])
+            continue
+        if len(next(iter(losses[name].per_seed.values()))) > 1:
+            deviations = [f" ± {np.std(losses[name].per_seed[metric], ddof=1):.4f}" for metric in SHOWN]
+            row[1:] = [value + deviation for value, deviation in zip(row[1:], deviations, strict=True)]
+        for metric in TESTED:
+            p = p_values[f"{metric} against {best[metric]}"].get(name)
+            row.append("best" if p is None else f"{p:.4f}")
+        rows.append([*row, f"{losses[name].seconds:.0f}"])
+    return columns, rows
+
+
+def plot_leaderboard(tests: dict[str, Evaluation], path: Path) -> None:
+    """Draw the scores of every loss and baseline with their 95 % intervals."""
+    bars = {}
+    for name, evaluation in tests.items():
+        intervals = evaluation.intervals()
+        bars[name] = {
+            metric: (evaluation.metrics[metric], *intervals[metric]) for metric in PLOTTED if metric in intervals
+        }
+    plot_comparison(bars, path, "test questions, mean over seeds", "score, 95 % intervals")

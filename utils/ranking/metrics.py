@@ -1,15 +1,15 @@
-"""Metrics of rankings, one value for each query, and tests of paired differences.
+"""Metrics of rankings, one value per query.
 
 Arguments of the metrics are padded rows, `(queries, candidates)`:
-    scores: real and finite, higher is better; of any size where there is no candidate.
-    relevance: grades, 0 of what is not relevant, finite and never negative.
+    scores: real and finite, higher is better. Values where there is no candidate do not matter.
+    relevance: grades, finite and 0 or more; 0 is not relevant.
     mask: True where there is a candidate.
 
-All relevant ones count as candidates: a relevant one that a system left out has to be given a score below the others'.
+All relevant documents are candidates. A relevant one that a system did not return needs a score below those of the returned ones.
 
-A metric is its mean over all orders of candidates with equal scores, by the closed forms of McSherry and Najork 2008, "Computing
-information retrieval performance measures efficiently in the presence of tied scores": a constant score gets what chance gets.
-Without ties the values are those of trec_eval; a query without anything relevant gets 0, as there.
+With ties, a metric is its mean over all orders of the candidates with equal scores, by the closed forms of McSherry and Najork
+2008, "Computing information retrieval performance measures efficiently in the presence of tied scores". So a constant score gets
+what a random order gets. Without ties the values are those of trec_eval. A query without relevant candidates gets 0, as there.
 """
 
 from __future__ import annotations
@@ -20,10 +20,8 @@ from typing import Literal
 
 import numpy as np
 
-ELEMENTS_AT_ONCE = 1 << 15
-"""Candidates of a block of queries: its arrays stay in the processor's cache."""
-
-TABLE_BITS = 8
+BLOCK_ELEMENTS = 1 << 15
+"""Candidates in a block of queries. The arrays of such a block stay in the processor's cache."""
 
 
 def ndcg(
@@ -33,16 +31,22 @@ def ndcg(
     k: int | None,
     gain: Literal["linear", "exponential"] = "linear",
 ) -> np.ndarray:
-    """Discounted gain of the first `k` as share of the best possible, `(queries,)`, 0 to 1 (Järvelin and Kekäläinen 2002).
+    """Discounted cumulative gain of the first `k` ranks, divided by the ideal one (Järvelin and Kekäläinen 2002).
 
-    The discount of a rank is `log2(rank + 1)`. The best possible is of all the query's candidates.
+        DCG@k = sum_{rank <= k} gain(rank) / log2(rank + 1)
+
+    The ideal ranking sorts all of the query's candidates by grade.
 
     Args:
-        k: None for all.
-        gain: of a grade: itself, or `2^grade - 1` (Burges et al. 2005).
+        scores, relevance, mask: see the module.
+        k: number of ranks; None is all.
+        gain: gain of a grade: `linear` is the grade, `exponential` is `2^grade - 1` (Burges et al. 2005).
+
+    Returns:
+        `(queries,)`, 0 to 1.
     """
     if gain not in ("linear", "exponential"):
-        raise ValueError(f"gain is linear or exponential, not {gain!r}.")
+        raise ValueError(f"gain must be linear or exponential, not {gain!r}.")
     return _evaluate(scores, relevance, mask, {"ndcg": (gain, k)})["ndcg"]
 
 
@@ -53,40 +57,44 @@ def average_precision(
     k: int | None = None,
     divisor: Literal["relevant", "min_k"] = "relevant",
 ) -> np.ndarray:
-    """Sum of the precisions at relevant candidates among the first `k`, over `divisor`: `(queries,)`, 0 to 1.
+    """Sum of the precisions at the relevant candidates among the first `k`, divided by `divisor`.
 
     Args:
-        k: None for all.
-        divisor: `relevant` is the number of relevant candidates (trec_eval's `map` and `map_cut`); `min_k` that or `k`, whichever
-            is less, so that a perfect ranking gets 1 however many are relevant.
+        scores, relevance, mask: see the module.
+        k: number of ranks; None is all.
+        divisor: `relevant` is the number of relevant candidates (trec_eval's `map` and `map_cut`). `min_k` is that number or `k`,
+            whichever is smaller, so that a perfect ranking gets 1 even if more than `k` are relevant.
+
+    Returns:
+        `(queries,)`, 0 to 1.
     """
     if divisor not in ("relevant", "min_k"):
-        raise ValueError(f"divisor is relevant or min_k, not {divisor!r}.")
+        raise ValueError(f"divisor must be relevant or min_k, not {divisor!r}.")
     return _evaluate(scores, relevance, mask, {"map": (divisor, k)})["map"]
 
 
 def reciprocal_rank(scores: np.ndarray, relevance: np.ndarray, mask: np.ndarray, k: int | None = None) -> np.ndarray:
-    """1 / rank of the first relevant candidate, `(queries,)`; 0 where none is among the first `k` (None for all)."""
+    """1 / rank of the first relevant candidate, `(queries,)`; 0 if none is among the first `k` (None is all)."""
     return _evaluate(scores, relevance, mask, {"first": ("first", k)})["first"]
 
 
 def precision(scores: np.ndarray, relevance: np.ndarray, mask: np.ndarray, k: int) -> np.ndarray:
-    """Relevant ones among the first `k`, over `k` even where there are fewer candidates: `(queries,)`."""
+    """Relevant candidates among the first `k`, divided by `k` even if there are fewer candidates: `(queries,)`."""
     return _evaluate(scores, relevance, mask, {"precision": ("precision", k)})["precision"]
 
 
 def recall(scores: np.ndarray, relevance: np.ndarray, mask: np.ndarray, k: int) -> np.ndarray:
-    """Relevant ones among the first `k`, over the number of relevant ones: `(queries,)`."""
+    """Relevant candidates among the first `k`, divided by the number of relevant candidates: `(queries,)`."""
     return _evaluate(scores, relevance, mask, {"recall": ("recall", k)})["recall"]
 
 
 def ranking_metrics(
     scores: np.ndarray, relevance: np.ndarray, mask: np.ndarray, ks: Sequence[int] = (1, 5, 10)
 ) -> dict[str, np.ndarray]:
-    """All metrics of the same rankings, sorted once: arrays `(queries,)`.
+    """All metrics of the same rankings, which are sorted only once: arrays `(queries,)`.
 
     Returns:
-        `map` and `mrr` of all ranks, and for each k of `ks` `ndcg@k`, `ndcg_exp@k`, `map@k` (divisor `relevant`), `map_min@k`
+        `map` and `mrr` over all ranks, and for each k of `ks` `ndcg@k`, `ndcg_exp@k`, `map@k` (divisor `relevant`), `map_min@k`
         (divisor `min_k`), `mrr@k`, `p@k` and `r@k`.
     """
     metrics: dict[str, tuple[str, int | None]] = {"map": ("relevant", None), "mrr": ("first", None)}
@@ -103,8 +111,8 @@ def ranking_metrics(
     return _evaluate(scores, relevance, mask, metrics)
 
 
-def padded(rows: Sequence[np.ndarray], fill: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of different lengths as one array and where it holds them: both `(rows, longest)`; the rest is `fill`."""
+def pad_arrays(rows: Sequence[np.ndarray], fill: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of different lengths as one array, padded with `fill`, and the mask of the real values: both `(rows, longest)`."""
     lengths = np.array([len(row) for row in rows], dtype=int)
     mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
     values = np.concatenate([np.asarray(row) for row in rows]) if len(rows) else np.empty(0)
@@ -113,75 +121,37 @@ def padded(rows: Sequence[np.ndarray], fill: float = 0.0) -> tuple[np.ndarray, n
     return array, mask
 
 
-def paired_randomisation(a: np.ndarray, b: np.ndarray, draws: int = 10000, seed: int = 0) -> float:
-    """Two-sided p of the mean difference of two systems on the same queries, by random signs of the differences (Fisher 1935).
-
-    The observed signs count as one of the draws, so that p is at least `1 / (draws + 1)`.
+class _TieGroups:
+    """Groups of equal scores in rows. Every position belongs to a group, usually of size one.
 
     Args:
-        a: one value for each query, `(queries,)`.
-        b: of the same queries.
-    """
-    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(f"Paired values have one shape (queries,), not {a.shape} and {b.shape}.")
-    differences = a - b
-    if not np.isfinite(differences).all():
-        raise ValueError(f"Query {np.flatnonzero(~np.isfinite(differences))[0]} has a value that is not finite.")
-    differences = differences[differences != 0]  # no sign changes these
-    differences = np.pad(differences, (0, -len(differences) % TABLE_BITS)).reshape(-1, TABLE_BITS)
-    # One random byte signs eight differences: their sum is looked up among the 256 there are.
-    signs = 1.0 - 2.0 * (np.arange(1 << TABLE_BITS)[:, None] >> np.arange(TABLE_BITS) & 1)
-    generator, sums = np.random.default_rng(seed), np.zeros(draws)
-    for eight in differences:
-        sums += (signs @ eight)[generator.integers(0, 1 << TABLE_BITS, draws, dtype=np.uint8)]
-    rounding = 1e-12 * np.abs(differences).sum()  # equal sums in another order count as equal
-    return float((1 + (np.abs(sums) >= abs(differences.sum()) - rounding).sum()) / (draws + 1))
-
-
-def holm(p_values: dict[str, float]) -> dict[str, float]:
-    """p values adjusted for their number (Holm 1979): below 0.05 is significant at a family-wise error of 0.05."""
-    wrong = [name for name, p in p_values.items() if not 0 <= p <= 1]
-    if wrong:
-        raise ValueError(f"p values are from 0 to 1, unlike that of {wrong[0]}: {p_values[wrong[0]]}.")
-    adjusted, largest = {}, 0.0
-    for place, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
-        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[name]))
-        adjusted[name] = largest
-    return {name: adjusted[name] for name in p_values}
-
-
-class _Ties:
-    """Groups of equal scores, in rows that have any: each position belongs to a group, most often of one.
-
-    Args:
-        keys: sorted, `(rows, candidates)`.
+        keys: sorted scores, `(rows, candidates)`.
     """
 
     def __init__(self, keys: np.ndarray):
-        begins = np.ones(keys.shape, dtype=bool)
-        begins[:, 1:] = keys[:, 1:] != keys[:, :-1]
-        self.shape, self.starts = keys.shape, np.flatnonzero(begins)
-        self.counts = np.diff(self.starts, append=begins.size)
+        is_start = np.ones(keys.shape, dtype=bool)
+        is_start[:, 1:] = keys[:, 1:] != keys[:, :-1]
+        self.shape, self.starts = keys.shape, np.flatnonzero(is_start)
+        self.counts = np.diff(self.starts, append=is_start.size)
         self.sizes = self._to_positions(self.counts)
-        self.offsets = np.arange(begins.size).reshape(self.shape) - self._to_positions(self.starts)
+        self.offsets = np.arange(is_start.size).reshape(self.shape) - self._to_positions(self.starts)
 
-    def _to_positions(self, of_groups: np.ndarray) -> np.ndarray:
-        return np.repeat(of_groups, self.counts).reshape(self.shape)
+    def _to_positions(self, group_values: np.ndarray) -> np.ndarray:
+        return np.repeat(group_values, self.counts).reshape(self.shape)
 
     def total(self, values: np.ndarray) -> np.ndarray:
-        """The sum over its group, at each position."""
+        """At each position, the sum over its group."""
         return self._to_positions(np.add.reduceat(values.ravel(), self.starts))
 
     def at_start(self, values: np.ndarray) -> np.ndarray:
-        """The value where its group starts, at each position."""
+        """At each position, the value at the start of its group."""
         return self._to_positions(values.ravel()[self.starts])
 
 
 class _Rankings:
-    """Some queries with their candidates in the order of the scores, and expectations at each rank: all `(rows, candidates)`.
+    """A block of queries with candidates sorted by score, and expected values at each rank: all `(rows, candidates)`.
 
-    Rows with ties, `tied`, are done by the forms for ties, the others by the plain ones, which are faster.
+    Rows with ties (`tied_rows`) use the closed forms for ties. The others use the plain forms, which are faster.
     """
 
     def __init__(self, scores: np.ndarray, relevance: np.ndarray, mask: np.ndarray):
@@ -189,121 +159,124 @@ class _Rankings:
         order = np.argsort(keys, axis=1)
         keys = np.take_along_axis(keys, order, axis=1)
         self.grades = np.take_along_axis(np.where(mask, relevance, np.float64(0)), order, axis=1)
-        self.tied = np.flatnonzero(((keys[:, 1:] == keys[:, :-1]) & (keys[:, 1:] < np.inf)).any(axis=1))
-        self.ties = _Ties(keys[self.tied]) if len(self.tied) else None
+        self.tied_rows = np.flatnonzero(((keys[:, 1:] == keys[:, :-1]) & (keys[:, 1:] < np.inf)).any(axis=1))
+        self.ties = _TieGroups(keys[self.tied_rows]) if len(self.tied_rows) else None
         self.ranks = np.arange(1, keys.shape[1] + 1)
         self.relevant = (self.grades > 0).astype(np.float64)
-        self.found = self.relevant.cumsum(axis=1)
-        self.number = self.relevant.sum(axis=1)
+        self.num_relevant_so_far = self.relevant.cumsum(axis=1)
+        self.num_relevant = self.relevant.sum(axis=1)
 
-    def _mean_of_ties(self, values: np.ndarray) -> np.ndarray:
+    def _mean_over_ties(self, values: np.ndarray) -> np.ndarray:
         if self.ties is not None:
-            values[self.tied] = self.ties.total(values[self.tied]) / self.ties.sizes
+            values[self.tied_rows] = self.ties.total(values[self.tied_rows]) / self.ties.sizes
         return values
 
     @cached_property
-    def chance(self) -> np.ndarray:
-        """Of a relevant candidate at the rank."""
-        return self._mean_of_ties(self.relevant.copy())
+    def relevant_probability(self) -> np.ndarray:
+        """Probability that the candidate at the rank is relevant."""
+        return self._mean_over_ties(self.relevant.copy())
 
     @cached_property
-    def precise(self) -> np.ndarray:
-        """What the rank adds to the sum of precisions: that of the rank where a relevant candidate has it, else 0."""
-        precise = self.relevant * self.found / self.ranks
+    def precision_terms(self) -> np.ndarray:
+        """Expected term of the rank in the sum of precisions: the precision at the rank if its candidate is relevant, else 0."""
+        terms = self.relevant * self.num_relevant_so_far / self.ranks
         if (ties := self.ties) is not None:
-            relevant = self.relevant[self.tied]
-            in_group, before = ties.total(relevant), ties.at_start(self.found[self.tied] - relevant)
-            # Given a relevant one here, each other place of the group holds one of the remaining in_group - 1 by this chance.
+            relevant = self.relevant[self.tied_rows]
+            in_group, before = ties.total(relevant), ties.at_start(self.num_relevant_so_far[self.tied_rows] - relevant)
+            # If this position holds a relevant candidate, each other position of the group holds one of the remaining
+            # in_group - 1 with this probability.
             another = (in_group - 1) / np.maximum(ties.sizes - 1, 1)
-            precise[self.tied] = in_group / ties.sizes * (before + 1 + ties.offsets * another) / self.ranks
-        return precise
+            terms[self.tied_rows] = in_group / ties.sizes * (before + 1 + ties.offsets * another) / self.ranks
+        return terms
 
     @cached_property
-    def first(self) -> np.ndarray:
-        """Chance that the first relevant candidate is at the rank."""
-        first = self.relevant * (self.found == 1)
+    def first_probability(self) -> np.ndarray:
+        """Probability that the first relevant candidate is at the rank."""
+        first = self.relevant * (self.num_relevant_so_far == 1)
         if (ties := self.ties) is not None:
-            # Chance of a relevant one here given that none came before in the group. It reaches 1 where only relevant ones are
-            # left; what comes later, and any later group, is never asked.
-            here = np.minimum(ties.total(self.relevant[self.tied]) / (ties.sizes - ties.offsets), 1)
-            none_yet = np.cumprod(1 - here, axis=1)
-            first[self.tied] = here
-            first[self.tied, 1:] = here[:, 1:] * none_yet[:, :-1]
+            # Probability of a relevant candidate here, given that none came before in the group. It reaches 1 where only relevant
+            # ones remain. What follows, later groups included, is then multiplied by 0.
+            here = np.minimum(ties.total(self.relevant[self.tied_rows]) / (ties.sizes - ties.offsets), 1)
+            none_before = np.cumprod(1 - here, axis=1)
+            first[self.tied_rows] = here
+            first[self.tied_rows, 1:] = here[:, 1:] * none_before[:, :-1]
         return first
 
-    def gain_share(self, k: int | None, exponential: bool) -> np.ndarray:
-        gains, ideal = self._exponential if exponential else self._linear
+    def normalised_gain(self, k: int | None, exponential: bool) -> np.ndarray:
+        """NDCG@k, `(rows,)`."""
+        gains, ideal = self._exponential_gains if exponential else self._linear_gains
         discount = 1 / np.log2(self.ranks[:k] + 1)
-        return _over(gains[:, :k] @ discount, ideal[:, :k] @ discount)
+        return _divide(gains[:, :k] @ discount, ideal[:, :k] @ discount)
 
     @cached_property
     def _sorted_grades(self) -> np.ndarray:
         return np.sort(self.grades, axis=1)[:, ::-1]
 
     @cached_property
-    def _linear(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._mean_of_ties(self.grades.copy()), self._sorted_grades
+    def _linear_gains(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._mean_over_ties(self.grades.copy()), self._sorted_grades
 
     @cached_property
-    def _exponential(self) -> tuple[np.ndarray, np.ndarray]:
-        """`2^grade - 1`, over 2 to the highest of the row's, which leaves the share as it is and keeps it from overflowing."""
-        top = self._sorted_grades[:, :1]
-        gains = np.exp2(self.grades - top) - np.exp2(-top)
-        return self._mean_of_ties(gains), np.exp2(self._sorted_grades - top) - np.exp2(-top)
+    def _exponential_gains(self) -> tuple[np.ndarray, np.ndarray]:
+        """`2^grade - 1`, divided by 2 to the row's highest grade. This keeps NDCG as it is and prevents an overflow."""
+        highest = self._sorted_grades[:, :1]
+        gains = np.exp2(self.grades - highest) - np.exp2(-highest)
+        return self._mean_over_ties(gains), np.exp2(self._sorted_grades - highest) - np.exp2(-highest)
 
     def metric(self, kind: str, k: int | None) -> np.ndarray:
-        """`(rows,)`."""
+        """One metric, `(rows,)`."""
         match kind:
             case "linear" | "exponential":
-                return self.gain_share(k, kind == "exponential")
+                return self.normalised_gain(k, kind == "exponential")
             case "relevant":
-                return _over(self.precise[:, :k].sum(axis=1), self.number)
+                return _divide(self.precision_terms[:, :k].sum(axis=1), self.num_relevant)
             case "min_k":
-                return _over(self.precise[:, :k].sum(axis=1), self.number if k is None else np.minimum(self.number, k))
+                divisor = self.num_relevant if k is None else np.minimum(self.num_relevant, k)
+                return _divide(self.precision_terms[:, :k].sum(axis=1), divisor)
             case "first":
-                return self.first[:, :k] @ (1 / self.ranks[:k])
+                return self.first_probability[:, :k] @ (1 / self.ranks[:k])
             case "precision":
-                return self.chance[:, :k].sum(axis=1) / k
+                return self.relevant_probability[:, :k].sum(axis=1) / k
             case "recall":
-                return _over(self.chance[:, :k].sum(axis=1), self.number)
+                return _divide(self.relevant_probability[:, :k].sum(axis=1), self.num_relevant)
         raise AssertionError(kind)
 
 
 def _evaluate(
     scores: np.ndarray, relevance: np.ndarray, mask: np.ndarray, metrics: dict[str, tuple[str, int | None]]
 ) -> dict[str, np.ndarray]:
-    """Args: metrics: kind and k by the name that the result gets."""
+    """Compute `metrics`, which maps the name of each result to its kind and k."""
     scores, relevance, mask = np.asarray(scores), np.asarray(relevance), np.asarray(mask, dtype=bool)
     if scores.ndim != 2 or not scores.shape == relevance.shape == mask.shape:
         shapes = f"{scores.shape}, {relevance.shape} and {mask.shape}"
-        raise ValueError(f"Scores, relevance and mask have one shape (queries, candidates), not {shapes}.")
+        raise ValueError(f"Scores, relevance and mask must have one shape (queries, candidates), not {shapes}.")
     for kind, k in metrics.values():
         if (k is None and kind in ("precision", "recall")) or (k is not None and k < 1):
-            raise ValueError(f"k is at least 1, not {k}.")
+            raise ValueError(f"k must be at least 1, not {k}.")
     if not np.issubdtype(scores.dtype, np.floating):
         scores = scores.astype(np.float64)
-    queries, width = scores.shape
-    found = {name: np.empty(queries) for name in metrics}
-    at_once = max(1, ELEMENTS_AT_ONCE // max(1, width))
-    for start in range(0, queries, at_once):
-        rows = slice(start, start + at_once)
-        _check(scores[rows], relevance[rows], mask[rows], start)
+    num_queries, width = scores.shape
+    values = {name: np.empty(num_queries) for name in metrics}
+    block_size = max(1, BLOCK_ELEMENTS // max(1, width))
+    for start in range(0, num_queries, block_size):
+        rows = slice(start, start + block_size)
+        _check_values(scores[rows], relevance[rows], mask[rows], start)
         rankings = _Rankings(scores[rows], relevance[rows], mask[rows])
         for name, (kind, k) in metrics.items():
-            found[name][rows] = rankings.metric(kind, k)
-    return found
+            values[name][rows] = rankings.metric(kind, k)
+    return values
 
 
-def _check(scores: np.ndarray, relevance: np.ndarray, mask: np.ndarray, start: int) -> None:
-    for wrong, what in (
+def _check_values(scores: np.ndarray, relevance: np.ndarray, mask: np.ndarray, start: int) -> None:
+    for is_wrong, problem in (
         (~np.isfinite(scores), "a score that is not finite"),
         (~np.isfinite(relevance), "a relevance that is not finite"),
         (relevance < 0, "a negative relevance"),
     ):
-        if (wrong := wrong & mask).any():
-            raise ValueError(f"Row {start + int(wrong.any(axis=1).argmax())} has {what}.")
+        if (is_wrong := is_wrong & mask).any():
+            raise ValueError(f"Row {start + int(is_wrong.any(axis=1).argmax())} has {problem}.")
 
 
-def _over(share: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """The quotient, 0 where there is nothing to share."""
-    return np.divide(share, whole, out=np.zeros(len(share)), where=whole > 0)
+def _divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """The quotient, 0 where the denominator is 0."""
+    return np.divide(numerator, denominator, out=np.zeros(len(numerator)), where=denominator > 0)

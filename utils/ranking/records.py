@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 
 from utils.common.errors import UserError
 
-RULES = ("best_share", "rank")
-BLOCKS = frozenset(
+VOTE_RULES = ("best_share", "rank")
+BLOCK_TAGS = frozenset(
     """address article blockquote br dd details div dl dt figure footer h1 h2 h3 h4 h5 h6 header hr li ol p pre section
     summary table tbody td tfoot th thead tr ul""".split()  # noqa: SIM905
 )
@@ -18,7 +18,16 @@ BLOCKS = frozenset(
 
 @dataclass(frozen=True)
 class Candidate:
-    """An answer: `relevance` is its grade, 0 and up; `votes` are None, `created` is empty, where they are not known."""
+    """An answer that is ranked.
+
+    Args:
+        id: unique among the answers of its question.
+        text: plain text.
+        relevance: its grade, 0 or more; 0 is not relevant.
+        votes: None where they are not known.
+        created: ISO date, empty where it is not known.
+        accepted: whether the asker accepted it.
+    """
 
     id: str
     text: str
@@ -30,11 +39,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Query:
-    """A question and its candidates, in the file's order.
+    """A question and its own candidates, in the order of the file.
 
     Args:
+        id: unique in its file.
+        text: plain text.
+        candidates: at least one after reading.
         place: "FILE, line N", for messages.
-        group: where it is not empty, splits keep questions of one group together and look for no other likeness of their texts.
+        group: splits keep the questions of a group together, and do not compare their texts. Empty: no group is given.
     """
 
     id: str
@@ -44,63 +56,70 @@ class Query:
     group: str = ""
 
 
-class _Text(HTMLParser):
+class _TextOfHTML(HTMLParser):
     def __init__(self):
         super().__init__()
         self.parts: list[str] = []
-        self.written = 0  # how many of code and pre are open: their text is kept as it is
+        self.open_code_tags = 0  # inside of them, white space stays as it is
 
     def handle_starttag(self, tag, attrs):
-        if tag in BLOCKS:
+        if tag in BLOCK_TAGS:
             self._line_break()
-        self.written += tag in ("code", "pre")
+        self.open_code_tags += tag in ("code", "pre")
 
     def handle_endtag(self, tag):
-        self.written = max(0, self.written - (tag in ("code", "pre")))
-        if tag in BLOCKS:
+        self.open_code_tags = max(0, self.open_code_tags - (tag in ("code", "pre")))
+        if tag in BLOCK_TAGS:
             self._line_break()
 
     def handle_data(self, data):
         if self.cdata_elem in ("script", "style"):
             return
-        if not self.written:
+        if not self.open_code_tags:
             data = re.sub(r"\s+", " ", data)
             data = data.lstrip() if not self.parts or self.parts[-1][-1].isspace() else data
         if data:
             self.parts.append(data)
 
     def _line_break(self):
-        if self.parts and not self.written:
+        if self.parts and not self.open_code_tags:
             self.parts[-1] = self.parts[-1].rstrip(" ") or "\n"
         if self.parts and not self.parts[-1].endswith("\n"):
             self.parts.append("\n")
 
 
 def strip_html(text: str) -> str:
-    """The text of a piece of HTML: entities decoded, a line for each block, the text of links and code kept, images left out.
+    """The plain text of a piece of HTML.
 
-    White space becomes single, but in `<code>` and `<pre>` it stays as it is.
+    Entities are decoded, and every block starts a new line. The text of links and code is kept, images are dropped. White space
+    collapses to one space, except within `<code>` and `<pre>`.
+
+    >>> strip_html("<p>One &amp; two.</p><p>Three</p>")
+    'One & two.\\nThree'
     """
-    parser = _Text()
+    parser = _TextOfHTML()
     parser.feed(text)
     parser.close()
     return "".join(parser.parts).strip("\n").rstrip()
 
 
-def normalised_votes(votes: Sequence[int], rule: str = "best_share") -> list[float]:
-    """Grades of one question's answers, from their votes; negative votes count as none, and are grade 0.
+def grades_from_votes(votes: Sequence[int], rule: str = "best_share") -> list[float]:
+    """Turn the votes of one question's answers into grades from 0 to 4. Negative votes count as 0.
 
-    - `best_share`: `floor(4 * max(v, 0) / max(best, 1) + 1/2)`, the share of the best answer's votes in quarters: 0 to 4;
-    - `rank`: 4 times the share of the question's different numbers of votes above 0 that are not above it; 0 without votes.
+    - `best_share`: `floor(4 * v / max(best, 1) + 1/2)`, with v the answer's votes and `best` the highest: quarters of the best.
+    - `rank`: with the distinct positive numbers of votes sorted, 4 times the fraction that v reaches; 0 without votes.
+
+    >>> grades_from_votes([8, 3, 0, -5]), grades_from_votes([9, 5, 5, 0], "rank")
+    ([4.0, 2.0, 0.0, 0.0], [4.0, 2.0, 2.0, 0.0])
 
     Raises:
-        UserError: no such rule.
+        UserError: `rule` is neither of the two.
     """
-    counted = [max(vote, 0) for vote in votes]
+    positive = [max(vote, 0) for vote in votes]
     if rule == "best_share":
-        best = max([*counted, 1])
-        return [float((8 * vote + best) // (2 * best)) for vote in counted]  # whole numbers: halves are exact
+        best = max([*positive, 1])
+        return [float((8 * vote + best) // (2 * best)) for vote in positive]  # in integers, so that halves are exact
     if rule == "rank":
-        numbers = sorted(set(counted) - {0})
-        return [4.0 * sum(number <= vote for number in numbers) / max(1, len(numbers)) for vote in counted]
-    raise UserError(f"there is no rule {rule!r} from votes to grades; choose one of {', '.join(RULES)}")
+        levels = sorted(set(positive) - {0})
+        return [4.0 * sum(level <= vote for level in levels) / max(1, len(levels)) for vote in positive]
+    raise UserError(f"--votes {rule}: no such rule from votes to grades; choose one of {', '.join(VOTE_RULES)}")

@@ -1,4 +1,4 @@
-"""Questions with answers by split: near-duplicate questions, and those that share an answer, never stand in two splits."""
+"""Questions with answers by split. Near-duplicate questions, and questions that share an answer, stay in one split."""
 
 from __future__ import annotations
 
@@ -12,31 +12,41 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError, some_of
+from utils.common.splitting import hold_out
 from utils.ranking.data import read_rankings
 from utils.ranking.demo import demo_rankings
-from utils.ranking.records import Query
+from utils.ranking.records import Candidate, Query
 from utils.text.words import split_words
 
-WORDS_COMPARED = 100
-"""Of a question, from its start: what comes after is mostly code and signatures."""
-
-SHARED_WORDS = 2
-"""Rare words that two texts must share before they are compared; more of them means fewer comparisons and longer lists."""
+MAX_COMPARED_WORDS = 100
+"""Words at the start of a question that are compared. What follows is mostly code and signatures."""
+MIN_SHARED_WORDS = 2
+"""Rare words that two texts must share before they are compared. More of them mean fewer comparisons and longer lists."""
 
 
 @dataclass(frozen=True)
 class RankingSplits:
-    """`train` and, where there are any, `validation` and `test`.
+    """Questions by split.
 
     Args:
-        notes: lines on what is left out, kept together, or stands in two splits.
+        parts: `train` and, if there are any, `validation` and `test`.
+        notes: one line each on what was left out, kept together, or occurs in two splits.
     """
 
     parts: dict[str, list[Query]]
     notes: list[str]
 
+    def candidates(self, name: str) -> list[Candidate]:
+        """The candidates of all questions of a split, one after another."""
+        return [candidate for query in self.parts[name] for candidate in query.candidates]
+
+    def summary(self) -> str:
+        """The numbers of questions and answers in words."""
+        counts = [f"{name} {len(part):,} with {len(self.candidates(name)):,}" for name, part in self.parts.items()]
+        return f"questions and answers: {', '.join(counts)}"
+
     def checksum(self) -> str:
-        """Of all texts and grades, and of what belongs to which split."""
+        """Checksum of all texts and grades, and of their splits."""
         digest = hashlib.sha256()
         for name, part in self.parts.items():
             for query in part:
@@ -44,25 +54,26 @@ class RankingSplits:
                 digest.update(json.dumps([name, query.text, answers]).encode())
         return f"sha256:{digest.hexdigest()}"
 
-    def described(self, files: Sequence[Path], checksum: str) -> dict:
-        """What `results.json` says of the data."""
+    def describe(self, files: Sequence[Path]) -> dict:
+        """The entry `data` of `results.json`."""
         return {
             "files": [str(file) for file in files] or ["demo world"],
-            "questions": {name: len(part) for name, part in self.parts.items()},
-            "answers": {name: sum(len(query.candidates) for query in part) for name, part in self.parts.items()},
-            "checksum": checksum,
+            "counts": {
+                "questions": {name: len(part) for name, part in self.parts.items()},
+                "answers": {name: len(self.candidates(name)) for name in self.parts},
+            },
+            "checksum": self.checksum(),
             "notes": self.notes,
         }
 
-    def unseen(self) -> np.ndarray:
-        """Of each test question, whether none of its answers is, word for word, one of the training or validation questions."""
-        known = [query for name in ("train", "validation") for query in self.parts[name]]
-        texts = {candidate.text for query in known for candidate in query.candidates}
-        return np.array([not any(of.text in texts for of in query.candidates) for query in self.parts["test"]])
+    def has_unseen_answers(self) -> np.ndarray:
+        """For each test question, True if none of its answers occurs word for word in training or validation; `(questions,)`."""
+        known = {candidate.text for name in ("train", "validation") for candidate in self.candidates(name)}
+        return np.array([not any(answer.text in known for answer in query.candidates) for query in self.parts["test"]])
 
 
 class _Groups:
-    """Union-find: things that were joined, directly or by others between, have one root, the first of them."""
+    """Union-find: numbers that were joined, directly or through others, have one root, the smallest of them."""
 
     def __init__(self, count: int):
         self.parents = list(range(count))
@@ -72,117 +83,134 @@ class _Groups:
             self.parents[number] = number = self.parents[self.parents[number]]
         return number
 
-    def join(self, one: int, other: int) -> None:
-        first, second = sorted((self.root(one), self.root(other)))
-        self.parents[second] = first
+    def join(self, first: int, second: int) -> None:
+        smaller, larger = sorted((self.root(first), self.root(second)))
+        self.parents[larger] = smaller
 
-    def join_alike(self, keys: Iterable[tuple[int, object]]) -> None:
-        """Join all numbers of one key."""
+    def join_equal(self, keys: Iterable[tuple[int, object]]) -> None:
+        """Join the numbers with equal keys."""
         first: dict[object, int] = {}
         for number, key in keys:
             self.join(first.setdefault(key, number), number)
 
     @property
-    def numbers(self) -> list[int]:
-        """The group of each, numbered from 0 in order of appearance."""
-        seen: dict[int, int] = {}
-        return [seen.setdefault(self.root(number), len(seen)) for number in range(len(self.parents))]
+    def labels(self) -> list[int]:
+        """The group of each number; groups are numbered from 0 in order of appearance."""
+        labels: dict[int, int] = {}
+        return [labels.setdefault(self.root(number), len(labels)) for number in range(len(self.parents))]
 
 
 def near_duplicates(texts: Sequence[str], threshold: float = 0.7) -> list[int]:
-    """A group number for each text; texts are in one group where a chain of near duplicates leads from one to the other.
+    """Group texts that are connected by a chain of near duplicates.
 
-    Near duplicates are two whose sets of lower-cased words, of the first 100, have a Jaccard similarity (shared words by all
-    words) of at least the threshold. None is missed: sets so alike must share words already among the rarest of each (prefix
-    filtering; Chaudhuri et al. 2006), so only pairs that do, found in an inverted index, are compared.
+    Two texts are near duplicates if the sets of their first 100 lower-cased words have a Jaccard similarity (shared words over all
+    words) of at least the threshold. The result is exact: such sets share words among the rarest words of each (prefix filtering;
+    Chaudhuri et al. 2006), so only pairs that do are compared. An inverted index finds them.
+
+    Args:
+        texts: the texts.
+        threshold: smallest Jaccard similarity of near duplicates, 0-1.
+
+    Returns:
+        the group number of each text, from 0 in order of appearance.
     """
     groups = _Groups(len(texts))
-    sets = [frozenset(split_words(text)[:WORDS_COMPARED]) or text for text in texts]
-    groups.join_alike(enumerate(sets))
-    firsts: dict[frozenset[str], int] = {}
-    for number, words in enumerate(sets):
-        if not isinstance(words, str):
-            firsts.setdefault(words, number)
-    counts = Counter(word for words in firsts for word in words)
-    rarest = {word: rank for rank, word in enumerate(sorted(counts, key=lambda word: (counts[word], word)))}
-    ordered = sorted(firsts, key=lambda words: (len(words), firsts[words]))
+    word_sets = [frozenset(split_words(text)[:MAX_COMPARED_WORDS]) or text for text in texts]
+    groups.join_equal(enumerate(word_sets))
+    first_with: dict[frozenset[str], int] = {}
+    for number, words in enumerate(word_sets):
+        if not isinstance(words, str):  # a text without any word stands for itself
+            first_with.setdefault(words, number)
+    counts = Counter(word for words in first_with for word in words)
+    rarity = {word: rank for rank, word in enumerate(sorted(counts, key=lambda word: (counts[word], word)))}
+    ordered = sorted(first_with, key=lambda words: (len(words), first_with[words]))
     sizes = np.array([len(words) for words in ordered])
-    index: dict[str, list[int]] = {}  # the places in `ordered` of the sets with this word among their rarest
-    for place, words in enumerate(ordered):
-        least = int(np.ceil(threshold * len(words) - 1e-9))  # words that any near duplicate has, and shares with it
-        prefix = sorted(words, key=rarest.get)[: len(words) - least + SHARED_WORDS]
-        smallest = np.searchsorted(sizes, least)
-        found = Counter()
+    index: dict[str, list[int]] = {}  # positions in `ordered` of the sets with this word among their rarest
+    for position, words in enumerate(ordered):
+        min_size = int(
+            np.ceil(threshold * len(words) - 1e-9)
+        )  # of a near duplicate, and of what it shares with `words`
+        prefix = sorted(words, key=rarity.get)[: len(words) - min_size + MIN_SHARED_WORDS]
+        first_position = np.searchsorted(sizes, min_size)
+        num_shared = Counter()
         for word in prefix:
-            found.update(index.get(word, ()))
-        for other, shared in found.items():
-            if other >= smallest and shared >= min(SHARED_WORDS, least):
-                both = len(words & ordered[other])
-                if both >= threshold * (len(words) + len(ordered[other]) - both) - 1e-9:
-                    groups.join(firsts[words], firsts[ordered[other]])
+            num_shared.update(index.get(word, ()))
+        for other, shared in num_shared.items():
+            if other >= first_position and shared >= min(MIN_SHARED_WORDS, min_size):
+                intersection = len(words & ordered[other])
+                union = len(words) + len(ordered[other]) - intersection
+                if intersection >= threshold * union - 1e-9:
+                    groups.join(first_with[words], first_with[ordered[other]])
         for word in prefix:
-            index.setdefault(word, []).append(place)
-    return groups.numbers
+            index.setdefault(word, []).append(position)
+    return groups.labels
 
 
 def question_groups(queries: Sequence[Query]) -> list[int]:
-    """A group number for each question, for splits: near-duplicate questions, those with an identical answer and those of one
-    `group` are in one. Questions that have a `group` are in no other for the likeness of their texts: templates make them alike."""
+    """Group questions that must stay in one split.
+
+    In one group are near-duplicate questions, questions that share an answer word for word, and questions with the same `group`.
+    The texts of questions that have a `group` are not compared: templates make them similar.
+
+    Returns:
+        the group number of each question.
+    """
     groups = _Groups(len(queries))
-    free = [number for number, query in enumerate(queries) if not query.group]
-    groups.join_alike(zip(free, near_duplicates([queries[number].text for number in free]), strict=True))
-    groups.join_alike((number, query.group) for number, query in enumerate(queries) if query.group)
-    groups.join_alike(
+    ungrouped = [number for number, query in enumerate(queries) if not query.group]
+    labels = near_duplicates([queries[number].text for number in ungrouped])
+    groups.join_equal(zip(ungrouped, labels, strict=True))
+    groups.join_equal((number, query.group) for number, query in enumerate(queries) if query.group)
+    groups.join_equal(
         (number, candidate.text) for number, query in enumerate(queries) for candidate in query.candidates
     )
-    return groups.numbers
+    return groups.labels
 
 
 def split_queries(
     queries: Sequence[Query], validation_fraction: float, test_fraction: float, seed: int
 ) -> RankingSplits:
-    """Hold out shares of the questions, whole groups of `question_groups` at a time.
+    """Hold out fractions of the questions, whole groups of `question_groups` at a time (`utils.common.splitting.hold_out`).
 
-    Groups are shuffled with the seed; each goes to the test split, else to validation, else to training: the first in which there
-    is room for all of it. So a split is never larger than its share, at least one question; a share of 0 makes no split. In each,
-    questions stay in the order given.
+    Within a split, questions keep their order.
+
+    Args:
+        queries: the questions.
+        validation_fraction: fraction for validation; 0 makes no such split.
+        test_fraction: fraction for the test; 0 makes no such split.
+        seed: seed of the order in which groups are held out.
 
     Raises:
-        UserError: shares that leave no question for training, or a split that no group fits into.
+        UserError: the fractions leave no question for training, or no group fits into a split.
     """
-    shares = {"test": test_fraction, "validation": validation_fraction}
-    if not all(share >= 0 for share in shares.values()) or not sum(shares.values()) < 1:
+    fractions = {"test": test_fraction, "validation": validation_fraction}
+    if not all(fraction >= 0 for fraction in fractions.values()) or not sum(fractions.values()) < 1:
         raise UserError(
-            f"the shares of validation and test questions, {validation_fraction} and {test_fraction}, must be 0 or more and less "
-            "than 1 together; give smaller fractions"
+            f"the fractions of validation and test questions, {validation_fraction} and {test_fraction}, must be 0 or more and "
+            "less than 1 together; give smaller fractions"
         )
     members: dict[int, list[int]] = {}
     for number, group in enumerate(question_groups(queries)):
         members.setdefault(group, []).append(number)
-    room = {name: max(1, round(share * len(queries))) for name, share in shares.items() if share}
-    chosen: dict[str, list[int]] = {name: [] for name in ("train", *room)}
-    for group in np.random.default_rng(seed).permutation(len(members)):
-        found = members[group]
-        part = next((name for name, most in room.items() if len(chosen[name]) + len(found) <= most), "train")
-        chosen[part] += found
-    several = [found for found in members.values() if len(found) > 1]
-    largest = max(several, key=len, default=[])
-    notes = [
-        f"{sum(map(len, several)):,} of {len(queries):,} questions are in {len(several):,} groups that are alike, share an answer "
-        f"or belong together, and stay in one split; the largest has {len(largest):,} (such as {some_of(_ids(queries, largest))})"
-    ] if several else []  # fmt: skip
+    groups = hold_out([len(numbers) for numbers in members.values()], fractions, seed)
     parts = {
-        name: [queries[n] for n in sorted(chosen[name])] for name in ("train", "validation", "test") if name in chosen
+        name: [queries[number] for number in sorted(number for group in groups[name] for number in members[group])]
+        for name in ("train", "validation", "test")
+        if name in groups
     }
+    shared = [numbers for numbers in members.values() if len(numbers) > 1]
+    notes = []
+    if shared:
+        largest = max(shared, key=len)
+        notes.append(
+            f"{sum(map(len, shared)):,} of {len(queries):,} questions are in {len(shared):,} groups (near duplicates, shared "
+            f"answers, or groups of the data), each within one split; the largest has {len(largest):,} "
+            f"(such as {some_of([queries[number].id for number in largest])})"
+        )
     for name, part in parts.items():
         if not part:
-            first = f"{queries[0].place} and on: no {name} question is left of {len(queries):,}; give more, or another fraction"
-            raise UserError("; ".join([first, *notes]))
+            problem = f"{queries[0].place} and following: no {name} question is left of {len(queries):,}"
+            raise UserError("; ".join([f"{problem}; give more questions or another fraction", *notes]))
     return RankingSplits(parts, notes)
-
-
-def _ids(queries: Sequence[Query], numbers: Iterable[int]) -> list[str]:
-    return [queries[number].id for number in numbers]
 
 
 def read_ranking_splits(
@@ -193,84 +221,94 @@ def read_ranking_splits(
     test_fraction: float,
     seed: int,
     limit: int | None = None,
-    rule: str = "best_share",
+    vote_rule: str = "best_share",
 ) -> RankingSplits:
-    """The questions of files by split; what no file is given for is held out from training's. Without files, the demo world's.
+    """Read questions by split. Without files they are the demo world's.
 
-    Where several files are read, an id is `FILE:ID`.
+    If several files are read, the id of a question is `FILE:ID`.
 
     Args:
-        validation_fraction: the share held out where there are no `validation_files`; `test_fraction` alike.
-        limit: the most training questions, drawn with the seed; all where it is None or 0.
-        rule: from votes to grades (`normalised_votes`).
+        train_files: files with training questions.
+        validation_files: files with validation questions.
+        test_files: files with test questions.
+        validation_fraction: fraction of the training questions that is held out if there are no `validation_files`.
+        test_fraction: fraction of the training questions that is held out if there are no `test_files`.
+        seed: seed of what is held out, and of the demo world.
+        limit: maximal number of training questions, drawn with the seed; None or 0 is all.
+        vote_rule: how votes become grades (`utils.ranking.records.grades_from_votes`).
 
     Raises:
-        UserError: of `read_rankings` or `split_queries`; files without training files, one file twice, or a split without a
-            relevant answer.
+        UserError: as `read_rankings` and `split_queries`; there are files but none for training, a file is named twice, or a split
+            has no relevant answer.
     """
-    given = {"train": train_files, "validation": validation_files, "test": test_files}
-    parts, notes = _read(given, rule)
+    files = {"train": train_files, "validation": validation_files, "test": test_files}
+    parts, notes = _read_files(files, vote_rule)
     if not parts:
         parts = {"train": demo_rankings(seed)}
     if "train" not in parts:
         raise UserError(f"{next(iter(parts.values()))[0].place}: is not for training; name training files as well")
     fractions = (0 if "validation" in parts else validation_fraction, 0 if "test" in parts else test_fraction)
     if any(fractions):
-        held = split_queries(parts["train"], *fractions, seed)
-        parts, notes = parts | held.parts, notes + held.notes
-    parts = {name: parts[name] for name in given if name in parts}
+        held_out = split_queries(parts["train"], *fractions, seed)
+        parts, notes = parts | held_out.parts, notes + held_out.notes
+    parts = {name: parts[name] for name in files if name in parts}
     if limit and limit < len(parts["train"]):
         drawn = np.random.default_rng(seed).permutation(len(parts["train"]))[:limit]
         parts["train"] = [parts["train"][number] for number in sorted(drawn)]
     for name, part in parts.items():
-        _check(name, part, notes)
+        notes += _check_relevance(name, part)
     if validation_files or test_files:
-        notes += _in_two_splits(parts)
+        notes += _overlaps(parts)
     return RankingSplits(parts, notes)
 
 
-def _read(given: dict[str, Sequence[Path]], rule: str) -> tuple[dict[str, list[Query]], list[str]]:
-    several = sum(map(len, given.values())) > 1
-    parts, notes, seen, names = {}, [], set(), Counter()
-    for split, paths in given.items():
+def _read_files(files: dict[str, Sequence[Path]], vote_rule: str) -> tuple[dict[str, list[Query]], list[str]]:
+    has_several = sum(map(len, files.values())) > 1
+    parts, notes, resolved, names = {}, [], set(), Counter()
+    for split, paths in files.items():
         for path in map(Path, paths):
-            if path.resolve() in seen:
-                raise UserError(f"{path}: is given twice; name each file once")
-            seen.add(path.resolve())
+            if path.resolve() in resolved:
+                raise UserError(f"{path}: was named twice; name each file once")
+            resolved.add(path.resolve())
             names[path.name] += 1
             name = path.name if names[path.name] == 1 else f"{path.name} ({names[path.name]})"
-            queries, found = read_rankings(path, rule)
-            notes += found
-            named = (replace(query, id=f"{name}:{query.id}") for query in queries) if several else queries
-            parts.setdefault(split, []).extend(named)
+            queries, file_notes = read_rankings(path, vote_rule)
+            notes += file_notes
+            if has_several:
+                queries = [replace(query, id=f"{name}:{query.id}") for query in queries]
+            parts.setdefault(split, []).extend(queries)
     return parts, notes
 
 
-def _check(name: str, queries: Sequence[Query], notes: list[str]) -> None:
-    """That something is relevant. Where all answers of a question are alike, training can still learn from other questions'."""
+def _check_relevance(name: str, queries: Sequence[Query]) -> list[str]:
+    """Check that something is relevant; a note if no question has answers of different grades.
+
+    A question whose answers have equal grades can still be trained on: the answers of other questions are its negatives.
+    """
     if not any(candidate.relevance > 0 for query in queries for candidate in query.candidates):
         raise UserError(
-            f"{queries[0].place}: neither this nor another {name} question has a relevant answer; give graded ones"
+            f"{queries[0].place}: neither this nor another {name} question has a relevant answer; give graded answers"
         )
     if all(len({candidate.relevance for candidate in query.candidates}) == 1 for query in queries):
-        notes.append(f"no {name} question has answers of different grades: there is nothing to rank within one")
+        return [f"no {name} question has answers with different grades, so there is nothing to rank within a question"]
+    return []
 
 
-def _in_two_splits(parts: dict[str, list[Query]]) -> list[str]:
-    """Notes on questions and answers of one split that another has as well; chains of near duplicates count."""
+def _overlaps(parts: dict[str, list[Query]]) -> list[str]:
+    """Notes on questions and answers of one split that another split has as well; chains of near duplicates count."""
     queries = [query for part in parts.values() for query in part]
-    groups, start, of, notes = near_duplicates([query.text for query in queries]), 0, {}, []
+    labels, start, groups, notes = near_duplicates([query.text for query in queries]), 0, {}, []
     for name, part in parts.items():
-        of[name], start = groups[start : start + len(part)], start + len(part)
+        groups[name], start = labels[start : start + len(part)], start + len(part)
     for name, other in (("validation", "train"), ("test", "train"), ("test", "validation")):
         if name not in parts or other not in parts:
             continue
-        held = set(of[other])
-        twice = [query.id for query, group in zip(parts[name], of[name], strict=True) if group in held]
-        if twice:
-            notes.append(f"{len(twice):,} {name} questions have a near duplicate in {other} ({some_of(twice)})")
+        other_groups = set(groups[other])
+        repeated = [query.id for query, group in zip(parts[name], groups[name], strict=True) if group in other_groups]
+        if repeated:
+            notes.append(f"{len(repeated):,} {name} questions have a near duplicate in {other} ({some_of(repeated)})")
         texts = {candidate.text for query in parts[other] for candidate in query.candidates}
-        shared = sum(candidate.text in texts for query in parts[name] for candidate in query.candidates)
-        if shared:
-            notes.append(f"{shared:,} answers to {name} questions are, word for word, answers in {other} as well")
+        num_shared = sum(candidate.text in texts for query in parts[name] for candidate in query.candidates)
+        if num_shared:
+            notes.append(f"{num_shared:,} answers to {name} questions also occur, word for word, in {other}")
     return notes

@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from utils.common.errors import UserError
-from utils.ranking.data import Candidate, Query, read_rankings
-from utils.ranking.records import normalised_votes, strip_html
+from utils.ranking.data import read_rankings
+from utils.ranking.records import Candidate, Query, grades_from_votes, strip_html
 
 
 def write(path, content):
@@ -66,11 +66,11 @@ def test_html_becomes_text(html, text):
     ],
 )
 def test_votes_become_grades(rule, votes, expected):
-    assert normalised_votes(votes, rule) == expected
+    assert grades_from_votes(votes, rule) == expected
 
 
-def test_an_unknown_rule_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"no rule 'best' .*; choose one of best_share, rank"):
+def test_an_unknown_rule_is_an_error(tmp_path):
+    with pytest.raises(UserError, match=r"--votes best: no such rule .*; choose one of best_share, rank"):
         read_rankings(tmp_path / "none.jsonl", "best")
 
 
@@ -117,11 +117,11 @@ def test_what_is_left_out_or_ranks_nothing_is_counted_and_named(tmp_path):
         "7 questions without answers left out ('1', '5', '80', '81', '82', ...)",
         "1 questions without text left out ('6')",
         "2 answers without text left out ('42 of 4', '51 of 5')",
-        "1 questions of several answers have equal votes for all, which rank nothing; kept ('3')",
+        "1 questions with several answers have equal votes for all, so they rank nothing; kept ('3')",
         "1 answers have negative votes, which count as 0 ('22 of 2')",
         "1 questions have no relevant answer; kept ('3')",
         "1 questions have only relevant answers; kept ('7')",
-        "1 answers have the very text of another answer of their question; kept ('43 of 4')",
+        "1 answers have the same text as another answer of their question; kept ('43 of 4')",
     }
 
 
@@ -207,7 +207,7 @@ def test_reads_wikiqa_by_its_boundaries(tmp_path, gz):
     assert [c.id for c in queries[1].candidates] == ["Q2-D2-0", "Q2-D2-1"] and queries[0].candidates[0].votes is None
     assert queries[1].place == f"{path / 'b.toks'}, line 3"
     assert {note.removeprefix(f"{path}: ") for note in notes} == {
-        "1 questions are written in several ways; the first is taken ('Q2')",
+        "1 questions occur in several wordings; the first is used ('Q2')",
         "1 questions have only relevant answers; kept ('Q3')",
     }
 
@@ -217,12 +217,12 @@ def test_reads_wikiqa_by_its_boundaries(tmp_path, gz):
     [
         ("sim.txt", "0\n1\n", r"different numbers of lines \(a.toks 5, b.toks 5, sim.txt 2, id.txt 5\)"),
         ("sim.txt", "0\n1\n2\n0\n1\n", "sim.txt, line 3: '2' must be 0 or 1"),
-        ("boundary.txt", "0\n2\n2\n5\n", "boundary.txt, line 3: '2' must be a line number that grows"),
+        ("boundary.txt", "0\n2\n2\n5\n", "boundary.txt, line 3: '2' must be a line number, 0 first and then increasing"),
         ("boundary.txt", "1\n2\n5\n", "boundary.txt, line 1: '1' must be"),
         ("boundary.txt", "0\n2\nx\n", "boundary.txt, line 3: 'x' must be"),
         ("boundary.txt", "0\n2\n4\n", "must end with the number of lines, 5, not '4'"),
         ("boundary.txt", "", "must end with the number of lines, 5, not ''"),
-        ("id.txt", "Q1-D1-0\nQ1-D1-1\nQ1-D2-0\nQ2-D2-1\nQ3-D9-0\n", "line 3: the question id 'Q1' is that of .*line 1"),
+        ("id.txt", "Q1-D1-0\nQ1-D1-1\nQ1-D2-0\nQ2-D2-1\nQ3-D9-0\n", "line 3: the question id 'Q1' was used in .*line 1"),
         ("id.txt", "Q1-D1-0\nQ1-D1-0\nQ2-D2-0\nQ2-D2-1\nQ3-D9-0\n", "line 1: question 'Q1' has two answers 'Q1-D1-0'"),
     ],
 )
@@ -232,8 +232,8 @@ def test_wikiqa_files_that_disagree_are_one_clear_line(tmp_path, file, text, wor
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_without_wikiqa_files_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"a\.toks: can not be read"):
+def test_a_folder_without_wikiqa_files_is_an_error(tmp_path):
+    with pytest.raises(UserError, match=r"a\.toks: cannot be read"):
         read_rankings(tmp_path)
 
 
@@ -250,7 +250,7 @@ TABLES = {
 
 @pytest.mark.parametrize("gz", ["", ".gz"])
 @pytest.mark.parametrize("name", TABLES)
-def test_reads_tables_and_gathers_by_text(tmp_path, name, gz):
+def test_reads_tables_and_groups_rows_by_text(tmp_path, name, gz):
     path = write(tmp_path / (name + gz), TABLES[name])
     first = 1 if name == "t.jsonl" else 2
     queries, notes = read_rankings(path)
@@ -265,7 +265,7 @@ def test_reads_tables_and_gathers_by_text(tmp_path, name, gz):
     ]
 
 
-def test_tables_gather_by_id_where_there_is_one(tmp_path):
+def test_rows_of_a_table_are_grouped_by_id_if_there_is_one(tmp_path):
     rows = (
         "query_id,candidate_id,query,candidate,relevance\n7,x,same,one,1\n8,x,same,two,0\n7,y,same,,0\n7,z,same,z,0\n"
     )
@@ -283,23 +283,23 @@ HEAD, IDS = "query,candidate,relevance\n", "query_id,candidate_id,query,candidat
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("t.csv", HEAD, "no question with an answer there"),
+        ("t.csv", HEAD, "contains no question with an answer"),
         ("t.csv", "query,candidate\na,b\n", "its first line has no column relevance"),
         ("t.csv", "query,query,candidate,relevance\n", "its first line has the column query twice"),
         ("t.csv", HEAD + "a,b,1\na,b, c,1\n", "line 3: has 4 fields, the first line 3"),
-        ("t.csv", HEAD + 'a,b,1\na,"b,1\n', "line 3: is no row of CSV"),
+        ("t.csv", HEAD + 'a,b,1\na,"b,1\n', "line 3: is not a row of CSV"),
         ("t.csv", HEAD + "a,b,-1\n", "line 2: relevance is '-1', not a finite number of 0 or more"),
         ("t.csv", HEAD + "a,b,nan\n", "line 2: relevance is 'nan'"),
         ("t.csv", HEAD + "a,b,inf\n", "line 2: relevance is 'inf'"),
         ("t.csv", HEAD + "a,b,\n", "line 2: relevance is ''"),
         ("t.csv", HEAD + "a,b,1_0\n", "line 2: relevance is '1_0'"),
-        ("t.csv", HEAD + ",b,1\n", r"no question with an answer there.*1 questions without text left out \('2'\)"),
+        ("t.csv", HEAD + ",b,1\n", r"contains no question with an answer.*1 questions without text left out \('2'\)"),
         ("t.csv", HEAD.encode() + b"a,\xff,1\n", "line 2: is not UTF-8"),
         ("t.csv", IDS + ",x,a,b,1\n", "line 2: query_id is empty"),
         ("t.csv", IDS + "1,,a,b,1\n", "line 2: candidate_id is empty"),
         ("t.csv", IDS + "1,x,a,b,1\n1,x,a,c,1\n", "line 2: question '1' has two answers 'x'"),
         ("t.csv", IDS + "1,x,a,b,1\n1,y,c,c,1\n", "line 3: query_id '1' has another query than in line 2"),
-        ("t.jsonl", "", "no question with an answer"),
+        ("t.jsonl", "", "contains no question with an answer"),
         ("t.jsonl", "[1]\n", "line 1: must be a JSON object"),
         ("t.jsonl", '{"query": "a"\n', "line 1: must be a JSON object"),
         ("t.jsonl", '{"query": "a"}\n', "line 1: candidate must be a text or a number"),
@@ -320,26 +320,26 @@ HEAD, IDS = "query,candidate,relevance\n", "query_id,candidate_id,query,candidat
             "line 4: q",
         ),
         ("t.jsonl", lines(thread(1, []), {"id": 2, "title": "x"}), "line 2: answers must be a list"),
-        ("t.jsonl", lines(thread(1, [(1, 1)]), thread(1, [(2, 1)])), "line 2: the question id '1' is that of .*line 1"),
+        ("t.jsonl", lines(thread(1, [(1, 1)]), thread(1, [(2, 1)])), "line 2: the question id '1' was used in .*line 1"),
         ("t.jsonl", lines(thread(1, [(3, 1), (3, 1)])), "line 1: question '1' has two answers '3'"),
-        ("t.jsonl", lines(thread(1, [(3, 1.5)])), "line 1: an answer must have an id, a score"),
-        ("t.jsonl", lines(thread(1, [(3, True)])), "line 1: an answer must have an id, a score"),
-        ("t.jsonl", lines(thread(1, [(3, 1)], title=None)), "line 1: a question must have an id, a title"),
-        ("t.jsonl", lines(thread(None, [(3, 1)])), "line 1: a question must have an id"),
-        ("t.xml", "", "line 1: is no XML"),
-        ("t.xml", "<posts>\n</posts>\n", "no question with an answer"),
-        ("t.xml", ROWS.replace('Id="5" Post', 'Id="x" Post'), "line 5: row has Id='x', not a whole number"),
+        ("t.jsonl", lines(thread(1, [(3, 1.5)])), "line 1: an answer needs an id, a score"),
+        ("t.jsonl", lines(thread(1, [(3, True)])), "line 1: an answer needs an id, a score"),
+        ("t.jsonl", lines(thread(1, [(3, 1)], title=None)), "line 1: a question needs an id, a title"),
+        ("t.jsonl", lines(thread(None, [(3, 1)])), "line 1: a question needs an id"),
+        ("t.xml", "", "line 1: is not valid XML"),
+        ("t.xml", "<posts>\n</posts>\n", "contains no question with an answer"),
+        ("t.xml", ROWS.replace('Id="5" Post', 'Id="x" Post'), "line 5: row has Id='x', not an integer"),
         ("t.xml", ROWS.replace('ParentId="9" ', ""), "line 6: row has ParentId=None"),
         ("t.xml", ROWS.replace('Score="4" ', 'Score="4.5" '), "line 3: row has Score='4.5'"),
         ("t.xml", ROWS.replace('PostTypeId="5" ', ""), "line 7: row has PostTypeId=None"),
-        ("t.xml", ROWS.replace('Id="8"', 'Id="1"'), "line 8: the question id '1' is that of .*line 4"),
-        ("t.xml", ROWS.replace('Title="Why?"', 'Title="Why?'), "line 4: is no XML"),
-        ("t.xml", ROWS.replace("</posts>\n", ""), r"line \d: is no XML .*cut off"),
+        ("t.xml", ROWS.replace('Id="8"', 'Id="1"'), "line 8: the question id '1' was used in .*line 4"),
+        ("t.xml", ROWS.replace('Title="Why?"', 'Title="Why?'), "line 4: is not valid XML"),
+        ("t.xml", ROWS.replace("</posts>\n", ""), r"line \d: is not valid XML .*cut off"),
         ("t.xml", MEDIQA.replace('SystemRank="3"', ""), "line 9: Answer has SystemRank=None"),
         ("t.xml", MEDIQA.replace('Score="4"', 'Score="5"'), "line 6: Answer has ReferenceScore='5'"),
         ("t.xml", MEDIQA.replace(' QID="7"', ""), "line 3: a Question has no QID"),
         ("t.xml", MEDIQA.replace("7_2", "7_1"), "line 3: question '7' has two answers '7_1'"),
-        ("t.xml.gz", b"", "line 1: is no XML"),
+        ("t.xml.gz", b"", "line 1: is not valid XML"),
         ("t.txt", "a", "must be .jsonl, .xml, .csv or .tsv"),
     ],
 )
@@ -350,13 +350,13 @@ def test_bad_files_are_one_clear_line(tmp_path, name, content, words):
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_cut_off_or_missing_is_told(tmp_path):
+def test_a_file_that_is_cut_off_or_missing_is_an_error(tmp_path):
     whole = gzip.compress(ROWS.encode() * 50)
     for name, data in (("cut.xml.gz", whole[:-20]), ("cut.jsonl.gz", whole[:40])):
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(UserError, match=f"{name}(: can not be read|, line )"):
+        with pytest.raises(UserError, match=f"{name}(: cannot be read|, line )"):
             read_rankings(tmp_path / name)
-    with pytest.raises(UserError, match=r"none\.csv: can not be read"):
+    with pytest.raises(UserError, match=r"none\.csv: cannot be read"):
         read_rankings(tmp_path / "none.csv")
 
 

@@ -1,4 +1,4 @@
-"""Metrics of rankings against trec_eval, against all orders of ties, and by hand; tests of paired differences."""
+"""Metrics of rankings against trec_eval, against all orders of ties, and by hand."""
 
 from itertools import pairwise, permutations
 
@@ -9,10 +9,8 @@ import pytrec_eval
 from utils.ranking import metrics as module
 from utils.ranking.metrics import (
     average_precision,
-    holm,
     ndcg,
-    padded,
-    paired_randomisation,
+    pad_arrays,
     precision,
     ranking_metrics,
     recall,
@@ -53,7 +51,7 @@ def ragged(queries, longest, ties, generator):
 
 
 def ours(scores, grades, function=ranking_metrics, **settings):
-    (scores, mask), (relevance, _) = padded(scores), padded([np.maximum(row, 0) for row in grades])
+    (scores, mask), (relevance, _) = pad_arrays(scores), pad_arrays([np.maximum(row, 0) for row in grades])
     return function(scores, relevance, mask, **settings)
 
 
@@ -169,12 +167,12 @@ def test_padding_order_and_blocks_change_nothing(ties, monkeypatch):
     generator = np.random.default_rng(7)
     scores, grades = ragged(60, 12, ties, generator)
     grades = [np.maximum(row, 0).astype(float) for row in grades]
-    (given, mask), (relevance, _) = padded(scores, fill=np.nan), padded(grades, fill=np.nan)
+    (given, mask), (relevance, _) = pad_arrays(scores, fill=np.nan), pad_arrays(grades, fill=np.nan)
     found = ranking_metrics(given, relevance, mask)
     wide = [np.pad(part, ((0, 0), (0, 9)), constant_values=fill) for part, fill in ((given, 99), (relevance, 5))]
     wider = [*wide, np.pad(mask, ((0, 0), (0, 9)))]
     shuffled = generator.permutation(wider[0].shape[1])
-    monkeypatch.setattr(module, "ELEMENTS_AT_ONCE", 50)
+    monkeypatch.setattr(module, "BLOCK_ELEMENTS", 50)
     other = ranking_metrics(*(part[:, shuffled] for part in wider))
     alone = [one(average_precision, row, grade) for row, grade in zip(scores, grades, strict=True)]
     for name, values in found.items():
@@ -219,7 +217,7 @@ def test_perfect_none_and_extreme():
     ],
 )
 def test_wrong_values_name_their_row(which, value, message, monkeypatch):
-    monkeypatch.setattr(module, "ELEMENTS_AT_ONCE", 50)
+    monkeypatch.setattr(module, "BLOCK_ELEMENTS", 50)
     data = [np.zeros((60, 4)), np.ones((60, 4)), np.ones((60, 4), bool)]
     data[which][41, 2] = value
     with pytest.raises(ValueError, match=message):
@@ -238,12 +236,6 @@ def test_wrong_arguments():
         ndcg(*data, 5, gain="squared")
     with pytest.raises(ValueError, match="relevant or min_k"):
         average_precision(*data, 5, divisor="k")
-    with pytest.raises(ValueError, match="one shape"):
-        paired_randomisation(np.ones(3), np.ones(2))
-    with pytest.raises(ValueError, match="Query 1"):
-        paired_randomisation(np.ones(3), np.array([1, np.nan, 1]))
-    with pytest.raises(ValueError, match="unlike that of b"):
-        holm({"a": 0.1, "b": float("nan")})
 
 
 @pytest.mark.parametrize("kind", ["float32", "float16", "int64", "uint8", "bool"])
@@ -257,35 +249,8 @@ def test_types_change_nothing(kind):
         np.testing.assert_allclose(values, expected[name], rtol=1e-12)
 
 
-def test_padded():
-    array, mask = padded([np.array([1.0, 2.0]), np.array([]), np.array([3.0])], fill=-1)
+def test_pad_arrays():
+    array, mask = pad_arrays([np.array([1.0, 2.0]), np.array([]), np.array([3.0])], fill=-1)
     assert array.tolist() == [[1, 2], [-1, -1], [3, -1]]
     assert mask.tolist() == [[True, True], [False, False], [True, False]]
-    assert padded([])[0].shape == (0, 0)
-
-
-def test_random_signs():
-    generator = np.random.default_rng(9)
-    a = generator.random(203)
-    assert paired_randomisation(a, a) == 1
-    better = a + 0.1 + 0.1 * generator.random(203)
-    assert paired_randomisation(better, a) == pytest.approx(1 / 10001)
-    noisy = a + generator.normal(0.05, 0.3, 203)
-    assert paired_randomisation(noisy, a) == paired_randomisation(a, noisy)
-    # Of three equal differences two of eight signs are as far from 0; of 1, 2 and 4 likewise; of 1, 1 and -1 all are.
-    for differences, expected in (([1, 1, 1], 0.25), ([0.1, 0.2, 0.4], 0.25), ([0.1, 0.1, -0.1], 1), ([3, 1, 0], 0.5)):
-        assert paired_randomisation(np.array(differences), np.zeros(3)) == pytest.approx(expected, abs=0.02)
-
-
-def test_random_signs_are_right_where_nothing_differs():
-    generator = np.random.default_rng(10)
-    found = np.array([paired_randomisation(generator.normal(size=30), np.zeros(30), 500, seed) for seed in range(400)])
-    assert 0.02 < (found < 0.05).mean() < 0.09 and found.mean() == pytest.approx(0.5, abs=0.06)
-
-
-def test_holm_by_hand():
-    """Times 4, 3, 2 and 1 in rising order; none falls below the one before it; none passes 1."""
-    found = holm({"d": 0.9, "a": 0.01, "c": 0.021, "b": 0.02})
-    assert list(found) == ["d", "a", "c", "b"]
-    assert found == pytest.approx({"a": 0.04, "b": 0.06, "c": 0.06, "d": 0.9})
-    assert holm({"a": 0.6, "b": 0.7}) == {"a": 1.0, "b": 1.0} and holm({}) == {}
+    assert pad_arrays([])[0].shape == (0, 0)

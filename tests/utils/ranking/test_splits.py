@@ -76,7 +76,7 @@ def test_no_pair_is_missed(threshold):
     assert 20 < len(seen) < len(texts) - 20
 
 
-def test_many_texts_take_no_long():
+def test_many_texts_are_quick():
     rng = np.random.default_rng(0)
     texts = [" ".join(map(str, rng.zipf(1.15, 40) % 30_000)) for _ in range(5_000)]
     start = time.process_time()
@@ -123,12 +123,12 @@ def test_duplicates_and_shared_answers_stay_in_one_split(seed):
 
 
 @pytest.mark.parametrize(("validation", "test"), [(0.5, 0.5), (-0.1, 0.1), (0.1, 1.0), (float("nan"), 0.1)])
-def test_shares_that_leave_nothing_are_told(validation, test):
+def test_fractions_that_leave_nothing_are_an_error(validation, test):
     with pytest.raises(UserError, match="must be 0 or more and less than 1 together"):
         split_queries(QUESTIONS, validation, test, 0)
 
 
-def test_a_split_without_questions_is_told():
+def test_a_split_without_questions_is_an_error():
     with pytest.raises(UserError, match="no train question is left of 2"):
         split_queries(QUESTIONS[:2], 0.4, 0.4, 0)
     with pytest.raises(UserError, match=r"no test question is left of 6; .*the largest has 6"):
@@ -162,15 +162,15 @@ def test_held_out_questions_come_from_the_training_files(tmp_path):
     assert set(ids(small.parts["train"])) < set(ids(found.parts["train"]))
 
 
-def test_given_files_are_used_as_they_are_and_leaks_are_told(tmp_path):
+def test_named_files_are_used_as_they_are_and_leaks_are_noted(tmp_path):
     train, test = some(tmp_path / "train.tsv", 0, 30), some(tmp_path / "test.tsv", 28, 5)
     found = read_ranking_splits([train], [], [test], 0.1, 0.2, 1)
     assert {name: len(part) for name, part in found.parts.items()} == {"train": 27, "validation": 3, "test": 5}
     assert ids(found.parts["test"])[0] == "test.tsv:2" and list(found.parts) == ["train", "validation", "test"]
     (note,) = [note for note in found.notes if "near duplicate" in note]
     assert note.startswith("2 test questions have a near duplicate in ") and "'test.tsv:2', 'test.tsv:4'" in note
-    assert any(note.startswith("4 answers to test questions are, word for word, answers in ") for note in found.notes)
-    assert found.unseen().tolist() == [False, False, True, True, True]
+    assert any(note.startswith("4 answers to test questions also occur, word for word, in ") for note in found.notes)
+    assert found.has_unseen_answers().tolist() == [False, False, True, True, True]
     clean = read_ranking_splits([train], [some(tmp_path / "other.tsv", 90, 5)], [], 0.1, 0, 1)
     assert clean.notes == [] and list(clean.parts) == ["train", "validation"] and len(clean.parts["train"]) == 30
 
@@ -180,9 +180,9 @@ def test_one_file_keeps_its_ids(tmp_path):
     assert {name for part in found.parts.values() for name in ids(part)} == {str(line) for line in range(2, 22, 2)}
 
 
-def test_files_that_can_not_be_used_are_told(tmp_path):
+def test_files_that_cannot_be_used_are_an_error(tmp_path):
     train = some(tmp_path / "train.tsv", 0, 10)
-    with pytest.raises(UserError, match=r"train\.tsv: is given twice"):
+    with pytest.raises(UserError, match=r"train\.tsv: was named twice"):
         read_ranking_splits([train], [], [train], 0.1, 0.1, 0)
     with pytest.raises(UserError, match=r"train\.tsv, line 2: is not for training; name training files"):
         read_ranking_splits([], [], [train], 0.1, 0.1, 0)
@@ -191,11 +191,11 @@ def test_files_that_can_not_be_used_are_told(tmp_path):
         UserError, match=r"bad\.tsv, line 2: neither this nor another test question has a relevant answer"
     ):
         read_ranking_splits([train], [], [bad], 0.1, 0.1, 0)
-    with pytest.raises(UserError, match="no rule"):
-        read_ranking_splits([train], [], [], 0.1, 0.1, 0, rule="x")
+    with pytest.raises(UserError, match="no such rule"):
+        read_ranking_splits([train], [], [], 0.1, 0.1, 0, vote_rule="x")
     pairs = table(tmp_path / "pairs.tsv", [(f"a{n}", f"b{n}", 1) for n in range(10)])
     found = read_ranking_splits([pairs], [], [], 0, 0, 0)
-    assert found.notes[-1].startswith("no train question has answers of different grades")
+    assert found.notes[-1].startswith("no train question has answers with different grades")
 
 
 def test_the_demo_world_follows_from_its_seed():

@@ -1,0 +1,116 @@
+"""Hard negatives: candidates of other questions that score high for a question but do not answer it."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from utils.common.files import write_arrays
+from utils.ranking.baselines import BM25
+from utils.ranking.features import RankingFeatures
+from utils.ranking.records import Query
+
+NEGATIVES_PER_SLOT = 4
+"""Mined negatives of a question for each of its slots; every epoch draws from them."""
+
+
+def mine_negatives(
+    scores: np.ndarray, features: RankingFeatures, margin: float, max_negatives: int
+) -> list[np.ndarray]:
+    """The highest-scoring candidates of other questions, without those that may be answers.
+
+    A candidate may be an answer if it scores more than `best - margin * |best|`, where `best` is the score of the question's most
+    relevant candidate (Moreira et al. 2024, NV-Retriever, "TopK-PercPos"). Candidates of the question's own group are left out as
+    well. Among equal scores, such as those of texts in which BM25 finds no word, the choice is random.
+
+    Args:
+        scores: float `(questions, candidates)`.
+        features: the questions and their candidates.
+        margin: see above; a fraction, or minus infinity to leave out none for its score.
+        max_negatives: maximal number of negatives per question.
+
+    Returns:
+        the numbers of the chosen candidates for each question, highest score first.
+    """
+    negatives, rng = [], np.random.default_rng(0)
+    for question, row in enumerate(scores):
+        own = features.own_candidates(question)
+        best = row[own[features.relevance[own].argmax()]] if len(own) else math.inf
+        is_other_group = features.groups[features.owners] != features.groups[question]
+        allowed = rng.permutation(np.flatnonzero(is_other_group & (row <= best - margin * abs(best))))
+        top = allowed
+        if len(allowed):
+            top = allowed[np.argpartition(-row[allowed], min(max_negatives, len(allowed) - 1))[:max_negatives]]
+        negatives.append(top[np.argsort(-row[top], kind="stable")])
+    return negatives
+
+
+class NegativeMiner:
+    """Gives the negatives of every training question for an epoch.
+
+    Negatives by BM25 or at random are mined once and stay. Negatives by the encoder are mined at the start of each epoch and kept
+    in a file, so that a run that resumes within the epoch has the same.
+
+    Args:
+        source: `bm25`, `encoder` or `random`.
+        queries: the training questions.
+        features: their features.
+        predictor: `utils.ranking.predictor.RankingPredictor` with the encoder that is trained.
+        path: the file for negatives by the encoder.
+        slots: candidates per question in a batch.
+        margin: see `mine_negatives`; random negatives ignore it.
+        seed: seed of random negatives.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        queries: Sequence[Query],
+        features: RankingFeatures,
+        predictor,
+        path: Path,
+        *,
+        slots: int,
+        margin: float,
+        seed: int = 0,
+    ):
+        self.features = features
+        self.max_negatives = NEGATIVES_PER_SLOT * slots
+        self.margin = margin
+        self.predictor = predictor
+        self.path = path
+        self.fixed = None
+        if source == "random":
+            shape = len(features.query_ids), len(features.candidate_ids)
+            scores = np.random.default_rng(seed).random(shape, np.float32)
+            self.fixed = mine_negatives(scores, features, -math.inf, self.max_negatives)
+        elif source == "bm25":
+            index = BM25([candidate.text for query in queries for candidate in query.candidates])
+            scores = np.stack([index.scores(query.text) for query in queries])
+            self.fixed = mine_negatives(scores, features, margin, self.max_negatives)
+
+    def mine(self, epoch: int) -> list[np.ndarray]:
+        """The negatives of each question in this epoch: numbers of candidates."""
+        return self.fixed or self._read(epoch) or self._mine_by_encoder(epoch)
+
+    def _mine_by_encoder(self, epoch: int) -> list[np.ndarray]:
+        scores = self.predictor.scores(self.features.query_ids, self.features.candidate_ids)
+        negatives = mine_negatives(scores, self.features, self.margin, self.max_negatives)
+        ends = np.cumsum([len(numbers) for numbers in negatives])
+        write_arrays(self.path, {"epoch": epoch, "candidates": np.concatenate(negatives), "ends": ends})
+        return negatives
+
+    def _read(self, epoch: int) -> list[np.ndarray] | None:
+        """The negatives in the file; None if it is of another epoch or cannot be read."""
+        try:
+            with np.load(self.path) as arrays:
+                if arrays["epoch"] == epoch:
+                    return np.split(arrays["candidates"], arrays["ends"][:-1])
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            return None
+        return None

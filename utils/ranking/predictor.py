@@ -1,0 +1,134 @@
+"""A trained encoder that ranks answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from pathlib import Path
+
+import numpy as np
+
+from utils.common.errors import UserError
+from utils.text.embedding import embed, token_ids
+from utils.text.tokenization import load_tokenizer, special_token_ids
+from utils.training.finished import damaged_run_as_user_error, read_run
+
+
+class RankingPredictor:
+    """Ranks candidate texts for questions, by the cosine of their vectors.
+
+        predictor = RankingPredictor.load("runs/ranking")
+        predictor.rank(["Who wrote it?"], [["It was written by Ada.", "It is long."]])
+
+    Args:
+        model: `models.bi_encoder.BiEncoder`.
+        tokenizer: the `tokenizers.Tokenizer` that the model was trained with.
+        query_length: maximal number of tokens of a question; the rest is cut off.
+        max_length: maximal number of tokens of a candidate.
+    """
+
+    def __init__(self, model, tokenizer, *, query_length: int, max_length: int):
+        self.model = model
+        self.tokenizer = tokenizer
+        self.query_length = query_length
+        self.max_length = max_length
+        self.padding_id, *_ = special_token_ids(tokenizer)
+
+    @classmethod
+    def load(cls, run_dir: str | Path) -> RankingPredictor:
+        """Load a finished run.
+
+        Raises:
+            UserError: there is no finished run of this task, or one of its files is damaged.
+        """
+        _, results = read_run(run_dir)
+        if results["task"] != "ranking":
+            raise UserError(f"{run_dir}: is a run of the task {results['task']!r}; name a run of train_ranking.py")
+        return cls.load_best_epoch(run_dir)
+
+    @classmethod
+    def load_best_epoch(cls, run_dir: str | Path) -> RankingPredictor:
+        """Load the best epoch of a run that need not be finished.
+
+        Raises:
+            UserError: a file of the run is missing or damaged.
+        """
+        from models import load_model
+
+        run_dir = Path(run_dir)
+        with damaged_run_as_user_error(run_dir):
+            config = json.loads((run_dir / "config.json").read_text())
+            lengths = {name: config[name] for name in ("query_length", "max_length")}
+            model = load_model(run_dir)
+        return cls(model, load_tokenizer(run_dir / "tokenizer.json"), **lengths)
+
+    def rank(self, questions: Sequence[str], candidates: Sequence[Sequence[str]]) -> list[list[dict]]:
+        """Rank each question's own candidates.
+
+        Args:
+            questions: texts of the questions.
+            candidates: for each question the texts of its candidates.
+
+        Returns:
+            for each question its candidates, best first: `{"candidate": place in its list, "text": str, "score": cosine}`.
+        """
+        texts = [text for own_texts in candidates for text in own_texts]
+        if not texts:
+            return [[] for _ in questions]
+        question_vectors, candidate_vectors = self.embed_questions(questions), self.embed_candidates(texts)
+        ends = accumulate(map(len, candidates), initial=0)
+        return [
+            _ranked(candidate_vectors[start:end] @ vector, own_texts)
+            for vector, own_texts, (start, end) in zip(question_vectors, candidates, pairwise(ends), strict=True)
+        ]
+
+    def search(self, questions: Sequence[str], texts: Sequence[str], n_best: int = 10) -> list[list[dict]]:
+        """Find the best texts of one collection for each question.
+
+        Args:
+            questions: texts of the questions.
+            texts: the collection, at least one text.
+            n_best: maximal number of results per question.
+
+        Returns:
+            for each question the results, best first: `{"candidate": place in texts, "text": str, "score": cosine}`.
+        """
+        text_vectors = self.embed_candidates(texts)
+        return [_ranked(text_vectors @ vector, texts, n_best) for vector in self.embed_questions(questions)]
+
+    def embed_questions(self, questions: Sequence[str]) -> np.ndarray:
+        """The unit vector of each question, float32 `(questions, dim)`; at least one question."""
+        return self.question_vectors(token_ids(self.tokenizer, questions, self.query_length))
+
+    def embed_candidates(self, texts: Sequence[str]) -> np.ndarray:
+        """The unit vector of each candidate text, float32 `(texts, dim)`; at least one text."""
+        return self.candidate_vectors(token_ids(self.tokenizer, texts, self.max_length))
+
+    def question_vectors(self, query_ids: Sequence[Sequence[int]]) -> np.ndarray:
+        """The unit vector of each question, from its token ids."""
+        return embed(self.model.queries, query_ids, self.padding_id)
+
+    def candidate_vectors(self, candidate_ids: Sequence[Sequence[int]]) -> np.ndarray:
+        """The unit vector of each candidate, from its token ids."""
+        return embed(self.model.candidates, candidate_ids, self.padding_id)
+
+    def scores(self, query_ids: Sequence[Sequence[int]], candidate_ids: Sequence[Sequence[int]]) -> np.ndarray:
+        """The cosine of every question with every candidate, float32 `(questions, candidates)`, from token ids."""
+        return self.question_vectors(query_ids) @ self.candidate_vectors(candidate_ids).T
+
+    def export(self, folder: Path) -> None:
+        """Write the encoder as a SavedModel in `folder/saved_model`, and a second one for questions in `saved_model_queries`."""
+        from utils.training.export import export_saved_model
+
+        axes = {"token_ids": ("batch", "sequence"), "padding_mask": ("batch", "sequence")}
+        export_saved_model(self.model.candidates, folder / "saved_model", axes)
+        if not self.model.config["shared"]:
+            export_saved_model(self.model.queries, folder / "saved_model_queries", axes)
+
+
+def _ranked(scores: np.ndarray, texts: Sequence[str], n_best: int | None = None) -> list[dict]:
+    return [
+        {"candidate": int(place), "text": texts[place], "score": float(scores[place])}
+        for place in np.argsort(-scores, kind="stable")[:n_best]
+    ]
