@@ -1,4 +1,4 @@
-"""Who may import whom, and that a script's help does not wait for heavy packages."""
+"""Which room may import which, and that `--help` does not wait for heavy packages."""
 
 import ast
 import re
@@ -9,59 +9,134 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = {"tensorflow", "keras", "jax", "torch", "transformers", "wandb", "matplotlib", "tensorflow_datasets"}
-SCRIPTS = sorted([*ROOT.glob("train_*.py"), ROOT / "predict.py"])
-TRAIN_SCRIPTS = {path.stem for path in ROOT.glob("train_*.py")}
-ROOMS = {"components", "models", "utils", "tests", "benchmarks"}
+TASKS = ("squad", "memnet", "tracing", "vectors", "ranking")
+TASK_ROOMS = {f"utils.{task}" for task in TASKS}
+SHARED_ROOMS = {"utils.common", "utils.training", "utils.text", "utils.demo"}
+PROJECT = {"components", "models", "utils", "benchmarks", "tests"} | {path.stem for path in ROOT.glob("*.py")}
+BACKENDS = {"tensorflow", "jax", "torch"}
+HEAVY = BACKENDS | {
+    "keras",
+    "transformers",
+    "wandb",
+    "matplotlib",
+    "tensorflow_datasets",
+    "datasets",
+    "sklearn",
+    "scipy",
+}
+SCRIPTS = sorted(ROOT.glob("*.py"))
+TRAIN_SCRIPTS = sorted(ROOT.glob("train_*.py"))
+MAX_LINES = 330
+COMMAND_WITH_AN_OLD_NAME = "squad_evaluation"
+"""`python -m utils.squad_evaluation` is kept for those who know it."""
 
-# Room to what it may import beside the standard library; None is anything but other rooms.
-ALLOWED = {"components": {"components", "keras", "numpy"}, "models": {"components", "models", "keras", "numpy"}}
+MAY_IMPORT = {
+    "components": {"components"},
+    "models": {"components", "models"},
+    "utils.common": {"utils.common"},
+    "utils.demo": {"utils.common", "utils.demo"},
+    "utils.text": {"utils.common", "utils.text", "components"},
+    "utils.training": {"utils.common", "utils.training"},
+    **{room: {room, "components", "models"} | SHARED_ROOMS for room in TASK_ROOMS},
+}
+"""Each room, and what it may import of this project."""
 
 
-def imports(path):
-    """(line, first name) of every import of a file, those inside functions too."""
+def files(room):
+    """All Python files of a room."""
+    return sorted((ROOT / room.replace(".", "/")).rglob("*.py"))
+
+
+def imported_names(path):
+    """(line, dotted name) of every import in a file, those within functions too."""
+    package = path.relative_to(ROOT).parts[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name.split(".")[0]) for alias in node.names)
+            yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.lineno, path.relative_to(ROOT).parts[0] if node.level else node.module.split(".")[0]
+            base = [*package[: len(package) - node.level + 1], node.module] if node.level else [node.module]
+            module = ".".join(filter(None, base))
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
 
 
-def wrong(paths, is_wrong):
-    """`file:line imports name` of all that is wrong."""
-    paths = list(paths)
-    assert paths
+def is_in(name, rooms):
+    """Whether a dotted name is one of the rooms, or lies in one."""
+    return any(name == room or name.startswith(f"{room}.") for room in rooms)
+
+
+def wrong_imports(paths, is_wrong):
+    """`file:line imports name` of every import that is wrong."""
     return [
         f"{path.relative_to(ROOT)}:{line} imports {name}"
         for path in paths
-        for line, name in imports(path)
+        for line, name in imported_names(path)
         if is_wrong(name)
     ]
 
 
-@pytest.mark.parametrize("room", ALLOWED)
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_the_rooms_below_it(room):
+    assert files(room)
+    allowed = MAY_IMPORT[room]
+    assert wrong_imports(files(room), lambda name: is_in(name, PROJECT) and not is_in(name, allowed)) == []
+
+
+@pytest.mark.parametrize("room", ["components", "models"])
 def test_layers_and_models_are_written_in_keras_alone(room):
-    allowed = ALLOWED[room] | sys.stdlib_module_names
-    assert wrong((ROOT / room).rglob("*.py"), lambda name: name not in allowed) == []
+    allowed = {"components", "models", "keras", "numpy"} | sys.stdlib_module_names
+    assert wrong_imports(files(room), lambda name: not is_in(name, allowed)) == []
 
 
-def test_utils_know_no_layer_and_no_script():
-    assert wrong((ROOT / "utils").rglob("*.py"), lambda name: name in (ROOMS - {"utils"}) | TRAIN_SCRIPTS) == []
+def test_backends_are_imported_only_where_models_are_trained():
+    paths = [path for path in files("utils") if not path.is_relative_to(ROOT / "utils" / "training")]
+    assert (
+        wrong_imports([*paths, *SCRIPTS, *files("components"), *files("models")], lambda name: is_in(name, BACKENDS))
+        == []
+    )
 
 
-def test_train_scripts_never_import_one_another():
-    others = TRAIN_SCRIPTS | {"tests", "benchmarks", "predict"}
-    assert wrong(ROOT.glob("train_*.py"), lambda name: name in others) == []
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_import_neither_scripts_nor_benchmarks_nor_tests(script):
+    forbidden = PROJECT - {"components", "models", "utils"}
+    assert wrong_imports([script], lambda name: is_in(name, forbidden)) == []
 
 
-def test_tensorflow_itself_is_imported_only_in_utils():
-    assert wrong(SCRIPTS, lambda name: name in ("tensorflow", "jax", "torch")) == []
+@pytest.mark.parametrize("task", TASKS)
+def test_a_train_script_imports_only_its_own_task(task):
+    others = TASK_ROOMS - {f"utils.{task}"}
+    assert wrong_imports([ROOT / f"train_{task}.py"], lambda name: is_in(name, others)) == []
+
+
+def test_utils_holds_rooms_alone():
+    rooms = {room.removeprefix("utils.") for room in TASK_ROOMS | SHARED_ROOMS}
+    entries = {path for path in (ROOT / "utils").iterdir() if path.name != "__pycache__"}
+    modules = {path.name for path in entries if path.is_file()}
+    folders = {path.name for path in entries if path.is_dir() and any(path.rglob("*.py"))}
+    assert modules == {"__init__.py"} and folders - {COMMAND_WITH_AN_OLD_NAME} == rooms
+
+
+def test_a_task_has_one_name():
+    assert [path.stem for path in TRAIN_SCRIPTS] == sorted(f"train_{task}" for task in TASKS)
+    for task in TASKS:
+        assert (ROOT / "tests" / "utils" / task).is_dir() and (ROOT / f"tests/scripts/test_train_{task}.py").is_file()
+        assert (ROOT / "docs" / f"{task}.md").is_file()
+
+
+@pytest.mark.parametrize("script", TRAIN_SCRIPTS, ids=lambda path: path.name)
+def test_train_scripts_stay_short(script):
+    assert len(script.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_help_imports_nothing_heavy(script):
     command = [sys.executable, "-X", "importtime", script.name, "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and "--help" in done.stdout
+    assert done.returncode == 0 and "--help" in done.stdout, done.stderr[-2000:]
     loaded = set(re.findall(r"^import time:\s+\d+ \|\s+\d+ \|\s+(\w+)", done.stderr, re.MULTILINE))
     assert "dataclasses" in loaded and loaded & HEAVY == set()
+
+
+def test_every_registered_class_belongs_to_the_package_of_the_zoo():
+    for path in (path for room in ("components", "models", "utils") for path in files(room)):
+        for arguments in re.findall(r"register_keras_serializable\((.*)\)", path.read_text(encoding="utf-8")):
+            assert arguments == 'package="qkv_zoo"', path
