@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,8 +15,11 @@ from pathlib import Path
 
 from utils.common.files import write_atomically
 from utils.training.run import is_failed_start
+from utils.training.settings import NOT_PART_OF_THE_RUN, as_flag
 
 ROOT = Path(__file__).parents[2]
+NEUTRAL_FLAGS = (*map(as_flag, NOT_PART_OF_THE_RUN), as_flag("export", off=True))
+"""Flags that may differ when a training is resumed."""
 
 
 def comparison_arguments(description: str):
@@ -60,7 +64,8 @@ def train_or_read(script: str, run_dir: Path, flags: Sequence) -> dict:
     flags = [str(flag) for flag in flags]
     flags_file = run_dir.with_name(run_dir.name + ".flags.json")
     has_begun = (run_dir / "config.json").exists() and not is_failed_start(run_dir)
-    if has_begun and flags_file.exists() and json.loads(flags_file.read_text()) != flags:
+    old_flags = json.loads(flags_file.read_text()) if has_begun and flags_file.exists() else flags
+    if flags_of(old_flags, without=NEUTRAL_FLAGS) != flags_of(flags, without=NEUTRAL_FLAGS):
         print(
             f"error: {run_dir}: was trained with other flags (see {flags_file}); name another folder", file=sys.stderr
         )
@@ -70,10 +75,19 @@ def train_or_read(script: str, run_dir: Path, flags: Sequence) -> dict:
         write_atomically(flags_file, json.dumps(flags) + "\n")
         command = [sys.executable, str(ROOT / script), "--run-dir", str(run_dir), *flags]
         command += ["--resume"] if has_begun else []
-        status = subprocess.run(command).returncode
+        status = run_training(command)
         if status:
             sys.exit(status)
     return json.loads((run_dir / "results.json").read_text())
+
+
+def run_training(command: list[str]) -> int:
+    """Run a training and return its exit status. SIGTERM to this process ends the training too; it can be resumed."""
+    previous = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        return subprocess.run(command).returncode  # on SystemExit it kills the training
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def flags_of(arguments: Sequence[str], without: Sequence[str]) -> list[str]:

@@ -1,8 +1,10 @@
 """Trainings that are compared: their flags, and that each is trained once, resumed, or read."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,31 @@ def test_a_run_with_other_flags_is_refused(tmp_path, trainings, capsys, finished
         train_or_read("train_squad.py", run_dir, ["--epochs", "4"])
     assert stopped.value.code == 2 and len(trainings.commands) == 1
     assert f"error: {run_dir}: was trained with other flags" in capsys.readouterr().err
+
+
+def test_flags_that_do_not_define_the_run_may_differ(tmp_path, trainings):
+    run_dir = tmp_path / "seed-0"
+    train_or_read("train_squad.py", run_dir, ["--epochs", "3", "--tracking", "offline", "--cache-dir", "a"])
+    (run_dir / "best.keras").write_bytes(b"")
+    (run_dir / "results.json").unlink()
+    train_or_read("train_squad.py", run_dir, ["--epochs", "3", "--tracking", "off", "--no-export"])
+    assert trainings.commands[1][-5:] == ["3", "--tracking", "off", "--no-export", "--resume"]
+
+
+def test_sigterm_ends_the_training_too(tmp_path):
+    script = (
+        "import os, sys, time; from pathlib import Path; Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(60)"
+    )
+    code = f"from utils.training.comparison import run_training; import sys; run_training([sys.executable, '-c', {script!r}, 'pid'])"
+    path = {**os.environ, "PYTHONPATH": str(comparison.ROOT)}
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=path)
+    deadline = time.monotonic() + 60
+    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    parent.terminate()
+    assert parent.wait(timeout=30) == 143
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_a_start_that_failed_may_be_repeated_with_other_flags(tmp_path, trainings):
