@@ -115,12 +115,10 @@ def test_flags_that_do_not_define_the_run_may_differ(tmp_path, trainings):
 
 
 def test_sigterm_ends_the_training_too(tmp_path):
-    script = (
-        "import os, sys, time; from pathlib import Path; Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(60)"
-    )
-    code = f"from utils.training.comparison import run_training; import sys; run_training([sys.executable, '-c', {script!r}, 'pid'])"
-    path = {**os.environ, "PYTHONPATH": str(comparison.ROOT)}
-    parent = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=path)
+    child = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(60)"
+    code = f"import sys; from utils.training.comparison import run_training; run_training([sys.executable, '-c', {child!r}])"
+    environment = {**os.environ, "PYTHONPATH": str(comparison.ROOT)}
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment)
     deadline = time.monotonic() + 60
     while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()) and time.monotonic() < deadline:
         time.sleep(0.02)
