@@ -2,12 +2,14 @@
 
 import csv
 import json
+import shlex
 
 import numpy as np
 import pytest
 
 from tests.helpers.in_process import run_in_process
 from tests.helpers.scripts import error_line, run
+from utils.vectors.predictor import VectorsPredictor
 
 SCRIPT = "train_vectors.py"
 SMALL = ("--epochs", 2, "--tracking", "off", "--no-jit-compile", "--encoder-dim", 16, "--hidden-dims", 32, 16)
@@ -16,7 +18,7 @@ SMALL = ("--epochs", 2, "--tracking", "off", "--no-jit-compile", "--encoder-dim"
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """One short run on the demo world, and what it printed."""
-    cwd = tmp_path_factory.mktemp("lvm")
+    cwd = tmp_path_factory.mktemp("vectors")
     status, output, errors = run(
         *SMALL,
         "--epochs",
@@ -38,15 +40,40 @@ def test_it_learns_more_than_the_means_and_says_so(finished):
     folder, output = finished
     results = json.loads((folder / "results.json").read_text())
     test = results["metrics"]["test"]
-    others = {name: of["test"] for name, of in results["baselines"].items()}
-    assert test["cosine"] > max(others[name]["cosine"] for name in ("mean", "last", "global_mean"))
-    assert test["mrr"] > max(of["mrr"] for name, of in others.items() if name != "ridge")
+    baselines, details = {name: splits["test"] for name, splits in results["baselines"].items()}, results["details"]
+    assert test["cosine"] > max(baselines[name]["cosine"] for name in ("mean", "last", "global_mean"))
+    assert test["mrr"] > max(metrics["mrr"] for name, metrics in baselines.items() if name != "ridge")
     assert f"test: cosine {test['cosine']:.4f}" in output and "ridge, test:" in output
     low, high = results["intervals"]["test"]["cosine"]
     assert low < test["cosine"] < high
-    assert set(results["shuffled_context"]) == {"cosine", "hit@5", "mrr"}
-    assert set(results["over_best_baseline"]) == {"cosine", "hit@5", "mrr"} and "over ridge: " in output
-    assert 0 < results["latency"]["p50_ms"] <= results["latency"]["p95_ms"]
+    assert set(details["shuffled_context"]) == {"cosine", "hit@5", "mrr"}
+    assert set(details["over_best_baseline"]) == {"cosine", "hit@5", "mrr"} and "over ridge: " in output
+    assert 0 < details["latency"]["p50_ms"] <= details["latency"]["p95_ms"]
+    assert set(details["baseline_intervals"]) == set(baselines) and set(details["baseline_settings"]) < set(baselines)
+
+
+def test_the_last_lines_are_the_verdict_and_a_command_that_works(finished):
+    folder, output = finished
+    verdict, closing = output.splitlines()[-2:]
+    results = json.loads((folder / "results.json").read_text())
+    assert verdict.startswith(f"MRR {results['metrics']['test']['mrr']:.4f} (") and "on test: " in verdict
+    assert closing.startswith("everything is in run; try: python predict.py run ")
+    status, answer, errors = run(*shlex.split(closing.split("predict.py ")[1]), cwd=folder.parent, script="predict.py")
+    assert status == 0 and answer.startswith(f"after row {closing.split()[-1]} ("), errors
+
+
+def test_the_predictor_gives_the_predictions_of_the_run(finished):
+    folder, _ = finished
+    predictor = VectorsPredictor.load(folder)
+    data, _ = predictor.read_documents()
+    written = np.load(folder / "test_predictions.npz")
+    outputs = predictor.predict_rows(data, written["rows"])
+    for name in ("predicted", "query"):
+        np.testing.assert_allclose(outputs[name], written[name], atol=1e-6)
+    rows = written["rows"][:2] - 1
+    for answer, query in zip(predictor.nearest(data, rows), written["query"], strict=False):
+        found = answer["nearest"][0]
+        assert found["similarity"] == pytest.approx(float(data.take(found["row"]) @ query), abs=1e-5)
 
 
 def test_the_run_directory_is_complete(finished):
@@ -82,7 +109,13 @@ def vectors_file(folder, name="v.npz", dim=7, lengths=(12,) * 20, seed=0):
 
 
 def test_all_models_are_compared_and_finished_ones_are_kept_on_resume(tmp_path):
+    """A start that failed earlier, with other settings, is in the way of nothing."""
     vectors_file(tmp_path)
+    (tmp_path / "run" / "amn").mkdir(parents=True)
+    for folder in ("run", "run/amn"):
+        (tmp_path / folder / "config.json").write_text('{"model": "amn", "seed": 9, "data_checksums": {}}')
+        (tmp_path / folder / "baselines.json").write_text('{"mean": {"cosine": 2.0}}')
+    (tmp_path / "run" / "amn.flags.json").write_text('["--seed", "9"]')
     flags = (
         *SMALL,
         "--train-files",
@@ -102,6 +135,10 @@ def test_all_models_are_compared_and_finished_ones_are_kept_on_resume(tmp_path):
     table = json.loads((tmp_path / "run" / "comparison.json").read_text())
     assert set(table["models"]) == {"amn", "lstm", "gru", "transformer"} and "ridge" in table["test"]
     assert (tmp_path / "run" / "comparison.png").stat().st_size > 5_000
+    assert set(table["intervals"]) == set(table["test"]) and not (tmp_path / "run" / "baselines.json").exists()
+    baselines = json.loads((tmp_path / "run" / "amn" / "baselines.json").read_text())
+    assert baselines["mean"]["cosine"] == table["test"]["mean"]["cosine"] <= 1
+    assert len(list((tmp_path / ".cache" / "vectors").glob("baselines-*.npz"))) == 1
     for name in table["models"]:
         assert f"| {name} | {table['test'][name]['cosine']:.4f}" in output
     (tmp_path / "run" / "gru" / "results.json").unlink()
@@ -130,25 +167,26 @@ def test_predict_shows_the_nearest_rows_with_their_texts(finished, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("flags", "words"),
+    ("flags", "message"),
     [
         (("--train-files", "none.npz"), "none.npz: not found"),
         (("--test-files", "v.npz"), "--test-files goes with --train-files"),
         (("--train-files", "v.npz", "--test-files", "wide.npz"), "wide.npz: its vectors have 9 elements"),
         (("--train-files", "short.npz"), "no train document has more than 5 vectors"),
         (("--loss", "mse=0"), "--loss mse=0: all weights are 0"),
-        (("--query-loss", "kappa"), "--query-loss kappa: wants one of"),
+        (("--query-loss", "kappa"), "--query-loss kappa: give one of"),
         (("--min-context", "30"), "--min-context 30: must be at most --context-length 20"),
         (("--model", "transformer", "--num-heads", "5"), "must be a multiple of --num-heads 5"),
         (("--test-fraction", "0"), "leaves no test documents"),
         (("--dropout", "1"), "--dropout 1"),
+        (("--model", "amn", "--num-layers", "2"), "--num-layers 2: --model amn has no such setting"),
     ],
 )
-def test_bad_settings_and_files_are_one_line(tmp_path, monkeypatch, capsys, flags, words):
+def test_bad_settings_and_files_are_one_line(tmp_path, monkeypatch, capsys, flags, message):
     vectors_file(tmp_path)
     vectors_file(tmp_path, "wide.npz", dim=9)
     vectors_file(tmp_path, "short.npz", lengths=(5,) * 20)
     monkeypatch.chdir(tmp_path)
     assert run_in_process("train_vectors", "--run-dir", "run", "--tracking", "off", *flags) == 2
-    assert words in error_line(capsys.readouterr().err)
+    assert message in error_line(capsys.readouterr().err)
     assert not (tmp_path / "run").exists()

@@ -156,7 +156,7 @@ def _load(path: Path, is_archive: bool = False, **options):
         raise UserError(f"{path}: cannot be read ({_first_line(error)}); it may be cut off: write it again") from None
     if isinstance(loaded, np.ndarray) == is_archive:
         kind = "one array" if is_archive else "an archive of arrays"
-        raise UserError(f"{path}: is {kind}, which its ending denies; np.save writes .npy, np.savez .npz")
+        raise UserError(f"{path}: holds {kind}, but its name ends in {path.suffix}; np.save writes .npy, np.savez .npz")
     return loaded
 
 

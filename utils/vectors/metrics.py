@@ -123,8 +123,3 @@ def skill(evaluation: Evaluation, baseline: Evaluation, metrics: tuple[str, ...]
     """How much of the distance from the baseline's score to 1 a model covers, by metric."""
     scores = {name: (evaluation.metrics[name], baseline.metrics[name]) for name in metrics}
     return {name: (value - base) / max(1 - base, 1e-9) for name, (value, base) in scores.items()}
-
-
-def intervals(scores: dict[str, np.ndarray], groups: np.ndarray) -> dict[str, list[float]]:
-    """95 % intervals of means over groups."""
-    return {name: list(bootstrap_interval(values, groups)) for name, values in scores.items()}

@@ -1,12 +1,13 @@
-"""Metrics of predicted vectors against loops, and their baselines."""
+"""Metrics of predicted vectors against loops."""
 
 import numpy as np
 import pytest
 
-from utils.vectors.baselines import baselines, exponential, global_mean
-from utils.vectors.data import VectorDocuments, targets, windows
-from utils.vectors.metrics import EXCLUSION, intervals, nearness, over_best, retrieval, variance_ratio
-from utils.vectors.splits import VectorSplit
+from utils.common.evaluation import Evaluation
+from utils.vectors.baselines import global_mean
+from utils.vectors.data import VectorDocuments
+from utils.vectors.metrics import EXCLUSION, gain_over_best, nearness, retrieval, skill, variance_ratio
+from utils.vectors.splits import target_rows
 
 RNG = np.random.default_rng(1)
 LENGTHS = (12, 9, 15, 20)
@@ -23,15 +24,15 @@ def unit(x):
     return (x / np.linalg.norm(x, axis=-1, keepdims=True)).astype("float32")
 
 
-def rank(similar, mine):
-    return 1 + sum(s > mine for s in similar) + (sum(s == mine for s in similar) - 1) / 2
+def rank(similarities, target):
+    return 1 + sum(s > target for s in similarities) + (sum(s == target for s in similarities) - 1) / 2
 
 
 def test_retrieval_equals_a_loop():
     data, chosen = documents(), np.array([0, 2, 3])
-    rows, vectors = targets(data, chosen, 3), data.take(np.arange(sum(LENGTHS)))
+    rows, vectors = target_rows(data, chosen, 3), data.take(np.arange(sum(LENGTHS)))
     query = unit(RNG.normal(size=(len(rows), DIM)))
-    found = retrieval(data, rows, query, chosen)
+    values = retrieval(data, rows, query, chosen)
     for number, row in enumerate(rows):
         candidates = [
             other
@@ -39,81 +40,40 @@ def test_retrieval_equals_a_loop():
             if data.document[other] in chosen
             and not (data.document[other] == data.document[row] and 0 < row - other <= EXCLUSION)
         ]
-        for name, among in (
+        for name, searched in (
             ("", [c for c in candidates if data.document[c] == data.document[row]]),
             ("_all", candidates),
         ):
-            right = rank([query[number] @ vectors[c] for c in among], query[number] @ vectors[row])
-            assert found[f"mrr{name}"][number] == pytest.approx(1 / right)
-            assert found[f"hit@5{name}"][number] == (right <= 5)
+            target_rank = rank([query[number] @ vectors[c] for c in searched], query[number] @ vectors[row])
+            assert values[f"mrr{name}"][number] == pytest.approx(1 / target_rank)
+            assert values[f"hit@5{name}"][number] == (target_rank <= 5)
 
 
 def test_equal_candidates_count_as_the_middle_one():
     data = documents(np.ones((sum(LENGTHS), DIM)))
-    found = retrieval(data, np.array([11]), unit(np.ones((1, DIM))), np.array([0]))
-    assert found["mrr"][0] == pytest.approx(1 / (1 + (12 - EXCLUSION - 1) / 2))
+    values = retrieval(data, np.array([11]), unit(np.ones((1, DIM))), np.array([0]))
+    assert values["mrr"][0] == pytest.approx(1 / (1 + (12 - EXCLUSION - 1) / 2))
 
 
-def test_the_right_vector_is_found_first_and_the_one_before_it_is_not_nearer():
+def test_the_target_itself_is_found_first_and_the_one_before_it_is_not_nearer():
     data = documents()
-    rows = targets(data, np.arange(4), 3)
-    found = nearness(data, rows, data.take(rows), np.zeros(DIM)) | retrieval(data, rows, data.take(rows), np.arange(4))
+    rows = target_rows(data, np.arange(4), 3)
+    values = nearness(data, rows, data.take(rows), np.zeros(DIM)) | retrieval(data, rows, data.take(rows), np.arange(4))
     for name in ("cosine", "centred_cosine", "hit@1", "hit@1_all", "mrr", "hit_previous"):
-        np.testing.assert_allclose(found[name], 1, rtol=1e-5)
+        np.testing.assert_allclose(values[name], 1, rtol=1e-5)
     before = nearness(data, rows, data.take(rows - 1), np.zeros(DIM))
     assert before["direction_margin"].max() < 0 and not before["hit_previous"].any()
 
 
-def test_the_centred_cosine_takes_off_what_all_have_in_common():
+def test_the_centred_cosine_removes_what_all_have_in_common():
     shared = RNG.normal(size=(sum(LENGTHS), DIM)) + 9
     data = documents(shared)
-    rows = targets(data, np.arange(4), 3)
-    centre = global_mean(data, np.arange(4))
-    found = nearness(data, rows, np.tile(unit(centre), (len(rows), 1)), centre)
-    assert found["cosine"].mean() > 0.95 and abs(found["centred_cosine"].mean()) < 0.5
-    assert variance_ratio(data, rows, np.tile(centre, (len(rows), 1))) == pytest.approx(0, abs=1e-9)
+    rows = target_rows(data, np.arange(4), 3)
+    mean = global_mean(data, np.arange(4))
+    values = nearness(data, rows, np.tile(unit(mean), (len(rows), 1)), mean)
+    assert values["cosine"].mean() > 0.95 and abs(values["centred_cosine"].mean()) < 0.5
+    assert variance_ratio(data, rows, np.tile(mean, (len(rows), 1))) == pytest.approx(0, abs=1e-9)
     assert variance_ratio(data, rows, data.take(rows)) == pytest.approx(1)
-
-
-def test_intervals_draw_whole_documents():
-    document = np.repeat(np.arange(30), 50)
-    of_documents = np.repeat(RNG.normal(size=30), 50)
-    wide = intervals({"x": of_documents}, document)["x"]
-    narrow = intervals({"x": of_documents}, np.arange(1500))["x"]
-    assert wide[1] - wide[0] > 4 * (narrow[1] - narrow[0]) and wide[0] < of_documents.mean() < wide[1]
-
-
-def test_weights_of_baselines():
-    vectors, there = RNG.normal(size=(2, 3, DIM)), np.array([[1, 1, 1], [0, 1, 1]])
-    vectors[1, 0] = 0
-    expected = (0.25 * vectors[0, 0] + 0.5 * vectors[0, 1] + vectors[0, 2]) / 1.75 - 0.3 * vectors[0].mean(axis=0)
-    np.testing.assert_allclose(exponential(0.5, 0.3)(vectors, there)[0], expected)
-    np.testing.assert_allclose(exponential(1.0)(vectors, there)[1], vectors[1, 1:].mean(axis=0))
-
-
-def test_baselines_find_a_rule_that_holds():
-    """The next vector is a fixed rotation of the last: ridge finds it, no mean does."""
-    turn, vectors = np.linalg.qr(RNG.normal(size=(DIM, DIM)))[0], []
-    for length in LENGTHS:
-        x = RNG.normal(size=DIM)
-        vectors += [x := x @ turn for _ in range(length)]
-    data = documents(np.array(vectors))
-    parts = {}
-    for name, chosen in (("train", [2, 3]), ("validation", [1]), ("test", [0])):
-        parts[name] = VectorSplit(data, np.array(chosen), targets(data, np.array(chosen), 5))
-    found, arrays = baselines(parts, 7)
-    assert set(found) == {"global_mean", "mean", "mean_5", "last", "exponential", "last_less_mean", "ridge"}
-    assert found["ridge"]["cosine"] > 0.9 > max(found[name]["cosine"] for name in ("mean", "last", "exponential"))
-    assert arrays["ridge/cosine"].mean() == pytest.approx(found["ridge"]["cosine"]) and len(arrays["mean/mrr"]) == 7
-    assert windows(data, parts["test"].rows, 7)["vectors"].shape == (7, 7, DIM)
-
-
-def test_the_difference_from_the_best_of_others_by_hand():
-    scores = {"cosine": np.array([0.5, 0.7, 0.9, 0.9])}
-    others = {"a/cosine": np.array([0.4, 0.6, 0.7, 0.7]), "b/cosine": np.zeros(4), "b/mrr": np.ones(4)}
-    found = over_best(scores, others, np.array([0, 0, 1, 1]), ("cosine",))["cosine"]
-    assert found["best"] == "a" and found["difference"] == pytest.approx(0.15)
-    assert found["interval"] == pytest.approx([0.1, 0.2])  # two documents: both drawn twice, or one of each
 
 
 def test_steps_ahead_leave_out_what_was_known_and_nothing_else():
@@ -126,3 +86,20 @@ def test_steps_ahead_leave_out_what_was_known_and_nothing_else():
         known = np.isin(np.arange(LENGTHS[0]), np.arange(8 - ahead - EXCLUSION, 8 - ahead))
         rank = 1 + (similar[~known] > similar[8]).sum()
         assert retrieval(data, rows, query, np.array([0]), ahead)["mrr"] == pytest.approx(1 / rank)
+
+
+def test_the_gain_over_the_best_baseline_by_hand():
+    documents = np.array([0, 0, 1, 1])
+    model = Evaluation.from_examples({"cosine": np.array([0.5, 0.7, 0.9, 0.9])}, documents)
+    baselines = {
+        "a": Evaluation.from_examples({"cosine": np.array([0.4, 0.6, 0.7, 0.7]), "mrr": np.zeros(4)}, documents),
+        "b": Evaluation.from_examples({"cosine": np.zeros(4), "mrr": np.ones(4)}, documents),
+    }
+    gain = gain_over_best(model, baselines, ("cosine",))["cosine"]
+    assert gain["best"] == "a" and gain["difference"] == pytest.approx(0.15)
+    assert gain["interval"] == pytest.approx([0.1, 0.2])  # two documents: one drawn twice, or both
+
+
+def test_skill_is_a_fraction_of_the_way_to_one():
+    model, mean = Evaluation({"cosine": 0.7}), Evaluation({"cosine": 0.4})
+    assert skill(model, mean, ("cosine",)) == {"cosine": pytest.approx(0.5)}
