@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,6 +28,7 @@ def report_head(name: str, options, **more) -> dict:
         more: further entries of the report.
     """
     settings = {name: value for name, value in vars(options).items() if name not in ("out", "train_files")}
+    settings = json.loads(json.dumps(settings, default=str))  # paths as text
     conditions = {"hardware": hardware(), "versions": versions(), "commit": commit()}
     return {"benchmark": name, "settings": settings, **conditions, **more}
 

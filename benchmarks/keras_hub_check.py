@@ -1,4 +1,4 @@
-"""An independent check of fine-tuning: KerasHub's BERT in the place of this project's, all else alike.
+"""An independent check of fine-tuning: KerasHub's BERT in the place of this project's.
 
 The same checkpoint, questions, batches, optimizer and evaluation; once with `BertEncoder` and once with KerasHub's `BertBackbone`
 (read by its own converter), each with a fresh span head, for several seeds. If both are right, their scores differ no more than
@@ -13,8 +13,7 @@ import tempfile
 from pathlib import Path
 from statistics import mean, stdev
 
-from benchmarks.squad_step import write_report
-from utils.training.environment import commit, hardware, versions
+from benchmarks.harness import report_head, write_report
 
 
 def main():
@@ -30,8 +29,9 @@ def main():
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
 
-    from utils.squad.data import read_squad_files, split_by_article
+    from utils.squad.data import read_squad_files
     from utils.squad.features import build_features
+    from utils.squad.splits import split_by_article
     from utils.text.pretrained import read_checkpoint
     from utils.text.tokenization import load_tokenizer
     from utils.training.run import set_precision
@@ -44,15 +44,12 @@ def main():
     features = build_features(train, tokenizer), build_features(validation, tokenizer, labelled=False)
     rows = []
     for name, make in (("this project", ours), ("keras-hub", theirs)):
-        found = [fine_tune(make, checkpoint, options, seed, *features, validation) for seed in options.seeds]
-        f1, em = ([scores[key] for scores in found] for key in ("f1", "exact_match"))
+        runs = [fine_tune(make, checkpoint, tokenizer, options, seed, *features, validation) for seed in options.seeds]
+        f1, em = ([scores[key] for scores in runs] for key in ("f1", "exact_match"))
         rows.append({"encoder": name, "seeds": options.seeds, "f1": f1, "exact_match": em})
         print(f"{name}: F1 {mean(f1):.2f} (deviation {stdev(f1) if len(f1) > 1 else 0:.2f}): {f1}", flush=True)
-    settings = {name: str(value) for name, value in vars(options).items() if name != "out"}
-    report = {"benchmark": "keras_hub_check", "settings": settings, "hardware": hardware(), "versions": versions()}
-    write_report(
-        report | {"commit": commit(), "questions": len(train), "scored": len(validation), "rows": rows}, options.out
-    )
+    report = report_head("keras_hub_check", options, questions=len(train), scored=len(validation), rows=rows)
+    write_report(report, options.out)
 
 
 def ours(checkpoint):
@@ -75,7 +72,7 @@ def theirs(checkpoint):
     from components.span_logits import span_logits
 
     with tempfile.TemporaryDirectory() as folder:
-        # Its converter wants the names of a model with a head: "bert.encoder..." in the place of "encoder...".
+        # Its converter expects the names of a model with a head: "bert.encoder..." instead of "encoder...".
         tensors = load_file(checkpoint.folder / "model.safetensors")
         prefixed = {name if name.startswith("bert.") else f"bert.{name}": array for name, array in tensors.items()}
         save_file(prefixed, Path(folder) / "model.safetensors", metadata={"format": "pt"})
@@ -91,31 +88,33 @@ def theirs(checkpoint):
             self.span_head = keras.layers.Dense(2, kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02))
 
         def call(self, inputs, training=None):
-            given = {name: inputs[name] for name in ("token_ids", "segment_ids", "padding_mask")}
-            x = self.backbone(given, training=training)["sequence_output"]
+            inputs = {name: inputs[name] for name in ("token_ids", "segment_ids", "padding_mask")}
+            x = self.backbone(inputs, training=training)["sequence_output"]
             return span_logits(self.span_head(x), inputs["segment_ids"], inputs["padding_mask"])
 
     return HubQA()
 
 
-def fine_tune(make, checkpoint, options, seed, features, validation_features, validation):
-    """Scores of one encoder after training with one seed."""
+def fine_tune(make, checkpoint, tokenizer, options, seed, features, validation_features, validation):
+    """The scores of one encoder after training with one seed."""
     import keras
 
-    from train_squad import Config, compile_model, resolve
-    from utils.squad.decoding import answer_questions
-    from utils.squad.evaluation import score_predictions
+    from train_squad import Config, compile_model, with_model_settings
     from utils.squad.features import training_batches
+    from utils.squad.metrics import score_predictions
+    from utils.squad.predictor import SquadPredictor
     from utils.training.fit import as_dataset
 
     keras.utils.set_random_seed(seed)
     model = make(checkpoint)
     steps = options.epochs * -(-len(features) // options.batch_size)
-    config = Config(run_dir=Path("unused"), model="bert", learning_rate=options.learning_rate, precision="float32")
-    compile_model(model, resolve(config), total_steps=steps)
+    config = with_model_settings(Config(run_dir=Path("unused"), model="bert", learning_rate=options.learning_rate))
+    compile_model(model, config, total_steps=steps)
     batches = as_dataset(lambda first: training_batches(features, options.batch_size, seed, first), 0)
     model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)
-    scores = score_predictions(validation, answer_questions(model, validation_features, validation).answers)
+    windows = {"max_length": config.max_length, "doc_stride": config.doc_stride}
+    predictor = SquadPredictor(model, tokenizer, **windows, length_penalty=config.length_penalty)
+    scores = score_predictions(validation, predictor.answer_features(validation_features, validation).answers)
     print(json.dumps({"seed": seed, **scores}), flush=True)
     return scores
 

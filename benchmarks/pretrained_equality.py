@@ -1,8 +1,8 @@
-"""Are this project's layers, with a checkpoint's weights, the model that the checkpoint was saved from?
+"""Checks that this project's layers compute the same as the model that a checkpoint was saved from.
 
-For every checkpoint folder, the hidden states of `BertEncoder` and of transformers' PyTorch model (eager attention, float32) on the
-same question and paragraph pairs, padded to the longest of their batch, and their largest difference at real tokens. Needs
-PyTorch and transformers (requirements-bench.txt).
+For every checkpoint folder, computes the hidden states of `BertEncoder` and of transformers' PyTorch model (eager attention,
+float32) on the same pairs of question and paragraph, padded to the longest of their batch, and reports their largest difference at
+real tokens. Needs PyTorch and transformers (requirements-bench.txt).
 
     python -m benchmarks.pretrained_equality --checkpoints tests/fixtures/pretrained/* path/to/MiniLM --out runs/equality.json
 
@@ -16,9 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.squad_step import write_report
+from benchmarks.harness import report_head, write_report
 from utils.common.errors import UserError
-from utils.training.environment import commit, hardware, versions
 
 
 def main() -> int:
@@ -29,7 +28,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     try:
-        questions = texts(options)
+        questions = read_questions(options)
         rows = [compare(folder, questions) for folder in options.checkpoints]
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -42,13 +41,13 @@ def main() -> int:
             f"| {row['checkpoint']} | {row['architecture']} | {row['parameters']:,} | {row['largest_difference']:.1e} "
             f"| {row['mean_size']:.2f} |"
         )
-    report = {"benchmark": "pretrained_equality", "hardware": hardware(), "versions": versions(), "commit": commit()}
-    write_report(report | {"questions": options.questions, "checkpoints": rows}, options.out)
+    report = report_head("pretrained_equality", options, rows=rows)
+    write_report(report, options.out)
     return 0
 
 
-def texts(options):
-    """Question records to compare on."""
+def read_questions(options):
+    """The questions to compare on."""
     from utils.squad.data import read_squad_files
     from utils.squad.demo import demo_squad
 
@@ -57,7 +56,7 @@ def texts(options):
 
 
 def compare(folder: Path, questions) -> dict:
-    """The largest difference over some questions, in batches of 8."""
+    """The largest difference over the questions, in batches of 8."""
     import keras
     import torch
     import transformers
@@ -72,7 +71,7 @@ def compare(folder: Path, questions) -> dict:
     ours.build()
     assign(ours, checkpoint.weights)
     theirs = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
-    kind = json.loads((folder / "config.json").read_text())["model_type"]
+    architecture = json.loads((folder / "config.json").read_text())["model_type"]
     length = min(384, checkpoint.encoder["max_length"])
     features = build_features(questions, load_tokenizer(folder), length, length // 6, labelled=False)
     largest, sizes, padded = 0.0, [], 0
@@ -89,16 +88,16 @@ def compare(folder: Path, questions) -> dict:
             arguments["token_type_ids"] = torch.tensor(batch["segment_ids"]).long()
         with torch.no_grad():
             expected = theirs(**arguments).last_hidden_state.numpy()[real]
-        found = keras.ops.convert_to_numpy(ours(ids, batch["segment_ids"], batch["padding_mask"]))[real]
-        largest = max(largest, float(np.abs(found - expected).max()))
+        hidden_states = keras.ops.convert_to_numpy(ours(ids, batch["segment_ids"], batch["padding_mask"]))[real]
+        largest = max(largest, float(np.abs(hidden_states - expected).max()))
         sizes.append(float(np.abs(expected).mean()))
     if not padded:
         raise UserError(
-            f"{folder}: no window was padded, so nothing shows that padding plays no part; raise --questions"
+            f"{folder}: no window was padded, so nothing shows that padding changes no result; raise --questions"
         )
     return {
         "checkpoint": folder.name,
-        "architecture": kind,
+        "architecture": architecture,
         "parameters": ours.count_params(),
         "windows": len(features),
         "padded_positions": padded,

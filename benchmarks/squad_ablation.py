@@ -1,8 +1,8 @@
-"""What each part of the SQuAD model is worth, and each doubling of its data: one change at a time, all else alike.
+"""Ablation of the SQuAD model, and its learning curve: what each part, and each doubling of the data, is worth.
 
-Runs `train_squad.py` once per variant (skipping those that are done, resuming those that are not) and prints a table. Scores
-are on held-out training articles; test data is not touched. Two cores: about 5 minutes a variant of `--study parts`, and
-5, 10 and 20 minutes for those of `--study data`.
+Runs `train_squad.py` once per variant and prints a table. Finished runs are read, unfinished ones are resumed. Scores are those on
+held-out training articles; test data is not used. On two cores a variant of `--study parts` takes about 5 minutes, and those of
+`--study data` take 5, 10 and 20 minutes.
 
     python -m benchmarks.squad_ablation --study parts --train-files A.json.gz B.json.gz --out runs/ablation
     python -m benchmarks.squad_ablation --study data  --train-files A.json.gz B.json.gz --out runs/learning-curve
@@ -15,7 +15,6 @@ from pathlib import Path
 from utils.training.comparison import train_or_read
 
 PLAIN = ("--model", "plain", "--num-layers", "3", "--word-vectors", "random")
-# Each part is added to those above it.
 PARTS = {
     "match features": ("--match-features", "True"),
     "match bias": ("--match-bias", "True"),
@@ -23,20 +22,22 @@ PARTS = {
     "convolutions of width 7": ("--convolution-width", "7"),
     "word vectors learned on the text": ("--word-vectors", "text"),
 }
+"""Each part is added to the parts above it."""
 SIZES = (9_000, 18_000, 0)
+"""Numbers of training questions; 0 is all."""
 
 
-def variants(study: str):
-    """Name and flags of every variant of a study."""
+def variants(study: str) -> dict[str, tuple]:
+    """The name and the flags of every variant of a study."""
     if study == "data":
         return {f"{size or 'all'} questions": ("--limit", str(size)) for size in SIZES}
-    found, flags = {"plain": PLAIN}, PLAIN
+    flags_by_name, flags = {"plain": PLAIN}, PLAIN
     for name, part in PARTS.items():
         flags = (*flags, *part)
-        found[f"+ {name}"] = flags
-    found["all of these, + context-query attention"] = (*flags, "--context-query-attention", "True")
-    found["all of these, without EMA"] = (*flags, "--ema", "0")
-    return {name: (*flags, "--limit", str(SIZES[0])) for name, flags in found.items()}
+        flags_by_name[f"+ {name}"] = flags
+    flags_by_name["all of these, + context-query attention"] = (*flags, "--context-query-attention", "True")
+    flags_by_name["all of these, without EMA"] = (*flags, "--ema", "0")
+    return {name: (*flags, "--limit", str(SIZES[0])) for name, flags in flags_by_name.items()}
 
 
 def main():
@@ -56,9 +57,9 @@ def main():
         rows.append(
             {
                 "variant": name,
-                "questions": results["data"]["used"]["train"],
+                "questions": results["data"]["counts"]["train"],
                 "f1": round(scores["f1"], 2),
-                "f1_interval": [round(value, 1) for value in scores["f1_interval"]],
+                "f1_interval": [round(value, 1) for value in results["intervals"]["validation"]["f1"]],
                 "exact_match": round(scores["exact_match"], 2),
                 "parameters": results["parameters"],
                 "seconds": round(results["seconds"]),

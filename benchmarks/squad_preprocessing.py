@@ -1,18 +1,17 @@
-"""Time and peak memory of SQuAD preprocessing, from the files to windows on the disk, as a first run does it.
+"""Time and peak memory of SQuAD preprocessing in a first run, from the files to windows on disk.
 
-Measured    Seconds of reading the files, of training the tokenizer, and of features: tokenizing, cutting windows,
-            checking every label, writing the cache (train_squad.py's own `prepare_tokenizer` and `prepare_features`,
-            nothing cached before); and the peak resident memory (ru_maxrss) of a process that does only this.
-Scaled      The questions are brought to 87,599, the size of SQuAD's training set, by repeating them under new ids.
-            Every repetition ends the paragraphs with a sentence of its own, so that they are tokenized again as new
-            ones would be and their number scales too (they become some words longer). What does not scale is the
-            variety of words: word caches help a little more than with new text. Of files that hold more, the first
-            87,599 questions are taken.
+Measured    Seconds of reading the files, of training the tokenizer, and of making features: tokenizing, cutting windows, checking
+            every label, writing the cache. These are the functions that train_squad.py calls, with an empty cache. Also the peak
+            resident memory (ru_maxrss) of a process that does nothing else.
+Scaled      The questions are repeated under new ids until there are 87,599, the size of SQuAD's training set. Every repetition
+            appends a sentence of its own to the paragraphs, so that they are tokenized again as new ones would be and their number
+            scales too (they become some words longer). The variety of words does not scale: caches of words help a little more
+            than with new text. Of files that hold more, the first 87,599 questions are taken.
 
     python -m benchmarks.squad_preprocessing --train-files train.json.gz --out runs/squad_preprocessing.json
 
-Without files it takes $QKV_ZOO_DATA/squad/train-v1.1-partial.json.gz where that exists, else the built-in demo data
-(whose paragraphs are short). It takes about two minutes on two cores.
+Without --train-files it takes $QKV_ZOO_DATA/squad/train-v1.1-partial.json.gz if that exists, else the built-in demo data (whose
+paragraphs are short). It takes under a minute on two cores.
 """
 
 from __future__ import annotations
@@ -24,9 +23,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.squad_step import fresh_process, staged_files, write_report
+from benchmarks.harness import fresh_process, report_head, write_report
+from benchmarks.squad_step import staged_files
 from utils.common.errors import UserError
-from utils.training.environment import commit, peak_memory_gib, processor, usable_cores, versions
+from utils.training.environment import peak_memory_gib, usable_cores
 
 SQUAD_QUESTIONS = 87_599
 
@@ -35,24 +35,15 @@ def main() -> int:
     options = parse()
     try:
         with tempfile.TemporaryDirectory(prefix="squad-preprocessing-") as folder:
-            # Two processes: making the data must not count, and a process's peak would hold that of its parent.
+            # Two processes, because making the data must not count, and a process' peak includes that of its parent.
             with fresh_process() as process:
                 files, sizes = process.submit(scale, options, Path(folder)).result()
             with fresh_process() as process:
-                found = process.submit(preprocess, options, files, Path(folder)).result()
+                measurements = process.submit(preprocess, options, files, Path(folder)).result()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    report = {
-        "benchmark": "squad_preprocessing",
-        "settings": {name: value for name, value in vars(options).items() if name not in ("out", "train_files")},
-        "processor": processor(),
-        "threads": usable_cores(),
-        "versions": versions(),
-        "commit": commit(),
-        "data": sizes,
-        **found,
-    }
+    report = report_head("squad_preprocessing", options, threads=usable_cores(), data=sizes, **measurements)
     print(as_markdown(report))
     write_report(report, options.out)
     return 0
@@ -62,7 +53,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--train-files", type=Path, nargs="+", default=staged_files(), help="SQuAD-format .json or .json.gz files")
-    add("--questions", type=int, default=SQUAD_QUESTIONS, help="scale to this many; 0 takes the files as they are")
+    add("--questions", type=int, default=SQUAD_QUESTIONS, help="scale to this many; 0 takes the files unchanged")
     add("--vocabulary-size", type=int, default=16_000)
     add("--max-length", type=int, default=384)
     add("--doc-stride", type=int, default=128)
@@ -74,29 +65,29 @@ def parse():
 
 
 def scale(options, folder: Path) -> tuple[list[Path], dict]:
-    """The files to measure on, and what they hold: the user's own, or one written with `--questions` of them."""
+    """The files to measure on, and their sizes: the user's own, or one that is written here with `--questions` questions."""
     from utils.squad.data import read_squad_files
     from utils.squad.demo import demo_squad
 
     questions = read_squad_files(options.train_files) if options.train_files else demo_squad()["train"]
-    wanted = options.questions or len(questions)
+    count = options.questions or len(questions)
     sizes = {
         "files": [path.name for path in options.train_files] or ["built-in demo data"],
         "questions_in_files": len(questions),
-        "questions": wanted,
+        "questions": count,
     }
-    if wanted == len(questions) and options.train_files:
+    if count == len(questions) and options.train_files:
         return options.train_files, {**sizes, "paragraphs": len({question.context for question in questions})}
-    paragraphs, asked = {}, 0
-    for repetition in range(-(-wanted // len(questions))):
+    paragraphs, written = {}, 0
+    for repetition in range(-(-count // len(questions))):
         ending = f" This is repetition {repetition} of the paragraph." if repetition else ""
-        for question in questions[: wanted - asked]:
+        for question in questions[: count - written]:
             context = question.context + ending
             answers = [{"text": answer.text, "answer_start": answer.start} for answer in question.answers]
             entry = {"id": f"{question.id}-{repetition}", "question": question.question, "answers": answers}
             entry |= {"is_impossible": True} if question.is_impossible else {}
             paragraphs.setdefault((question.title, context), []).append(entry)
-        asked += min(len(questions), wanted - asked)
+        written += min(len(questions), count - written)
     articles = {}
     for (title, context), entries in paragraphs.items():
         articles.setdefault(title, []).append({"context": context, "qas": entries})
@@ -107,25 +98,20 @@ def scale(options, folder: Path) -> tuple[list[Path], dict]:
 
 
 def preprocess(options, files, folder: Path) -> dict:
-    """What a first run does before it makes a model, with the clock running."""
-    from train_squad import Config, prepare_features, prepare_tokenizer
+    """Do what a first run does before it builds a model, and measure it."""
     from utils.squad.data import read_squad_files
+    from utils.squad.features import prepare_features
+    from utils.squad.tokenizer import prepare_tokenizer
 
-    config = Config(
-        run_dir=folder / "run",
-        train_files=files,
-        vocabulary_size=options.vocabulary_size,
-        max_length=options.max_length,
-        doc_stride=options.doc_stride,
-        cache_dir=folder / "cache",
-    )
-    config.run_dir.mkdir()
+    run_dir, cache_dir = folder / "run", folder / "cache"
+    run_dir.mkdir()
     clock = [time.perf_counter()]
-    questions = read_squad_files(config.train_files)
+    questions = read_squad_files(files)
     clock.append(time.perf_counter())
-    tokenizer = prepare_tokenizer(config, questions)
+    tokenizer = prepare_tokenizer(run_dir, questions, vocabulary_size=options.vocabulary_size)
     clock.append(time.perf_counter())
-    features = prepare_features(config, "train", questions, tokenizer)
+    windows = {"max_length": options.max_length, "doc_stride": options.doc_stride}
+    features = prepare_features("train", questions, tokenizer, cache_dir=cache_dir, **windows)
     clock.append(time.perf_counter())
     names = ("read", "train_tokenizer", "build_features")
     seconds = {name: round(after - before, 2) for name, before, after in zip(names, clock, clock[1:], strict=False)}
@@ -136,12 +122,12 @@ def preprocess(options, files, folder: Path) -> dict:
         "windows": len(features),
         "mean_length": round(float(features.lengths.mean()), 1),
         "label_mismatches": len(features.label_mismatches),
-        "cache_mib": round(sum(file.stat().st_size for file in config.cache_dir.iterdir()) / 2**20, 1),
+        "cache_mib": round(sum(file.stat().st_size for file in cache_dir.iterdir()) / 2**20, 1),
     }
 
 
 def as_markdown(report: dict) -> str:
-    """The table with its conditions."""
+    """The table and its conditions."""
     seconds, data, settings = report["seconds"], report["data"], report["settings"]
     difference = data["questions"] - data["questions_in_files"]
     word = "scaled from the" if difference > 0 else "the first of the" if difference else "all"
@@ -160,7 +146,7 @@ def as_markdown(report: dict) -> str:
             f"{report['mean_length']}; {report['label_mismatches']} labels differ; cache of {report['cache_mib']} MiB",
             f"- vocabulary {settings['vocabulary_size']:,}, maximum length {settings['max_length']}, stride "
             f"{settings['doc_stride']}",
-            f"- {report['processor']}, {report['threads']} threads; commit {report['commit']}",
+            f"- {report['hardware']}, {report['threads']} threads; commit {report['commit']}",
             f"- {packages}",
         ]
     )

@@ -5,26 +5,26 @@ Measured    Examples per second of whole training steps (forward, backward, clip
 Models      ours        QATransformer, the plain encoder; Pre-LN, fixed sinusoidal positions, exact GELU
             torch       transformers' BertForQuestionAnswering, not compiled; Post-LN, learned positions, exact GELU
             keras-hub   BertBackbone and Dense(2), TensorFlow backend; Post-LN, learned positions, tanh GELU
-            All have random weights; with --init-from FOLDER, `ours` (then BertQA) and `torch` have those of a pretrained BERT
-            and are its size, which is fine-tuning. `ours` and `keras-hub` are compiled by train_squad.py's own `compile_model` (its
-            moving average of weights off, for the peers keep none); `torch` takes the fused AdamW, as transformers'
-            Trainer does.
-Batches     padded      random examples, padded to the maximum length, as transformers' example script does
+            All have random weights. With --init-from FOLDER, `ours` (then BertQA) and `torch` have the weights and the size
+            of a pretrained BERT: that is fine-tuning. `ours` and `keras-hub` are compiled by the `compile_model` of
+            train_squad.py, without its moving average of the weights, which the peers do not have; `torch` takes the fused
+            AdamW, as transformers' Trainer does.
+Batches     padded      random examples, padded to the maximum length, as in transformers' example script
             longest     the same random batches, padded to the longest example of each
             bucketed    this project's batches of similar length (`batch_order`, `assemble`), padded to a multiple of 16
             A case is one model on one kind of batches. All cases see the same examples with the same tokens: those of
-            bucketed batches at evenly spaced lengths of one epoch, shuffled for the other kinds; every round has long
+            bucketed batches at evenly spaced lengths of one epoch, shuffled for the other kinds. Every round has long
             and short ones.
-Fairness    Each case runs in a process of its own, all with the same allocator settings (`ALLOCATOR`), threads and
-            seed; they take turns, round by round, while the others sleep. Batches are made beforehand. Ratios are
-            taken round by round, and their median is told.
+Fairness    Each case runs in a process of its own. All have the same allocator settings (`ALLOCATOR`), threads and seed.
+            They take turns, round by round, while the others sleep. Batches are made beforehand. Ratios are taken round by
+            round, and their median is reported.
 
     python -m benchmarks.squad_step --train-files train.json.gz --out runs/squad_step.json
     python -m benchmarks.squad_step --init-from MiniLM/ --cases ours/bucketed torch/bucketed --out runs/fine_tuning.json
 
-Without files it takes $QKV_ZOO_DATA/squad/train-v1.1-partial.json.gz where that exists, else the built-in demo data
-(whose paragraphs are short). Peers: requirements-bench.txt; one that is missing is left out. The default run takes
-under 8 minutes on two cores, and some 15 GiB of memory for the six processes of one precision; `--cases` chooses fewer.
+Without --train-files it takes $QKV_ZOO_DATA/squad/train-v1.1-partial.json.gz if that exists, else the built-in demo data (whose
+paragraphs are short). Peers: requirements-bench.txt; a missing one is left out. The default run takes under 8 minutes on two
+cores, and some 15 GiB of memory for the six processes of one precision; `--cases` chooses fewer.
 """
 
 from __future__ import annotations
@@ -39,19 +39,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
+from benchmarks.harness import ALLOCATOR, PRECISIONS, fresh_process, report_head, write_report
 from utils.common.errors import UserError
-from utils.training.environment import commit, hardware, peak_memory_gib, processor, usable_cores, versions
+from utils.training.environment import peak_memory_gib, usable_cores
 
-ALLOCATOR = {
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "17179869184",
-}
 PEERS = {"torch": ("torch", "transformers"), "keras-hub": ("keras_hub",)}
 MODELS = ("ours", *PEERS)
 BATCHES = ("padded", "longest", "bucketed")
@@ -63,7 +57,6 @@ CASES = (
     "keras-hub/longest",
     "keras-hub/bucketed",
 )
-PRECISIONS = ("float32", "bfloat16")
 INPUTS = ("token_ids", "segment_ids", "padding_mask")
 ROOT = Path(__file__).parent.parent
 
@@ -85,36 +78,13 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     add_ratios(rows)
-    report = {
-        "benchmark": "squad_step",
-        "settings": {name: value for name, value in vars(options).items() if name not in ("out", "train_files")},
-        "processor": processor(),
-        "threads": options.threads,
-        "allocator": ALLOCATOR,
-        "versions": versions() | peer_versions(),
-        "commit": commit(),
-        "data": data,
-        "left_out": left_out,
-        "cases": rows,
-    }
-    report = json.loads(json.dumps(report, default=str))
+    report = report_head(
+        "squad_step", options, threads=options.threads, allocator=ALLOCATOR, data=data, left_out=left_out, cases=rows
+    )
+    report["versions"] |= peer_versions()
     print(as_markdown(report))
     write_report(report, options.out)
     return 0
-
-
-def report_head(name: str, options, **more) -> dict:
-    """What a benchmark's report says of how its figures came about, and what else is given."""
-    settings = {name: value for name, value in vars(options).items() if name not in ("out", "train_files")}
-    about = {"hardware": hardware(), "versions": versions(), "commit": commit()}
-    return {"benchmark": name, "settings": settings, **about, **more}
-
-
-def write_report(report: dict, path: Path | None) -> None:
-    """Write a benchmark's figures as JSON, where a path was given."""
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def parse():
@@ -138,7 +108,9 @@ def parse():
     add("--vocabulary-size", type=int, default=16_000)
     add("--init-from", type=Path, help="folder of a pretrained BERT; sizes are its own")
     add("--dropout", type=float, default=0.1, help="of embeddings and branches")
-    add("--attention-dropout", type=float, default=0.1, help="of attention weights; keras-hub has --dropout there too")
+    add(
+        "--attention-dropout", type=float, default=0.1, help="of attention weights; keras-hub takes --dropout there too"
+    )
     add(
         "--torch-attention", choices=("sdpa", "eager"), default="sdpa", help="transformers' implementation of attention"
     )
@@ -160,7 +132,7 @@ def parse():
         options.max_length = min(options.max_length, encoder["max_length"])
     options.cases, options.precisions = list(dict.fromkeys(options.cases)), list(dict.fromkeys(options.precisions))
     if options.init_from and any(case.startswith("keras-hub") for case in options.cases):
-        parser.error("--init-from: leave keras-hub out of --cases, it is not given the checkpoint here")
+        parser.error("--init-from: leave keras-hub out of --cases; it does not read the checkpoint here")
     return options
 
 
@@ -168,15 +140,16 @@ def parse():
 
 
 def staged_files() -> list[Path]:
-    """The part of SQuAD's training set in the folder that QKV_ZOO_DATA names, if it is there."""
+    """The part of SQuAD's training set in the folder that QKV_ZOO_DATA names, if it exists."""
     file = Path(os.environ.get("QKV_ZOO_DATA", "")) / "squad" / "train-v1.1-partial.json.gz"
     return [file] if os.environ.get("QKV_ZOO_DATA") and file.is_file() else []
 
 
 def prepare(options, file: Path) -> dict:
-    """Write every round's batches of every kind to one `.npz`; returns what the data is and how long.
+    """Write every round's batches of every kind to one `.npz`, under the names `kind.round.step.name`.
 
-    Arrays are named `kind.round.step.name`.
+    Returns:
+        a description of the data and its lengths.
     """
     import numpy as np
 
@@ -187,35 +160,35 @@ def prepare(options, file: Path) -> dict:
 
     questions = read_squad_files(options.train_files) if options.train_files else demo_squad()["train"]
     rng = np.random.default_rng(options.seed)
-    chosen = rng.permutation(len(questions))[: options.limit or None]
-    questions = [questions[number] for number in chosen]
+    numbers = rng.permutation(len(questions))[: options.limit or None]
+    questions = [questions[number] for number in numbers]
     texts = dict.fromkeys(text for question in questions for text in (question.context, question.question))
-    named = options.init_from
-    tokenizer = load_tokenizer(named) if named else train_tokenizer(texts, options.vocabulary_size)
+    folder = options.init_from
+    tokenizer = load_tokenizer(folder) if folder else train_tokenizer(texts, options.vocabulary_size)
     features = build_features(questions, tokenizer, max_length=options.max_length, doc_stride=options.max_length // 3)
 
     epoch = [part for part in batch_order(features.lengths, options.batch_size, options.seed, 0)
              if len(part) == options.batch_size]  # fmt: skip
-    wanted = options.rounds * options.steps
-    if len(epoch) < wanted:
+    num_batches = options.rounds * options.steps
+    if len(epoch) < num_batches:
         raise UserError(
             f"{len(features)} windows are {len(epoch)} batches of {options.batch_size}, but --rounds {options.rounds} "
-            f"and --steps {options.steps} need {wanted}: lower these, or raise --limit"
+            f"and --steps {options.steps} need {num_batches}: lower these, or raise --limit"
         )
 
     def by_length(part):
         return int(features.lengths[part].max())
 
     epoch.sort(key=by_length)
-    bucketed = [epoch[int((number + 0.5) * len(epoch) / wanted)] for number in range(wanted)]
+    bucketed = [epoch[int((number + 0.5) * len(epoch) / num_batches)] for number in range(num_batches)]
     measured = np.concatenate(bucketed)
-    # So few batches could happen to be long or short: of many shuffles, take the middle one.
-    shuffles = [rng.permutation(measured).reshape(wanted, -1) for _ in range(101)]
+    # A single shuffle of so few batches may be unusually long or short: of many shuffles, take the middle one.
+    shuffles = [rng.permutation(measured).reshape(num_batches, -1) for _ in range(101)]
     shuffles.sort(key=lambda batches: features.lengths[batches].max(axis=1).sum())
     shuffled = sorted(shuffles[50], key=by_length)
     arrays, shape = {}, {kind: [] for kind in BATCHES}
     for turn in range(options.rounds):
-        # To and fro through the lengths (of three, round 0 takes 0, 5, 6, 11, ...): all rounds are about as long.
+        # Back and forth through the lengths (of three, round 0 takes 0, 5, 6, 11, ...): all rounds are about equally long.
         places = [
             step * options.rounds + (options.rounds - 1 - turn if step % 2 else turn) for step in range(options.steps)
         ]
@@ -224,7 +197,7 @@ def prepare(options, file: Path) -> dict:
                 windows = (bucketed if kind == "bucketed" else shuffled)[place]
                 assembled = assemble(features, windows)
                 batch = {name: assembled[name] for name in INPUTS}
-                if kind != "bucketed":  # the exact length, whatever `assemble` rounds up to
+                if kind != "bucketed":  # the exact length, not the one that `assemble` rounds up to
                     length = options.max_length if kind == "padded" else by_length(windows)
                     batch = {name: resized(values, length, features.special_ids[0] if name == "token_ids" else 0)
                              for name, values in batch.items()}  # fmt: skip
@@ -238,25 +211,25 @@ def prepare(options, file: Path) -> dict:
         "questions": len(questions),
         "windows": len(features),
         "mean_length": round(float(features.lengths.mean()), 1),
-        "examples_a_round": options.steps * options.batch_size,
+        "examples_per_round": options.steps * options.batch_size,
         "mean_length_measured": round(float(features.lengths[measured].mean()), 1),
         "mean_padded_length": {kind: round(float(np.mean(lengths)), 1) for kind, lengths in shape.items()},
     }
 
 
 def resized(values, length: int, filler: int):
-    """Columns cut or added so that there are `length`."""
+    """The values with columns cut or added to make `length`."""
     import numpy as np
 
     values = values[:, :length]
     return np.pad(values, ((0, 0), (0, length - values.shape[1])), constant_values=filler)
 
 
-# --- the side that measures
+# --- measurement
 
 
 def find_peers(cases) -> tuple[list[str], list[str]]:
-    """The cases whose packages are here, and a line for each model that is left out."""
+    """The cases whose packages are installed, and a line for each model that is left out."""
     lines = []
     for model, packages in PEERS.items():
         missing = [name for name in packages if importlib.util.find_spec(name) is None]
@@ -268,14 +241,14 @@ def find_peers(cases) -> tuple[list[str], list[str]]:
 
 
 def measure(options, cases, precision: str, folder: Path) -> list[dict]:
-    """Run all cases of one precision in turns; returns a row for each."""
+    """Run all cases of one precision in turns, and return a row for each."""
     with contextlib.ExitStack() as stack:
         workers = {case: Worker(case, precision, options, folder, stack) for case in cases}
-        facts = {case: worker.answer() for case, worker in workers.items()}  # all warm up at the same time
+        facts = {case: worker.answer() for case, worker in workers.items()}  # all warm up together
         speeds = {case: [] for case in cases}
         for turn in range(options.rounds):
-            for case in cases if turn % 2 == 0 else reversed(cases):  # so that a drift favours nobody
-                time.sleep(0.3)  # let the last one's threads go to sleep
+            for case in cases if turn % 2 == 0 else reversed(cases):  # so that a drift favours no case
+                time.sleep(0.3)  # the threads of the last case go to sleep
                 seconds = workers[case].ask(turn)["seconds"]
                 speeds[case].append(options.steps * options.batch_size / seconds)
                 print(f"{precision} round {turn + 1} {case}: {speeds[case][-1]:.2f} examples/s", flush=True)
@@ -285,7 +258,7 @@ def measure(options, cases, precision: str, folder: Path) -> list[dict]:
             "case": case,
             "precision": precision,
             "examples_per_second": round(median(speeds[case]), 3),
-            "of_rounds": [round(speed, 3) for speed in speeds[case]],
+            "by_round": [round(speed, 3) for speed in speeds[case]],
             "peak_memory_gib": round(memory[case], 2),
             **facts[case],
         }
@@ -294,7 +267,7 @@ def measure(options, cases, precision: str, folder: Path) -> list[dict]:
 
 
 class Worker:
-    """One case in a process of its own, which answers every request with a line of JSON. It ends with `stack`."""
+    """One case in a process of its own, which answers every request with a line of JSON. `stack` ends the process."""
 
     def __init__(self, case, precision, options, folder, stack):
         self.name = f"{case} in {precision}"
@@ -319,7 +292,7 @@ class Worker:
         stack.callback(self.process.kill)
 
     def ask(self, request) -> dict:
-        with contextlib.suppress(BrokenPipeError):  # then the answer is empty, too
+        with contextlib.suppress(BrokenPipeError):  # then the answer is empty too
             print(request, file=self.process.stdin, flush=True)
         return self.answer()
 
@@ -327,29 +300,28 @@ class Worker:
         line = self.process.stdout.readline()
         if not line:
             status = self.process.wait()
-            said = self.log.read_text(errors="replace").split("\n")
-            said = [text.strip() for text in said if text.strip()]
-            raise UserError(f"{self.name} ended with status {status}: {said[-1] if said else 'it said nothing'}")
+            lines = [line.strip() for line in self.log.read_text(errors="replace").split("\n") if line.strip()]
+            raise UserError(f"{self.name} ended with status {status}: {lines[-1] if lines else 'it printed nothing'}")
         return json.loads(line)
 
 
 def add_ratios(rows) -> None:
-    """`ours_ratio`: ours on bucketed batches over this case, the median over rounds, at the same precision."""
+    """Add `ours_ratio`: speed of ours on bucketed batches over that of this case, the median over rounds, at equal precision."""
     for precision in {row["precision"] for row in rows}:
         same = {row["case"]: row for row in rows if row["precision"] == precision}
         ours = same.get("ours/bucketed")
         for row in same.values():
             if ours:
-                pairs = zip(ours["of_rounds"], row["of_rounds"], strict=True)
-                row["ours_ratio"] = round(median(mine / other for mine, other in pairs), 3)
+                pairs = zip(ours["by_round"], row["by_round"], strict=True)
+                row["ours_ratio"] = round(median(our_speed / speed for our_speed, speed in pairs), 3)
 
 
 # --- the process of one case
 
 
 def worker(job: dict) -> None:
-    """Make the model, warm up, say what it is; then train on the batches of each round that is asked for."""
-    channel = os.fdopen(os.dup(1), "w")  # nothing that a library prints may come between the answers
+    """Make the model, warm up and describe it; then train on the batches of each requested round."""
+    channel = os.fdopen(os.dup(1), "w")  # the prints of libraries must not come between the answers
     os.dup2(2, 1)
 
     def reply(answer):
@@ -365,8 +337,8 @@ def worker(job: dict) -> None:
                 names = (*INPUTS, "start", "end")
                 batches.append({name: stored[f"{kind}.{turn}.{step}.{name}"] for name in names})
     train, facts = (torch_trainer if model == "torch" else keras_trainer)(model, job)
-    # Both sides prepare their matrix products for every new length, which a real epoch does not notice: a batch of each. The
-    # longest first: afterwards, memory grows no more.
+    # Both sides prepare their matrix products for every new length, a cost that a real epoch does not notice: warm up with one
+    # batch of each length. The longest comes first, so that memory grows no more afterwards.
     by_length = {batch["token_ids"].shape[1]: batch for batches in rounds for batch in batches}
     train([by_length[length] for length in sorted(by_length, reverse=True)])
     reply(facts)
@@ -378,10 +350,10 @@ def worker(job: dict) -> None:
 
 
 def keras_trainer(name: str, job: dict):
-    """A function that trains on batches as train_squad.py does, giving the seconds; and what is told of the model."""
+    """A function that trains on batches as train_squad.py does and returns the seconds; and a description of the model."""
     import keras
 
-    from train_squad import Config, compile_model, resolve
+    from train_squad import Config, compile_model, with_model_settings
     from utils.training.fit import as_dataset
     from utils.training.run import set_precision
 
@@ -417,11 +389,11 @@ def keras_trainer(name: str, job: dict):
         logits = keras.layers.Dense(2, name="span_head")(bert.output["sequence_output"])
         model = keras.Model(bert.input, {"start": logits[:, :, 0], "end": logits[:, :, 1]})
         attention_dropout = job["dropout"]
-    config = resolve(Config(run_dir=Path("unused"), model=preset(job), ema=0.0, precision=job["precision"]))
+    config = with_model_settings(Config(run_dir=Path("unused"), model=preset(job), ema=0.0, precision=job["precision"]))
     compile_model(model, config, total_steps=1000)
 
     class Clock(keras.callbacks.Callback):
-        """From the beginning of the first step to the end of the last."""
+        """Measures from the beginning of the first step to the end of the last."""
 
         def on_train_begin(self, logs=None):
             self.begin = None
@@ -447,16 +419,16 @@ def keras_trainer(name: str, job: dict):
 
 
 def preset(job: dict) -> str:
-    """The model of train_squad.py whose learning rate and weight decay are taken."""
+    """The model of train_squad.py whose learning rate and weight decay are used."""
     return "bert" if job["init_from"] else "matching"
 
 
 def torch_trainer(name: str, job: dict):
-    """As `keras_trainer`, for transformers' BertForQuestionAnswering."""
+    """The same as `keras_trainer`, for transformers' BertForQuestionAnswering."""
     import torch
     from transformers import BertConfig, BertForQuestionAnswering
 
-    from train_squad import Config, resolve
+    from train_squad import Config, with_model_settings
 
     torch.manual_seed(job["seed"])
     torch.set_num_threads(job["threads"])
@@ -478,7 +450,7 @@ def torch_trainer(name: str, job: dict):
         model = BertForQuestionAnswering.from_pretrained(job["init_from"], **dropout).train()
     else:
         model = BertForQuestionAnswering(config).train()
-    ours = resolve(Config(run_dir=Path("unused"), model=preset(job)))
+    ours = with_model_settings(Config(run_dir=Path("unused"), model=preset(job)))
     optimizer = torch.optim.AdamW(model.parameters(), lr=ours.learning_rate, weight_decay=ours.weight_decay, fused=True)
     lower = torch.autocast("cpu", dtype=torch.bfloat16, enabled=job["precision"] == "bfloat16")
 
@@ -510,11 +482,11 @@ def torch_trainer(name: str, job: dict):
     return train, facts
 
 
-# --- what is said about it
+# --- report
 
 
 def as_markdown(report: dict) -> str:
-    """The table with its conditions."""
+    """The table and its conditions."""
     data, settings = report["data"], report["settings"]
     padded = data["mean_padded_length"]
     lines = [
@@ -528,7 +500,7 @@ def as_markdown(report: dict) -> str:
         ratio = f"{row['ours_ratio']:.2f}" if "ours_ratio" in row else ""
         lines.append(
             f"| {model} | {kind} | {padded[kind]:.0f} | {row['precision']} | {row['examples_per_second']:.2f} "
-            f"| {min(row['of_rounds']):.2f} to {max(row['of_rounds']):.2f} | {ratio} "
+            f"| {min(row['by_round']):.2f} to {max(row['by_round']):.2f} | {ratio} "
             f"| {row['parameters']:,} | {row['peak_memory_gib']:.1f} |"
         )
     lines += ["", *summary(report["cases"]), *report["left_out"]]
@@ -547,9 +519,9 @@ def as_markdown(report: dict) -> str:
         f"- size: {size}, maximum length {settings['max_length']}, batches of {settings['batch_size']}",
         f"- dropout: {'; '.join(sorted(dropouts))}",
         f"- data: {', '.join(data['files'])}; {data['windows']:,} windows of mean length {data['mean_length']}; "
-        f"measured {settings['rounds']} rounds of {data['examples_a_round']} examples, mean length "
+        f"measured {settings['rounds']} rounds of {data['examples_per_round']} examples, mean length "
         f"{data['mean_length_measured']}",
-        f"- {report['processor']}, {report['threads']} threads; seed {settings['seed']}; commit {report['commit']}",
+        f"- {report['hardware']}, {report['threads']} threads; seed {settings['seed']}; commit {report['commit']}",
         f"- {packages}",
         f"- all: {' '.join(f'{name}={value}' for name, value in report['allocator'].items())}",
     ]
@@ -572,18 +544,13 @@ def summary(rows) -> list[str]:
     return lines
 
 
-def fresh_process() -> ProcessPoolExecutor:
-    """Runs functions in one new process, which starts small (not as a copy of this one)."""
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-
-
 def peer_versions() -> dict[str, str]:
     """Versions of the peers' own packages, where they are installed."""
-    found = {}
+    installed = {}
     for name in ("transformers", "keras-hub"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
+            installed[name] = importlib.metadata.version(name)
+    return installed
 
 
 if __name__ == "__main__":
