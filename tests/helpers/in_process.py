@@ -1,4 +1,4 @@
-"""Run a script within the test's own process: quick, for what ends before any training."""
+"""Run a script within the process of the test, which is quick for what ends before any training."""
 
 import importlib
 import sys
@@ -21,7 +21,7 @@ def run_in_process(script: str, *arguments) -> int:
 
 
 def compare(benchmark, monkeypatch, *arguments) -> None:
-    """`python -m benchmarks.BENCHMARK ARGUMENTS` for a comparison whose runs are all done: one that trains fails."""
+    """Run `python -m benchmarks.BENCHMARK ARGUMENTS`, a comparison whose runs are all finished; training again is a failure."""
     from utils.training import comparison
 
     monkeypatch.setattr(sys, "argv", [benchmark.__name__, *map(str, arguments)])
