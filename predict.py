@@ -226,8 +226,9 @@ def load_memory(config: Config):
 def answer_from_responses(config: Config) -> int:
     import numpy as np
 
-    from utils.tracing.data import Piece, assemble
-    from utils.tracing.evaluation import ability_error, probabilities
+    from utils.tracing.features import Piece, assemble
+    from utils.tracing.item_response import ability_error
+    from utils.tracing.item_response import softmax as probabilities
 
     if config.text:
         raise UserError("this run predicts responses, not answers in a text: leave the text out")
@@ -272,7 +273,7 @@ def load_responses(config: Config):
     with told_if_damaged(run_dir):
         numbers = json.loads((run_dir / "items.json").read_text())
         results = json.loads((run_dir / "results.json").read_text())
-        prior = results["abilities"]["deviation"] if "abilities" in results else None
+        prior = results["details"]["abilities"]["deviation"] if "abilities" in results["details"] else None
         model = load_model(run_dir / "best.keras")
     histories, notes = [ResponseSequence("new", (), np.zeros(0, np.int64))], []
     if config.file:
@@ -352,39 +353,24 @@ def shown(data, row: int) -> str:
 
 def answer_from_answers(config: Config) -> int:
     """Print the answers of a file whose vectors are nearest to the question's."""
-    import faiss
-
-    from models import load_model
     from utils.common.plots import shortened
     from utils.ranking.data import read_rankings
-    from utils.ranking.evaluation import vectors
-    from utils.ranking.features import encode
-    from utils.text.tokenization import load_tokenizer, special_token_ids
+    from utils.ranking.predictor import RankingPredictor
 
     if config.text or not config.file:
         raise UserError(
             "a model that ranks answers looks for them in a file: name it with --file, and leave the text out"
         )
-    with told_if_damaged(config.run_dir):
-        settings = json.loads((config.run_dir / "config.json").read_text())
-        longest, longest_query = settings["max_length"], settings["query_length"]
-        model = load_model(config.run_dir / "best.keras")
-    tokenizer = load_tokenizer(config.run_dir / "tokenizer.json")
-    padding, *_ = special_token_ids(tokenizer)
+    predictor = RankingPredictor.load(config.run_dir)
     queries, notes = read_rankings(config.file)
     for note in notes:
         print(f"({note})")
-    corpus = [(query, candidate) for query in queries for candidate in query.candidates]
-    rows = encode(tokenizer, [candidate.text for _, candidate in corpus], longest)
-    answers = vectors(model.candidates, rows, padding)
-    index = faiss.IndexFlatIP(answers.shape[1])
-    index.add(answers)
-    asked = vectors(model.queries, encode(tokenizer, [config.question], longest_query), padding)
-    scores, found = index.search(asked, min(config.n_best, len(corpus)))
-    for score, place in zip(scores[0], found[0], strict=True):
-        query, candidate = corpus[place]
-        print(f"{score:.3f}  {candidate.id}, of question {query.id}: {shortened(candidate.text, 300)}")
-    print(f"({len(corpus):,} answers)")
+    answers = [(query, candidate) for query in queries for candidate in query.candidates]
+    (results,) = predictor.search([config.question], [candidate.text for _, candidate in answers], config.n_best)
+    for result in results:
+        query, candidate = answers[result["candidate"]]
+        print(f"{result['score']:.3f}  {candidate.id}, of question {query.id}: {shortened(candidate.text, 300)}")
+    print(f"({len(answers):,} answers)")
     return 0
 
 
