@@ -245,7 +245,8 @@ def main(config: Config) -> int:
             export_saved_model(predictor.model, config.run_dir / "saved_model", axes)
         for split, evaluation in evaluations.items():
             print(format_scores(split, evaluation.metrics))
-        metric, title = ("auc", "AUC") if data.num_categories == 2 else ("qwk_best_rule", "best-rule QWK")
+        nll = Headline("nll", "NLL", "val_objective", PLAIN_BASELINES, lower_is_better=True, digits=4)
+        auc = Headline("auc", "AUC", "val_objective", PLAIN_BASELINES, digits=4)
         publish(
             config,
             "tracing",
@@ -254,7 +255,7 @@ def main(config: Config) -> int:
             data=data.description,
             evaluations=evaluations,
             baselines=baselines,
-            headline=Headline(metric, title, "val_objective", PLAIN_BASELINES, digits=4),
+            headline=auc if data.num_categories == 2 else nll,
             tracker=tracker,
             details=details,
             tables={

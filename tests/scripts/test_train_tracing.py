@@ -49,6 +49,11 @@ def test_it_learns_between_majority_and_ceiling(finished):
     assert {"r_theta", "rmse_theta", "coverage_theta"} <= results["details"]["recovery"].keys()
     assert f"test: accuracy {results['metrics']['test']['accuracy']:.4f}" in output
     assert results["data"]["students"] == {"train": 86, "validation": 10, "test": 24}
+    assert results["best_epoch"] == results["epochs"] == 6 and results["schema_version"] == 1
+    assert results["intervals"]["test"].keys() == results["metrics"]["test"].keys()
+    low, high = results["intervals"]["test"]["nll"]
+    assert f"({low:.4f} to {high:.4f}) on test: below item majority, {nll['item_majority']:.4f}" in output
+    assert output.splitlines()[-1] == "everything is in run; try: python predict.py run 0,1"
 
 
 def test_the_run_directory_is_complete(finished):
