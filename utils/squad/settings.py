@@ -22,6 +22,8 @@ def check_settings(config) -> None:
         more_than_0="hidden_dim num_layers num_heads intermediate_dim max_length clip_norm vocabulary_size layer_decay",
         at_least_0="overfit doc_stride convolution_width length_penalty",
     )
+    if config.init_from == "":
+        raise UserError("--init-from: is empty; name a folder or a model on the hub, or leave it out")
     if config.layer_decay > 1 or (config.layer_decay < 1 and config.word_vectors is not None):
         raise UserError(
             f"--layer-decay {config.layer_decay}: must be at most 1, and 1 for a model that is trained from scratch"

@@ -140,14 +140,14 @@ def describe_data(questions: dict[str, list[Question]], sources: dict[str, dict]
         sources: the description of each data set that was read, from `load_splits`.
 
     Returns:
-        `files` and `checksum` of what was read, `counts` of the questions that are used, and `read`, what each data set holds;
+        `files` and `checksum` of what was read, `counts` of the questions that are used, and `contents` of each data set;
         each by split.
     """
     return {
         "files": {name: source["files"] for name, source in sources.items()},
         "counts": {name: len(part) for name, part in questions.items()},
         "checksum": {name: source["checksum"] for name, source in sources.items()},
-        "read": {
+        "contents": {
             name: {key: value for key, value in source.items() if key not in ("files", "checksum")}
             for name, source in sources.items()
         },

@@ -122,7 +122,7 @@ def test_splits_of_the_demo_data():
     data = describe_data(questions, sources)
     assert data["counts"] == {"train": 4000, "validation": 400, "test": 800}
     assert data["files"] == {"train": [], "validation": [], "test": []}
-    assert data["read"]["test"]["questions"] == 800 and data["checksum"]["test"].startswith("sha256:")
+    assert data["contents"]["test"]["questions"] == 800 and data["checksum"]["test"].startswith("sha256:")
 
 
 def test_drawn_questions_follow_from_the_seed():
