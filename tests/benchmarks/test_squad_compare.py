@@ -27,7 +27,7 @@ def finished(folder, seed, f1, flags):
     (folder / f"seed-{seed}.flags.json").write_text(json.dumps([*flags, "--seed", str(seed)]))
 
 
-def test_finished_runs_are_read_and_stand_in_one_table_and_figure(tmp_path, monkeypatch, capsys):
+def test_finished_runs_are_read_into_one_table_and_figure(tmp_path, monkeypatch, capsys):
     limit = ["--limit", "300"]
     for seed, f1 in ((0, 40.0), (1, 44.0)):
         finished(tmp_path / "plain", seed, f1, ["--model", "plain", *limit])
