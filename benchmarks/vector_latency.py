@@ -1,8 +1,8 @@
-"""Milliseconds that the four models of next vectors take for one context, exported for LiteRT, on one thread.
+"""Latency of the four models of next vectors: milliseconds for one context, exported for LiteRT, on one thread.
 
-Measured    Median and 95th percentile over 2,000 calls of the interpreter, each model in a process of its own; weights are random.
-Models      published   768 dimensions, contexts of 5, one output, sizes as the predecessor had them (AMN: 1,510,912 weights)
-            default     as train_vectors.py makes them: 384 dimensions, contexts of 20, two outputs
+Measured    Median and 95th percentile of 2,000 calls of the interpreter, each model in its own process. The weights are random.
+Models      published   768 dimensions, contexts of 5, one output, published sizes (AMN: 1,510,912 weights)
+            default     as train_vectors.py builds them: 384 dimensions, contexts of 20, two outputs
 
     taskset -c 0 python -m benchmarks.vector_latency --out runs/vector_latency.json
 """
@@ -16,13 +16,12 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-from benchmarks.harness import fresh_process, write_report
+from benchmarks.harness import fresh_process, report_head, write_report
 from benchmarks.memory_step import environment
-from utils.training.environment import commit, hardware, versions
 
 MODELS = ("amn", "lstm", "gru", "transformer")
 GOALS = {"p50_ms": 0.15, "p95_ms": 0.5}
-"""Of the published AMN."""
+"""Milliseconds that the published AMN should stay below."""
 
 
 def main() -> int:
@@ -35,14 +34,14 @@ def main() -> int:
         for model in MODELS:
             with fresh_process() as process:
                 rows.append({"sizes": sizes, "model": model, **process.submit(measure, model, sizes).result()})
-    about = {"goals": GOALS, "hardware": hardware(), "versions": versions(), "commit": commit()}
-    print(as_markdown(rows, about))
-    write_report({"benchmark": "vector_latency", **about, "models": rows}, options.out)
+    report = report_head("vector_latency", options, goals=GOALS, models=rows)
+    print(as_markdown(report))
+    write_report(report, options.out)
     return 0
 
 
 def measure(name: str, sizes: str) -> dict:
-    """Export one model and call it."""
+    """Export one model and measure its calls."""
     from benchmarks.vector_step import settings
     from train_vectors import Config, build_model
     from utils.training.litert import export_litert, latency
@@ -59,26 +58,21 @@ def measure(name: str, sizes: str) -> dict:
         return {"parameters": model.count_params(), "mebibytes": file.stat().st_size / 2**20, **latency(file)}
 
 
-def as_markdown(rows: list[dict], about: dict) -> str:
-    lines = ["", "| sizes | model | parameters | MiB | p50, ms | p95, ms |", "|---" * 6 + "|"]
+def as_markdown(report: dict) -> str:
+    """A table and its conditions."""
+    rows, lines = report["models"], ["", "| sizes | model | parameters | MiB | p50, ms | p95, ms |", "|---" * 6 + "|"]
     for row in rows:
         lines.append(
             f"| {row['sizes']} | {row['model']} | {row['parameters']:,} | {row['mebibytes']:.1f} | {row['p50_ms']:.3f} "
             f"| {row['p95_ms']:.3f} |"
         )
-    told = ", ".join(
+    goals = ", ".join(
         f"{name} {rows[0][name]:.3f} of {goal} {'reached' if rows[0][name] < goal else 'missed'}"
-        for name, goal in about["goals"].items()
+        for name, goal in report["goals"].items()
     )
-    packages = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"- goals of the published AMN: {told}",
-            f"- {about['hardware']}; commit {about['commit']}; {packages}",
-        ]
-    )
+    packages = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    notes = [f"- goals of the published AMN: {goals}", f"- {report['hardware']}; commit {report['commit']}; {packages}"]
+    return "\n".join([*lines, "", *notes])
 
 
 if __name__ == "__main__":

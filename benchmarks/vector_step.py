@@ -1,15 +1,16 @@
-"""Training throughput of the four models of next vectors, as train_vectors.py trains them, beside the same networks in PyTorch.
+"""Training throughput of the four models of next vectors, beside the same networks in PyTorch.
 
-Measured    Targets per second of whole training steps (forward, backward, clipping, AdamW under its schedule) on the CPU.
-Models      The published ones: 768 dimensions, contexts of 5, squared error of one output: AMN without weights by recency
-            (1,510,912 weights), LSTM (2 layers of 512), GRU (2 layers of 768), causal Transformer (4 layers of 512). No dropout.
-Sides       ours        Keras on TensorFlow, compiled with XLA: `build_model`, `compile_model`, `as_dataset`, `model.fit`
-            torch       the same networks (benchmarks/vector_torch.py), not compiled; torch.nn.LSTM and GRU; the fused AdamW
-Fairness    Both start from the same weights: predictions that differ by more than 1e-4 on one batch end the benchmark, and the
-            mean losses of the last round are told, which agree only if the training is the same too. Both get the same invented
-            batches, made beforehand, and read the loss after every step. Each runs in a process of its own with the same
-            allocator settings and threads; after a round to warm up they take turns, round by round, while the other sleeps.
-            Ratios are taken round by round, and their median is told.
+Measured    Targets per second of whole training steps on the CPU: forward, backward, clipping, AdamW under its schedule.
+Models      The published ones: 768 dimensions, contexts of 5, squared error of one output, no dropout. AMN without weights by
+            recency (1,510,912 weights), LSTM (2 layers of 512), GRU (2 layers of 768), causal Transformer (4 layers of 512).
+Sides       ours        Keras on TensorFlow, compiled with XLA, as train_vectors.py trains: `build_model`, `compile_model`,
+                        `as_dataset`, `model.fit`
+            torch       the same networks (benchmarks/vector_torch.py), not compiled: torch.nn.LSTM and GRU, the fused AdamW
+Fairness    Both sides start from the same weights: where predictions differ by more than 1e-4 on one batch, the benchmark ends.
+            The mean losses of the last round are printed; they agree only if the training is the same, too. Both sides get the
+            same invented batches, made beforehand, and read the loss after every step. Each runs in its own process with the same
+            allocator settings and threads. After a round to warm up they take turns, round by round, while the other sleeps. The
+            ratio is the median of the rounds' ratios.
 
     python -m benchmarks.vector_step --out runs/vector_step.json
     python -m benchmarks.vector_step --models amn gru --context-length 20
@@ -32,9 +33,9 @@ from benchmarks.memory_step import TRAINING, environment, keras_trainer, take_tu
 from utils.training.environment import usable_cores
 
 GOALS = {"amn": 1.2, "lstm": 1.0, "gru": 1.0, "transformer": 1.2}
-"""Times PyTorch's speed."""
+"""Multiples of PyTorch's speed to reach."""
 TOLERANCE = 1e-4
-"""Of predictions."""
+"""Largest difference allowed between the two sides' predictions."""
 
 
 def main() -> int:
@@ -54,8 +55,8 @@ def parse():
     add("--models", nargs="+", choices=list(GOALS), default=list(GOALS))
     add("--dim", type=int, default=768)
     add("--context-length", type=int, default=5)
-    add("--rounds", type=int, default=5, help="turns of each side")
-    add("--steps", type=int, default=100, help="measured steps of a turn")
+    add("--rounds", type=int, default=5, help="measured rounds of each side")
+    add("--steps", type=int, default=100, help="steps of a round")
     add("--batch-size", type=int, default=128)
     add("--threads", type=int, default=usable_cores())
     add("--seed", type=int, default=0)
@@ -71,35 +72,37 @@ def settings(name: str, options):
     from train_vectors import Config
 
     sizes = {"encoder_dim": 256, "hidden_dims": (512, 256), "recency": False, "query_head": False, "dropout": 0.0}
-    given = {"context_length": options.context_length, "batch_size": options.batch_size, "seed": options.seed}
-    return Config(Path("unused"), model=name, **given, **sizes)
+    common = {"context_length": options.context_length, "batch_size": options.batch_size, "seed": options.seed}
+    return Config(Path("unused"), model=name, **common, **sizes)
 
 
-def batches(options, turn: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def batches(options, round_number: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Invented contexts and targets of unit norm."""
-    rng = np.random.default_rng((options.seed, turn))
+    rng = np.random.default_rng((options.seed, round_number))
     shape = options.steps, options.batch_size, options.context_length + 1, options.dim
     vectors = rng.standard_normal(shape, np.float32)
     vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return [(part[:, :-1].copy(), part[:, -1].copy()) for part in vectors]
+    return [(batch[:, :-1].copy(), batch[:, -1].copy()) for batch in vectors]
 
 
 def measure(name: str, options) -> dict:
-    """One model on both sides, in turns."""
-    with fresh_process() as ours, fresh_process() as theirs:
+    """Measure one model on both sides, which take turns."""
+    with fresh_process() as ours, fresh_process() as torch:
         config, weights, predicted = ours.submit(set_up_keras, name, options).result()
-        difference = float(abs(theirs.submit(set_up_torch, name, options, config, weights).result() - predicted).max())
+        difference = float(abs(torch.submit(set_up_torch, name, options, config, weights).result() - predicted).max())
         if not difference <= TOLERANCE:
             raise SystemExit(f"{name}: predictions differ by {difference:.1e}: the two networks are not the same")
-        seconds, losses = take_turns({"ours": ours, "torch": theirs}, options.rounds)
+        seconds, losses = take_turns({"ours": ours, "torch": torch}, options.rounds)
     targets = options.steps * options.batch_size
-    ratios = [theirs / mine for mine, theirs in zip(seconds["ours"], seconds["torch"], strict=True)]
+    ratios = [torch / ours for ours, torch in zip(seconds["ours"], seconds["torch"], strict=True)]
     return {
         "model": name,
         "parameters": int(sum(array.size for array in weights.values())),
-        "targets_per_second": {side: round(median(targets / taken for taken in of)) for side, of in seconds.items()},
+        "targets_per_second": {
+            side: round(median(targets / duration for duration in durations)) for side, durations in seconds.items()
+        },
         "ratio": round(median(ratios), 2),
-        "of_rounds": [round(ratio, 2) for ratio in ratios],
+        "ratios_of_rounds": [round(ratio, 2) for ratio in ratios],
         "largest_difference": difference,
         "loss_of_last_round": {side: round(loss, 8) for side, loss in losses.items()},
     }
@@ -109,7 +112,11 @@ def measure(name: str, options) -> dict:
 
 
 def set_up_keras(name: str, options):
-    """Make the model as train_vectors.py does; returns its configuration, weights by name, and predictions of the first batch."""
+    """Build the model as train_vectors.py does.
+
+    Returns:
+        its configuration, its weights by name, and its predictions of the first batch.
+    """
     import keras
 
     from train_vectors import STEPS_PER_EXECUTION, build_model, compile_model
@@ -117,7 +124,7 @@ def set_up_keras(name: str, options):
     config = settings(name, options)
     keras.utils.set_random_seed(config.seed)
     model = build_model(config, options.dim)
-    if name == "amn":  # else its last layer is zero, and nothing but the baseline would be compared
+    if name == "amn":  # it starts at zero, and only the baseline would be compared
         model.correction.output_dense.kernel.assign(0.02 * keras.random.normal((config.hidden_dims[1], options.dim)))
     compile_model(model, config, (options.rounds + 1) * options.steps)
     model.steps_per_execution = STEPS_PER_EXECUTION  # as utils.training.fit.fit does
@@ -127,56 +134,60 @@ def set_up_keras(name: str, options):
     def inputs(vectors):
         return {"vectors": vectors, "padding_mask": mask}
 
-    def ready(vectors, wanted):
-        return inputs(vectors), {"predicted": np.hstack([wanted, place])}
+    def as_keras_batch(vectors, targets):
+        return inputs(vectors), {"predicted": np.hstack([targets, place])}
 
-    rounds = [batches(options, turn) for turn in range(options.rounds + 1)]
+    rounds = [batches(options, number) for number in range(options.rounds + 1)]
     train = keras_trainer(model)
-    TRAINING.update(train=lambda pairs: train([ready(*pair) for pair in pairs]), rounds=rounds)
+    TRAINING.update(train=lambda pairs: train([as_keras_batch(*pair) for pair in pairs]), rounds=rounds)
     predicted = keras.ops.convert_to_numpy(model(inputs(rounds[0][0][0]))["predicted"])
     weights = {weight.path.split("/", 1)[1]: keras.ops.convert_to_numpy(weight) for weight in model.weights}
     return dict(model.config), weights, predicted
 
 
 def set_up_torch(name: str, options, config: dict, weights):
-    """Make the same network with these weights; returns its predictions of the first batch."""
+    """Build the same network with these weights; returns its predictions of the first batch."""
     import torch
 
     from benchmarks.memory_torch import tensors
     from benchmarks.vector_torch import network, trainer
 
     torch.set_num_threads(options.threads)
-    made = network(name, config, tensors(weights))
-    rounds = [batches(options, turn) for turn in range(options.rounds + 1)]
+    model = network(name, config, tensors(weights))
+    rounds = [batches(options, number) for number in range(options.rounds + 1)]
     total_steps = (options.rounds + 1) * options.steps
-    TRAINING.update(train=trainer(made, settings(name, options), total_steps), rounds=rounds)
+    TRAINING.update(train=trainer(model, settings(name, options), total_steps), rounds=rounds)
     with torch.no_grad():
-        return made(torch.from_numpy(rounds[0][0][0])).numpy()
+        return model(torch.from_numpy(rounds[0][0][0])).numpy()
 
 
-# --- what is said about it
+# --- the report
 
 
 def as_markdown(report: dict) -> str:
-    """The table with its conditions."""
-    asked = report["settings"]
-    lines = ["", "| model | parameters | ours, targets/s | PyTorch, targets/s | ours / PyTorch | of rounds | goal |"]
+    """A table and its conditions."""
+    settings = report["settings"]
+    lines = [
+        "",
+        "| model | parameters | ours, targets/s | PyTorch, targets/s | ours / PyTorch | range over rounds | goal |",
+    ]
     lines, notes = [*lines, "|---" * 7 + "|"], [""]
     for row in report["models"]:
-        speeds, goal, losses = row["targets_per_second"], report["goals"][row["model"]], row["loss_of_last_round"]
+        speeds, ratios, losses = row["targets_per_second"], row["ratios_of_rounds"], row["loss_of_last_round"]
+        goal = report["goals"][row["model"]]
         lines.append(
             f"| {row['model']} | {row['parameters']:,} | {speeds['ours']:,} | {speeds['torch']:,} | {row['ratio']} "
-            f"| {min(row['of_rounds'])} to {max(row['of_rounds'])} | {goal} {'reached' if row['ratio'] >= goal else 'missed'} |"
+            f"| {min(ratios)} to {max(ratios)} | {goal} {'reached' if row['ratio'] >= goal else 'missed'} |"
         )
         notes.append(
-            f"- {row['model']}: predictions differ by {row['largest_difference']:.1e} at most; mean loss of the last round "
+            f"- {row['model']}: predictions differ by at most {row['largest_difference']:.1e}; mean loss of the last round "
             f"{losses['ours']} (ours), {losses['torch']} (PyTorch)"
         )
     packages = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     notes += [
-        f"- float32, {asked['dim']} dimensions, contexts of {asked['context_length']}, batches of {asked['batch_size']}, "
-        f"{asked['rounds']} rounds of {asked['steps']} steps, seed {asked['seed']}",
-        f"- {report['hardware']}, {asked['threads']} threads; commit {report['commit']}; {packages}",
+        f"- float32, {settings['dim']} dimensions, contexts of {settings['context_length']}, batches of {settings['batch_size']}, "
+        f"{settings['rounds']} rounds of {settings['steps']} steps, seed {settings['seed']}",
+        f"- {report['hardware']}, {settings['threads']} threads; commit {report['commit']}; {packages}",
     ]
     return "\n".join(lines + notes)
 

@@ -1,5 +1,7 @@
-"""The models of next vectors (models/amn.py, recurrent_vectors.py, vector_transformer.py) in PyTorch, with one output, for
-benchmarks/vector_step.py."""
+"""The models of next vectors in PyTorch, with one output, for benchmarks/vector_step.py.
+
+The originals are models/amn.py, models/recurrent_vectors.py and models/vector_transformer.py.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ class AMN(nn.Module):
         self.keys, self.queries = dense(weights, "keys"), dense(weights, "queries")
         self.hidden = nn.ModuleList(dense(weights, f"correction/hidden_{n}") for n in range(2))
         self.norms = nn.ModuleList(norm(weights, f"correction/norm_{n}") for n in range(2))
-        self.correct = dense(weights, "correction/correct")
+        self.output = dense(weights, "correction/output_dense")
 
     def forward(self, vectors):
         scores = torch.einsum("bch,bh->bc", self.keys(vectors), self.queries(vectors[:, -1]))
@@ -28,19 +30,19 @@ class AMN(nn.Module):
         state = torch.cat([baseline, attended], -1)
         for hidden, normalize in zip(self.hidden, self.norms, strict=True):
             state = normalize(hidden(state)).relu()
-        return functional.normalize(baseline + self.correct(state) * baseline.shape[-1] ** -0.5, dim=-1)
+        return functional.normalize(baseline + self.output(state) * baseline.shape[-1] ** -0.5, dim=-1)
 
 
 class LSTM(nn.Module):
-    def __init__(self, weights, layers: int):
+    def __init__(self, weights, num_layers: int):
         super().__init__()
-        sizes = weights["project_0/kernel"].shape[0], weights["lstm_0/cell/recurrent_kernel"].shape[0]
-        self.recurrent = nn.LSTM(*sizes, layers, batch_first=True)
-        for number in range(layers):
-            recurrent = weights[f"lstm_{number}/cell/recurrent_kernel"]
-            kernel, bias = weights[f"project_{number}/kernel"], weights[f"project_{number}/bias"]
-            fill_recurrent(self.recurrent, number, kernel, recurrent, torch.stack([bias, torch.zeros_like(bias)]))
-            getattr(self.recurrent, f"bias_hh_l{number}").requires_grad_(False)  # Keras has one bias
+        sizes = weights["input_projection_0/kernel"].shape[0], weights["lstm_0/cell/recurrent_kernel"].shape[0]
+        self.recurrent = nn.LSTM(*sizes, num_layers, batch_first=True)
+        for n in range(num_layers):
+            kernel, bias = weights[f"input_projection_{n}/kernel"], weights[f"input_projection_{n}/bias"]
+            biases = torch.stack([bias, torch.zeros_like(bias)])
+            set_recurrent_weights(self.recurrent, n, kernel, weights[f"lstm_{n}/cell/recurrent_kernel"], biases)
+            getattr(self.recurrent, f"bias_hh_l{n}").requires_grad_(False)  # Keras has one bias
         self.predicted = dense(weights, "predicted/dense")
 
     def forward(self, vectors):
@@ -48,13 +50,13 @@ class LSTM(nn.Module):
 
 
 class GRU(nn.Module):
-    def __init__(self, weights, layers: int):
+    def __init__(self, weights, num_layers: int):
         super().__init__()
-        width = weights["gru_0/gru_cell/kernel"].shape[0]
-        self.recurrent = nn.ModuleList(nn.GRU(width, width, batch_first=True) for _ in range(layers))
-        for number, layer in enumerate(self.recurrent):
-            cell = [weights[f"gru_{number}/gru_cell/{name}"] for name in ("kernel", "recurrent_kernel", "bias")]
-            fill_recurrent(layer, 0, *cell, ordered=reset_first)
+        dim = weights["gru_0/gru_cell/kernel"].shape[0]
+        self.recurrent = nn.ModuleList(nn.GRU(dim, dim, batch_first=True) for _ in range(num_layers))
+        for n, layer in enumerate(self.recurrent):
+            cell = [weights[f"gru_{n}/gru_cell/{name}"] for name in ("kernel", "recurrent_kernel", "bias")]
+            set_recurrent_weights(layer, 0, *cell, reorder=reset_gate_first)
 
     def forward(self, vectors):
         for layer in self.recurrent:
@@ -63,34 +65,35 @@ class GRU(nn.Module):
 
 
 class Transformer(nn.Module):
-    def __init__(self, weights, layers: int, heads: int):
+    def __init__(self, weights, num_layers: int, num_heads: int):
         super().__init__()
-        self.enter, self.heads = dense(weights, "enter"), heads
+        self.input_projection, self.num_heads = dense(weights, "input_projection"), num_heads
         self.position = nn.Parameter(weights["position/table"])
-        names = {"qkv": "attention/qkv", "out": "attention/output", "expand": "expand", "contract": "contract"}
+        names = {"qkv": "attention/qkv", "output": "attention/output", "expand": "expand", "contract": "contract"}
         self.blocks = nn.ModuleList(
             nn.ModuleDict(
                 {short: dense(weights, f"block_{n}/{name}") for short, name in names.items()}
                 | {f"{name}_norm": norm(weights, f"block_{n}/{name}_norm") for name in ("attention", "ffn")}
             )
-            for n in range(layers)
+            for n in range(num_layers)
         )
         self.norm, self.predicted = norm(weights, "norm"), dense(weights, "predicted/dense")
 
     def forward(self, vectors):
         batch, length, dim = vectors.shape
-        state = self.enter(vectors * dim**0.5) + self.position[:length]
+        state = self.input_projection(vectors * dim**0.5) + self.position[:length]
         for block in self.blocks:
-            parts = block["qkv"](block["attention_norm"](state)).view(batch, length, 3, self.heads, -1)
-            query, key, value = parts.permute(2, 0, 3, 1, 4)
+            qkv = block["qkv"](block["attention_norm"](state)).view(batch, length, 3, self.num_heads, -1)
+            query, key, value = qkv.permute(2, 0, 3, 1, 4)
             attended = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
-            state = state + block["out"](attended.transpose(1, 2).reshape(batch, length, -1))
-            inner = functional.gelu(block["expand"](block["ffn_norm"](state)))
-            state = state + block["contract"](inner)
+            state = state + block["output"](attended.transpose(1, 2).reshape(batch, length, -1))
+            expanded = functional.gelu(block["expand"](block["ffn_norm"](state)))
+            state = state + block["contract"](expanded)
         return functional.normalize(self.predicted(self.norm(state)[:, -1]), dim=-1)
 
 
 def dense(weights, name: str) -> nn.Linear:
+    """A linear layer with the weights of a Keras Dense layer."""
     kernel = weights.get(f"{name}/kernel", weights.get(f"{name}_kernel"))
     layer = nn.Linear(*kernel.shape)
     layer.weight = nn.Parameter(kernel.T.contiguous())
@@ -99,27 +102,28 @@ def dense(weights, name: str) -> nn.Linear:
 
 
 def norm(weights, name: str) -> nn.LayerNorm:
+    """A layer normalization with the weights of a Keras one."""
     layer = nn.LayerNorm(len(weights[f"{name}/gamma"]), eps=1e-6)
     layer.weight, layer.bias = nn.Parameter(weights[f"{name}/gamma"]), nn.Parameter(weights[f"{name}/beta"])
     return layer
 
 
-def fill_recurrent(layer, number: int, kernel, recurrent, biases, ordered=lambda of: of) -> None:
-    """Give a recurrent layer a Keras cell's weights, `ordered` as PyTorch has the gates."""
-    values = {"weight_ih": kernel.T, "weight_hh": recurrent.T, "bias_ih": biases[0], "bias_hh": biases[1]}
+def set_recurrent_weights(layer, number: int, kernel, recurrent_kernel, biases, reorder=lambda weights: weights):
+    """Give a recurrent layer the weights of a Keras cell; `reorder` brings the gates into PyTorch's order."""
+    values = {"weight_ih": kernel.T, "weight_hh": recurrent_kernel.T, "bias_ih": biases[0], "bias_hh": biases[1]}
     with torch.no_grad():
         for kind, value in values.items():
-            getattr(layer, f"{kind}_l{number}").copy_(ordered(value))
+            getattr(layer, f"{kind}_l{number}").copy_(reorder(value))
 
 
-def reset_first(of):
-    """A GRU's gates: Keras has update, reset, new; PyTorch reset, update, new."""
-    update, reset, new = of.chunk(3)
-    return torch.cat([reset, update, new])
+def reset_gate_first(weights):
+    """The gates of a GRU from Keras' order (update, reset, candidate) in PyTorch's (reset, update, candidate)."""
+    update_gate, reset_gate, candidate = weights.chunk(3)
+    return torch.cat([reset_gate, update_gate, candidate])
 
 
 def network(name: str, config: dict, weights) -> nn.Module:
-    """The network of a Keras model's configuration with its weights (tensors by path)."""
+    """The network of a Keras model's configuration with the model's weights (tensors by path)."""
     if name == "amn":
         return AMN(weights)
     if name == "transformer":
@@ -128,18 +132,19 @@ def network(name: str, config: dict, weights) -> nn.Module:
 
 
 def trainer(network, settings, total_steps: int):
-    """A function that trains on batches of vectors and wanted ones, giving seconds and mean loss."""
-    given = {"lr": settings.learning_rate, "eps": 1e-7, "weight_decay": settings.weight_decay}
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, **given, fused=True)
+    """A function that trains on pairs of contexts and targets and returns seconds and mean loss."""
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(
+        parameters, lr=settings.learning_rate, eps=1e-7, weight_decay=settings.weight_decay, fused=True
+    )
     schedule = warmup_then_decay(optimizer, min(settings.warmup_steps, total_steps // 5), total_steps)
 
     def train(batches):
         losses, begin = [], time.perf_counter()
-        for vectors, wanted in batches:
-            loss = functional.mse_loss(network(torch.from_numpy(vectors)), torch.from_numpy(wanted))
+        for contexts, targets in batches:
+            loss = functional.mse_loss(network(torch.from_numpy(contexts)), torch.from_numpy(targets))
             loss.backward()
-            nn.utils.clip_grad_norm_(trained, 1.0)
+            nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
