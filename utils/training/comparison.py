@@ -98,10 +98,10 @@ def flags_of(arguments: Sequence[str], without: Sequence[str]) -> list[str]:
     >>> flags_of(["--run_dir", "runs/a", "--seed=1"], without=["--run-dir"])
     ['--seed=1']
     """
-    kept, skipping = [], False
+    remaining, skipping = [], False
     for argument in arguments:
         if argument.startswith("--"):
             skipping = argument.split("=")[0].replace("_", "-") in without  # both spellings are the same flag
         if not skipping:
-            kept.append(argument)
-    return kept
+            remaining.append(argument)
+    return remaining

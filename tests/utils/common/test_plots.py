@@ -23,14 +23,14 @@ def texts(monkeypatch):
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
-    found, save = [], Figure.savefig
+    drawn_texts, save = [], Figure.savefig
 
     def savefig(figure, *args, **kwargs):
         save(figure, *args, **kwargs)
-        found.extend(text.get_text() for text in figure.findobj(Text) if text.get_text())
+        drawn_texts.extend(text.get_text() for text in figure.findobj(Text) if text.get_text())
 
     monkeypatch.setattr(Figure, "savefig", savefig)
-    return found
+    return drawn_texts
 
 
 def test_history_from_a_csv_file(tmp_path, texts):
@@ -93,8 +93,8 @@ def test_plots_leave_pyplot_alone(tmp_path, monkeypatch):
 
 
 def test_attention_shows_every_weight_and_marks_facts_that_answer(tmp_path, texts):
-    seen = [("Ada / born_in / Rome", 0.9321, True), ("Bob / born_in / Oslo", 3e-7, False)]
-    plot_attention([("Where was Ada born?", seen), ("And nobody?", [])], tmp_path / "plot.png")
+    facts = [("Ada / born_in / Rome", 0.9321, True), ("Bob / born_in / Oslo", 3e-7, False)]
+    plot_attention([("Where was Ada born?", facts), ("And nobody?", [])], tmp_path / "plot.png")
     assert {"Where was Ada born?", "0.9321", "3e-07", "And nobody?", "Ada / born_in / Rome ✓"} <= set(texts)
     assert png_size(tmp_path / "plot.png")[0] == 840
     plot_attention([], tmp_path / "none.png")

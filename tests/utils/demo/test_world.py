@@ -16,8 +16,12 @@ def test_world_has_one_object_for_every_subject_and_relation():
     assert max(Counter(person.split()[1] for person in world.people).values()) > 1
     known = set(world.people) | set(world.places)
     assert {fact.subject for fact in world.facts} == known
-    wanted = {"born_in", "lives_in", "taught_by", "married_to", "mayor"}
-    assert all(fact.object in known and fact.object != fact.subject for fact in world.facts if fact.relation in wanted)
+    relations_between_names = {"born_in", "lives_in", "taught_by", "married_to", "mayor"}
+    assert all(
+        fact.object in known and fact.object != fact.subject
+        for fact in world.facts
+        if fact.relation in relations_between_names
+    )
 
 
 def test_marriage_goes_both_ways():
@@ -53,7 +57,7 @@ def test_every_template_names_its_subject_and_its_object():
             assert question.count("{s}") == 1 and "{o}" not in question and question.endswith("?")
 
 
-def test_passages_tell_every_fact_in_order():
+def test_passages_state_every_fact_in_order():
     world = build_world(seed=2, num_people=13, num_places=5)
     passages = demo_passages(world)
     assert passages == demo_passages(world) != demo_passages(world, seed=1)

@@ -75,11 +75,11 @@ def test_files_without_prefix_with_old_names_in_parts_and_in_half_precision(copy
         save_file({name: renamed[name] for name in members}, copy / part)
     index = {"weight_map": {name: part for part, members in parts.items() for name in members}}
     (copy / "model.safetensors.index.json").write_text(json.dumps(index))
-    found = read_checkpoint(copy).weights
-    assert found.keys() == expected.keys()
+    weights = read_checkpoint(copy).weights
+    assert weights.keys() == expected.keys()
     for name, array in expected.items():
-        assert found[name].dtype == np.float32
-        np.testing.assert_allclose(found[name], array, atol=2e-3)
+        assert weights[name].dtype == np.float32
+        np.testing.assert_allclose(weights[name], array, atol=2e-3)
 
 
 def fails(folder, *words):

@@ -23,10 +23,10 @@ def test_the_factors_give_back_the_information_matrix():
     texts = [[0, 0], [1, 1], [0, 0], [2, 2]]
     vectors = cooccurrence_vectors(texts, vocabulary_size=5, dim=3, window=1).astype(np.float64)
     total = np.array([4.0, 2.0, 2.0])  # each pair counts both ways
-    share = total**0.75 / (total**0.75).sum()
-    expected = np.diag(np.log(total / (total * share)))
-    found = (vectors @ vectors.T)[:3, :3]
-    np.testing.assert_allclose(found / found[0, 0], expected / expected[0, 0], atol=1e-5)
+    probabilities = total**0.75 / (total**0.75).sum()
+    expected = np.diag(np.log(total / (total * probabilities)))
+    product = (vectors @ vectors.T)[:3, :3]
+    np.testing.assert_allclose(product / product[0, 0], expected / expected[0, 0], atol=1e-5)
 
 
 def test_same_seed_same_vectors_and_bad_dim():

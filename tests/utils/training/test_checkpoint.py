@@ -1,4 +1,4 @@
-"""Checkpoints: training goes on as if it had never stopped, and what is damaged or foreign is told."""
+"""Checkpoints: training goes on as if it had never stopped, and a damaged or foreign file is refused."""
 
 import errno
 import os
@@ -37,8 +37,8 @@ def train(model, steps):
 def everything(model):
     """Weights, random states and the optimizer's variables."""
     metrics = {id(variable) for metric in model.metrics for variable in metric.variables}
-    kept = [*model.variables, *model.optimizer.variables]
-    return [keras.ops.convert_to_numpy(variable.value) for variable in kept if id(variable) not in metrics]
+    variables = [*model.variables, *model.optimizer.variables]
+    return [keras.ops.convert_to_numpy(variable.value) for variable in variables if id(variable) not in metrics]
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +65,12 @@ def test_training_goes_on_as_if_it_had_never_stopped(file):
     assert restore_checkpoint(file, again) == STATE
     assert int(again.optimizer.iterations) == 3
     assert train(again, range(3, 7)) == losses[3:]
-    for found, expected in zip(everything(again), everything(whole), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for actual, expected in zip(everything(again), everything(whole), strict=True):
+        np.testing.assert_array_equal(actual, expected)
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "flipped", "garbage", "another archive"])
-def test_a_damaged_file_is_told_and_changes_nothing(file, damage):
+def test_a_damaged_file_is_refused_and_changes_nothing(file, damage):
     data = file.read_bytes()
     middle = data.index(b"variable_3") + 200  # inside an array
     flipped = data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :]
@@ -84,20 +84,20 @@ def test_a_damaged_file_is_told_and_changes_nothing(file, damage):
     before = everything(model)
     with pytest.raises(UserError, match=r"checkpoint\.npz: (not a readable|is a) checkpoint .*--run-dir"):
         restore_checkpoint(file, model)
-    for found, expected in zip(everything(model), before, strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for actual, expected in zip(everything(model), before, strict=True):
+        np.testing.assert_array_equal(actual, expected)
     if damage != "flipped":
         with pytest.raises(UserError, match="not a readable checkpoint"):
             load_state(file)
 
 
-def test_a_checkpoint_of_another_model_is_told(file):
+def test_a_checkpoint_of_another_model_is_refused(file):
     model = make_model(seed=2, width=11)
     before = everything(model)
     with pytest.raises(UserError, match="is a checkpoint of another model; give the settings of its run"):
         restore_checkpoint(file, model)
-    for found, expected in zip(everything(model), before, strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for actual, expected in zip(everything(model), before, strict=True):
+        np.testing.assert_array_equal(actual, expected)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

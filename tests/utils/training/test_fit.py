@@ -92,9 +92,9 @@ def test_a_crash_anywhere_changes_nothing(tmp_path, monkeypatch, stop_at):
     assert 0 < state["epoch"] * STEPS + state["step"] <= stop_at
     values = list(range(state["epoch"], 100))
     resumed, _ = run(tmp_path / "crashed", values=values, resume=True)
-    for expected, found in zip(whole, resumed, strict=True):
-        assert found["val_weight"] == expected["val_weight"]
-        assert found["loss"] == expected["loss"]
+    for expected, actual in zip(whole, resumed, strict=True):
+        assert actual["val_weight"] == expected["val_weight"]
+        assert actual["loss"] == expected["loss"]
     with np.load(tmp_path / "whole/checkpoint.npz") as one, np.load(tmp_path / "crashed/checkpoint.npz") as other:
         for name in set(one.files) - {"state"}:
             np.testing.assert_array_equal(one[name], other[name])
@@ -108,15 +108,15 @@ def test_batches_keep_their_order_whatever_their_shapes():
         for step in range(first_step, len(shapes)):
             yield {"x": np.full((shapes[step], 7), step)}, np.full(shapes[step], step)
 
-    found = [(inputs["x"].numpy(), target.numpy()) for inputs, target in as_dataset(varied, 1, 46)]
-    assert [target[0] for _, target in found] == list(range(1, 47))
-    for inputs, target in found:
+    actual = [(inputs["x"].numpy(), target.numpy()) for inputs, target in as_dataset(varied, 1, 46)]
+    assert [target[0] for _, target in actual] == list(range(1, 47))
+    for inputs, target in actual:
         assert inputs.shape == (shapes[target[0]], 7) and (inputs == target[0]).all() and (target == target[0]).all()
     assert len(list(as_dataset(varied, 0))) == len(shapes)
 
 
-def test_steps_taken_in_one_call_are_the_same_steps(tmp_path):
-    """Three steps a call do not divide an epoch's five; a run that is stopped goes on after the first three of its second epoch."""
+def test_several_steps_per_call_are_the_same_steps(tmp_path):
+    """Three steps per call do not divide the five of an epoch. A stopped run continues after three steps of its second epoch."""
     (tmp_path / "one").mkdir()
     (tmp_path / "three").mkdir()
     expected, _ = run(tmp_path / "one")
@@ -131,15 +131,15 @@ def test_steps_taken_in_one_call_are_the_same_steps(tmp_path):
         fit(make_model(), interrupted, evaluate=lambda model: {"val_f1": 0.0}, steps_per_execution=3, **options)
     state = load_state(tmp_path / "three" / "checkpoint.npz")
     assert (state["epoch"], state["step"]) == (1, 3)
-    found, _ = run(tmp_path / "three", values=range(1, 100), steps_per_execution=3, resume=True)
-    assert [row["loss"] for row in found] == [row["loss"] for row in expected]
+    actual, _ = run(tmp_path / "three", values=range(1, 100), steps_per_execution=3, resume=True)
+    assert [row["loss"] for row in actual] == [row["loss"] for row in expected]
     with np.load(tmp_path / "one/checkpoint.npz") as one, np.load(tmp_path / "three/checkpoint.npz") as other:
         for name in set(one.files) - {"state"}:
             np.testing.assert_array_equal(one[name], other[name])
 
 
 @pytest.mark.parametrize("steps_per_epoch", [1, STEPS])
-def test_a_signal_during_evaluation_is_heard_and_the_run_goes_on(tmp_path, steps_per_epoch):
+def test_a_signal_during_evaluation_stops_the_run_which_can_be_resumed(tmp_path, steps_per_epoch):
     def evaluate(model):
         os.kill(os.getpid(), signal.SIGINT)
         return {"val_f1": 1.0}
@@ -186,7 +186,7 @@ def test_the_best_row():
     assert best(np.nan) == 1 and best(np.nan, np.nan) == 2 and best(np.nan, -np.inf, -7.0, np.nan) == 3
 
 
-def test_what_is_evaluated_and_kept_is_the_moving_average(tmp_path):
+def test_the_moving_average_is_evaluated_and_saved(tmp_path):
     model = make_model()
     rows, _ = run(tmp_path, epochs=1, model=model)
     raw = float(np.sum(model.get_weights()[0]))
@@ -195,7 +195,7 @@ def test_what_is_evaluated_and_kept_is_the_moving_average(tmp_path):
     assert saved_weight(tmp_path) == pytest.approx(average)
 
 
-def test_the_average_is_found_behind_loss_scaling():
+def test_the_average_is_used_with_loss_scaling():
     model = make_model()
     model.optimizer = keras.optimizers.LossScaleOptimizer(model.optimizer)
     model.optimizer.build(model.trainable_variables)
@@ -211,7 +211,7 @@ def test_the_average_is_found_behind_loss_scaling():
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
     run(tmp_path, epochs=1)
-    kept = (tmp_path / "checkpoint.npz").read_bytes()
+    checkpoint_bytes = (tmp_path / "checkpoint.npz").read_bytes()
 
     def poisoned(first_step):
         for x, y in batches(first_step):
@@ -228,4 +228,4 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
             run_dir=tmp_path,
             resume=True,
         )
-    assert (tmp_path / "checkpoint.npz").read_bytes() == kept
+    assert (tmp_path / "checkpoint.npz").read_bytes() == checkpoint_bytes

@@ -7,7 +7,7 @@ import pytest
 from utils.training.gradient_flow import gradient_flow
 
 
-def test_one_step_tells_the_gradient_itself():
+def test_one_step_gives_the_gradient_itself():
     """After one step, Adam's corrected second moment is the squared gradient: here `2 x (w x - y)`, of one weight."""
     inputs = keras.Input((2,))
     outputs = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones", name="one")(inputs)
@@ -15,9 +15,9 @@ def test_one_step_tells_the_gradient_itself():
     model.compile(keras.optimizers.AdamW(1e-9, weight_decay=0.1), loss="mse")
     x, y = np.array([[1.0, 2.0]]), np.array([[5.0]])
     model.fit(x, y, verbose=0)
-    (found,) = gradient_flow(model).values()
+    (flow,) = gradient_flow(model).values()
     gradient = 2 * x * (x.sum() - y)
-    assert found == pytest.approx(np.sqrt((gradient**2).mean()), rel=1e-4)
+    assert flow == pytest.approx(np.sqrt((gradient**2).mean()), rel=1e-4)
 
 
 def test_a_layer_without_influence_gets_none():
@@ -38,6 +38,6 @@ def test_a_layer_without_influence_gets_none():
     model.build((None, 3))
     model.compile(keras.optimizers.Adam(0.01), loss="mse")
     model.fit(np.ones((4, 3)), np.zeros((4, 1)), verbose=0)
-    found = gradient_flow(model)
-    assert list(found) == ["gradient_used", "gradient_unused"]
-    assert found["gradient_used"] > 0 == found["gradient_unused"]
+    flow = gradient_flow(model)
+    assert list(flow) == ["gradient_used", "gradient_unused"]
+    assert flow["gradient_used"] > 0 == flow["gradient_unused"]

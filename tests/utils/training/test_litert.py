@@ -21,8 +21,8 @@ def test_the_file_equals_the_model_and_its_latency_is_measured(tmp_path):
         "padding_mask": np.array([[0, 1, 1, 1, 1]], "int32"),
     }
     inputs["vectors"] *= inputs["padding_mask"][..., None]
-    found = Interpreter(str(tmp_path / "m.tflite"), num_threads=1).get_signature_runner()(**inputs)
-    for name, wanted in model(inputs).items():
-        np.testing.assert_allclose(found[name], keras.ops.convert_to_numpy(wanted), rtol=1e-4, atol=1e-5)
-    took = latency(tmp_path / "m.tflite", calls=20)
-    assert 0 < took["p50_ms"] <= took["p95_ms"]
+    outputs = Interpreter(str(tmp_path / "m.tflite"), num_threads=1).get_signature_runner()(**inputs)
+    for name, expected in model(inputs).items():
+        np.testing.assert_allclose(outputs[name], keras.ops.convert_to_numpy(expected), rtol=1e-4, atol=1e-5)
+    times = latency(tmp_path / "m.tflite", calls=20)
+    assert 0 < times["p50_ms"] <= times["p95_ms"]

@@ -102,8 +102,8 @@ def test_each_layer_learns_slower_than_the_one_above(model):
         "position/": 0.0625,
     }
     for part, factor in expected.items():
-        found = [move for path, move in moved.items() if part in path]
-        np.testing.assert_allclose(found, 0.01 * factor, rtol=1e-3)
+        moves_of_part = [move for path, move in moved.items() if part in path]
+        np.testing.assert_allclose(moves_of_part, 0.01 * factor, rtol=1e-3)
     assert sum(any(part in path for part in expected) for path in moved) == len(moved)
 
 

@@ -25,8 +25,8 @@ def rates(schedule, steps):
 @pytest.mark.parametrize("final_fraction", [0.0, 0.1])
 @pytest.mark.parametrize("decay", DECAYS)
 def test_every_step_by_hand(decay, final_fraction):
-    found = rates(WarmupThenDecay(PEAK, WARMUP, TOTAL, decay, final_fraction), range(TOTAL + 3))
-    for step, rate in enumerate(found):  # the optimizer's count: 0 is the first step
+    actual = rates(WarmupThenDecay(PEAK, WARMUP, TOTAL, decay, final_fraction), range(TOTAL + 3))
+    for step, rate in enumerate(actual):  # the optimizer's count: 0 is the first step
         done = step + 1
         if done < WARMUP:
             expected = PEAK * done / WARMUP
@@ -34,8 +34,8 @@ def test_every_step_by_hand(decay, final_fraction):
             part = min((done - WARMUP) / (TOTAL - WARMUP), 1)
             expected = PEAK * (final_fraction + (1 - final_fraction) * DECAYS[decay](part))
         np.testing.assert_allclose(rate, expected, atol=1e-7)
-    assert found[0] > 0 and found.argmax() == WARMUP - 1 and found.max() == PEAK
-    assert (np.diff(found[:WARMUP]) > 0).all() and (np.diff(found[WARMUP - 1 :]) <= 0).all()
+    assert actual[0] > 0 and actual.argmax() == WARMUP - 1 and actual.max() == PEAK
+    assert (np.diff(actual[:WARMUP]) > 0).all() and (np.diff(actual[WARMUP - 1 :]) <= 0).all()
 
 
 def test_without_warm_up_the_first_step_is_nearly_the_peak():
@@ -62,7 +62,7 @@ def test_round_trip():
     np.testing.assert_array_equal(rates(again, range(TOTAL)), rates(schedule, range(TOTAL)))
 
 
-def test_what_can_not_be_is_told():
+def test_impossible_arguments_are_refused():
     with pytest.raises(ValueError, match="decay must be linear, cosine, polynomial or constant, got 'step'"):
         WarmupThenDecay(PEAK, WARMUP, TOTAL, "step")
     for warmup in (TOTAL, TOTAL + 1, -1):
