@@ -157,138 +157,63 @@ def answer(model, tokenizer, settings, question: str, text: str):
 
 
 def answer_from_facts(config: Config) -> int:
-    import numpy as np
-
-    from utils.memnet.features import MemoryFeatures
-    from utils.memnet.index import WordIndex
-    from utils.memnet.metrics import ranked_values, score_slots
-    from utils.text.words import split_words
+    from utils.memnet.predictor import MemnetPredictor
 
     if config.text:
         raise UserError("this run answers from facts, not from a text: leave the text out, or give facts with --file")
-    model, vocabulary, base, facts, most = load_memory(config)
-    index = WordIndex(facts.keys)
-    ids = vocabulary.ids(split_words(config.question))
-
-    def ask():
-        memory = index.candidates(ids, most)[None]
-        features = MemoryFeatures(np.array([ids], np.int32), memory, np.zeros(memory.shape, bool))
-        return memory[0], score_slots(model, features, facts) if memory.size else None
-
-    ask()  # the first call builds the graph
+    predictor = MemnetPredictor.load(config.run_dir, [config.file] if config.file else [])
+    for note in predictor.notes if config.file else ():
+        print(note)
+    predictor.answer([config.question])  # the first call builds the graph
     started = time.perf_counter()
-    memory, found = ask()
+    (answer,) = predictor.answer([config.question], n_best=config.n_best)
     milliseconds = 1000 * (time.perf_counter() - started)
-    unknown = [
-        word
-        for word in dict.fromkeys(split_words(config.question))
-        if word not in vocabulary.words and not any(map(index.knows, vocabulary.ids([word])))
-    ]
-    if unknown:
-        print(f"(no fact has: {', '.join(unknown)})")
-    if found is None:
+    if answer["unknown_words"]:
+        print(f"(no fact has: {', '.join(answer['unknown_words'])})")
+    if not answer["answers"]:
         print("(no memory: no fact shares a word with the question)")
         return 0
-    texts = dict(zip(facts.objects.tolist(), (fact.object for fact in base.facts), strict=True))
-    values, probabilities = ranked_values(found.scores[0], facts.objects[memory], model.config["scoring"] == "pointer")
-    for value, probability in zip(values[: config.n_best].tolist(), probabilities, strict=False):
-        print(f"{probability:.3f}  {texts[value]}")
+    for row in answer["answers"]:
+        print(f"{row['probability']:.3f}  {row['answer']}")
     print("attended to:")
-    for slot in found.address[0].argsort()[::-1][: config.n_best]:
-        fact = base.facts[memory[slot]]
-        print(f"{found.address[0, slot]:.3f}  {fact.subject} / {fact.relation} / {fact.object}")
-    print(f"({milliseconds:.0f} ms, {len(memory)} of {len(base.facts):,} facts)")
+    for fact in answer["facts"]:
+        print(f"{fact['weight']:.3f}  {fact['subject']} / {fact['relation']} / {fact['object']}")
+    print(f"({milliseconds:.0f} ms, {answer['num_candidates']} of {len(predictor.base.facts):,} facts)")
     return 0
-
-
-def load_memory(config: Config):
-    """The model, its vocabulary, the facts, the facts' words, and how many facts the model is given."""
-
-    from models import load_model
-    from utils.memnet.data import read_facts
-    from utils.memnet.features import Vocabulary, encode_facts
-
-    run_dir = config.run_dir
-    with told_if_damaged(run_dir):
-        words = json.loads((run_dir / "vocabulary.json").read_text())
-        vocabulary = Vocabulary(words["words"], words["hashed"])
-        most = json.loads((run_dir / "config.json").read_text())["candidates"]
-        model = load_model(run_dir / "best.keras")
-    base, notes = read_facts([config.file or run_dir / "facts.tsv"])
-    for note in notes if config.file else ():
-        print(note)
-    return model, vocabulary, base, encode_facts(base, vocabulary), most
 
 
 # --- responses
 
 
 def answer_from_responses(config: Config) -> int:
-    import numpy as np
-
-    from utils.tracing.features import Piece, assemble
-    from utils.tracing.item_response import ability_error
-    from utils.tracing.item_response import softmax as probabilities
+    from utils.tracing.data import NEW_STUDENT, read_responses
+    from utils.tracing.predictor import TracingPredictor
 
     if config.text:
         raise UserError("this run predicts responses, not answers in a text: leave the text out")
-    asked = [item.strip() for item in config.question.split(",") if item.strip()]
-    if not asked:
-        raise UserError(f"{config.question!r}: no item there; give items, with commas between")
-    model, numbers, histories, prior = load_responses(config)
-    unknown = [item for item in asked if item not in numbers]
+    items = [item.strip() for item in config.question.split(",") if item.strip()]
+    if not items:
+        raise UserError(f"{config.question!r}: names no item; give items, separated by commas")
+    predictor = TracingPredictor.load(config.run_dir)
+    histories, notes = read_responses(config.file) if config.file else ([NEW_STUDENT], [])
+    unknown = [item for item in items if item not in predictor.item_numbers]
     if unknown:
-        print(f"(not in training, taken for an unknown item: {', '.join(unknown)})")
-    for history in histories:
-        before = [numbers.get(item, 0) for item in history.items]
-        pieces = [
-            Piece(np.array([*before, numbers.get(item, 0)], np.int32), np.append(history.responses, 0).astype(np.int32))
-            for item in asked
-        ]
-        inputs, *_ = assemble(pieces)
-        found = {
-            name: np.asarray(array)[:, : len(before) + 1] for name, array in model.predict_on_batch(inputs).items()
-        }
-        chances = probabilities(found["logits"][:, -1])
-        print(f"student {history.student}, {len(before):,} responses")
-        for row, item in enumerate(asked):
-            told = "  ".join(f"{category}: {chance:.3f}" for category, chance in enumerate(chances[row]))
-            if "ability" in found:
-                ability = float(found["ability"][row, -1])
-                seen = found["discrimination"][row, :-1], found["thresholds"][row, :-1]
-                error = ability_error(ability, *seen, prior, model.config["head"])
-                told += f"  (ability {ability:.2f} ± {error:.2f})"
-            print(f"  item {item}: {told}")
-    return 0
-
-
-def load_responses(config: Config):
-    """The model, its items' numbers, the students to ask about, and the standard deviation of abilities (None without any)."""
-    import numpy as np
-
-    from models import load_model
-    from utils.tracing.data import ResponseSequence, read_responses
-
-    run_dir = config.run_dir
-    with told_if_damaged(run_dir):
-        numbers = json.loads((run_dir / "items.json").read_text())
-        results = json.loads((run_dir / "results.json").read_text())
-        prior = results["details"]["abilities"]["deviation"] if "abilities" in results["details"] else None
-        model = load_model(run_dir / "best.keras")
-    histories, notes = [ResponseSequence("new", (), np.zeros(0, np.int64))], []
-    if config.file:
-        histories, notes = read_responses(config.file)
-    most = model.config["num_categories"] - 1
-    for history in histories:
-        if len(history.responses) and history.responses.max() > most:
-            place = history.place(int(history.responses.argmax()))
-            raise UserError(f"{place}: a response is {history.responses.max()}, but the model knows 0 to {most}")
-        new = sorted({item for item in history.items if item not in numbers})
-        if new:
-            notes.append(f"student {history.student}: not in training, taken for an unknown item: {', '.join(new[:5])}")
+        notes.append(f"not in training, treated as an unknown item: {', '.join(unknown)}")
     for note in notes:
         print(f"({note})")
-    return model, numbers, histories, prior
+    for student in predictor.predict(histories, items):
+        print(f"student {student['student']}, {student['num_responses']:,} responses")
+        if student["unknown_items"]:
+            print(f"  (not in training, treated as an unknown item: {', '.join(student['unknown_items'][:5])})")
+        for prediction in student["predictions"]:
+            probabilities = "  ".join(f"{k}: {value:.3f}" for k, value in enumerate(prediction["probabilities"]))
+            ability = (
+                f"  (ability {prediction['ability']:.2f} ± {prediction['ability_error']:.2f})"
+                if "ability" in prediction
+                else ""
+            )
+            print(f"  item {prediction['item']}: {probabilities}{ability}")
+    return 0
 
 
 def answer_from_vectors(config: Config) -> int:

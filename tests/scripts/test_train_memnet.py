@@ -1,7 +1,8 @@
-"""train_memnet.py and predict.py on its runs, as a user runs them."""
+"""train_memnet.py, and predict.py on its runs, as a user runs them."""
 
 import csv
 import json
+import shlex
 import signal
 import time
 
@@ -25,6 +26,15 @@ def finished(tmp_path_factory):
     return cwd / "run", output
 
 
+@pytest.fixture(scope="module")
+def other_seed(tmp_path_factory):
+    """The same run with another training seed."""
+    cwd = tmp_path_factory.mktemp("other_seed")
+    status, _, errors = run("--run-dir", "run", *SMALL, "--seed", 1, "--no-export", cwd=cwd, script=SCRIPT)
+    assert status == 0, errors
+    return cwd / "run"
+
+
 def test_it_learns_and_the_run_directory_is_complete(finished):
     folder, output = finished
     results = json.loads((folder / "results.json").read_text())
@@ -42,9 +52,11 @@ def test_it_learns_and_the_run_directory_is_complete(finished):
     for scores in results["baselines"].values():
         assert set(scores) == set(tests)
         assert scores["test"]["accuracy"] < tests["test"]["accuracy"]
-    made = {path.name for path in folder.iterdir()}
-    assert {"best.keras", "checkpoint.npz", "metrics.csv", "predictions.json", "splits.json", "facts.tsv"} <= made
-    assert {"history.png", "attention.png", "vocabulary.json", "config.json", "saved_model", "wandb"} <= made
+    low, high = results["intervals"]["test"]["accuracy"]
+    assert low <= tests["test"]["accuracy"] <= high and low < high
+    files = {path.name for path in folder.iterdir()}
+    assert {"best.keras", "checkpoint.npz", "metrics.csv", "predictions.json", "splits.json", "facts.tsv"} <= files
+    assert {"history.png", "attention.png", "vocabulary.json", "config.json", "saved_model", "wandb"} <= files
     with open(folder / "metrics.csv") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 3 and float(rows[-1]["val_accuracy"]) == pytest.approx(
@@ -54,17 +66,65 @@ def test_it_learns_and_the_run_directory_is_complete(finished):
     assert len(splits["train"]) == 1500 and f"test: accuracy {tests['test']['accuracy']:.4f}" in output
 
 
+def test_it_ends_with_baselines_a_verdict_and_a_command_that_runs(finished):
+    folder, output = finished
+    lines = output.splitlines()
+    for name in ("string match", "bm25", "majority value"):
+        assert any(line.startswith(f"baseline {name}, test: accuracy 0.") for line in lines)
+    assert ": above bm25, 0." in lines[-2] or ": above string match, 0." in lines[-2]
+    command = shlex.split(lines[-1].partition("; try: ")[2])
+    assert command[:2] == ["python", "predict.py"]
+    status, output, errors = run(*command[2:], cwd=folder.parent, script="predict.py")
+    assert status == 0 and output.splitlines()[0][:2] in ("0.", "1."), errors
+
+
 def test_stored_predictions_have_the_stored_accuracy(finished):
     folder, _ = finished
     rows = json.loads((folder / "predictions.json").read_text())
     scores = json.loads((folder / "results.json").read_text())["metrics"]["test"]
-    right = np.mean([row["answer"] in row["right"] for row in rows])
-    assert len(rows) == scores["total"] and right == pytest.approx(scores["accuracy"], abs=0.005)
+    accuracy = np.mean([row["answer"] in row["correct_answers"] for row in rows])
+    assert len(rows) == scores["total"] and accuracy == pytest.approx(scores["accuracy"], abs=0.005)
 
 
-def test_predict_tells_the_answer_and_the_facts_it_attended_to(finished, tmp_path):
+def test_the_predictor_gives_the_stored_predictions(finished):
+    from train_memnet import Config, load_data
+    from utils.memnet.predictor import MemnetPredictor
+
     folder, _ = finished
-    row = next(row for row in json.loads((folder / "predictions.json").read_text()) if row["answer"] in row["right"])
+    data = load_data(Config(folder))
+    predictor = MemnetPredictor.load(folder)
+    features = data.scoring_features(data.encode_questions(predictor.vocabulary), 15, split_seed=0)["test"]
+    memories = [[data.base.facts[number] for number in row] for row in features.memory[:40]]
+    texts = [question.text for question in data.questions["test"][:40]]
+    rows = json.loads((folder / "predictions.json").read_text())[:40]
+    assert [row["question"] for row in rows] == texts
+    for row, answer in zip(rows, predictor.answer(texts, memories), strict=True):
+        assert answer["answers"][0]["answer"] == row["answer"]
+        fact = answer["facts"][0]
+        assert f"{fact['subject']} / {fact['relation']} / {fact['object']}" == row["fact"]
+
+
+def test_the_table_and_the_plot_of_attention_are_both_tracked(finished):
+    folder, _ = finished
+    (media,) = (folder / "wandb").glob("**/files/media")
+    assert len(list(media.glob("table/tables/attention_*.table.json"))) == 1
+    assert len(list(media.glob("images/images/attention_*.png"))) == 1
+
+
+def test_two_seeds_have_the_same_validation_and_test_memories(finished, other_seed):
+    folder, _ = finished
+    one, other = (json.loads((path / "results.json").read_text()) for path in (folder, other_seed))
+    assert one["seed"] != other["seed"] and one["data"] == other["data"]
+    assert one["metrics"] != other["metrics"]
+    # The baselines do not depend on training, but on every distractor of every test.
+    assert one["baselines"] == other["baselines"]
+    assert one["metrics"]["validation"]["candidate_recall"] == other["metrics"]["validation"]["candidate_recall"]
+
+
+def test_predict_prints_the_answer_and_the_facts_it_attended_to(finished, tmp_path):
+    folder, _ = finished
+    rows = json.loads((folder / "predictions.json").read_text())
+    row = next(row for row in rows if row["answer"] in row["correct_answers"])
     status, output, errors = run(folder, row["question"], cwd=tmp_path, script="predict.py")
     assert status == 0, errors
     lines = output.splitlines()
@@ -86,10 +146,8 @@ def metrics_of(folder):
         return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
 
 
-def test_killed_and_resumed_gives_the_same_as_never_killed(tmp_path):
-    options = (*SMALL, "--no-export")
-    status, _, errors = run("--run-dir", "whole", *options, cwd=tmp_path, script=SCRIPT)
-    assert status == 0, errors
+def test_killed_and_resumed_gives_the_same_as_never_killed(other_seed, tmp_path):
+    options = (*SMALL, "--seed", 1, "--no-export")
     killed = start("--run-dir", "cut", *options, cwd=tmp_path, script=SCRIPT, QKV_ZOO_SAVE_EVERY_SECONDS="0")
     deadline = time.monotonic() + 200
     while not (tmp_path / "cut" / "metrics.csv").exists() and time.monotonic() < deadline:
@@ -99,8 +157,8 @@ def test_killed_and_resumed_gives_the_same_as_never_killed(tmp_path):
     assert not (tmp_path / "cut" / "results.json").exists()
     status, output, errors = run("--run-dir", "cut", *options, "--resume", cwd=tmp_path, script=SCRIPT)
     assert status == 0 and "resumed after epoch" in output, errors
-    assert metrics_of(tmp_path / "cut") == metrics_of(tmp_path / "whole")
-    scores = [json.loads((tmp_path / name / "results.json").read_text())["metrics"] for name in ("cut", "whole")]
+    assert metrics_of(tmp_path / "cut") == metrics_of(other_seed)
+    scores = [json.loads((path / "results.json").read_text())["metrics"] for path in (tmp_path / "cut", other_seed)]
     assert scores[0] == scores[1]
 
 
@@ -126,11 +184,11 @@ def test_the_other_models_run_on_files_with_memories(model, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--facts", "none.tsv", "--templates", "none.tsv"), "none.tsv: can not be read"),
-        (("--facts", "none.tsv"), "--facts wants --templates"),
-        (("--templates", "none.tsv"), "--templates wants --facts"),
-        (("--test-files", "none.jsonl"), "go with --train-files"),
-        (("--train-files", "none.jsonl"), "none.jsonl: can not be read"),
+        (("--facts", "none.tsv", "--templates", "none.tsv"), "none.tsv: cannot be read"),
+        (("--facts", "none.tsv"), "--facts needs --templates"),
+        (("--templates", "none.tsv"), "--templates needs --facts"),
+        (("--test-files", "none.jsonl"), "goes with --train-files"),
+        (("--train-files", "none.jsonl"), "none.jsonl: cannot be read"),
         (("--distractors", "0"), "--distractors 0"),
         (("--sweep", "0"), "--sweep 0"),
         (("--held-out-values", "1.0"), "--held-out-values"),
@@ -140,7 +198,7 @@ def test_the_other_models_run_on_files_with_memories(model, tmp_path):
         (("--encoder", "transformer", "--hidden-dim", "6"), "--hidden-dim 6"),
         (("--hidden-dim", "7"), "must be even"),
         (("--attention-supervision", "1"), "a pointer's scores are its attention"),
-        (("--train-files", "none.jsonl", "--sweep", "50"), "--sweep: is for questions made of templates"),
+        (("--train-files", "none.jsonl", "--sweep", "50"), "--sweep: is for questions made from templates"),
         (("--hidden-dims", "6"), "did you mean --hidden-dim"),
     ],
 )

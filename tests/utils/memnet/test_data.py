@@ -1,12 +1,11 @@
-"""Readers of facts, templates and questions: what they take, and what each bad input becomes."""
+"""Readers of facts and templates: what they accept, and the message for each bad input."""
 
 import gzip
-import json
 
 import pytest
 
 from utils.common.errors import UserError
-from utils.memnet.data import Fact, MemoryQuestion, ask, knowledge_base, read_facts, read_questions, read_templates
+from utils.memnet.data import Fact, MemoryQuestion, knowledge_base, read_facts, read_templates, write_facts
 
 HEADER = "subject\trelation\tobject\n"
 
@@ -54,7 +53,7 @@ def test_rows_that_are_dropped_or_merged_are_counted_and_named(tmp_path):
     ],
 )
 def test_broken_csv_is_one_clear_line_and_swallows_no_rows(tmp_path, text, line):
-    with pytest.raises(UserError, match=f"f.csv, line {line}: is no row of CSV"):
+    with pytest.raises(UserError, match=f"f.csv, line {line}: is not a row of CSV"):
         read_facts([write(tmp_path / "f.csv", text)])
 
 
@@ -94,14 +93,14 @@ def test_files_without_facts_are_one_clear_line(tmp_path, text, words):
 
 
 def test_missing_and_damaged_files(tmp_path):
-    with pytest.raises(UserError, match="can not be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         read_facts([tmp_path / "none.tsv"])
     whole = gzip.compress((HEADER + "a\tr\tx\n" * 5000).encode())
-    with pytest.raises(UserError, match="can not be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         read_facts([write(tmp_path / "cut.tsv.gz", whole[: len(whole) // 2])])
 
 
-def test_wikimovies_facts_lead_both_ways(tmp_path):
+def test_wikimovies_facts_are_read_in_both_directions(tmp_path):
     lines = ["1 Kismet directed_by William Dieterle", "2 Kismet starred_actors Edward Arnold, Marlene Dietrich"]
     text = "\n".join([*lines, "3 Kismet has_plot A long one", "", "1 bad", ""])
     base, notes = read_facts([write(tmp_path / "kb.txt", text)])
@@ -125,7 +124,7 @@ def test_templates_by_relation_and_split(tmp_path):
         ("", "no templates"),
         ("born\tWhere?\n", "line 1"),
         ("born\t{s}?\tdev\n", "line 1"),
-        (TWICE, "for train and"),
+        (TWICE, "under train and"),
     ):
         with pytest.raises(UserError, match=words):
             read_templates(write(tmp_path / "bad.tsv", text))
@@ -140,22 +139,6 @@ BASE, _ = knowledge_base(
     ],
     "here",
 )
-TEMPLATES = {"born": {"train": ["Where was {s} born?", "Birthplace of {s}?"]}, "knew": {"train": ["Who knew {s}?"]}}
-
-
-def test_asks_every_subject_and_relation_once_a_template():
-    questions = ask(BASE, TEMPLATES, ["Ada", "Bob"])
-    assert sorted(question.text for question in questions) == [
-        "Birthplace of Ada?",
-        "Birthplace of Bob?",
-        "Where was Ada born?",
-        "Where was Bob born?",
-        "Who knew Ada?",
-    ]
-    assert next(q for q in questions if q.relation == "knew").answers == ("Babbage", "Mary")
-    assert len({question.id for question in questions}) == 5
-    fewer = ask(BASE, TEMPLATES, ["Ada", "Bob"], most=1, seed=1)
-    assert len(fewer) == 3 and fewer == ask(BASE, TEMPLATES, ["Ada", "Bob"], most=1, seed=1)
 
 
 def test_gold_facts_have_subject_relation_and_answer():
@@ -165,84 +148,7 @@ def test_gold_facts_have_subject_relation_and_answer():
     assert BASE.gold(loose, range(4)) == [3] and BASE.gold(loose, [0, 1]) == []
 
 
-def test_questions_as_json_lines_bring_their_memory(tmp_path):
-    lines = [
-        {
-            "question": ["who", "knew", "Ada"],
-            "answers": ["Mary"],
-            "memory": [["Ada", "knew", "Mary"], ["Ada", "knew", "Mary"]],
-        },
-        {"question": "where?", "answers": ["Rome"], "memory": []},
-    ]
-    path = write(tmp_path / "q.jsonl", "\n".join(map(json.dumps, lines)) + "\n\n")
-    questions, base, _ = read_questions(path)
-    assert base.facts == (Fact("Ada", "knew", "Mary"),)
-    assert [(q.text, q.subject, q.memory) for q in questions] == [
-        ("who knew Ada", "Ada", (0,)),
-        ("where?", "where?", ()),
-    ]
-    questions, _, notes = read_questions(path, BASE)
-    assert questions[0].memory == (2,) and notes == []
-    other, _ = knowledge_base([Fact("Bob", "born", "Rome")], "here")
-    told = read_questions(path, other)[2][0]
-    assert "1 facts of memories are not among" in told and "('Ada / knew / Mary')" in told
-
-
-def test_facts_of_memories_are_held_to_the_same_rules(tmp_path):
-    memory = [
-        ["Ada", "knew", "Mary  Ann"],
-        ["Ada", "knew", None],
-        ["", "knew", "x"],
-        ["Ada", "knew", "\ud83d"],
-        ["Ada", "knew"],
-    ]
-    record = {"question": "who?", "answers": ["Mary\nAnn"], "memory": memory}
-    path = tmp_path / "q.jsonl"
-    path.write_text(json.dumps(record) + "\n")
-    (question,), base, notes = read_questions(path)
-    assert base.facts == (Fact("Ada", "knew", "Mary Ann"),) and question.answers == ("Mary Ann",)
-    assert (
-        "3 rows dropped, a field is missing" in notes[0] and "1 rows dropped, a field is half a character" in notes[1]
-    )
-
-
-def test_answers_that_hold_commas_are_found_among_the_objects(tmp_path):
-    base, _ = knowledge_base([Fact("Jim", "made", "Me, Myself & Irene"), Fact("Jim", "made", "Rome")], "here")
-    path = write(tmp_path / "q.txt", "1 what did Jim make?\tOslo, Me, Myself & Irene, Rome\n")
-    assert read_questions(path, base)[0][0].answers == ("Oslo", "Me, Myself & Irene", "Rome")
-
-
-def test_questions_as_text_find_their_subject(tmp_path):
-    path = write(tmp_path / "q.txt", "1 where was Bob born?\tRome\n2 who does bob know?\tA, B\n")
-    questions, _, notes = read_questions(path, BASE)
-    assert [(q.text, q.subject, q.answers, q.memory) for q in questions] == [
-        ("where was Bob born?", "Bob", ("Rome",), None),
-        ("who does bob know?", "who does bob know?", ("A", "B"), None),
-    ]
-    assert "1 of 2 questions name no subject of the facts" in notes[0] and "(line 2)" in notes[0]
-    two, _ = knowledge_base([Fact("Ann Lee", "born", "Rome")], "here")
-    assert read_questions(write(tmp_path / "q.txt", "where was ann lee born?\tRome\n"), two)[0][0].subject == "Ann Lee"
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "words"),
-    [
-        ("q.jsonl", "", "no questions"),
-        ("q.jsonl", "{broken\n", "line 1"),
-        ("q.jsonl", '{"question": "a"}\n', "line 1"),
-        ("q.jsonl", '{"question": "a", "answers": []}\n', "line 1"),
-        ("q.jsonl", json.dumps({"question": "long " * 300, "answers": ["b"]}) + "\n", "longer than 1,000 characters"),
-        ("q.txt", "1 no tab here\n", "line 1"),
-        ("q.txt", "1 no answer\t\n", "line 1"),
-    ],
-)
-def test_bad_questions_are_one_clear_line(tmp_path, name, text, words):
-    path = write(tmp_path / name, text)
-    with pytest.raises(UserError, match=words) as caught:
-        read_questions(path, BASE)
-    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_questions_without_memories_want_facts(tmp_path):
-    with pytest.raises(UserError, match="have no memories; name a file of facts with --facts"):
-        read_questions(write(tmp_path / "q.txt", "1 who?\tA\n"))
+def test_written_facts_are_read_back_with_the_same_numbers(tmp_path):
+    base, _ = knowledge_base([Fact('a "b"', "r", "x, y"), Fact("c", "r", "z"), Fact("a", "q", "z")], "here")
+    write_facts(tmp_path / "facts.tsv", base)
+    assert read_facts([tmp_path / "facts.tsv"]) == (base, [])

@@ -1,23 +1,22 @@
-"""Words to ids, memories with distractors, batches."""
+"""Words to ids, features, batches."""
 
 import numpy as np
-import pytest
 
-from utils.text.words import split_words
-from utils.memnet.data import Fact, MemoryQuestion, ask, knowledge_base
+from utils.memnet.data import Fact, MemoryQuestion, knowledge_base
 from utils.memnet.features import (
-    Distractors,
     Vocabulary,
     assemble,
     build_features,
     closed_vocabulary,
     encode_facts,
-    encode_questions,
+    encode_texts,
     open_vocabulary,
     relation_word,
     targets,
     training_batches,
 )
+from utils.memnet.questions import questions_from_templates
+from utils.text.words import split_words
 
 NAMES = ["Ada Brown", "Bob Brown", "Cid Stone", "Dora Stone", "Eve Brown", "Finn Marsh", "Gus Hill"]
 BASE, _ = knowledge_base(
@@ -26,7 +25,7 @@ BASE, _ = knowledge_base(
     "here",
 )
 TEMPLATES = {relation: {"train": [f"tell the {relation} of {{s}}"]} for relation in ("born", "year", "job")}
-QUESTIONS = ask(BASE, TEMPLATES, NAMES)
+QUESTIONS = questions_from_templates(BASE, TEMPLATES, NAMES)
 
 
 def test_words_are_lower_case_without_punctuation():
@@ -34,10 +33,12 @@ def test_words_are_lower_case_without_punctuation():
     assert split_words("Ünïcode 東京!") == ["ünïcode", "東京"] and split_words("?!") == []
 
 
-def test_names_are_hashed_alike_whether_training_had_them_or_not():
+def test_names_have_the_same_hash_whether_or_not_training_had_them():
     few, many = open_vocabulary(BASE, QUESTIONS[:9]), open_vocabulary(BASE, QUESTIONS)
-    asking = {"tell", "the", "of", "born", "year", "job"}
-    assert set(few.words) == set(many.words) == asking | {relation_word(name) for name in ("born", "year", "job")}
+    words_that_ask = {"tell", "the", "of", "born", "year", "job"}
+    assert (
+        set(few.words) == set(many.words) == words_that_ask | {relation_word(name) for name in ("born", "year", "job")}
+    )
     assert min(few.ids(["ada", "gus"])) >= len(few) and few.ids(["ada", "gus"]) == many.ids(["ada", "gus"])
     assert few.ids(["tell", "ada"])[0] < len(few)
 
@@ -57,43 +58,10 @@ def test_facts_become_keys_of_subject_and_relation_and_values_of_the_object():
     assert len(facts.keys) == len(facts.objects) == len(BASE.facts) and len(set(facts.objects.tolist())) == 22
 
 
-def drawn(question, count, seed=0, allowed=None):
-    source = Distractors(BASE, range(len(BASE.facts)) if allowed is None else allowed)
-    return source.draw(np.random.default_rng(seed), question, count)
-
-
-@pytest.mark.parametrize("count", [1, 5, 12])
-def test_a_memory_holds_the_answers_and_as_many_distractors(count):
-    for number, question in enumerate(QUESTIONS):
-        memory = drawn(question, count, number)
-        gold = BASE.gold(question, memory)
-        assert len(memory) == len(set(memory)) == count + len(gold) and len(gold) == len(question.answers)
-        others = [BASE.facts[place] for place in memory if place not in gold]
-        assert not any(fact.subject == question.subject and fact.relation == question.relation for fact in others)
-
-
-def test_distractors_are_of_all_kinds():
-    question = QUESTIONS[0]
-    others = [BASE.facts[number] for seed in range(50) for number in drawn(question, 9, seed)]
-    subjects = {fact.subject for fact in others}
-    assert "Ada Brown" in subjects and {"Bob Brown", "Eve Brown"} <= subjects and "Gus Hill" in subjects
-    share = np.mean(["Brown" in fact.subject and fact.subject != "Ada Brown" for fact in others])
-    assert share > 2 / 7  # more than chance
-    places = {drawn(question, 9, seed).index(0) for seed in range(50)}
-    assert len(places) > 5  # the answer stands anywhere
-
-
-def test_only_allowed_facts_are_drawn():
-    allowed = [number for number, fact in enumerate(BASE.facts) if fact.subject in NAMES[:3]]
-    memory = drawn(QUESTIONS[0], 100, allowed=allowed)
-    assert set(memory) == set(allowed)
-
-
 def features_of(memories, questions=QUESTIONS[:3]):
     vocabulary = open_vocabulary(BASE, QUESTIONS)
-    return build_features(BASE, questions, encode_questions(questions, vocabulary), memories), encode_facts(
-        BASE, vocabulary
-    )
+    question_ids = encode_texts([question.text for question in questions], vocabulary)
+    return build_features(BASE, questions, question_ids, memories), encode_facts(BASE, vocabulary)
 
 
 def test_batches_are_padded_to_what_they_need():
@@ -117,10 +85,10 @@ def test_targets_spread_over_all_that_answer():
 def test_step_n_is_always_the_same_batch_and_an_epoch_has_every_question_once():
     memories = [[number % 20 for number in range(place % 5 + 1)] for place in range(len(QUESTIONS))]
     features, facts = features_of(memories, QUESTIONS)
-    asked = []
+    epochs = []
 
     def features_of_epoch(epoch):
-        asked.append(epoch)
+        epochs.append(epoch)
         return features
 
     def steps(first, count):
@@ -130,13 +98,13 @@ def test_step_n_is_always_the_same_batch_and_an_epoch_has_every_question_once():
     steps_per_epoch = -(-len(QUESTIONS) // 4)
     whole = steps(0, 2 * steps_per_epoch)
     for first in (1, steps_per_epoch, steps_per_epoch + 2):
-        for mine, other in zip(steps(first, 2), whole[first:], strict=False):
-            assert all(np.array_equal(mine[name], other[name]) for name in mine)
+        for batch, expected in zip(steps(first, 2), whole[first:], strict=False):
+            assert all(np.array_equal(batch[name], expected[name]) for name in batch)
     words = np.concatenate([batch["question_ids"] for batch in whole[:steps_per_epoch]])
     longest = features.question_ids.shape[1]
     assert words.shape[1] % 8 == 0 and not words[:, longest:].any()
     assert sorted(map(tuple, words[:, :longest])) == sorted(map(tuple, features.question_ids))
-    assert 1 in asked
+    assert 1 in epochs
 
 
 def test_the_same_words_have_the_same_ids_in_every_process():
@@ -146,3 +114,12 @@ def test_the_same_words_have_the_same_ids_in_every_process():
 def test_a_question_without_subject_in_its_text_still_has_words():
     question = MemoryQuestion("1", "tell the job", "Nobody", ("x",))
     assert "tell" in open_vocabulary(BASE, [*QUESTIONS, question]).words
+
+
+def test_a_vocabulary_is_read_back_as_it_was_written(tmp_path):
+    for vocabulary in (open_vocabulary(BASE, QUESTIONS), closed_vocabulary(BASE, QUESTIONS)):
+        vocabulary.write(tmp_path / "vocabulary.json")
+        stored = Vocabulary.read(tmp_path / "vocabulary.json")
+        assert stored.words == vocabulary.words and stored.hashed == vocabulary.hashed
+        assert stored.ids(["tell", "ada", "zzz"]) == vocabulary.ids(["tell", "ada", "zzz"])
+        assert "tell" in stored and "zzz" not in stored

@@ -27,16 +27,16 @@ def test_equals_a_loop_over_all_facts(cutoff):
     for _ in range(40):
         words = RNG.integers(1, 210, 5).tolist()
         expected = by_loop(words, cutoff)
-        found = index.candidates(words, 1000)
-        assert set(found.tolist()) == set(expected)
-        scores = [expected[fact] for fact in found.tolist()]
+        candidates = index.candidates(words, 1000)
+        assert set(candidates.tolist()) == set(expected)
+        scores = [expected[fact] for fact in candidates.tolist()]
         np.testing.assert_allclose(scores, sorted(scores, reverse=True))
-        best = index.candidates(words, 3)
-        np.testing.assert_array_equal(best, found[:3])
+        np.testing.assert_array_equal(index.candidates(words, 3), candidates[:3])
 
 
-def test_unknown_words_find_nothing():
+def test_unknown_words_have_no_candidates():
     index = WordIndex(KEYS)
+    assert 10_000 not in index and int(KEYS.max()) in index
     assert index.candidates([10_000], 5).tolist() == [] and index.candidates([], 5).tolist() == []
 
 
@@ -46,8 +46,8 @@ def test_nearest_neighbours_are_mostly_those_of_exact_search(count):
     vectors = RNG.normal(size=(count, 16)).astype(np.float32)
     queries = vectors[:50] + 0.1 * RNG.normal(size=vectors[:50].shape).astype(np.float32)
     index = VectorIndex(vectors, probes=64)
-    found = index.candidates(queries, 10)
+    neighbours = index.candidates(queries, 10)
     exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
-    recall = np.mean([len(set(a) & set(b)) / len(b) for a, b in zip(found, exact, strict=True)])
+    recall = np.mean([len(set(a) & set(b)) / len(b) for a, b in zip(neighbours, exact, strict=True)])
     assert recall > 0.8
-    assert all(len(row) == min(10, count) for row in found)
+    assert all(len(row) == min(10, count) for row in neighbours)

@@ -1,11 +1,10 @@
-"""Metrics of memory answers against a few lines of loops, and the baselines on a case worked out by hand."""
+"""Metrics of memory answers against values worked out by hand."""
 
 import numpy as np
 
-from utils.memnet.baselines import Baselines
 from utils.memnet.data import Fact, MemoryQuestion, knowledge_base
-from utils.memnet.features import EncodedFacts, MemoryFeatures, build_features
-from utils.memnet.metrics import SlotScores, question_ranks, ranked_values, score_slots, summarise
+from utils.memnet.features import EncodedFacts, build_features
+from utils.memnet.metrics import SlotScores, answer_ranks, evaluate_slots, ranked_values
 
 BASE, _ = knowledge_base(
     [
@@ -16,8 +15,7 @@ BASE, _ = knowledge_base(
     ],
     "here",
 )
-OBJECTS = np.array([0, 1, 2, 1])
-FACTS = EncodedFacts(np.ones((4, 2), np.int32), np.ones((4, 1), np.int32), OBJECTS)
+FACTS = EncodedFacts(np.ones((4, 2), np.int32), np.ones((4, 1), np.int32), objects=np.array([0, 1, 2, 1]))
 QUESTIONS = [
     MemoryQuestion("1", "where was Ada Brown born", "Ada Brown", ("London",), "born_in"),
     MemoryQuestion("2", "what mill works Bob Brown for", "Bob Brown", ("Mill",), "works_for"),
@@ -25,74 +23,47 @@ QUESTIONS = [
 ]
 
 
-def features(memories, questions=QUESTIONS):
+def features_of(memories, questions=QUESTIONS):
     return build_features(BASE, questions, np.ones((len(questions), 2), np.int32), memories)
 
 
 def test_a_pointer_adds_up_equal_values_and_others_take_the_best():
     scores = np.log([0.4, 0.35, 0.25])
-    values, shares = ranked_values(scores, np.array([7, 5, 5]), pointer=True)
+    values, probabilities = ranked_values(scores, np.array([7, 5, 5]), add_up=True)
     assert values.tolist() == [5, 7]
-    np.testing.assert_allclose(shares, [0.6, 0.4])
-    values, shares = ranked_values(scores, np.array([7, 5, 5]), pointer=False)
+    np.testing.assert_allclose(probabilities, [0.6, 0.4])
+    values, probabilities = ranked_values(scores, np.array([7, 5, 5]), add_up=False)
     assert values.tolist() == [7, 5]
-    np.testing.assert_allclose(shares, [0.4 / 0.75, 0.35 / 0.75])
-    assert ranked_values(np.zeros(0), np.zeros(0, int), pointer=True)[0].tolist() == []
+    np.testing.assert_allclose(probabilities, [0.4 / 0.75, 0.35 / 0.75])
+    assert ranked_values(np.zeros(0), np.zeros(0, int), add_up=True)[0].tolist() == []
 
 
 def test_metrics_by_hand():
-    # Right at once; right in the second place; no memory at all.
-    part = features([[0, 1, 2], [2, 3], []])
+    # Correct at rank 1; correct at rank 2; no memory at all.
+    features = features_of([[0, 1, 2], [2, 3], []])
     scores = np.array([[3.0, 2, 1], [1, 0, -np.inf], [-np.inf] * 3], np.float32)
     address = np.array([[0.7, 0.2, 0.1], [0.2, 0.8, 0], [0, 0, 0]])
-    found = SlotScores(scores, address)
-    ranks = question_ranks(found, part, FACTS, BASE, QUESTIONS, pointer=False)
-    assert ranks.tolist() == [1, 2, np.inf]
-    metrics = summarise(ranks, found, part)
-    expected = {"accuracy": 1 / 3, "hits@10": 2 / 3, "mrr": 0.5, "gold_key_accuracy": 2 / 3, "candidate_recall": 2 / 3}
-    assert metrics == {**expected, "total": 3}
-    assert summarise(ranks[:0], found, part) == {"total": 0}
+    slots = SlotScores(scores, address)
+    assert answer_ranks(slots, features, FACTS, BASE, QUESTIONS, add_up=False).tolist() == [1, 2, np.inf]
+    evaluation = evaluate_slots(slots, features, FACTS, BASE, QUESTIONS, add_up=False)
+    means = {"accuracy": 1 / 3, "hits@10": 2 / 3, "mrr": 0.5, "gold_key_accuracy": 2 / 3, "candidate_recall": 2 / 3}
+    assert evaluation.metrics == {**means, "total": 3}
+    assert evaluation.per_example["mrr"].tolist() == [1, 0.5, 0]
 
 
-def test_a_right_value_at_a_wrong_key_is_right_but_not_its_key():
-    part = features([[1, 3]], [QUESTIONS[1]])
-    found = SlotScores(np.array([[2.0, 1.0]]), np.array([[0.7, 0.3]]))
-    metrics = summarise(question_ranks(found, part, FACTS, BASE, [QUESTIONS[1]], pointer=True), found, part)
+def test_intervals_resample_subjects():
+    # Each subject is always right or always wrong: to resample questions one by one would make the interval narrower.
+    questions = [MemoryQuestion(str(n), "where", f"person {n % 2}", ("London",), "") for n in range(40)]
+    features = features_of([[0, 2]] * 40, questions)
+    scores = np.array([[1.0, 0], [0, 1]] * 20, np.float32)
+    evaluation = evaluate_slots(SlotScores(scores, scores), features, FACTS, BASE, questions, add_up=False)
+    intervals = evaluation.intervals()
+    assert evaluation.metrics["accuracy"] == 0.5 and intervals["accuracy"] == [0, 1]
+    assert set(intervals) == set(evaluation.metrics) - {"total"}
+
+
+def test_a_correct_value_at_a_wrong_key_is_correct_but_not_its_key():
+    features = features_of([[1, 3]], [QUESTIONS[1]])
+    slots = SlotScores(np.array([[2.0, 1.0]]), np.array([[0.7, 0.3]]))
+    metrics = evaluate_slots(slots, features, FACTS, BASE, [QUESTIONS[1]], add_up=True).metrics
     assert metrics["accuracy"] == 1 and metrics["gold_key_accuracy"] == 0
-
-
-class Echo:
-    """A model that scores a slot by its first value id."""
-
-    def predict_on_batch(self, inputs):
-        scores = np.where(inputs["memory_mask"] == 1, inputs["value_ids"][..., 0], -1e9).astype("float32")
-        return {"scores": scores, "address": scores}
-
-
-def test_slots_are_scored_in_batches_and_stay_in_their_places():
-    rng = np.random.default_rng(0)
-    facts = EncodedFacts(np.ones((50, 2), np.int32), np.arange(1, 51, dtype=np.int32)[:, None], np.arange(50))
-    sizes = [0, 3, 17, 1, 9, 30, 2]
-    memory = np.full((len(sizes), 30), -1, np.int32)
-    for row, size in zip(memory, sizes, strict=True):
-        row[:size] = rng.permutation(50)[:size]
-    part = MemoryFeatures(np.ones((len(sizes), 2), np.int32), memory, np.zeros(memory.shape, bool))
-    for slots in (8, 40, 10_000):
-        found = score_slots(Echo(), part, facts, slots_a_batch=slots)
-        held = memory >= 0
-        np.testing.assert_array_equal(found.scores[held], memory[held] + 1)
-        assert np.isneginf(found.scores[~held]).all() and not found.address[~held].any()
-        np.testing.assert_allclose(found.address.sum(axis=1), [size > 0 for size in sizes], atol=1e-5)
-
-
-def test_baselines_by_hand():
-    part = features([[2, 0, 1], [0, 3, 2], [0]])
-    training = [MemoryQuestion("t", "?", "X", ("Rome",), "born_in")] * 2
-    found = Baselines(BASE, training).scores(FACTS, part, QUESTIONS)
-    # Whole names and the words "born" and "works"/"for" lead string match to the right fact; the third has no answer at all.
-    assert found["string_match"]["accuracy"] == 2 / 3
-    # BM25: "Ada" is the rarest word of the first question; "mill", "works", "Bob" all stand in the right fact of the second.
-    assert found["bm25"]["accuracy"] == 2 / 3
-    # The most frequent training answer is Rome, which is wrong for both.
-    assert found["majority_value"]["accuracy"] == 0
-    assert {scores["total"] for scores in found.values()} == {3}

@@ -6,37 +6,17 @@ import pytest
 
 from utils.common.errors import UserError
 from utils.memnet.data import Fact, knowledge_base
-from utils.memnet.splits import demo_people, split_files, split_subjects, split_templates
+from utils.memnet.demo import demo_people
+from utils.memnet.splits import split_files, split_subjects, split_templates
 
-SETTINGS = {
-    "validation_fraction": 0.1,
-    "test_fraction": 0.2,
-    "held_out_values": 0.1,
-    "templates_each": 0,
-    "limit": 0,
-    "distractors": 5,
-    "sweep": [7, 10_000],
-    "candidates": 20,
-    "retrieval": "words",
-    "seed": 0,
-    "split_seed": 0,
-    "facts": [],
-    "train_files": [],
-    "validation_files": [],
-    "test_files": [],
-}
-
-
-def settings(**change):
-    from train_memnet import Config
-
-    return Config(run_dir="unused", **SETTINGS | change)
+SMALL = {"max_templates": 0}
+"""Settings of tests with few facts."""
 
 
 @pytest.fixture(scope="module")
 def demo():
     base, templates, subjects = demo_people(0)
-    return split_templates(settings(templates_each=4), base, [], templates, subjects)
+    return split_templates(base, templates, subjects=subjects)
 
 
 def test_the_demo_has_the_size_of_the_known_protocol(demo):
@@ -66,13 +46,6 @@ def test_unseen_values_and_templates_are_unseen_and_the_others_are_not(demo):
     assert templates["test"] <= templates["train"] and templates["test_unseen_value"] <= templates["train"]
 
 
-def test_training_memories_hold_only_training_facts(demo):
-    memories = demo.memories("train", 15, 3)
-    assert all(set(memory) <= demo.training_facts for memory in memories)
-    assert {len(memory) for memory in memories} == {16}
-    assert memories == demo.memories("train", 15, 3) != demo.memories("train", 15, 4)
-
-
 def some_facts(people=40, relations=("born", "year")):
     return knowledge_base([Fact(f"Person {n}", r, f"{r} {n % 20}") for n in range(people) for r in relations], "here")[
         0
@@ -83,31 +56,31 @@ TEMPLATES = {"born": {"train": ["born {s}?", "birth {s}?", "cradle {s}?"]}, "yea
 
 
 def test_of_three_templates_the_last_is_kept_for_the_test():
-    data = split_templates(settings(), some_facts(), [], TEMPLATES)
+    data = split_templates(some_facts(), TEMPLATES, **SMALL)
     assert {question.template for question in data.questions["test_unseen_template"]} == {"cradle {s}?"}
     assert {question.template for question in data.questions["train"]} == {"born {s}?", "birth {s}?", "year {s}?"}
     assert len({question.subject for question in data.questions["train"]}) == 28
 
 
-def test_the_split_hangs_on_its_seed_and_not_on_the_order_of_the_file():
-    turned = knowledge_base(list(reversed(some_facts().facts)), "here")[0]
+def test_the_split_depends_on_its_seed_and_not_on_the_order_of_the_file():
+    reversed_base = knowledge_base(list(reversed(some_facts().facts)), "here")[0]
     texts = [
-        {question.text for question in split_templates(settings(**change), base, [], TEMPLATES).questions["test"]}
-        for base, change in ((some_facts(), {}), (turned, {"seed": 5}), (some_facts(), {"split_seed": 1}))
+        {question.text for question in split_templates(base, TEMPLATES, seed=seed, **SMALL).questions["test"]}
+        for base, seed in ((some_facts(), 0), (reversed_base, 0), (some_facts(), 1))
     ]
     assert texts[0] == texts[1] != texts[2]
 
 
-def test_relations_and_templates_that_do_not_meet_are_named():
-    data = split_templates(settings(), some_facts(relations=("born", "job")), [], TEMPLATES)
+def test_relations_and_templates_that_do_not_match_are_noted():
+    data = split_templates(some_facts(relations=("born", "job")), TEMPLATES, **SMALL)
     assert any("year" in note for note in data.notes) and any("job" in note for note in data.notes)
     with pytest.raises(UserError, match="templates' relations"):
-        split_templates(settings(), some_facts(relations=("job",)), [], TEMPLATES)
+        split_templates(some_facts(relations=("job",)), TEMPLATES, **SMALL)
 
 
 def test_too_few_subjects_are_refused():
     with pytest.raises(UserError, match="too few"):
-        split_templates(settings(), some_facts(people=1), [], TEMPLATES)
+        split_templates(some_facts(people=1), TEMPLATES, **SMALL)
 
 
 def question_file(path, subjects, memory=True):
@@ -120,39 +93,39 @@ def question_file(path, subjects, memory=True):
     return path
 
 
-def test_question_files_are_split_by_subject_and_what_teaches_nothing_is_told(tmp_path):
+def test_question_files_are_split_by_subject_and_questions_without_an_answer_are_left_out(tmp_path):
     names = [f"person{number}" for number in range(30)] * 2
-    data = split_files(settings(train_files=[question_file(tmp_path / "q.jsonl", names)]), None, [])
+    data = split_files({"train": [question_file(tmp_path / "q.jsonl", names)]})
     parts = {name: {question.subject for question in part} for name, part in data.questions.items()}
     assert [len(parts[name]) for name in ("validation", "test")] == [3, 6]
     assert not parts["train"] & parts["test"] and not parts["train"] & parts["validation"]
     lacking = 2 * len({f"person{number}" for number in (7, 17, 27)} - parts["validation"] - parts["test"])
     assert len(data.questions["train"]) == 42 - lacking
     assert lacking == 0 or any(f"{lacking} of 42 training questions have no answer" in note for note in data.notes)
-    assert data.given_memories
+    assert data.has_memories
 
 
 def test_questions_without_a_memory_get_candidates(tmp_path):
     base = knowledge_base([Fact(f"Person {n}", r, f"{r}{n}") for n in range(30) for r in ("born", "year")], "here")[0]
     lines = [f"1 where was person {n} born?\tborn{n}" for n in range(30)]
     (tmp_path / "q.txt").write_text("\n".join(lines) + "\n")
-    data = split_files(settings(train_files=[tmp_path / "q.txt"], candidates=6), base, [])
+    data = split_files({"train": [tmp_path / "q.txt"]}, base, candidates=6)
     for part in data.questions.values():
         for question in part:
             assert 2 <= len(question.memory) <= 6 and base.gold(question, question.memory)
     assert len({question.subject for part in data.questions.values() for question in part}) == 30
 
 
-def test_a_subject_in_two_files_is_told(tmp_path):
+def test_a_subject_in_two_files_is_noted(tmp_path):
     train = question_file(tmp_path / "a.jsonl", [f"person{number}" for number in range(20)])
     test = question_file(tmp_path / "b.jsonl", ["person3", "person99"])
-    data = split_files(settings(train_files=[train], test_files=[test], validation_fraction=0.05), None, [])
+    data = split_files({"train": [train], "test": [test]}, validation_fraction=0.05)
     assert "1 of 2 test questions are about subjects that training asks about too (such as 'person3'" in data.notes[-1]
 
 
 def test_names_that_differ_in_capitals_alone_stay_together():
     subjects = [name for number in range(30) for name in (f"Ada {number}", f"ADA, {number}")]
-    parts = split_subjects(subjects, settings(validation_fraction=0.2, test_fraction=0.3))
+    parts = split_subjects(subjects, validation_fraction=0.2, test_fraction=0.3, seed=0)
     for part in parts.values():
         assert sorted(name.upper().replace(",", "") for name in part)[::2] == sorted(
             {name.upper().replace(",", "") for name in part}
@@ -164,8 +137,14 @@ def test_held_out_values_stand_in_no_training_fact_of_any_relation():
     facts = [Fact(f"p{number}", relation, str(number % 20)) for number in range(60) for relation in ("born", "died")]
     base, _ = knowledge_base(facts, "here")
     templates = {"born": {"train": ["When was {s} born?"]}}
-    data = split_templates(settings(held_out_values=0.3, test_fraction=0.3), base, [], templates)
+    data = split_templates(base, templates, value_fraction=0.3, test_fraction=0.3)
     assert data.questions["test_unseen_value"]
     unseen = {answer for question in data.questions["test_unseen_value"] for answer in question.answers}
     assert unseen.isdisjoint(base.facts[number].object for number in data.training_facts)
     assert "values are held out for the test, and with them" in " ".join(data.notes)
+
+
+def test_splits_without_questions_are_noted_and_left_out():
+    data = split_templates(some_facts(people=200), TEMPLATES, value_fraction=0.0, **SMALL)
+    assert "test_unseen_value" not in data.questions and "test_unseen_value: no questions" in data.notes
+    assert {"train", "validation", "test"} <= set(data.questions)

@@ -1,0 +1,38 @@
+"""The plain baselines on questions worked out by hand."""
+
+import numpy as np
+
+from utils.memnet.baselines import BASELINES, Baselines
+from utils.memnet.data import Fact, MemoryQuestion, knowledge_base
+from utils.memnet.features import EncodedFacts, build_features
+
+BASE, _ = knowledge_base(
+    [
+        Fact("Ada Brown", "born_in", "London"),
+        Fact("Ada Brown", "works_for", "Mill"),
+        Fact("Bob Brown", "born_in", "Rome"),
+        Fact("Bob Brown", "works_for", "Mill"),
+    ],
+    "here",
+)
+FACTS = EncodedFacts(np.ones((4, 2), np.int32), np.ones((4, 1), np.int32), objects=np.array([0, 1, 2, 1]))
+QUESTIONS = [
+    MemoryQuestion("1", "where was Ada Brown born", "Ada Brown", ("London",), "born_in"),
+    MemoryQuestion("2", "what mill works Bob Brown for", "Bob Brown", ("Mill",), "works_for"),
+    MemoryQuestion("3", "where was Cid born", "Cid", ("Oslo",), "born_in"),
+]
+
+
+def test_baselines_by_hand():
+    features = build_features(BASE, QUESTIONS, np.ones((3, 2), np.int32), [[2, 0, 1], [0, 3, 2], [0]])
+    training_questions = [MemoryQuestion("t", "?", "X", ("Rome",), "born_in")] * 2
+    evaluations = Baselines(BASE, training_questions).evaluate(features, FACTS, QUESTIONS)
+    metrics = {name: evaluation.metrics for name, evaluation in evaluations.items()}
+    assert tuple(metrics) == BASELINES == ("string_match", "bm25", "majority_value")
+    # Whole names and the words "born" and "works"/"for" lead string match to the right fact; the third has no answer at all.
+    assert metrics["string_match"]["accuracy"] == 2 / 3
+    # BM25: "Ada" is the rarest word of the first question; "mill", "works", "Bob" all stand in the right fact of the second.
+    assert metrics["bm25"]["accuracy"] == 2 / 3
+    # The most frequent training answer is Rome, which is wrong for both.
+    assert metrics["majority_value"]["accuracy"] == 0
+    assert {values["total"] for values in metrics.values()} == {3}

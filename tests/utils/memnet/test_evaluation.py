@@ -1,0 +1,53 @@
+"""Scoring slots in batches, and the test repeated with other memories."""
+
+import numpy as np
+import pytest
+
+from utils.memnet.demo import demo_people
+from utils.memnet.evaluation import repeated_tests, score_slots
+from utils.memnet.features import EncodedFacts, MemoryFeatures, open_vocabulary
+from utils.memnet.predictor import MemnetPredictor
+from utils.memnet.splits import split_templates
+
+
+class ValueIdModel:
+    """A model that scores a slot by the first word id of its value."""
+
+    def predict_on_batch(self, inputs):
+        scores = np.where(inputs["memory_mask"] == 1, inputs["value_ids"][..., 0], -1e9).astype("float32")
+        return {"scores": scores, "address": scores}
+
+
+def test_slots_are_scored_in_batches_and_stay_in_their_places():
+    rng = np.random.default_rng(0)
+    facts = EncodedFacts(np.ones((50, 2), np.int32), np.arange(1, 51, dtype=np.int32)[:, None], np.arange(50))
+    sizes = [0, 3, 17, 1, 9, 30, 2]
+    memory = np.full((len(sizes), 30), -1, np.int32)
+    for row, size in zip(memory, sizes, strict=True):
+        row[:size] = rng.permutation(50)[:size]
+    features = MemoryFeatures(np.ones((len(sizes), 2), np.int32), memory, np.zeros(memory.shape, bool))
+    for max_slots in (8, 40, 10_000):
+        slots = score_slots(ValueIdModel(), features, facts, max_slots_per_batch=max_slots)
+        mask = memory >= 0
+        np.testing.assert_array_equal(slots.scores[mask], memory[mask] + 1)
+        assert np.isneginf(slots.scores[~mask]).all() and not slots.address[~mask].any()
+        np.testing.assert_allclose(slots.address.sum(axis=1), [size > 0 for size in sizes], atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def data():
+    base, templates, subjects = demo_people(0, num_train=20, num_validation=3, num_test=5)
+    return split_templates(base, templates, subjects=subjects, max_templates=2)
+
+
+def test_the_test_is_repeated_with_other_memories(data):
+    predictor = MemnetPredictor(None, open_vocabulary(data.base, data.questions["train"]), data.base, 7)
+    tests = repeated_tests(data, predictor, sweep=[4, 11, 10_000], max_questions=9, split_seed=3)
+    assert set(tests) == {"test_4_distractors", "test_11_distractors", "test_whole_kb"}
+    for questions, features in tests.values():
+        assert len(questions) == len(features.memory) == 9 and set(questions) <= set(data.questions["test"])
+    assert tests["test_4_distractors"][1].sizes.tolist() == [5] * 9
+    assert tests["test_whole_kb"][1].sizes.max() == 7
+    again = repeated_tests(data, predictor, sweep=[4, 11, 10_000], max_questions=9, split_seed=3)
+    for name, (_, features) in tests.items():
+        np.testing.assert_array_equal(features.memory, again[name][1].memory)

@@ -1,0 +1,58 @@
+"""Memories with distractors: what they hold, and what they may be drawn from."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from utils.memnet.data import Fact, knowledge_base
+from utils.memnet.memories import Distractors, draw_memories
+from utils.memnet.questions import questions_from_templates
+
+NAMES = ["Ada Brown", "Bob Brown", "Cid Stone", "Dora Stone", "Eve Brown", "Finn Marsh", "Gus Hill"]
+BASE, _ = knowledge_base(
+    [Fact(name, relation, f"{name[0]}-{relation}") for name in NAMES for relation in ("born", "year", "job")]
+    + [Fact("Ada Brown", "job", "baker")],
+    "here",
+)
+TEMPLATES = {relation: {"train": [f"tell the {relation} of {{s}}"]} for relation in ("born", "year", "job")}
+QUESTIONS = questions_from_templates(BASE, TEMPLATES, NAMES)
+
+
+def draw(question, count, seed=0, allowed=None):
+    return Distractors(BASE, allowed).draw(np.random.default_rng(seed), question, count)
+
+
+@pytest.mark.parametrize("count", [1, 5, 12])
+def test_a_memory_holds_the_answers_and_as_many_distractors(count):
+    for number, question in enumerate(QUESTIONS):
+        memory = draw(question, count, number)
+        gold = BASE.gold(question, memory)
+        assert len(memory) == len(set(memory)) == count + len(gold) and len(gold) == len(question.answers)
+        others = [BASE.facts[place] for place in memory if place not in gold]
+        assert not any(fact.subject == question.subject and fact.relation == question.relation for fact in others)
+
+
+def test_distractors_are_of_all_kinds():
+    question = QUESTIONS[0]
+    others = [BASE.facts[number] for seed in range(50) for number in draw(question, 9, seed)]
+    subjects = {fact.subject for fact in others}
+    assert "Ada Brown" in subjects and {"Bob Brown", "Eve Brown"} <= subjects and "Gus Hill" in subjects
+    fraction = np.mean(["Brown" in fact.subject and fact.subject != "Ada Brown" for fact in others])
+    assert fraction > 2 / 7  # what chance gives
+    places = {draw(question, 9, seed).index(0) for seed in range(50)}
+    assert len(places) > 5  # the answer may stand anywhere
+
+
+def test_only_allowed_facts_are_draw():
+    allowed = [number for number, fact in enumerate(BASE.facts) if fact.subject in NAMES[:3]]
+    memory = draw(QUESTIONS[0], 100, allowed=allowed)
+    assert set(memory) == set(allowed)
+
+
+def test_a_memory_that_the_data_gives_is_kept():
+    questions = [QUESTIONS[0], dataclasses.replace(QUESTIONS[1], memory=(4, 2))]
+    memories = draw_memories(Distractors(BASE), questions, 3, seed=5)
+    assert len(memories[0]) == 3 + len(QUESTIONS[0].answers) and memories[1] == (4, 2)
+    assert memories == draw_memories(Distractors(BASE), questions, 3, seed=5)
+    assert memories != draw_memories(Distractors(BASE), questions, 3, seed=6)

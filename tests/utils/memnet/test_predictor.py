@@ -1,0 +1,114 @@
+"""The predictor: what it answers, that batches change nothing, and the message for each run that cannot be loaded."""
+
+import json
+
+import pytest
+
+from models.kv_memnet import KVMemNet
+from utils.common.errors import UserError
+from utils.common.files import write_json
+from utils.memnet.data import Fact, write_facts
+from utils.memnet.demo import demo_people
+from utils.memnet.features import open_vocabulary
+from utils.memnet.predictor import MemnetPredictor
+from utils.memnet.splits import split_templates
+
+
+@pytest.fixture(scope="module")
+def data():
+    base, templates, subjects = demo_people(0, num_train=20, num_validation=3, num_test=5)
+    return split_templates(base, templates, subjects=subjects, max_templates=2)
+
+
+@pytest.fixture(scope="module")
+def run_dir(data, tmp_path_factory):
+    """A run directory with a model whose weights are those of its beginning."""
+    run_dir = tmp_path_factory.mktemp("predictor") / "run"
+    run_dir.mkdir()
+    vocabulary = open_vocabulary(data.base, data.questions["train"])
+    vocabulary.write(run_dir / "vocabulary.json")
+    write_facts(run_dir / "facts.tsv", data.base)
+    write_json(run_dir / "config.json", {"candidates": 13, "retrieval": "words"})
+    write_json(run_dir / "results.json", {"task": "memnet"})
+    model = KVMemNet(len(vocabulary), hidden_dim=16)
+    model.build()
+    model.save(run_dir / "best.keras")
+    return run_dir
+
+
+def assert_same(answers, expected):
+    """The same texts in the same order, with equal numbers up to the precision of float32."""
+    assert len(answers) == len(expected)
+    for one, other in zip(answers, expected, strict=True):
+        assert one["unknown_words"] == other["unknown_words"] and one["num_candidates"] == other["num_candidates"]
+        for name, number in (("answers", "probability"), ("facts", "weight")):
+            assert [row[number] for row in one[name]] == pytest.approx([row[number] for row in other[name]], rel=1e-4)
+
+
+def test_names_are_found_without_training(run_dir, data):
+    predictor = MemnetPredictor.load(run_dir)
+    questions = data.questions["test"]
+    answers = predictor.answer([question.text for question in questions], n_best=2)
+    for question, answer in zip(questions, answers, strict=True):
+        assert answer["question"] == question.text and answer["num_candidates"] == 13
+        assert len(answer["answers"]) == len(answer["facts"]) == 2
+        assert answer["facts"][0]["weight"] >= answer["facts"][1]["weight"]
+        assert answer["answers"][0]["probability"] >= answer["answers"][1]["probability"]
+    attended = [
+        answer["facts"][0]["subject"] == question.subject for question, answer in zip(questions, answers, strict=True)
+    ]
+    assert sum(attended) > 0.9 * len(attended)
+
+
+@pytest.mark.parametrize("retrieval", ["words", "vectors"])
+def test_a_batch_of_two_equals_two_calls(run_dir, data, retrieval):
+    if retrieval == "vectors":
+        pytest.importorskip("faiss")
+    predictor = MemnetPredictor.load(run_dir)
+    predictor.retrieval = retrieval
+    short, long = data.questions["test"][0].text, f"please tell me now: {data.questions['test'][1].text}"
+    assert_same(predictor.answer([short, long]), [*predictor.answer([short]), *predictor.answer([long])])
+
+
+def test_given_facts_are_the_only_ones_that_answer(run_dir):
+    predictor = MemnetPredictor.load(run_dir)
+    zed, nowhere = Fact("Zed Quill", "occupation", "jester"), Fact("Bo Quarry", "born_in", "Nowhere")
+    answers = predictor.answer(["Where was Bo Quarry born?", "Zed?"], facts=[[zed, nowhere, zed], [zed]], n_best=5)
+    assert [answer["num_candidates"] for answer in answers] == [2, 1]
+    assert answers[0]["answers"][0]["answer"] == "Nowhere" and answers[1]["answers"][0]["answer"] == "jester"
+    assert answers[1]["answers"][0]["probability"] == pytest.approx(1) and len(answers[1]["facts"]) == 1
+    with pytest.raises(UserError, match="no facts to answer from"):
+        predictor.answer(["Who?"], facts=[[]])
+
+
+def test_a_question_that_shares_no_word_with_a_fact_has_no_answer(run_dir):
+    (answer,) = MemnetPredictor.load(run_dir).answer(["Qwxyz zzyqq?"])
+    assert answer["answers"] == answer["facts"] == [] and answer["num_candidates"] == 0
+    assert answer["unknown_words"] == ["qwxyz", "zzyqq"]
+    assert MemnetPredictor.load(run_dir).answer([]) == []
+
+
+def test_facts_of_a_file_take_the_place_of_the_run_s(run_dir, tmp_path):
+    (tmp_path / "own.tsv").write_text("Zed Quill\toccupation\tjester\nZed Quill\toccupation\n")
+    predictor = MemnetPredictor.load(run_dir, [tmp_path / "own.tsv"])
+    assert len(predictor.base.facts) == 1 and "1 rows dropped" in predictor.notes[0]
+    assert predictor.answer(["What is Zed Quillon's profession?"])[0]["unknown_words"] == ["quillon"]
+
+
+def test_a_run_that_cannot_be_loaded_is_one_line(run_dir, tmp_path):
+    with pytest.raises(UserError, match="no finished run there"):
+        MemnetPredictor.load(tmp_path)
+    for name in ("config.json", "vocabulary.json", "best.keras"):
+        damaged = tmp_path / f"without-{name}"
+        damaged.mkdir()
+        for file in run_dir.iterdir():
+            (damaged / file.name).write_bytes(file.read_bytes() if file.name != name else b"{")
+        with pytest.raises(UserError, match="damaged run") as caught:
+            MemnetPredictor.load(damaged)
+        assert str(damaged) in str(caught.value) and "\n" not in str(caught.value)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "config.json").write_text("{}")
+    (other / "results.json").write_text(json.dumps({"task": "squad"}))
+    with pytest.raises(UserError, match="is a run of the task 'squad'"):
+        MemnetPredictor.load(other)
