@@ -97,7 +97,8 @@ def test_predict_tells_the_next_response_of_each_student(finished, tmp_path):
     (tmp_path / "history.csv").write_text("student,item,response\n" + rows + "bob,77,0\n")
     status, output, errors = run(folder, "4,99", "--file", "history.csv", cwd=tmp_path, script="predict.py")
     assert status == 0, errors
-    assert "unknown item: 99" in output and "(student bob: not in training, taken for an unknown item: 77)" in output
+    assert "(not in training, treated as an unknown item: 99)" in output
+    assert "student bob, 31 responses\n  (not in training, treated as an unknown item: 77)\n" in output
     rows = re.findall(r"item 4: 0: ([\d.]+) .* 3: ([\d.]+)  \(ability (\S+) ± (\S+)\)", output)
     (ann_low, ann_high, ann, ann_error), (bob_low, bob_high, bob, _) = [[float(n) for n in row] for row in rows]
     assert ann_high > 3 * ann_low and bob_low > 3 * bob_high and ann > bob and 0 < ann_error < 1

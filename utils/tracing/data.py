@@ -49,6 +49,10 @@ class ResponseSequence:
         return f"student {self.student}, response {step + 1}"
 
 
+NEW_STUDENT = ResponseSequence("new", (), np.zeros(0, np.int64))
+"""A student who has not responded to anything yet."""
+
+
 def read_responses(path: str | Path) -> tuple[list[ResponseSequence], list[str]]:
     """Read a file in either of two formats, gzipped or not.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.common.plots import figure_and_axes, no_values, plot_history
+from utils.common.plots import figure_and_axes, no_values, plot_history, save_figure
 from utils.tracing.evaluation import Predictions
 from utils.tracing.features import Piece
 from utils.tracing.item_response import PROBABILITIES
@@ -105,7 +105,7 @@ def plot_confusion(probabilities: np.ndarray, responses: np.ndarray, path: Path)
         ax.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
     ax.set(xlabel="predicted", ylabel="response", xticks=range(num_categories), yticks=range(num_categories))
     ax.set_title("responses and predictions")
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path)
 
 
 def plot_calibration(probabilities: np.ndarray, responses: np.ndarray, path: Path) -> None:
@@ -131,7 +131,7 @@ def plot_calibration(probabilities: np.ndarray, responses: np.ndarray, path: Pat
     ax.set(xlabel="predicted probability", ylabel="frequency", title="calibration", xlim=(0, 1), ylim=(0, 1))
     ax.grid(alpha=0.3)
     ax.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path)
 
 
 def plot_abilities(students: Sequence[dict], path: Path) -> None:
@@ -156,7 +156,7 @@ def plot_abilities(students: Sequence[dict], path: Path) -> None:
     axes[-1].set_xlabel("earlier responses")
     if not students:
         no_values(axes[0])
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path)
 
 
 def plot_item_curves(
@@ -186,7 +186,7 @@ def plot_item_curves(
         ax.set_visible(False)
     axes[0].legend(frameon=False, fontsize=7, title="response", title_fontsize=7)
     figure.supxlabel("ability", fontsize=9)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path)
 
 
 def plot_wright_map(abilities: np.ndarray, thresholds: np.ndarray, path: Path) -> None:
@@ -211,7 +211,7 @@ def plot_wright_map(abilities: np.ndarray, thresholds: np.ndarray, path: Path) -
     for ax in (left, right):
         ax.set_ylim(low, high)
         ax.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path)
 
 
 def plot_addresses(address: np.ndarray, path: Path, skills: Sequence | None = None) -> None:
@@ -233,7 +233,7 @@ def plot_addresses(address: np.ndarray, path: Path, skills: Sequence | None = No
             ax.axhline(start - 0.5, color="white", linewidth=0.6)
     ax.set(xlabel="slot", ylabel="" if skills is not None else "item", title="address of each item")
     figure.colorbar(image, ax=ax)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path)
 
 
 def plot_recovery(pairs: dict[str, tuple[np.ndarray, np.ndarray]], path: Path) -> None:
@@ -251,4 +251,4 @@ def plot_recovery(pairs: dict[str, tuple[np.ndarray, np.ndarray]], path: Path) -
         ax.scatter(truth, estimate, s=6, alpha=0.5, linewidths=0)
         ax.set(xlabel=f"true {name}", ylabel=f"estimate (r = {np.corrcoef(truth, estimate)[0, 1]:.3f})")
         ax.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path)

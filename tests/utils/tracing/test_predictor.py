@@ -9,13 +9,12 @@ from models.integrated_gpcm import IntegratedAttentionGPCM
 from tests.helpers.tracing_sequences import SEQUENCES
 from utils.common.errors import UserError
 from utils.tracing import predictor as module
-from utils.tracing.data import ResponseSequence
+from utils.tracing.data import NEW_STUDENT, ResponseSequence
 from utils.tracing.features import Piece, cut
 from utils.tracing.predictor import TracingPredictor
 from utils.tracing.recovery import last_errors
 
 NUMBERS = {str(number): number for number in range(1, 6)}
-NEW = ResponseSequence("new", (), np.zeros(0, np.int64))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ def test_errors_of_abilities_shrink_with_each_response(predictor):
 
 
 def test_two_students_together_are_answered_like_each_alone(predictor):
-    histories, items = [*SEQUENCES[3:5], NEW], ["4", "99"]
+    histories, items = [*SEQUENCES[3:5], NEW_STUDENT], ["4", "99"]
     together = predictor.predict(histories, items)
     assert [student["num_responses"] for student in together] == [18, 23, 0]
     assert together[0]["unknown_items"] == sorted({"0", "6", "7", "8"} & set(SEQUENCES[3].items))
@@ -91,7 +90,7 @@ def test_a_prediction_is_that_of_the_same_step_in_a_sequence(predictor):
 def test_a_model_without_ability_predicts_probabilities_alone():
     model = DKT(6, 3, hidden_dim=5)
     model.build()
-    (student,) = TracingPredictor(model, NUMBERS).predict([NEW], ["2"])
+    (student,) = TracingPredictor(model, NUMBERS).predict([NEW_STUDENT], ["2"])
     (prediction,) = student["predictions"]
     assert prediction.keys() == {"item", "is_known", "probabilities"} and len(prediction["probabilities"]) == 3
 
