@@ -73,12 +73,12 @@ def check_run_dir(config) -> None:
 
 
 def is_failed_start(run_dir: Path) -> bool:
-    """Whether a run was set up in this directory, and ended before its training, or one in a folder below, began."""
+    """Whether a run was set up in this directory and ended before its training began (in a suite: before any training began)."""
     try:
         settings = json.loads((run_dir / "config.json").read_text())
     except (OSError, ValueError):
         return False
-    if "data_checksums" not in settings:  # not ours: pretrained checkpoints, for one, have a config.json too
+    if not isinstance(settings, dict) or "data_checksums" not in settings:  # pretrained models have a config.json too
         return False
     return not any(path.name in FILES_OF_A_TRAINING for path in run_dir.rglob("*"))
 

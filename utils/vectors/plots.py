@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.common.plots import figure_and_axes, shortened
+from utils.common.plots import figure_and_axes, save_figure, shortened
 
 
 def plot_places(weights: dict[str, np.ndarray], path: str | Path) -> None:
@@ -20,7 +20,7 @@ def plot_places(weights: dict[str, np.ndarray], path: str | Path) -> None:
     for ax, (title, values) in zip(axes, weights.items(), strict=True):
         ax.bar(np.arange(-values.shape[1], 0), values.mean(axis=0))
         ax.set(title=title, xlabel="place before the target", ylabel="mean weight")
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path)
 
 
 def plot_windows(examples: list[dict], path: str | Path) -> None:
@@ -42,4 +42,4 @@ def plot_windows(examples: list[dict], path: str | Path) -> None:
         ax.set_title(f"next, found at rank {example['rank']:g}: {target}", fontsize=8, loc="left")
     axes[-1].set(xlabel="weight")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", frameon=False, fontsize=8)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path)
