@@ -1,92 +1,98 @@
-"""Models of knowledge tracing side by side: the same students, several seeds, between the same baselines and ceilings.
+"""Models of knowledge tracing side by side: the same students, several seeds, beside baselines and ceilings.
 
-Trains `train_tracing.py --model NAME --seed SEED` for every model and seed (skips finished runs, goes on with unfinished
-ones), prints a Markdown table and writes `table.json` and `scores.png`. Everything after `--` goes to each training. A model may
-have flags of its own:
+Trains `train_tracing.py --model NAME --seed SEED` for every model and seed, prints a Markdown table, and writes `table.json` and
+`scores.png`. Finished runs are read, unfinished ones are resumed. Everything after `--` goes to each training. A model may have
+flags of its own:
 
     python -m benchmarks.tracing_compare --models deep_gpcm integrated integrated:--no-attention --seeds 0 1 2 --out runs/s
 
     python -m benchmarks.tracing_compare --models dkvmn dkt --out runs/assist -- --train-files train.csv --test-files test.csv
 """
 
-import json
 import sys
 from pathlib import Path
 from statistics import mean, stdev
 
+from utils.common.files import write_json
 from utils.training.comparison import comparison_arguments, train_or_read
 
 ORDERED = {"accuracy": "accuracy", "qwk": "QWK", "qwk_best_rule": "QWK, best rule", "nll": "NLL"}
-BINARY = {"auc": "AUC", "auc_of_items": "AUC by item", "accuracy": "accuracy", "nll": "NLL"}
+TWO_CATEGORIES = {"auc": "AUC", "auc_of_items": "AUC by item", "accuracy": "accuracy", "nll": "NLL"}
+RECOVERY = {"r_beta": "r(beta)", "r_alpha": "r(alpha)", "coverage_theta": "coverage"}
 
 
 def main():
     options, runs = comparison_arguments(__doc__)
     rows, results = [], {}
-    for model, of_seeds in runs.items():
-        found = [train_or_read("train_tracing.py", *run) for run in of_seeds.values()]
-        results = found[0]
+    for model, runs_of_model in runs.items():
+        all_results = [train_or_read("train_tracing.py", *run) for run in runs_of_model.values()]
+        results = all_results[0]
         if "test" not in results["metrics"]:
             sys.exit(f"error: {options.out}: its runs have no test students; give --test-files or hold some out")
-        rows.append(row(model, list(of_seeds), found))
-        options.out.joinpath("table.json").write_text(json.dumps(rows, indent=1) + "\n")
-    scores = BINARY if "auc" in results["metrics"]["test"] else ORDERED
-    titles = [
-        "test data",
-        *scores.values(),
-        "headroom closed",
-        "r(beta)",
-        "r(alpha)",
-        "coverage",
-        "parameters",
-        "seconds",
-    ]
+        rows.append(scores_of_model(model, list(runs_of_model), all_results))
+        write_json(options.out / "table.json", rows)
+    metrics = TWO_CATEGORIES if "auc" in results["metrics"]["test"] else ORDERED
+    print_table(rows, results["baselines"], metrics)
+    plot(rows, metrics, options.out / "scores.png")
+
+
+def scores_of_model(model: str, seeds: list[int], all_results: list[dict]) -> dict:
+    """The row of one model; a list holds one entry per seed."""
+    test = [results["metrics"]["test"] for results in all_results]
+    row = {"model": model, "seeds": seeds, "parameters": all_results[0]["parameters"]}
+    row["scores"] = {name: [metrics[name] for metrics in test] for name in test[0]}
+    row["headroom_closed"] = [results["details"]["headroom_closed"]["nll"] for results in all_results]
+    row |= {name: [results[name] for results in all_results] for name in ("seconds", "commit")}
+    recoveries = [results["details"].get("recovery", {}) for results in all_results]
+    for name in sorted(set.intersection(*map(set, recoveries))):
+        row[name] = [recovery[name] for recovery in recoveries]
+    return row
+
+
+def print_table(rows: list[dict], baselines: dict, metrics: dict[str, str]) -> None:
+    """Print baselines and models as a Markdown table.
+
+    Args:
+        rows: from `scores_of_model`.
+        baselines: the entry `baselines` of a `results.json`.
+        metrics: name of each metric to its title.
+    """
+    titles = ["test data", *metrics.values(), "headroom closed", *RECOVERY.values(), "parameters", "seconds"]
     print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
-    for name, of in results["baselines"].items():
-        cells = [f"{of['test'][score]:.4f}" for score in scores]
-        print(f"| {' | '.join([name.replace('_', ' '), *cells, *[''] * 6])} |")
-    for found in rows:
-        cells = [told(found["scores"][score]) for score in scores]
-        more = ["" if None in found["headroom_closed"] else told(found["headroom_closed"], percent=True)]
-        more += [told(found[name]) if name in found else "" for name in ("r_beta", "r_alpha", "coverage_theta")]
-        more += [f"{found['parameters']:,}", f"{mean(found['seconds']):.0f}"]
-        print(f"| {' | '.join([found['model'], *cells, *more])} |")
-    plot(rows, scores, options.out / "scores.png")
+    for name, splits in baselines.items():
+        cells = [mean_and_deviation([splits["test"][metric]]) for metric in metrics]
+        empty = [""] * (len(titles) - 1 - len(cells))
+        print(f"| {' | '.join([name.replace('_', ' '), *cells, *empty])} |")
+    for row in rows:
+        cells = [mean_and_deviation(row["scores"][metric]) for metric in metrics]
+        cells.append(mean_and_deviation(row["headroom_closed"], as_percent=True))
+        cells += [mean_and_deviation(row.get(name, [None])) for name in RECOVERY]
+        cells += [f"{row['parameters']:,}", f"{mean(row['seconds']):.0f}"]
+        print(f"| {' | '.join([row['model'], *cells])} |")
 
 
-def row(model: str, seeds, found) -> dict:
-    """One model's figures, a list entry a seed."""
-    test = [results["metrics"]["test"] for results in found]
-    made = {"model": model, "seeds": seeds, "parameters": found[0]["parameters"]}
-    made["scores"] = {name: [of[name] for of in test] for name, value in test[0].items() if isinstance(value, float)}
-    made["headroom_closed"] = [results["headroom_closed"]["nll"] for results in found]
-    made |= {name: [results[name] for results in found] for name in ("seconds", "commit")}
-    shared = set.intersection(*(set(results.get("recovery", {})) for results in found))
-    for name in sorted(shared):
-        made[name] = [results["recovery"][name] for results in found]
-    return made
+def mean_and_deviation(values: list[float | None], as_percent: bool = False) -> str:
+    """The mean and, for several seeds, the standard deviation; empty where a seed has no value."""
+    if None in values:
+        return ""
+    text = "{:.1%}".format if as_percent else "{:.4f}".format
+    return text(mean(values)) + (f" ({text(stdev(values))})" if len(values) > 1 else "")
 
 
-def told(values, percent: bool = False) -> str:
-    """Mean, and standard deviation over the seeds."""
-    shown = "{:.1%}".format if percent else "{:.4f}".format
-    return shown(mean(values)) + (f" ({shown(stdev(values))})" if len(values) > 1 else "")
-
-
-def plot(rows, scores, path: Path) -> None:
-    """Every model's scores as a PNG file: means, and the lowest and highest seed."""
+def plot(rows: list[dict], metrics: dict[str, str], path: Path) -> None:
+    """Draw every model's scores as a PNG file: means, with a bar from the lowest to the highest seed."""
     from utils.common.plots import plot_comparison
 
-    names = {score: title for score, title in scores.items() if score != "nll"}
     bars = {
-        found["model"]: {
-            title: (mean(of := found["scores"][score]), min(of), max(of)) for score, title in names.items()
+        row["model"]: {
+            title: (mean(row["scores"][name]), min(row["scores"][name]), max(row["scores"][name]))
+            for name, title in metrics.items()
+            if name != "nll"
         }
-        for found in rows
+        for row in rows
     }
-    plot_comparison(
-        bars, path, f"knowledge tracing, test data, {len(rows[0]['seeds'])} seeds", "score, lowest to highest"
-    )
+    title = f"knowledge tracing, test data, {len(rows[0]['seeds'])} seeds"
+    plot_comparison(bars, path, title, "score, lowest to highest")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""benchmarks/tracing_compare.py on runs that are done."""
+"""benchmarks/tracing_compare.py on finished runs."""
 
 import json
 
@@ -7,17 +7,16 @@ import pytest
 from benchmarks import tracing_compare
 from tests.helpers.in_process import compare
 
-SCORES = {"accuracy": 0.5, "within_one": 0.8, "qwk": 0.6, "qwk_best_rule": 0.65, "calibration_error": 0.01, "total": 9}
+SCORES = {"accuracy": 0.5, "within_one": 0.8, "qwk": 0.6, "qwk_best_rule": 0.65, "calibration_error": 0.01}
 
 
-def done(folder, seed, nll, flags, closed=0.9, test=True):
-    """What train_tracing.py leaves behind, as far as the comparison reads it."""
+def write_run(folder, seed, nll, flags, headroom=0.9, has_test=True):
+    """Write what train_tracing.py leaves behind, as far as the comparison reads it."""
     (folder / f"seed-{seed}").mkdir(parents=True)
     results = {
-        "metrics": {"validation": {**SCORES, "nll": 0.1}} | ({"test": {**SCORES, "nll": nll}} if test else {}),
+        "metrics": {"validation": {**SCORES, "nll": 0.1}} | ({"test": {**SCORES, "nll": nll}} if has_test else {}),
         "baselines": {"majority": {"test": {**SCORES, "nll": 1.3}}},
-        "headroom_closed": {"nll": closed},
-        "recovery": {"r_beta": 0.97, "r_alpha": 0.8},
+        "details": {"headroom_closed": {"nll": headroom}, "recovery": {"r_beta": 0.97, "r_alpha": 0.8}},
         "parameters": 1234,
         "seconds": 30.0,
         "commit": "abc",
@@ -28,12 +27,12 @@ def done(folder, seed, nll, flags, closed=0.9, test=True):
 
 def test_means_and_deviations_stand_below_the_baselines(tmp_path, monkeypatch, capsys):
     for seed, nll in ((0, 1.0), (1, 1.1)):
-        done(tmp_path / "dkt", seed, nll, ["--model", "dkt"])
-    done(tmp_path / "sakt", 0, 1.2, ["--model", "sakt"], closed=None)
+        write_run(tmp_path / "dkt", seed, nll, ["--model", "dkt"])
+    write_run(tmp_path / "sakt", 0, 1.2, ["--model", "sakt"], headroom=None)
     compare(tracing_compare, monkeypatch, "--models", "dkt", "--seeds", 0, 1, "--out", tmp_path)
-    told = capsys.readouterr().out
-    assert "| majority | 0.5000 | 0.6000 | 0.6500 | 1.3000 |" in told
-    assert "| 1.0500 (0.0707) | 90.0% (0.0%) | 0.9700 (0.0000) | 0.8000 (0.0000) |  | 1,234 | 30 |" in told
+    output = capsys.readouterr().out
+    assert "| majority | 0.5000 | 0.6000 | 0.6500 | 1.3000 |" in output
+    assert "| 1.0500 (0.0707) | 90.0% (0.0%) | 0.9700 (0.0000) | 0.8000 (0.0000) |  | 1,234 | 30 |" in output
     assert json.loads((tmp_path / "table.json").read_text())[0]["scores"]["nll"] == [1.0, 1.1]
     assert (tmp_path / "scores.png").stat().st_size > 5_000
     compare(tracing_compare, monkeypatch, "--models", "sakt", "--out", tmp_path)
@@ -41,6 +40,6 @@ def test_means_and_deviations_stand_below_the_baselines(tmp_path, monkeypatch, c
 
 
 def test_runs_without_test_students_are_refused(tmp_path, monkeypatch):
-    done(tmp_path / "dkt", 0, 1.0, ["--model", "dkt"], test=False)
+    write_run(tmp_path / "dkt", 0, 1.0, ["--model", "dkt"], has_test=False)
     with pytest.raises(SystemExit, match="no test students"):
         compare(tracing_compare, monkeypatch, "--models", "dkt", "--out", tmp_path)
