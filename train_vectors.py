@@ -15,7 +15,7 @@ articles; docs/vectors.md has all conditions. Other examples:
 
     python train_vectors.py --run-dir runs/demo-vectors
 
-    python train_vectors.py --train-files articles.jsonl --embed-with all-MiniLM-L6-v2 --model all --run-dir runs/mine
+    python train_vectors.py --train-files articles.jsonl --embed-with sentence-transformers/all-MiniLM-L6-v2 --run-dir runs/mine
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Config(RunConfig):
     split_seed: int = 0
     """Seed of what is held out."""
     limit: int = 0
-    """Train on the first documents, as many as this; 0 is all."""
+    """Train on this many documents, the first of the training split; 0 is all."""
     embed_with: str = ""
     """Folder or hub name of a sentence encoder (BERT, MiniLM, ...) that turns text into vectors."""
 

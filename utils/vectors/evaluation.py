@@ -36,7 +36,7 @@ def evaluate(split: VectorSplit, predictions: dict[str, np.ndarray], global_mean
         per_example |= retrieval(data, rows, predictions["query"], split.documents)
         by_predicted = {f"{name}_predicted": values for name, values in by_predicted.items()}
     evaluation = Evaluation.from_examples(per_example | by_predicted, split.groups)
-    evaluation.metrics["variance_ratio"] = variance_ratio(data, rows, predicted)
+    evaluation.metrics.update(variance_ratio=variance_ratio(data, rows, predicted), total=len(rows))
     return evaluation
 
 

@@ -33,7 +33,7 @@ def test_a_model_without_a_query_is_scored_once(split):
     evaluation = evaluate(split, predictions, np.zeros(7))
     assert "query" not in predictions
     assert set(evaluation.per_example) == NEARNESS | RETRIEVAL
-    assert set(evaluation.metrics) == NEARNESS | RETRIEVAL | {"variance_ratio"}
+    assert set(evaluation.metrics) == NEARNESS | RETRIEVAL | {"variance_ratio", "total"}
     assert set(evaluation.intervals()) == NEARNESS | RETRIEVAL
 
 
