@@ -9,31 +9,15 @@ import pytest
 
 from tests.helpers.in_process import run_in_process
 from tests.helpers.scripts import error_line, run, start
+from utils.ranking.leaderboard import read_per_question
+from utils.ranking.predictor import RankingPredictor
+from utils.ranking.splits import read_ranking_splits
 
 SCRIPT = "train_ranking.py"
 SMALL = ("--tracking", "off", "--no-jit-compile", "--hidden-dim", 32, "--num-layers", 1, "--output-dim", 16)
-TOPICS = [
-    "alpha",
-    "beta",
-    "gamma",
-    "delta",
-    "epsilon",
-    "zeta",
-    "eta",
-    "theta",
-    "iota",
-    "kappa",
-    "lambda",
-    "mu",
-    "nu",
-    "xi",
-    "omicron",
-    "pi",
-    "rho",
-    "sigma",
-    "tau",
-    "upsilon",
-]
+SHORT = ("--max-length", 32, "--query-length", 32)
+GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon"
+TOPICS = GREEK.split(" ")
 
 
 def questions_file(path, count=40):
@@ -54,7 +38,7 @@ def questions_file(path, count=40):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     cwd = tmp_path_factory.mktemp("ranking")
-    flags = ("--epochs", 2, "--limit", 400, "--max-length", 32, "--query-length", 32, "--run-dir", "run")
+    flags = ("--epochs", 2, "--limit", 400, *SHORT, "--run-dir", "run")
     status, output, errors = run(*SMALL, *flags, cwd=cwd, script=SCRIPT)
     assert status == 0, errors
     return cwd / "run", output
@@ -69,6 +53,41 @@ def test_it_learns_more_than_chance_and_says_so(finished):
     assert f"infonce, test, own answers: NDCG@10 {test['ndcg@10']:.4f}" in output
     low, high = results["intervals"]["test"]["ndcg@10"]
     assert low < test["ndcg@10"] < high
+
+
+def test_baselines_and_verdicts_of_both_tasks_are_printed(finished):
+    folder, output = finished
+    results = json.loads((folder / "results.json").read_text())
+    test, bm25 = results["metrics"]["test"], results["baselines"]["bm25"]["test"]
+    for metric, answers in (("ndcg@10", "own"), ("ndcg@10_all", "all")):
+        assert f"baseline bm25, test: NDCG@10 among {answers} answers {bm25[metric]:.4f}" in output
+        (verdict,) = [line for line in output.splitlines() if line.startswith(f"NDCG@10 among {answers} answers")]
+        assert f"answers {test[metric]:.4f} (" in verdict and verdict.endswith(f"not above bm25, {bm25[metric]:.4f}")
+    assert output.splitlines()[-1] == 'everything is in run; try: python predict.py run "QUESTION" --file FILE'
+
+
+def test_results_have_the_common_shape(finished):
+    folder, _ = finished
+    results = json.loads((folder / "results.json").read_text())
+    assert (results["task"], results["model"], results["schema_version"]) == ("ranking", "scratch", 1)
+    assert results["details"] == {"loss": "infonce", "init_from": "", "shorter_vectors": {}}
+    assert results["data"]["counts"]["questions"] == {"train": 400, "validation": 150, "test": 300}
+    assert results["data"]["files"] == ["demo world"] and results["config"]["slots"] == 4
+    assert set(results["metrics"]) == {"validation", "test"} and "ndcg@10" in results["intervals"]["validation"]
+
+
+def test_the_predictor_gives_the_scores_of_the_run(finished):
+    folder, _ = finished
+    predictor = RankingPredictor.load(folder)
+    splits = read_ranking_splits([], [], [], 0.1, 0.2, 0, 400)
+    queries = splits.parts["test"]
+    ranked = predictor.rank(
+        [query.text for query in queries], [[c.text for c in query.candidates] for query in queries]
+    )
+    ranks = [next(n for n, r in enumerate(results, 1) if query.candidates[r["candidate"]].relevance == 3)
+             for query, results in zip(queries, ranked, strict=True)]  # fmt: skip
+    values = read_per_question(folder / "per_question.npz")["encoder"]["mrr"]
+    np.testing.assert_allclose(1 / np.array(ranks), values)
 
 
 def test_the_run_directory_is_complete(finished):
@@ -89,41 +108,29 @@ def test_predict_ranks_the_answers_of_a_file(finished, tmp_path):
 
 def test_the_suite_compares_losses_and_keeps_what_is_finished(tmp_path):
     questions_file(tmp_path / "q.jsonl")
-    flags = (
-        *SMALL,
-        "--train-files",
-        "q.jsonl",
-        "--suite",
-        "--losses",
-        "infonce",
-        "mse",
-        "--seeds",
-        0,
-        1,
-        "--epochs",
-        1,
-    )
-    flags = (*flags, "--batch-size", 8, "--max-length", 32, "--query-length", 32, "--run-dir", "run")
+    flags = (*SMALL, "--train-files", "q.jsonl", "--suite", "--losses", "infonce", "mse", "--seeds", 0, 1)
+    flags = (*flags, "--epochs", 1, "--batch-size", 8, *SHORT, "--run-dir", "run")
     status, output, errors = run(*flags, cwd=tmp_path, script=SCRIPT)
     assert status == 0, errors
     board = json.loads((tmp_path / "run" / "leaderboard.json").read_text())
     assert {"infonce", "mse", "bm25", "random", "length"} == set(board["test"])
-    for metric, of in board["seeds"]["mse"].items():
-        assert board["test"]["mse"][metric] == pytest.approx(np.mean(of))
+    for metric, values in board["seeds"]["mse"].items():
+        assert board["test"]["mse"][metric] == pytest.approx(np.mean(values))
+    assert len(list((tmp_path / ".cache").glob("ranking-baselines-*.npz"))) == 1  # computed once for the four runs
     assert "| infonce |" in output and (tmp_path / "run" / "leaderboard.png").stat().st_size > 5_000
     (tmp_path / "run" / "mse-1" / "results.json").unlink()
     status, output, errors = run(*flags, "--resume", "--losses", "infonce", cwd=tmp_path, script=SCRIPT)
-    assert status == 0 and output.count("steps an epoch") == 0, errors
+    assert status == 0 and output.count("steps per epoch") == 0, errors
     status, output, errors = run(*flags, "--resume", cwd=tmp_path, script=SCRIPT)
     assert status == 0, errors
     again = json.loads((tmp_path / "run" / "leaderboard.json").read_text())
-    assert again["test"] == board["test"] and output.count("steps an epoch") == 1
+    assert again["test"] == board["test"] and output.count("steps per epoch") == 1
 
 
 def test_killed_and_resumed_it_has_the_same_negatives_and_scores(tmp_path):
     questions_file(tmp_path / "q.jsonl")
     flags = (*SMALL, "--train-files", "q.jsonl", "--mine", "encoder", "--slots", 4, "--batch-size", 4, "--chunks", 2)
-    flags = (*flags, "--max-length", 32, "--query-length", 32, "--no-export", "--epochs", 3)
+    flags = (*flags, *SHORT, "--no-export", "--epochs", 3)
     status, _, errors = run(*flags, "--run-dir", "whole", cwd=tmp_path, script=SCRIPT)
     assert status == 0, errors
     killed = start(*flags, "--run-dir", "cut", cwd=tmp_path, script=SCRIPT, QKV_ZOO_SAVE_EVERY_SECONDS="0")
@@ -149,9 +156,11 @@ def test_pairs_have_nothing_to_rank_within_a_question_but_are_searched(tmp_path,
     (tmp_path / "pairs.csv").write_text("\n".join(["query,candidate,relevance", *pairs]))
     monkeypatch.chdir(tmp_path)
     flags = ("--train-files", "pairs.csv", "--epochs", 1, "--no-export", "--loss", "infonce_batch", "--slots", 1)
-    flags = (*flags, "--max-length", 32, "--query-length", 32, "--run-dir", "run")
+    flags = (*flags, *SHORT, "--run-dir", "run")
     assert run_in_process("train_ranking", *SMALL, *flags) == 0
-    assert "there is nothing to rank within one" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "so there is nothing to rank within a question" in output
+    assert "among all answers" in output and "among own answers" not in output
     test = json.loads((tmp_path / "run" / "results.json").read_text())["metrics"]["test"]
     assert test["mrr"] == 0 < test["mrr_all"]
 
@@ -163,13 +172,14 @@ def test_pairs_have_nothing_to_rank_within_a_question_but_are_searched(tmp_path,
         (("--train-files", "none.jsonl"), "none.jsonl: "),
         (("--test-files", "q.jsonl"), "--test-files goes with --train-files"),
         (("--loss", "infonce_own", "--slots", "1"), "--slots 1: infonce_own compares"),
-        (("--losses", "hinge"), "--losses hinge: wants some of"),
+        (("--losses", "hinge"), "--losses hinge: no such loss; choose from approx_ndcg, infonce, "),
+        (("--loss", "hinge"), "--loss hinge: no such loss; choose from approx_ndcg, infonce, "),
         (("--hidden-dim", "30"), "must be a multiple of --num-heads 4"),
         (("--temperature", "0"), "--temperature 0"),
         (("--loss", "mse", "--learned-temperature"), "--learned-temperature: mse has no temperature"),
         (("--suite", "--losses", "list_mle", "--slots", "1"), "--slots 1: list_mle compares"),
-        (("--learned-temperature", "--temperature", "0.005"), "a learned one is 0.01 at least"),
-        (("--suite", "--seeds", "0", "0"), "--seeds 0 0: each once"),
+        (("--learned-temperature", "--temperature", "0.005"), "a learned temperature must be at least 0.01"),
+        (("--suite", "--seeds", "0", "0"), "--seeds 0 0: give at least one seed, and each value once"),
         (("--max-length", "2"), "--max-length 2: must be at least 3"),
         (("--test-fraction", "0"), "leaves no test questions"),
     ],

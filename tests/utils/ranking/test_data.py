@@ -217,12 +217,20 @@ def test_reads_wikiqa_by_its_boundaries(tmp_path, gz):
     [
         ("sim.txt", "0\n1\n", r"different numbers of lines \(a.toks 5, b.toks 5, sim.txt 2, id.txt 5\)"),
         ("sim.txt", "0\n1\n2\n0\n1\n", "sim.txt, line 3: '2' must be 0 or 1"),
-        ("boundary.txt", "0\n2\n2\n5\n", "boundary.txt, line 3: '2' must be a line number, 0 first and then increasing"),
+        (
+            "boundary.txt",
+            "0\n2\n2\n5\n",
+            "boundary.txt, line 3: '2' must be a line number, 0 first and then increasing",
+        ),
         ("boundary.txt", "1\n2\n5\n", "boundary.txt, line 1: '1' must be"),
         ("boundary.txt", "0\n2\nx\n", "boundary.txt, line 3: 'x' must be"),
         ("boundary.txt", "0\n2\n4\n", "must end with the number of lines, 5, not '4'"),
         ("boundary.txt", "", "must end with the number of lines, 5, not ''"),
-        ("id.txt", "Q1-D1-0\nQ1-D1-1\nQ1-D2-0\nQ2-D2-1\nQ3-D9-0\n", "line 3: the question id 'Q1' was used in .*line 1"),
+        (
+            "id.txt",
+            "Q1-D1-0\nQ1-D1-1\nQ1-D2-0\nQ2-D2-1\nQ3-D9-0\n",
+            "line 3: the question id 'Q1' was used in .*line 1",
+        ),
         ("id.txt", "Q1-D1-0\nQ1-D1-0\nQ2-D2-0\nQ2-D2-1\nQ3-D9-0\n", "line 1: question 'Q1' has two answers 'Q1-D1-0'"),
     ],
 )
@@ -320,7 +328,11 @@ HEAD, IDS = "query,candidate,relevance\n", "query_id,candidate_id,query,candidat
             "line 4: q",
         ),
         ("t.jsonl", lines(thread(1, []), {"id": 2, "title": "x"}), "line 2: answers must be a list"),
-        ("t.jsonl", lines(thread(1, [(1, 1)]), thread(1, [(2, 1)])), "line 2: the question id '1' was used in .*line 1"),
+        (
+            "t.jsonl",
+            lines(thread(1, [(1, 1)]), thread(1, [(2, 1)])),
+            "line 2: the question id '1' was used in .*line 1",
+        ),
         ("t.jsonl", lines(thread(1, [(3, 1), (3, 1)])), "line 1: question '1' has two answers '3'"),
         ("t.jsonl", lines(thread(1, [(3, 1.5)])), "line 1: an answer needs an id, a score"),
         ("t.jsonl", lines(thread(1, [(3, True)])), "line 1: an answer needs an id, a score"),

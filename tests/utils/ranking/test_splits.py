@@ -10,10 +10,10 @@ import pytest
 from utils.common.errors import UserError
 from utils.demo import phrases as demo_phrases
 from utils.demo.world import build_world
-from utils.text.words import split_words
 from utils.ranking.demo import demo_rankings
 from utils.ranking.records import Candidate, Query
 from utils.ranking.splits import near_duplicates, question_groups, read_ranking_splits, split_queries
+from utils.text.words import split_words
 
 
 def question(number, text=None, answers=(), group=""):

@@ -1,0 +1,100 @@
+"""Scores of both tasks: ranking a question's own answers, and finding them among all."""
+
+import numpy as np
+import pytest
+
+from tests.helpers.ranking_questions import STARTS, make_queries
+from utils.ranking.evaluation import (
+    EvaluationSet,
+    evaluate_encoder,
+    evaluate_scores,
+    print_scores,
+    rerank,
+    retrieve,
+    shorten,
+    text_numbers,
+)
+from utils.ranking.records import Candidate, Query
+
+QUERIES = make_queries()
+SCORES = np.tile(np.array([0.1, 0.9, 0.5, 0.3, 0.2, 0.8, 0.7, 0.6]), (4, 1))
+
+
+def make_set(queries, candidates=None):
+    own = [candidate for query in queries for candidate in query.candidates]
+    return EvaluationSet(queries, candidates or own, [[n] for n in range(len(queries))], [[n] for n in range(len(own))])
+
+
+def test_rerank_and_retrieve_by_hand():
+    own = rerank(QUERIES, SCORES, STARTS)
+    # Questions 0 and 2 have several answers and a relevant one; relevant is at least half of the best grade.
+    assert own["mrr"] == pytest.approx([1 / 3, 1])
+    dcg = 1 / np.log2(2) + 4 / np.log2(4)
+    assert own["ndcg@10"][0] == pytest.approx(dcg / (4 / np.log2(2) + 1 / np.log2(3)))
+    everything = retrieve(QUERIES, SCORES, STARTS, np.arange(8))
+    assert everything["mrr"] == pytest.approx([1, 1 / 2, 1 / 4])  # questions 0, 2 and 3
+    few = retrieve(QUERIES, SCORES, STARTS, np.arange(8), np.array([True, True, False, True]))
+    assert few["mrr"] == pytest.approx([1, 1 / 4])
+    # The text that stands before the answer of question 0 is the same: it is left out.
+    copies = retrieve(QUERIES, SCORES, STARTS, np.array([0, 1, 2, 3, 4, 5, 6, 2]))
+    assert copies["mrr"] == pytest.approx([1, 1 / 2, 1 / 4])
+    copies = retrieve(QUERIES, SCORES, STARTS, np.array([0, 1, 2, 3, 4, 5, 7, 7]))
+    assert copies["mrr"] == pytest.approx([1, 1 / 2, 1 / 3])
+
+
+def test_both_tasks_are_one_evaluation_over_different_questions():
+    candidates = [Candidate(str(number), f"answer {number}") for number in range(8)]
+    evaluation = evaluate_scores(make_set(QUERIES, candidates), SCORES)
+    own = rerank(QUERIES, SCORES, STARTS)
+    everything = retrieve(QUERIES, SCORES, STARTS, np.arange(8))
+    assert set(evaluation.metrics) == set(own) | {f"{name}_all" for name in everything}
+    assert evaluation.metrics["mrr"] == pytest.approx(2 / 3) and evaluation.per_example["mrr"].shape == (2,)
+    assert evaluation.metrics["mrr_all"] == pytest.approx(7 / 12) and evaluation.per_example["mrr_all"].shape == (3,)
+    low, high = evaluation.intervals()["mrr_all"]
+    assert low < 7 / 12 < high
+    one = [Query("q", "text", (Candidate("a", "x", 1.0),), "here")]
+    alone = evaluate_scores(make_set(one, [Candidate("a", "x", 1.0), Candidate("b", "y")]), np.array([[0.1, 0.9]]))
+    assert not len(alone.per_example["mrr"]) and alone.per_example["mrr_all"] == pytest.approx([0.5])
+    assert alone.metrics["mrr"] == 0 and "mrr" not in alone.intervals()
+    assert text_numbers(make_set(QUERIES).candidates).tolist() == [0] * 8
+
+
+class Vectors:
+    """Predicts fixed vectors: of a question its first token in a basis, of a candidate ones up to its token."""
+
+    def question_vectors(self, ids):
+        return np.eye(4, dtype=np.float32)[[row[0] for row in ids]]
+
+    def candidate_vectors(self, ids):
+        return np.eye(4, dtype=np.float32)[[row[0] % 4 for row in ids]]
+
+    def scores(self, query_ids, candidate_ids):
+        return self.question_vectors(query_ids) @ self.candidate_vectors(candidate_ids).T
+
+
+def test_an_encoder_is_evaluated_on_unseen_questions_and_with_shorter_vectors(capsys):
+    questions = make_set(QUERIES)
+    is_unseen = np.array([True, True, False, True])
+    evaluations, shorter = evaluate_encoder(Vectors(), questions, questions, is_unseen, [2])
+    scores = Vectors().scores(questions.query_ids, questions.candidate_ids)
+    assert (
+        evaluations["validation"].metrics == evaluations["test"].metrics == evaluate_scores(questions, scores).metrics
+    )
+    assert evaluations["test_unseen"].metrics == evaluate_scores(questions, scores, is_unseen).metrics
+    scores[2:] = scores[:, 2::4] = scores[:, 3::4] = 0  # the first two numbers are 0 there
+    assert shorter == {"2": evaluate_scores(questions, scores).metrics}
+    everything, _ = evaluate_encoder(Vectors(), questions, questions, np.ones(4, bool))
+    assert list(everything) == ["validation", "test"]
+    print_scores("mse", evaluations, shorter)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(", own")[0] for line in lines] == [
+        "mse, validation",
+        "mse, test",
+        "mse, test unseen",
+        "mse, test, first 2 numbers of the vectors",
+    ]
+    assert f"NDCG@10 {evaluations['test'].metrics['ndcg@10']:.4f}, MAP" in lines[1]
+
+
+def test_shortened_vectors_have_unit_norm():
+    assert shorten(np.array([[3.0, 4.0, 9.0], [0.0, 0.0, 1.0]]), 2).tolist() == [[0.6, 0.8], [0.0, 0.0]]

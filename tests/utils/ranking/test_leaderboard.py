@@ -1,0 +1,126 @@
+"""The leaderboard of a suite: means over seeds, paired tests, what is tracked, and a damaged run."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from utils.common.errors import UserError
+from utils.common.evaluation import Evaluation
+from utils.common.statistics import paired_randomisation
+from utils.ranking import suite
+from utils.ranking.leaderboard import KEPT_PER_QUESTION, make_leaderboard, read_per_question, write_per_question
+from utils.training import tracking
+
+SEEDS = (0, 1)
+LEVELS = {"triplet": 0.4, "infonce": 0.6, "mse": 0.2}
+
+
+def make_values(level, seed):
+    """Values of 30 test questions around a level; the two tasks have different numbers of questions."""
+    rng = np.random.default_rng(int(100 * level) + seed)
+    sizes = {name: 20 if name.endswith("_all") else 30 for name in KEPT_PER_QUESTION}
+    return {name: np.clip(rng.normal(level, 0.1, size), 0, 1) for name, size in sizes.items()}
+
+
+@pytest.fixture
+def runs(tmp_path):
+    baselines = {"bm25": make_values(0.4, 7), "votes oracle": make_values(0.9, 8), "random": make_values(0.05, 9)}
+    folders = {loss: [tmp_path / f"{loss}-{seed}" for seed in SEEDS] for loss in LEVELS}
+    for loss, level in LEVELS.items():
+        for seed, folder in zip(SEEDS, folders[loss], strict=True):
+            folder.mkdir()
+            values = {"encoder": make_values(level, seed), **baselines}
+            evaluations = {name: Evaluation.from_examples(arrays) for name, arrays in values.items()}
+            write_per_question(folder / "per_question.npz", evaluations)
+            metrics = {"test": evaluations["encoder"].metrics, "validation": evaluations["encoder"].metrics}
+            (folder / "results.json").write_text(json.dumps({"metrics": metrics, "seconds": 10.0 + seed}))
+    return folders
+
+
+def test_values_of_questions_come_back(tmp_path, runs):
+    values = read_per_question(runs["mse"][1] / "per_question.npz")
+    assert set(values) == {"encoder", "bm25", "votes oracle", "random"}
+    for name, array in make_values(0.2, 1).items():
+        np.testing.assert_array_equal(values["encoder"][name], array)
+
+
+def test_losses_and_baselines_are_compared(tmp_path, runs, capsys):
+    columns, rows = make_leaderboard(tmp_path, runs)
+    board = json.loads((tmp_path / "leaderboard.json").read_text())
+    means = {
+        loss: np.mean([make_values(level, seed)["mrr"] for seed in SEEDS], axis=0) for loss, level in LEVELS.items()
+    }
+    assert board["test"]["triplet"]["mrr"] == pytest.approx(means["triplet"].mean())
+    assert board["seeds"]["triplet"]["mrr"] == pytest.approx([make_values(0.4, seed)["mrr"].mean() for seed in SEEDS])
+    assert board["best"] == dict.fromkeys(["ndcg@10", "mrr", "ndcg@10_all", "mrr_all"], "infonce")
+    assert board["seconds"]["mse"] == 10.5
+    # The ceiling is no rival; Holm's correction is over the three losses.
+    assert {name.split(" against ")[1] for name in board["p"]} == {"infonce", "bm25", "random"}
+    p = paired_randomisation(means["triplet"], make_values(0.4, 7)["mrr"])
+    assert p <= board["p"]["mrr against bm25"]["triplet"] <= 3 * p
+    assert rows[0][0] == "votes oracle" and {row[0] for row in rows} == set(board["test"])
+    by_name = {row[0]: dict(zip(columns, row, strict=True)) for row in rows}
+    deviation = np.std(board["seeds"]["infonce"]["mrr"], ddof=1)
+    assert by_name["infonce"]["mrr"] == f"{board['test']['infonce']['mrr']:.4f} ± {deviation:.4f}"
+    assert by_name["infonce"]["p, ndcg@10"] == "best" and by_name["bm25"]["seconds"] == ""
+    output = capsys.readouterr().out
+    assert "| infonce |" in output and "mrr: infonce is best in validation; p against bm25 0.000" in output
+    assert (tmp_path / "leaderboard.png").stat().st_size > 5_000
+
+
+@pytest.mark.parametrize("name", ["per_question.npz", "results.json"])
+def test_a_damaged_run_is_one_line(tmp_path, runs, name):
+    file = runs["infonce"][1] / name
+    file.write_bytes(file.read_bytes()[:50])
+    with pytest.raises(UserError, match="infonce-1: damaged run"):
+        make_leaderboard(tmp_path, runs)
+
+
+def test_table_and_figure_are_tracked_under_keys_of_their_own(tmp_path, runs, monkeypatch):
+    logged, trainings = {}, []
+
+    class Run:
+        def log(self, values, **_):
+            assert not logged.keys() & values.keys()
+            logged.update(values)
+
+        def finish(self, exit_code):
+            logged["exit"] = exit_code
+
+    def train_or_read(script, folder, flags):
+        trainings.append((script, folder.name, flags))
+
+    monkeypatch.setattr(suite, "train_or_read", train_or_read)
+    monkeypatch.setattr(suite, "set_up_run", lambda *_: None)
+    monkeypatch.setattr(suite, "asdict", vars)
+    monkeypatch.setattr(suite, "start_tracking", lambda *_: tracking.Tracker(Run))
+    monkeypatch.delenv("WANDB_RUN_GROUP", raising=False)
+    flags = [
+        "--suite",
+        "--losses",
+        "infonce",
+        "mse",
+        "--seeds",
+        "0",
+        "1",
+        "--run-dir",
+        "x",
+        "--epochs",
+        "3",
+        "--resume",
+    ]
+    monkeypatch.setattr(suite.sys, "argv", ["train_ranking.py", *flags])
+    config = SimpleNamespace(run_dir=tmp_path, seeds=[0, 1], tracking="offline")
+    suite.train_suite(config, ["infonce", "mse"])
+    assert set(logged) == {"tables/leaderboard", "images/leaderboard", "exit"} and logged["exit"] == 0
+    assert len(logged["tables/leaderboard"].data) == 5
+    expected = ("train_ranking.py", "infonce-0", ["--epochs", "3", "--loss", "infonce", "--seed", 0, "--no-export"])
+    assert trainings[0] == expected and [name for _, name, _ in trainings] == [
+        "infonce-0",
+        "infonce-1",
+        "mse-0",
+        "mse-1",
+    ]
+    assert suite.os.environ.pop("WANDB_RUN_GROUP") == tmp_path.name
