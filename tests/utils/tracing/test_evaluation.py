@@ -1,9 +1,12 @@
 """Evaluations against loops of a few lines, and their intervals."""
 
+import json
+
 import numpy as np
 import pytest
 
 from tests.helpers.tracing_sequences import SEQUENCES, kappa_by_loop
+from utils.common.files import write_json
 from utils.tracing.evaluation import Predictions, evaluate, format_scores, prediction_rows, score_table
 from utils.tracing.metrics import DecisionRule, area_under_curve, fit_rule
 
@@ -72,6 +75,16 @@ def test_every_metric_has_an_interval_around_it(categories):
         is_constant = name == "within_one" and categories == 2
         assert low < evaluation.metrics[name] < high or (is_constant and low == high == 1), name
     assert intervals == evaluation.intervals()
+
+
+def test_an_area_that_is_not_defined_becomes_null(tmp_path):
+    """Where all responses are correct there is no pair to compare."""
+    probabilities = RNG.dirichlet(np.ones(2), 9)
+    evaluation = evaluate(predictions(probabilities, np.ones(9, int), students=np.arange(9)))
+    assert np.isnan(evaluation.metrics["auc"]) and np.isnan(evaluation.intervals()["auc"]).all()
+    write_json(tmp_path / "results.json", {"metrics": evaluation.metrics, "intervals": evaluation.intervals()})
+    results = json.loads((tmp_path / "results.json").read_text(), parse_constant=pytest.fail)
+    assert results["metrics"]["auc"] is None and results["intervals"]["auc_of_items"] == [None, None]
 
 
 def test_intervals_resample_students_not_responses():
