@@ -1,14 +1,14 @@
 """Seconds that all ranking metrics of many queries take, with and without ties.
 
-Measured    `utils.ranking.metrics.ranking_metrics` (NDCG, MAP, MRR, precision and recall, of all ranks and at 1, 5 and 10) of
-            100,000 queries with 100 candidates each: the best and the median of 5 calls, after one that warms up.
-Cases       distinct    random scores, no two of a query alike
-            ties        random scores of 10 values, so that a query's candidates share each with about nine others
-            Relevance is 0 for nine candidates of ten, else a grade from 1 to 4. All candidates are real.
+Measured    `utils.ranking.metrics.ranking_metrics` (NDCG, MAP, MRR, precision and recall, over all ranks and at 1, 5 and 10) for
+            100,000 queries with 100 candidates each: the best and the median of 5 calls, after one call to warm up.
+Cases       distinct    random scores without ties
+            ties        random scores of 10 values, so each candidate ties with about nine others of its query
+            The relevance is 0 for nine of ten candidates, else a grade from 1 to 4. There is no padding.
 
     python -m benchmarks.ranking_metrics_speed --out runs/ranking_metrics_speed.json
 
-The default run takes under a minute, and 1 GiB of memory.
+The default run takes under a minute and 1 GiB of memory.
 """
 
 from __future__ import annotations
@@ -24,17 +24,14 @@ import numpy as np
 from benchmarks.harness import report_head, write_report
 from utils.ranking.metrics import ranking_metrics
 
-GOAL = 2.0
-"""Seconds, of either case."""
-LEVELS = 10
-"""Values that tied scores have."""
+GOAL_SECONDS = 2.0
+NUM_TIED_VALUES = 10
 
 
 def main() -> int:
     options = parse()
-    report = report_head(
-        "ranking_metrics_speed", options, goal=GOAL, cases=[measure(case, options) for case in ("distinct", "ties")]
-    )
+    cases = [measure(case, options) for case in ("distinct", "ties")]
+    report = report_head("ranking_metrics_speed", options, goal=GOAL_SECONDS, cases=cases)
     print(as_markdown(report))
     write_report(report, options.out)
     return 0
@@ -55,42 +52,43 @@ def parse():
 
 
 def measure(case: str, options) -> dict:
-    """Seconds of one case."""
+    """Measure the seconds of one case."""
     rng = np.random.default_rng(options.seed)
     shape = options.queries, options.candidates
     if case == "ties":
-        scores = rng.integers(0, LEVELS, shape).astype(np.float64)
-    else:  # a random order, and less than half a place beside it
+        scores = rng.integers(0, NUM_TIED_VALUES, shape).astype(np.float64)
+    else:  # a random order plus noise below half a rank, so that no two are equal
         scores = rng.permuted(np.broadcast_to(np.arange(shape[1]), shape), axis=1) + 0.4 * rng.random(shape)
     relevance = np.where(rng.random(shape) < 0.1, rng.integers(1, 5, shape), 0).astype(np.float64)
     mask, seconds = np.ones(shape, bool), []
     for _ in range(options.repeats + 1):
-        begin = time.perf_counter()
-        found = ranking_metrics(scores, relevance, mask)
-        seconds.append(time.perf_counter() - begin)
+        start = time.perf_counter()
+        metrics = ranking_metrics(scores, relevance, mask)
+        seconds.append(time.perf_counter() - start)
     return {
         "case": case,
-        "metrics": len(found),
+        "metrics": len(metrics),
         "best": round(min(seconds[1:]), 3),
         "median": round(median(seconds[1:]), 3),
-        "of_repeats": [round(each, 3) for each in seconds[1:]],
-        "mean_ndcg@10": round(float(found["ndcg@10"].mean()), 6),
+        "per_repeat": [round(value, 3) for value in seconds[1:]],
+        "mean_ndcg@10": round(float(metrics["ndcg@10"].mean()), 6),
     }
 
 
 def as_markdown(report: dict) -> str:
     """The table with its conditions."""
-    asked, goal = report["settings"], report["goal"]
+    settings, goal = report["settings"], report["goal"]
     lines = ["", "| scores | metrics | seconds, best | median | goal |", "|---" * 5 + "|"]
     for row in report["cases"]:
-        said = "reached" if row["median"] < goal else "missed"
+        outcome = "reached" if row["median"] < goal else "missed"
         lines.append(
-            f"| {row['case']} | {row['metrics']} | {row['best']:.2f} | {row['median']:.2f} | < {goal:.0f} {said} |"
+            f"| {row['case']} | {row['metrics']} | {row['best']:.2f} | {row['median']:.2f} | < {goal:.0f} {outcome} |"
         )
     packages = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     lines += [
         "",
-        f"- {asked['queries']:,} queries of {asked['candidates']} candidates, {asked['repeats']} calls, seed {asked['seed']}",
+        f"- {settings['queries']:,} queries with {settings['candidates']} candidates, {settings['repeats']} calls, "
+        f"seed {settings['seed']}",
         f"- {report['hardware']}; commit {report['commit']}; {packages}",
     ]
     return "\n".join(lines)
