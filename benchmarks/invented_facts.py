@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
-from utils.demo import phrases as words
+from utils.demo import phrases
 from utils.memnet.data import Fact
 
 
 def invent_facts(count: int, rng: np.random.Generator) -> tuple[Fact, ...]:
-    """Distinct facts in the demo world's relations of people, three to ten relations a person.
+    """Distinct facts in the demo world's relations of people, three to ten relations per person.
 
-    A first and a last name, every fifth with a second first name, drawn from 5,000 and 50,000 with Zipf-like frequencies (the
-    commonest first name is that of one in 60, the last name of one in 90), so that words, pairs of words and whole names
-    repeat. Places, schools and companies are drawn alike.
+    A name has a first name and a last name, and every fifth has a second first name. They are drawn from 5,000 first names and
+    50,000 last names with Zipf-like frequencies: the most common first name belongs to one person in 60, the most common last name
+    to one in 90. So words, pairs of words and whole names repeat. Places, schools and companies are drawn in the same way.
     """
-    people = count // 6
-    first = drawn(rng, invented(rng, 5_000, words.FEMININE_ENDINGS + words.MASCULINE_ENDINGS), 2 * people)
-    last = drawn(rng, invented(rng, 50_000, words.LAST_NAME_ENDINGS), people)
-    twice = rng.random(people) < 0.2
+    num_people = count // 6
+    first_names = invented_words(rng, 5_000, phrases.FEMININE_ENDINGS + phrases.MASCULINE_ENDINGS)
+    first = draw_by_zipf(rng, first_names, 2 * num_people)
+    last = draw_by_zipf(rng, invented_words(rng, 50_000, phrases.LAST_NAME_ENDINGS), num_people)
+    has_second_name = rng.random(num_people) < 0.2
     names = [
-        f"{one} {other} {family}" if both else f"{one} {family}"
-        for one, other, family, both in zip(first[:people], first[people:], last, twice, strict=True)
+        f"{name} {second_name} {last_name}" if has_two else f"{name} {last_name}"
+        for name, second_name, last_name, has_two in zip(
+            first[:num_people], first[num_people:], last, has_second_name, strict=True
+        )
     ]
-    places = invented(rng, 5_000, words.PLACE_ENDINGS)
-    institutions = invented(rng, 5_000, words.NAME_ENDINGS)
-    titles = [f"The {one} {other}" for one in words.WORK_ADJECTIVES for other in words.WORK_NOUNS]
+    places = invented_words(rng, 5_000, phrases.PLACE_ENDINGS)
+    institutions = invented_words(rng, 5_000, phrases.NAME_ENDINGS)
+    titles = [f"The {adjective} {noun}" for adjective in phrases.WORK_ADJECTIVES for noun in phrases.WORK_NOUNS]
+    schools = [form.format(name) for name in institutions for form in phrases.SCHOOLS]
+    companies = [form.format(name) for name in institutions for form in phrases.COMPANIES]
     values = {
-        "born_in": drawn(rng, places, people),
-        "birth_year": rng.integers(1801, 1990, people).astype(str),
-        "studied_at": drawn(rng, [kind.format(name) for name in institutions for kind in words.SCHOOLS], people),
+        "born_in": draw_by_zipf(rng, places, num_people),
+        "birth_year": rng.integers(1801, 1990, num_people).astype(str),
+        "studied_at": draw_by_zipf(rng, schools, num_people),
         "taught_by": rng.permutation(names),
-        "occupation": rng.choice(words.OCCUPATIONS, people),
-        "works_for": drawn(rng, [kind.format(name) for name in institutions for kind in words.COMPANIES], people),
-        "lives_in": drawn(rng, places, people),
+        "occupation": rng.choice(phrases.OCCUPATIONS, num_people),
+        "works_for": draw_by_zipf(rng, companies, num_people),
+        "lives_in": draw_by_zipf(rng, places, num_people),
         "married_to": rng.permutation(names),
-        "known_for": rng.choice(titles, people),
-        "instrument": rng.choice(words.INSTRUMENTS, people),
+        "known_for": rng.choice(titles, num_people),
+        "instrument": rng.choice(phrases.INSTRUMENTS, num_people),
     }
     facts, relations = {}, np.array(list(values))
     for person, name in enumerate(names):
@@ -45,14 +52,15 @@ def invent_facts(count: int, rng: np.random.Generator) -> tuple[Fact, ...]:
     return tuple(facts)[:count]
 
 
-def invented(rng: np.random.Generator, count: int, endings) -> np.ndarray:
-    """Different capitalised words."""
-    parts = (words.ONSETS, words.VOWELS, words.ONSETS, words.VOWELS, words.CODAS, endings)
-    columns = (rng.choice(parts_of_one, 2 * count) for parts_of_one in parts)
-    return np.array(list(dict.fromkeys("".join(word).capitalize() for word in zip(*columns, strict=True)))[:count])
+def invented_words(rng: np.random.Generator, count: int, endings: Sequence[str]) -> np.ndarray:
+    """Different capitalised words, at most `count`."""
+    parts = (phrases.ONSETS, phrases.VOWELS, phrases.ONSETS, phrases.VOWELS, phrases.CODAS, endings)
+    columns = (rng.choice(options, 2 * count) for options in parts)
+    words = dict.fromkeys("".join(syllables).capitalize() for syllables in zip(*columns, strict=True))
+    return np.array(list(words)[:count])
 
 
-def drawn(rng: np.random.Generator, options, count: int) -> np.ndarray:
-    """Some of the options, the first ones oftener: by Zipf's law, less steep for the first ten."""
+def draw_by_zipf(rng: np.random.Generator, options: Iterable[str], count: int) -> np.ndarray:
+    """Draw options with weights `1 / (rank + 10)`: Zipf's law, flattened for the most frequent ones."""
     weights = 1 / (np.arange(len(options)) + 10)
     return rng.choice(options, count, p=weights / weights.sum())

@@ -1,17 +1,17 @@
 """Training throughput of KVMemNet, as train_memnet.py trains it, beside the same network in PyTorch.
 
-Measured    Steps and questions per second of whole training steps (forward, backward, clipping, AdamW under its schedule) on
-            the CPU, on the built-in people, with train_memnet.py's settings.
+Measured    Steps and questions per second of whole training steps (forward, backward, clipping, AdamW with its schedule) on the
+            CPU, on the built-in people, with the settings of train_memnet.py.
 Models      pointer     the default: open vocabulary, names hashed into a fixed table, sums of word vectors, 128 dimensions
             documented  closed vocabulary, position encoding, an embedding of its own for answers, 200 dimensions
 Sides       ours        Keras on TensorFlow: `build_model`, `compile_model`, `training_batches`, `as_dataset`, `model.fit`
-            torch       the same network (benchmarks/memory_torch.py), not compiled, and the fused AdamW, in a plain loop over
-                        the arrays
-Fairness    Both start from the same weights: logits that differ by more than 1e-4 on one batch end the benchmark, and the mean
-            losses of the last round are told, which agree only if the training is the same too. Both get the same batches, made
-            beforehand, and read the loss after every step. Each runs in a process of its own with the same allocator settings
-            and threads; after a round to warm up they take turns, round by round, while the other sleeps. Ratios are taken
-            round by round, and their median is told.
+            torch       the same network (benchmarks/memory_torch.py), not compiled, with the fused AdamW, in a plain loop over the
+                        arrays
+Fairness    Both sides start from the same weights: the benchmark ends if their logits on one batch differ by more than 1e-4. The
+            report has the mean losses of the last round, which agree only if the training is the same too. Both sides get the same
+            batches, made beforehand, and read the loss after each step. Each side runs in a process of its own, with the same
+            allocator settings and threads. After a round to warm up they take turns, round by round, while the other one sleeps.
+            The report has the median of the ratios of single rounds.
 
     python -m benchmarks.memory_step --out runs/memory_step.json
     python -m benchmarks.memory_step --batch-size 256 --cases pointer
@@ -24,22 +24,27 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from statistics import mean, median
 
-from benchmarks.harness import ALLOCATOR, fresh_process, report_head, write_report
+from benchmarks.harness import (
+    ALLOCATOR,
+    TRAINING,
+    environment,
+    fresh_process,
+    keras_trainer,
+    report_head,
+    take_turns,
+    write_report,
+)
 from utils.training.environment import usable_cores
 
 CASES = ("pointer", "documented")
 GOAL = 1.5
-"""Times PyTorch's speed."""
+"""The speed to reach, as a multiple of PyTorch's."""
 TOLERANCE = 1e-4
-"""Of logits."""
-TRAINING = {}
-"""Of a side's process: its function that trains on batches, and the batches of every round."""
+"""Largest difference of logits between the two networks."""
 
 
 def main() -> int:
@@ -51,18 +56,12 @@ def main() -> int:
     return 0
 
 
-def environment(threads: int) -> dict[str, str]:
-    """What processes that compute on the CPU, with so many threads, are started with."""
-    found = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return found | dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(threads))
-
-
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--cases", nargs="+", choices=CASES, default=list(CASES))
-    add("--rounds", type=int, default=5, help="turns of each side")
-    add("--steps", type=int, default=400, help="measured steps of a turn")
+    add("--rounds", type=int, default=5, help="measured rounds of each side")
+    add("--steps", type=int, default=400, help="steps per round")
     add("--batch-size", type=int, default=32)
     add("--threads", type=int, default=usable_cores())
     add("--seed", type=int, default=0)
@@ -74,61 +73,43 @@ def parse():
 
 
 def measure(case: str, options) -> dict:
-    """One model on both sides, in turns."""
-    from train_memnet import MODELS, Config, load_data
-    from utils.memnet.features import closed_vocabulary, encode_facts, open_vocabulary, training_batches
+    """Train one model on both sides, in turns."""
+    from train_memnet import Config, load_data, with_model_defaults
+    from utils.memnet.features import VOCABULARIES, encode_facts, training_batches
 
     config = Config(Path("unused"), model=case, batch_size=options.batch_size, seed=options.seed)
-    config = replace(config, **MODELS[case])
+    config = with_model_defaults(config)
     data = load_data(config)
-    made = {"open": open_vocabulary, "closed": closed_vocabulary}[config.vocabulary]
-    vocabulary = made(data.base, data.questions["train"])
-    facts = encode_facts(data.base, vocabulary)
-    features = data.features("train", vocabulary)
-    endless = training_batches(lambda epoch: features, len(features.memory), facts, config.batch_size, config.seed, 0)
-    rounds = [list(islice(endless, options.steps)) for _ in range(options.rounds + 1)]  # the first warms up
-    total_steps = config.epochs * -(-len(data.questions["train"]) // config.batch_size)
+    vocabulary = VOCABULARIES[config.vocabulary](data.base, data.questions["train"])
+    facts, question_ids = encode_facts(data.base, vocabulary), data.encode_questions(vocabulary)["train"]
+    features_of_epoch = data.training_features(question_ids, config.distractors, config.seed, redraw=False)
+    batches = training_batches(features_of_epoch, len(question_ids), facts, config.batch_size, config.seed, 0)
+    rounds = [list(islice(batches, options.steps)) for _ in range(options.rounds + 1)]  # the first one warms up
+    total_steps = config.epochs * -(-len(question_ids) // config.batch_size)
 
-    with fresh_process() as ours, fresh_process() as theirs:
-        weights, logits = ours.submit(set_up_keras, config, vocabulary, total_steps, rounds).result()
-        job = (config, len(vocabulary), weights, total_steps, rounds, options.threads)
-        difference = float(abs(theirs.submit(set_up_torch, *job).result() - logits).max())
+    with fresh_process() as keras_side, fresh_process() as torch_side:
+        weights, logits = keras_side.submit(set_up_keras, config, vocabulary, total_steps, rounds).result()
+        arguments = (config, len(vocabulary), weights, total_steps, rounds, options.threads)
+        difference = float(abs(torch_side.submit(set_up_torch, *arguments).result() - logits).max())
         if not difference <= TOLERANCE:
             raise SystemExit(f"{case}: logits differ by {difference:.1e}: the two networks are not the same")
-        sides = {"ours": ours, "torch": theirs}
-        seconds, losses = take_turns(sides, options.rounds)
-    questions = mean(len(inputs["question_ids"]) for part in rounds[1:] for inputs, _ in part)
-    speeds = {name: median(options.steps / taken for taken in parts) for name, parts in seconds.items()}
-    ratios = [theirs / mine for mine, theirs in zip(seconds["ours"], seconds["torch"], strict=True)]
+        seconds, losses = take_turns({"ours": keras_side, "torch": torch_side}, options.rounds)
+    num_questions = mean(len(inputs["question_ids"]) for batches in rounds[1:] for inputs, _ in batches)
+    speeds = {name: median(options.steps / one for one in durations) for name, durations in seconds.items()}
+    ratios = [theirs / ours for ours, theirs in zip(seconds["ours"], seconds["torch"], strict=True)]
     return {
         "case": case,
         "parameters": int(sum(array.size for array in weights.values())),
         "steps_per_second": {name: round(speed) for name, speed in speeds.items()},
-        "questions_per_second": {name: round(speed * questions) for name, speed in speeds.items()},
+        "questions_per_second": {name: round(speed * num_questions) for name, speed in speeds.items()},
         "ratio": round(median(ratios), 2),
-        "of_rounds": [round(ratio, 2) for ratio in ratios],
+        "ratio_by_round": [round(ratio, 2) for ratio in ratios],
         "largest_difference_of_logits": difference,
         "loss_of_last_round": {name: round(loss, 5) for name, loss in losses.items()},
     }
 
 
-def take_turns(sides: dict, rounds: int) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Let the sides' processes train by turns: seconds of each round but the first, which warms up, and the last mean losses."""
-    seconds, losses = {name: [] for name in sides}, {}
-    for turn in range(rounds + 1):
-        for name in sides if turn % 2 == 0 else reversed(sides):  # so that a drift favours nobody
-            time.sleep(0.3)  # let the other's threads go to sleep
-            taken, losses[name] = sides[name].submit(train_round, turn).result()
-            seconds[name] += [taken] if turn else []
-    return seconds, losses
-
-
 # --- the processes of the two sides
-
-
-def train_round(number: int) -> tuple[float, float]:
-    """Train on one round's batches: seconds, and the mean loss."""
-    return TRAINING["train"](TRAINING["rounds"][number])
 
 
 def set_up_keras(config, vocabulary, total_steps: int, rounds):
@@ -147,33 +128,6 @@ def set_up_keras(config, vocabulary, total_steps: int, rounds):
     return {weight.path.split("/", 1)[1]: keras.ops.convert_to_numpy(weight) for weight in model.weights}, logits
 
 
-def keras_trainer(model):
-    """A function that trains a compiled model on batches, giving seconds and mean loss."""
-    import keras
-
-    from utils.training.fit import as_dataset
-
-    class Clock(keras.callbacks.Callback):
-        """From the beginning of the first step to the end of the last."""
-
-        begin = None
-
-        def on_train_batch_begin(self, batch, logs=None):
-            self.begin = self.begin or time.perf_counter()
-
-        def on_train_batch_end(self, batch, logs=None):
-            self.loss = float(logs["loss"])  # waits for the step; it is the mean so far
-            self.end = time.perf_counter()
-
-    def train(batches):
-        clock = Clock()
-        dataset = as_dataset(lambda first_step: iter(batches[first_step:]), 0)
-        model.fit(dataset, steps_per_epoch=len(batches), callbacks=[clock], shuffle=False, verbose=0)
-        return clock.end - clock.begin, clock.loss
-
-    return train
-
-
 def set_up_torch(config, vocabulary_size: int, weights, total_steps: int, rounds, threads: int):
     """Make the same network with these weights; returns its logits on the first batch."""
     import torch
@@ -187,7 +141,7 @@ def set_up_torch(config, vocabulary_size: int, weights, total_steps: int, rounds
         return network(**tensors(rounds[0][0][0])).numpy()
 
 
-# --- what is said about it
+# --- the report
 
 
 def as_markdown(report: dict) -> str:
@@ -195,14 +149,15 @@ def as_markdown(report: dict) -> str:
     settings, goal, notes = report["settings"], report["goal"], [""]
     lines = [
         "",
-        "| model | parameters | ours, steps/s | questions/s | PyTorch, steps/s | questions/s | ours / PyTorch | of rounds |",
+        "| model | parameters | ours, steps/s | questions/s | PyTorch, steps/s | questions/s | ours / PyTorch | range of rounds |",
         "|---" * 8 + "|",
     ]
     for row in report["cases"]:
         steps, questions, losses = row["steps_per_second"], row["questions_per_second"], row["loss_of_last_round"]
+        ratios = row["ratio_by_round"]
         lines.append(
             f"| {row['case']} | {row['parameters']:,} | {steps['ours']} | {questions['ours']:,} | {steps['torch']} "
-            f"| {questions['torch']:,} | {row['ratio']} | {min(row['of_rounds'])} to {max(row['of_rounds'])} |"
+            f"| {questions['torch']:,} | {row['ratio']} | {min(ratios)} to {max(ratios)} |"
         )
         notes.append(
             f"- {row['case']}: goal {goal} times {'reached' if row['ratio'] >= goal else 'missed'}; logits differ by "

@@ -1,19 +1,19 @@
-"""Facts about real people as one TSV for `train_memnet.py --facts`, from two published tables.
+"""Facts about real people as one TSV file for `train_memnet.py --facts`, from two published tables.
 
     python -m benchmarks.people_facts --pantheon pantheon.tsv.gz --baseball baseball_people.csv.gz --out people.tsv
 
-Pantheon 1.0 (Yu et al. 2016): birth year, city and country, occupation. The Baseball Databank (Chadwick Bureau, CC BY-SA 3.0):
-birth year, city and country, year of death, height, weight, hands, year of the first game. Cells that are empty, or no number where
-one is meant, are counted and left out. People of the same name are one subject with several answers. Questions:
-people_questions.tsv.
+Pantheon 1.0 (Yu et al. 2016) has birth year, city and country, and occupation. The Baseball Databank (Chadwick Bureau, CC BY-SA
+3.0) has birth year, city and country, year of death, height, weight, hands, and year of the first game. Cells are counted and left
+out that are empty, or not a number where a number is expected. People with one name are one subject with several answers.
+benchmarks/people_questions.tsv has the templates of questions.
 """
 
 import argparse
-import csv
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-from utils.common.files import read_lines
+from utils.common.files import read_csv_rows, write_atomically
 
 HANDS = {"R": "right", "L": "left", "B": "both"}
 
@@ -24,30 +24,38 @@ def main():
     parser.add_argument("--baseball", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    tables = ((options.pantheon, "\t", pantheon), (options.baseball, ",", baseball))
-    facts, empty = [], Counter()
-    for path, delimiter, facts_of in tables:
+    tables = ((options.pantheon, "\t", pantheon_facts), (options.baseball, ",", baseball_facts))
+    facts, left_out = [], Counter()
+    for path, delimiter, facts_of_row in tables:
         if path is None:
             continue
-        people = 0
-        for row in csv.DictReader((line for _, line in read_lines(path)), delimiter=delimiter):
-            people += 1
-            name, values = facts_of(row)
+        num_people = 0
+        for row in read_table(path, delimiter):
+            num_people += 1
+            name, values = facts_of_row(row)
             for relation, value in values.items():
                 if name and value:
                     facts.append((name, relation, value))
                 else:
-                    empty[f"{path.name}, {relation}"] += 1
-        print(f"{path.name}: {people:,} people")
-    for cell, count in empty.items():
-        print(f"left out, empty or no number: {cell}: {count:,}")
+                    left_out[f"{path.name}, {relation}"] += 1
+        print(f"{path.name}: {num_people:,} people")
+    for cell, count in left_out.items():
+        print(f"left out, empty or not a number: {cell}: {count:,}")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     lines = ["subject\trelation\tobject", *("\t".join(fact) for fact in facts)]
-    options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_atomically(options.out, "\n".join(lines) + "\n")
     print(f"{len(facts):,} facts in {options.out}")
 
 
-def pantheon(row) -> tuple[str, dict[str, str]]:
+def read_table(path: Path, delimiter: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of a table with a header, column to text; cells that a short row lacks are empty."""
+    rows = (row for _, row in read_csv_rows(path, delimiter) if row)
+    columns = next(rows)
+    for row in rows:
+        yield dict(zip(columns, row + [""] * (len(columns) - len(row)), strict=False))
+
+
+def pantheon_facts(row: dict[str, str]) -> tuple[str, dict[str, str]]:
     """Name and facts of a row of Pantheon."""
     return row["name"].strip(), {
         "birth_year": year(row["birthyear"]),
@@ -57,7 +65,7 @@ def pantheon(row) -> tuple[str, dict[str, str]]:
     }
 
 
-def baseball(row) -> tuple[str, dict[str, str]]:
+def baseball_facts(row: dict[str, str]) -> tuple[str, dict[str, str]]:
     """Name and facts of a row of the Baseball Databank."""
     return f"{row['nameFirst']} {row['nameLast']}".strip(), {
         "birth_year": year(row["birthYear"]),
@@ -73,7 +81,7 @@ def baseball(row) -> tuple[str, dict[str, str]]:
 
 
 def year(text: str) -> str:
-    """A year as it is written: BC for a negative one; empty for what is no number."""
+    """A year in words: "43 BC" for "-43"; empty if the text is not a number."""
     text = text.strip()
     if not text.lstrip("-").isdigit():
         return ""
