@@ -29,8 +29,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.harness import ALLOCATOR, fresh_process, report_head, write_report
-from benchmarks.memory_step import environment
+from benchmarks.harness import ALLOCATOR, environment, fresh_process, report_head, write_report
 from utils.training.environment import peak_memory_gib, usable_cores
 
 GOALS = {"speed": 3.0, "memory": 0.5}

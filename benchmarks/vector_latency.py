@@ -16,8 +16,7 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-from benchmarks.harness import fresh_process, report_head, write_report
-from benchmarks.memory_step import environment
+from benchmarks.harness import environment, fresh_process, report_head, write_report
 
 MODELS = ("amn", "lstm", "gru", "transformer")
 GOALS = {"p50_ms": 0.15, "p95_ms": 0.5}

@@ -28,8 +28,16 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.harness import ALLOCATOR, fresh_process, report_head, write_report
-from benchmarks.memory_step import TRAINING, environment, keras_trainer, take_turns
+from benchmarks.harness import (
+    ALLOCATOR,
+    TRAINING,
+    environment,
+    fresh_process,
+    keras_trainer,
+    report_head,
+    take_turns,
+    write_report,
+)
 from utils.training.environment import usable_cores
 
 GOALS = {"amn": 1.2, "lstm": 1.0, "gru": 1.0, "transformer": 1.2}
