@@ -27,8 +27,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.harness import fresh_process, report_head, write_report
-from benchmarks.memory_step import environment
+from benchmarks.harness import environment, fresh_process, report_head, write_report
 from utils.training.environment import peak_memory_gib, usable_cores
 
 GOALS = {"memory, as a multiple of the small batch's": 1.5, "largest difference of the gradients": 1e-5}
