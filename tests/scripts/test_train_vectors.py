@@ -72,8 +72,8 @@ def test_the_predictor_gives_the_predictions_of_the_run(finished):
         np.testing.assert_allclose(outputs[name], written[name], atol=1e-6)
     rows = written["rows"][:2] - 1
     for answer, query in zip(predictor.nearest(data, rows), written["query"], strict=False):
-        found = answer["nearest"][0]
-        assert found["similarity"] == pytest.approx(float(data.take(found["row"]) @ query), abs=1e-5)
+        candidate = answer["nearest"][0]
+        assert candidate["similarity"] == pytest.approx(float(data.take(candidate["row"]) @ query), abs=1e-5)
 
 
 def test_the_run_directory_is_complete(finished):

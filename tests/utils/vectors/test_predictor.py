@@ -42,8 +42,10 @@ def test_nearest_rows_equal_a_loop(run_dir, data):
     query = predictor.predict({"vectors": vectors, "padding_mask": np.ones((1, CONTEXT), "int32")})["query"][0]
     similarity = {row: float(data.take(row) @ query) for row in range(len(DOCUMENT)) if not 20 - EXCLUSION < row <= 20}
     expected = sorted(similarity, key=similarity.get, reverse=True)
-    assert [found["row"] for found in answer["nearest"]] == expected
-    assert [found["row"] for found in answer["nearest_in_document"]] == [row for row in expected if DOCUMENT[row] == 2]
+    assert [candidate["row"] for candidate in answer["nearest"]] == expected
+    assert [candidate["row"] for candidate in answer["nearest_in_document"]] == [
+        row for row in expected if DOCUMENT[row] == 2
+    ]
     assert answer["row"] == 20 and answer["document"] == "c" and answer["text"] == "text 20"
     first = answer["nearest"][0]
     assert first["similarity"] == pytest.approx(similarity[first["row"]], abs=1e-5)
@@ -55,9 +57,9 @@ def test_two_rows_at_once_equal_each_alone(run_dir, data):
     together = predictor.nearest(data, [4, 26])
     for row, answer in zip((4, 26), together, strict=True):
         (alone,) = predictor.nearest(data, [row])
-        for found, expected in zip(answer.pop("nearest"), alone.pop("nearest"), strict=True):
-            assert found.pop("similarity") == pytest.approx(expected.pop("similarity"), abs=1e-6)
-            assert found == expected
+        for candidate, expected in zip(answer.pop("nearest"), alone.pop("nearest"), strict=True):
+            assert candidate.pop("similarity") == pytest.approx(expected.pop("similarity"), abs=1e-6)
+            assert candidate == expected
         assert [each["row"] for each in answer.pop("nearest_in_document")] == [
             each["row"] for each in alone.pop("nearest_in_document")
         ]
