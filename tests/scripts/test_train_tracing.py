@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import signal
 import time
 
@@ -12,6 +13,9 @@ import pytest
 from tests.helpers.in_process import run_in_process
 from tests.helpers.scripts import error_line, run, start
 from tests.helpers.tracing_sequences import write_three_lines
+from utils.common.errors import UserError
+from utils.tracing.data import ResponseSequence
+from utils.tracing.predictor import TracingPredictor
 
 SCRIPT = "train_tracing.py"
 SMALL = (
@@ -91,7 +95,41 @@ def test_the_run_directory_is_complete(finished):
     assert len({student for part in splits.values() for student in part}) == sum(map(len, splits.values())) == 120
 
 
-def test_predict_tells_the_next_response_of_each_student(finished, tmp_path):
+def test_the_predictor_gives_the_predictions_of_the_run(finished):
+    folder, _ = finished
+    with open(folder / "test_predictions.csv") as file:
+        rows = list(csv.DictReader(file))
+    predictor = TracingPredictor.load(folder)
+    for student in dict.fromkeys(row["student"] for row in rows[:400]):
+        student_rows = [row for row in rows if row["student"] == student]
+        *before, last = student_rows
+        history = ResponseSequence(
+            student, tuple(row["item"] for row in before), np.array([int(row["response"]) for row in before])
+        )
+        (answer,) = predictor.predict([history], [last["item"]])
+        expected = [float(last[f"p{category}"]) for category in range(4)]
+        assert answer["predictions"][0]["probabilities"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_run_that_cannot_be_loaded_is_one_line(finished, tmp_path):
+    folder, _ = finished
+    with pytest.raises(UserError, match="no finished run there"):
+        TracingPredictor.load(tmp_path)
+    run = tmp_path / "run"
+    shutil.copytree(folder, run)
+    (run / "best.keras").write_bytes(b"not a model")
+    with pytest.raises(UserError, match=r"damaged run \(.*best.keras"):
+        TracingPredictor.load(run)
+    (run / "items.json").unlink()
+    with pytest.raises(UserError, match=r"damaged run \(.*items.json") as caught:
+        TracingPredictor.load(run)
+    assert "\n" not in str(caught.value)
+    (run / "results.json").write_text(json.dumps({"task": "squad", "details": {}}))
+    with pytest.raises(UserError, match="is a run of the task 'squad', not of tracing"):
+        TracingPredictor.load(run)
+
+
+def test_predict_prints_the_next_response_of_each_student(finished, tmp_path):
     folder, _ = finished
     rows = "".join(f"ann,{item % 10},3\nbob,{item % 10},0\n" for item in range(30))
     (tmp_path / "history.csv").write_text("student,item,response\n" + rows + "bob,77,0\n")
