@@ -76,10 +76,6 @@ class HashedEmbedding(keras.layers.Layer):
         fixed = ops.cast(fixed, self.compute_dtype) * scale[..., None]
         return (learned, fixed) if return_parts else learned + fixed
 
-    def compute_output_shape(self, input_shape, return_parts=False):
-        shape = (*input_shape, self.dim)
-        return (shape, shape) if return_parts else shape
-
     def get_config(self):
         return {
             **super().get_config(),

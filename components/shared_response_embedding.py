@@ -44,9 +44,9 @@ class SharedResponseEmbedding(keras.layers.Layer):
         self.kind = kind
         self.num_vectors = 2 if kind == "ordered" else num_categories
 
-    def build(self, item_shape, responses_shape=None):
+    def build(self, items_shape, responses_shape=None):
         self.dense = keras.layers.Dense(self.dim, use_bias=False, dtype=self.dtype_policy, name="dense")
-        self.dense.build((None, self.num_vectors * (item_shape[-1] + 1)))
+        self.dense.build((None, self.num_vectors * (items_shape[-1] + 1)))
 
     def call(self, items, responses):
         weights = ops.cast(response_weights(responses, self.num_categories, self.kind), self.compute_dtype)
@@ -54,8 +54,8 @@ class SharedResponseEmbedding(keras.layers.Layer):
         weighted_items = ops.reshape(weighted_items, (*ops.shape(responses), self.num_vectors * items.shape[-1]))
         return self.dense(ops.concatenate([weighted_items, weights], axis=-1))
 
-    def compute_output_shape(self, item_shape, responses_shape):
-        return (*item_shape[:-1], self.dim)
+    def compute_output_shape(self, items_shape, responses_shape):
+        return (*items_shape[:-1], self.dim)
 
     def get_config(self):
         return {

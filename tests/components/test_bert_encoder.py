@@ -1,6 +1,5 @@
 """BertEncoder: equal to transformers' models of four architectures (fixtures/make_pretrained.py), and its own file round trip."""
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -44,22 +43,3 @@ def test_segments_count_where_there_are_some():
         changed = ops.convert_to_numpy(encoder(**inputs | {"segment_ids": 1 - inputs["segment_ids"]}))
         same = np.allclose(changed, ops.convert_to_numpy(encoder(**inputs)), atol=1e-5)
         assert same == (kind in ("distilbert", "roberta"))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_model_of_it_comes_back_from_its_file(kind, tmp_path):
-    encoder, (inputs, expected) = loaded(kind), references(kind)
-    ids = keras.Input((None,), dtype="int32")
-    keras.Model(ids, encoder(ids)).save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    assert again.layers[-1].get_config() == encoder.get_config()
-    found, kept = (ops.convert_to_numpy(part(inputs["token_ids"])) for part in (again, encoder))
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, kept, atol=1e-5)
-
-
-def test_dropout_is_for_training_alone():
-    encoder, (inputs, _) = loaded("bert"), references("bert")
-    still, noisy = (ops.convert_to_numpy(encoder(**inputs, training=training)) for training in (False, True))
-    np.testing.assert_array_equal(still, ops.convert_to_numpy(encoder(**inputs)))
-    assert np.abs(noisy - still).max() > 0.1

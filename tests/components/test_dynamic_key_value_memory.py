@@ -65,19 +65,6 @@ def test_rows_of_few_values_are_the_same_as_their_copies():
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_it_saves_loads_and_keeps_its_shapes(tmp_path):
-    layer, query, value = layer_and_inputs()
-    inputs = keras.Input((None, QUERY)), keras.Input((None, WRITE))
-    model = keras.Model(inputs, layer(*inputs))
-    assert [tuple(output.shape) for output in model.outputs] == [(None, None, DIM), (None, None, SLOTS)]
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    for length in (3, 19):
-        given = query[:, :length], value[:, :length]
-        for expected, found in zip(model(given), again(given), strict=True):
-            np.testing.assert_array_equal(found, expected)
-
-
 def test_half_precision_keeps_the_state_in_float32():
     layer, query, value = layer_and_inputs(200)
     half = DynamicKeyValueMemory(SLOTS, DIM, dtype="mixed_bfloat16")

@@ -46,9 +46,3 @@ def test_a_key_equal_to_the_query_is_found():
     for slot in range(SLOTS):
         found, _ = read(np.eye(SLOTS, dtype="float32")[slot][None], keys, values, np.ones((1, SLOTS), "int32"))
         np.testing.assert_allclose(found, [[slot]], atol=1e-5)
-
-
-def test_logits_stay_float32_in_half_precision():
-    found, logits = read(dtype="mixed_bfloat16")
-    assert logits.dtype == np.float32
-    np.testing.assert_allclose(np.asarray(found, "float32"), read()[0], atol=0.1)

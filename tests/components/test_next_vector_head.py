@@ -44,8 +44,3 @@ def test_without_mean_and_without_dense():
     plain = make(recency=False, dense=False)
     assert not plain.weights
     np.testing.assert_allclose(call(plain, STATE[:, :3]), unit(STATE[:, :3]), rtol=1e-4, atol=1e-5)
-
-
-def test_its_settings_come_back():
-    layer = make(signed=True, dense=False)
-    assert NextVectorHead.from_config(layer.get_config()).config == layer.config

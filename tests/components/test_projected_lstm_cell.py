@@ -26,7 +26,3 @@ def test_it_is_the_lstm_of_keras_weight_for_weight():
     theirs.cell.recurrent_kernel.assign(ours.cell.recurrent_kernel)
     found, wanted = (ops.convert_to_numpy(of) for of in (ours(project(X), mask=MASK), theirs(X, mask=MASK)))
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
-
-
-def test_its_settings_come_back():
-    assert ProjectedLSTMCell.from_config(ProjectedLSTMCell(5).get_config()).units == 5

@@ -51,15 +51,3 @@ def test_similarity_is_added_to_the_weights_and_is_nothing_at_the_start(signed):
     weights = np.asarray(keras.ops.convert_to_numpy(layer.weights_by_distance))
     weights = weights + 0.1 * more if signed else np.exp(weights + more) / np.exp(weights + more).sum()
     np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(X, MASK))[0], weights @ X[0], rtol=1e-4, atol=1e-5)
-
-
-def test_its_settings_come_back():
-    layer = RecencyMean(7, 0.3, 0.2, signed=True, similarity_dim=6)
-    again = RecencyMean.from_config(layer.get_config())
-    assert (again.context_length, again.decay, again.mean_fraction, again.signed, again.similarity_dim) == (
-        7,
-        0.3,
-        0.2,
-        True,
-        6,
-    )

@@ -97,10 +97,7 @@ def test_weights_sum_the_parts_and_only_category_distance_matters_to_the_ordinal
     assert near_ce == pytest.approx(far_ce)
 
 
-def test_it_is_read_back_from_its_config_and_refuses_nonsense():
-    again = OrdinalLoss.from_config(OrdinalLoss({"focal": 2.0}, gamma=1.5).get_config())
-    expected = 2 * loss("focal", gamma=1.5)
-    assert float(ops.convert_to_numpy(again(RESPONSES, LOGITS, WEIGHTS))) == pytest.approx(expected, rel=1e-6)
+def test_it_refuses_nonsense():
     for weights in ({"kappa": 1.0}, {"focal": 0.0}, {"focal": -1.0, "earth_mover": 2.0}):
         with pytest.raises(ValueError, match="must be of"):
             OrdinalLoss(weights)

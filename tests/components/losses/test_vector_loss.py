@@ -75,8 +75,3 @@ def test_weights_that_can_not_work_are_told(weights):
 def test_unknown_negatives_are_told():
     with pytest.raises(ValueError, match="must be one of"):
         VectorLoss({"mse": 1}, negatives="none")
-
-
-def test_its_settings_come_back():
-    settings = {"weights": {"mse": 1.0}, "negatives": "all", "temperature": 0.2, "exclusion": 3}
-    assert settings.items() <= VectorLoss.from_config(VectorLoss(**settings).get_config()).get_config().items()
