@@ -113,18 +113,14 @@ def answer_from_facts(config: Config) -> None:
 
 def predict_responses(config: Config) -> None:
     """Print each student's probable responses to some items."""
-    import numpy as np
-
-    from utils.tracing.data import ResponseSequence, read_responses
+    from utils.tracing.data import NEW_STUDENT, read_responses
     from utils.tracing.predictor import TracingPredictor
 
     items = [item.strip() for item in config.question.split(",") if item.strip()]
     if not items:
         raise UserError(f"{config.question!r}: no item there; give items, with commas between")
     predictor = TracingPredictor.load(config.run_dir)
-    histories, notes = [ResponseSequence("new", (), np.zeros(0, np.int64))], []
-    if config.file:
-        histories, notes = read_responses(config.file)
+    histories, notes = read_responses(config.file) if config.file else ([NEW_STUDENT], [])
     students = predictor.predict(histories, items)
     for note in notes:
         print(f"({note})")

@@ -36,7 +36,7 @@ from utils.ranking.predictor import RankingPredictor
 from utils.ranking.splits import question_groups, read_ranking_splits
 from utils.ranking.suite import train_suite
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
-from utils.training.settings import RunConfig, as_flag, check_common, check_held_out, check_ranges
+from utils.training.settings import CachedRunConfig, as_flag, check_common, check_held_out, check_ranges
 from utils.training.tracking import start_tracking
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -45,7 +45,7 @@ SEARCHED = ("test", "validation", "train")
 
 
 @dataclass
-class Config(RunConfig):
+class Config(CachedRunConfig):
     """Settings of one run."""
 
     data: Literal["demo"] = "demo"

@@ -33,7 +33,7 @@ from typing import Literal
 
 from utils.common.errors import UserError
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
-from utils.training.settings import RunConfig, as_flag
+from utils.training.settings import CachedRunConfig, as_flag
 
 # The settings of a model that the command line leaves out.
 PLAIN = {
@@ -74,7 +74,7 @@ EXAMPLE = ("When was Skelmoford founded?", "Skelmoford lies by the sea. It was f
 
 
 @dataclass
-class Config(RunConfig):
+class Config(CachedRunConfig):
     """Settings of one run."""
 
     data: str = "squad"

@@ -27,14 +27,14 @@ from typing import Literal
 
 from utils.common.errors import UserError
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
-from utils.training.settings import RunConfig, check_common, check_held_out, check_ranges, weighted_parts
+from utils.training.settings import CachedRunConfig, check_common, check_held_out, check_ranges, weighted_parts
 
 MODELS = ("amn", "lstm", "gru", "transformer")
 STEPS_PER_EXECUTION = 10
 
 
 @dataclass
-class Config(RunConfig):
+class Config(CachedRunConfig):
     """Settings of one run."""
 
     data: Literal["demo"] = "demo"

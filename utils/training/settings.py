@@ -27,8 +27,6 @@ class RunConfig:
     """Files that are scored once, at the end."""
     limit: int = 0
     """Train on this many examples, drawn at random; 0 is all."""
-    cache_dir: Path = Path(".cache")
-    """Where prepared data is kept between runs."""
 
     epochs: int = 1
     """Passes over the training data, at most."""
@@ -55,6 +53,14 @@ class RunConfig:
     """Weights & Biases; auto is online when this machine is logged in, else off."""
     export: bool = True
     """Write a SavedModel at the end."""
+
+
+@dataclass
+class CachedRunConfig(RunConfig):
+    """Settings of one run of a script that keeps prepared data between runs."""
+
+    cache_dir: Path = Path(".cache")
+    """Where prepared data is kept between runs."""
 
 
 def check_common(config: RunConfig) -> None:

@@ -13,13 +13,13 @@ import pytest
 from utils.common.errors import UserError
 from utils.training import run
 from utils.training.run import check_run_dir, is_failed_start, run_script, set_up_keras, set_up_run
-from utils.training.settings import RunConfig
+from utils.training.settings import CachedRunConfig
 
 CHECKSUMS = {"train": "01", "test": "23"}
 
 
 @dataclass
-class Config(RunConfig):
+class Config(CachedRunConfig):
     """Settings of a run."""
 
     epochs: int = 3
