@@ -98,17 +98,17 @@ def split_templates(
             base.by_subject, validation_fraction=validation_fraction, test_fraction=test_fraction, seed=seed
         )
     held_out = held_out_values(base, templates, value_fraction, seed)
-    asked = {
+    all_questions = {
         split: questions_from_templates(base, templates, subjects[split], "train", max_templates, seed)
         for split in ("train", "validation", "test")
     }
     train, validation = (
-        [question for question in asked[split] if held_out.isdisjoint(question.answers)]
+        [question for question in all_questions[split] if held_out.isdisjoint(question.answers)]
         for split in ("train", "validation")
     )
     if held_out:
         counts = " and ".join(
-            f"{len(asked[split]) - len(questions):,} of {len(asked[split]):,} {split} questions"
+            f"{len(all_questions[split]) - len(questions):,} of {len(all_questions[split]):,} {split} questions"
             for split, questions in (("train", train), ("validation", validation))
         )
         notes.append(f"{len(held_out):,} values are held out for the test, and with them {counts}")
@@ -121,7 +121,7 @@ def split_templates(
     training_values = {base.facts[number].object for number in training_facts}
     questions = {"train": limited(train, limit, seed), "validation": validation}
     questions |= {"test": [], "test_unseen_value": [], "test_unseen_template": []}
-    for question in asked["test"]:
+    for question in all_questions["test"]:
         unseen = training_values.isdisjoint(question.answers)
         questions["test_unseen_value" if unseen else "test"].append(question)
     for question in questions_from_templates(base, templates, subjects["test"], "test"):

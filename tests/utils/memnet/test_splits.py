@@ -38,9 +38,15 @@ def test_unseen_values_and_templates_are_unseen_and_the_others_are_not(demo):
         return {(question.relation, answer) for question in demo.questions[name] for answer in question.answers}
 
     facts = [demo.base.facts[number] for number in demo.training_facts]
-    seen = {(fact.relation, fact.object) for fact in facts}
-    assert pairs("test_unseen_value").isdisjoint(seen) and pairs("test_unseen_value").isdisjoint(pairs("train"))
-    assert pairs("test") <= seen and pairs("test_unseen_template") <= seen and pairs("train") <= seen
+    training_pairs = {(fact.relation, fact.object) for fact in facts}
+    assert pairs("test_unseen_value").isdisjoint(training_pairs) and pairs("test_unseen_value").isdisjoint(
+        pairs("train")
+    )
+    assert (
+        pairs("test") <= training_pairs
+        and pairs("test_unseen_template") <= training_pairs
+        and pairs("train") <= training_pairs
+    )
     templates = {name: {question.template for question in part} for name, part in demo.questions.items()}
     assert templates["test_unseen_template"].isdisjoint(templates["train"])
     assert templates["test"] <= templates["train"] and templates["test_unseen_value"] <= templates["train"]
