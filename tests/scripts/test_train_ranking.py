@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from tests.helpers.in_process import run_in_process
+from tests.helpers.paths import FIXTURES
 from tests.helpers.scripts import error_line, run, start
+from utils.ranking.evaluation import EvaluationSet, evaluate_scores
+from utils.ranking.features import build_features
 from utils.ranking.leaderboard import read_per_question
 from utils.ranking.predictor import RankingPredictor
-from utils.ranking.splits import read_ranking_splits
+from utils.ranking.splits import question_groups, read_ranking_splits
 
 SCRIPT = "train_ranking.py"
 SMALL = ("--tracking", "off", "--no-jit-compile", "--hidden-dim", 32, "--num-layers", 1, "--output-dim", 16)
@@ -96,6 +99,43 @@ def test_the_run_directory_is_complete(finished):
     assert {"best.keras", "checkpoint.npz", "tokenizer.json", "history.png", "per_question.npz", "saved_model"} <= made
 
 
+def test_a_pretrained_encoder_in_bfloat16_is_scored_in_float32(tmp_path):
+    """Two encoders, whose vectors can be cut; the untrained encoder is a baseline."""
+    questions_file(tmp_path / "q.jsonl")
+    folder = FIXTURES / "pretrained" / "bert"
+    flags = (
+        "--train-files",
+        "q.jsonl",
+        "--init-from",
+        folder,
+        "--loss",
+        "matryoshka",
+        "--no-shared",
+        "--output-dim",
+        8,
+    )
+    flags = (*flags, "--precision", "bfloat16", "--no-jit-compile", "--tracking", "off", "--epochs", 1, *SHORT)
+    status, output, errors = run(*flags, "--run-dir", "run", cwd=tmp_path, script=SCRIPT)
+    assert status == 0, errors
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["details"]["init_from"] == str(folder) and set(results["details"]["shorter_vectors"]) == {"2", "4"}
+    assert "matryoshka, test, first 2 numbers of the vectors, own answers" in output
+    assert set(results["baselines"]) == {"random", "bm25", "length", "untrained"}
+    assert (tmp_path / "run" / "saved_model_queries").is_dir()
+
+    predictor = RankingPredictor.load(tmp_path / "run")
+    assert predictor.model.dtype_policy.name == "float32"
+    splits = read_ranking_splits([tmp_path / "q.jsonl"], [], [], 0.1, 0.2, 0)
+    features = {
+        name: build_features(part, question_groups(part), predictor.tokenizer, 32, 32)
+        for name, part in splits.parts.items()
+    }
+    for name, searched in (("validation", ["validation"]), ("test", ["test", "validation", "train"])):
+        questions = EvaluationSet.from_splits(splits.parts, features, name, searched)
+        scores = predictor.scores(questions.query_ids, questions.candidate_ids)
+        assert results["metrics"][name] == pytest.approx(evaluate_scores(questions, scores).metrics, abs=1e-6)
+
+
 def test_predict_ranks_the_answers_of_a_file(finished, tmp_path):
     folder, _ = finished
     questions_file(tmp_path / "q.jsonl")
@@ -173,6 +213,7 @@ def test_pairs_have_nothing_to_rank_within_a_question_but_are_searched(tmp_path,
         (("--test-files", "q.jsonl"), "--test-files goes with --train-files"),
         (("--loss", "infonce_own", "--slots", "1"), "--slots 1: infonce_own compares"),
         (("--losses", "hinge"), "--losses hinge: no such loss; choose from approx_ndcg, infonce, "),
+        (("--init-from", FIXTURES / "pretrained" / "bert", "--max-length", "97"), "--max-length 97: "),
         (("--loss", "hinge"), "--loss hinge: no such loss; choose from approx_ndcg, infonce, "),
         (("--hidden-dim", "30"), "must be a multiple of --num-heads 4"),
         (("--temperature", "0"), "--temperature 0"),
