@@ -73,7 +73,7 @@ def _choose_reader(path: Path):
 
 def _check_queries(path: Path, queries: Iterable[Query], vote_rule: str | None, notes: list[str]) -> list[Query]:
     """The questions that have answers, graded by the rule if there is one. Adds to the notes."""
-    kept, places, examples = [], {}, {}
+    checked, places, examples = [], {}, {}
 
     def note(text: str, name: str) -> None:
         examples.setdefault(text, []).append(name)
@@ -122,11 +122,11 @@ def _check_queries(path: Path, queries: Iterable[Query], vote_rule: str | None, 
         if num_relevant in (0, len(candidates)):
             kind = "only relevant answers" if num_relevant else "no relevant answer"
             note(f"questions have {kind}; kept", query.id)
-        kept.append(replace(query, candidates=tuple(candidates)))
+        checked.append(replace(query, candidates=tuple(candidates)))
     notes += [f"{path}: {len(names):,} {text} ({some_of(names)})" for text, names in examples.items()]
-    if not kept:
+    if not checked:
         raise UserError("; ".join([f"{path}: contains no question with an answer; name another file", *notes]))
-    return kept
+    return checked
 
 
 def _json_object(path: Path, number: int, line: str) -> dict:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.common.errors import UserError
 from utils.common.evaluation import Evaluation
 from utils.common.files import write_arrays, write_json
 from utils.common.plots import plot_comparison
@@ -33,12 +34,14 @@ class LossResults:
         validation: metric to its mean over the runs.
         per_seed: metric to its test value in each run.
         seconds: mean training time of a run.
+        checksums: run directory to the checksum of its data.
     """
 
     test: Evaluation
     validation: dict[str, float]
     per_seed: dict[str, list[float]]
     seconds: float
+    checksums: dict[Path, str]
 
 
 def make_leaderboard(run_dir: Path, runs: dict[str, list[Path]]) -> tuple[list[str], list[list[str]]]:
@@ -54,8 +57,16 @@ def make_leaderboard(run_dir: Path, runs: dict[str, list[Path]]) -> tuple[list[s
 
     Returns:
         the columns of the table and its rows.
+
+    Raises:
+        UserError: a file of a run is missing or damaged, or two runs had different data.
     """
     losses = {loss: read_loss(folders) for loss, folders in runs.items()}
+    checksums = {folder: checksum for results in losses.values() for folder, checksum in results.checksums.items()}
+    first, *others = checksums
+    for folder in others:
+        if checksums[folder] != checksums[first]:
+            raise UserError(f"{folder}: was trained on other data than {first}; start a new suite in another --run-dir")
     baselines = read_baselines(next(iter(runs.values()))[0])
     tests = {loss: results.test for loss, results in losses.items()} | baselines
     best = {metric: max(losses, key=lambda loss: losses[loss].validation[metric]) for metric in MONITORED}
@@ -66,8 +77,8 @@ def make_leaderboard(run_dir: Path, runs: dict[str, list[Path]]) -> tuple[list[s
     for row in (columns, ["---"] * len(columns), *rows):
         print(f"| {' | '.join(row)} |")
     for metric, loss in best.items():
-        shown = [f"{name} {p_values[f'{metric} against {name}'][loss]:.4f}" for name in baselines if name != CEILING]
-        print(f"{metric}: {loss} is best in validation; p against {', '.join(shown)}")
+        rivals = [f"{name} {p_values[f'{metric} against {name}'][loss]:.4f}" for name in baselines if name != CEILING]
+        print(f"{metric}: {loss} is best in validation; p against {', '.join(rivals)}")
     write_json(
         run_dir / "leaderboard.json",
         {
@@ -102,6 +113,7 @@ def read_loss(folders: list[Path]) -> LossResults:
         },
         per_seed={metric: [run["metrics"]["test"][metric] for run in results] for metric in KEPT_PER_QUESTION},
         seconds=float(np.mean([run["seconds"] for run in results])),
+        checksums={folder: run["data"]["checksum"] for folder, run in zip(folders, results, strict=True)},
     )
 
 

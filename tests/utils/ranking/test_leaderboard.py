@@ -35,7 +35,8 @@ def runs(tmp_path):
             evaluations = {name: Evaluation.from_examples(arrays) for name, arrays in values.items()}
             write_per_question(folder / "per_question.npz", evaluations)
             metrics = {"test": evaluations["encoder"].metrics, "validation": evaluations["encoder"].metrics}
-            (folder / "results.json").write_text(json.dumps({"metrics": metrics, "seconds": 10.0 + seed}))
+            results = {"metrics": metrics, "seconds": 10.0 + seed, "data": {"checksum": "sha256:1"}}
+            (folder / "results.json").write_text(json.dumps(results))
     return folders
 
 
@@ -75,6 +76,13 @@ def test_a_damaged_run_is_one_line(tmp_path, runs, name):
     file = runs["infonce"][1] / name
     file.write_bytes(file.read_bytes()[:50])
     with pytest.raises(UserError, match="infonce-1: damaged run"):
+        make_leaderboard(tmp_path, runs)
+
+
+def test_runs_on_different_data_are_not_compared(tmp_path, runs):
+    file = runs["mse"][0] / "results.json"
+    file.write_text(file.read_text().replace("sha256:1", "sha256:2"))
+    with pytest.raises(UserError, match=r"mse-0: was trained on other data than .*triplet-0"):
         make_leaderboard(tmp_path, runs)
 
 
