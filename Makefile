@@ -1,6 +1,7 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Another interpreter: `PYTHON=python3.12 make demo`.
 PYTHON ?= python3
 VENV ?= .venv
+BACKEND ?= tensorflow
 DEMO_FLAGS ?= --data demo --epochs 6
 TEST_FLAGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 BENCH_FLAGS ?=
@@ -12,6 +13,13 @@ PIP = $(VENV)/bin/python -m pip install --disable-pip-version-check
 demo: $(VENV)/installed
 	$(VENV)/bin/python train_squad.py $(DEMO_FLAGS) --run-dir runs/demo-$$(date +%Y%m%d-%H%M%S)
 
+# `make test BACKEND=jax` runs the tests of what is written in Keras on JAX; tests/conftest.py tells which these are.
+test: export KERAS_BACKEND = $(BACKEND)
+ifeq ($(BACKEND),jax)
+# The tests compile most functions once and run them once, so compiling must be quick.
+test: export JAX_PLATFORMS = cpu
+test: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
+endif
 test: $(VENV)/installed-dev
 	$(VENV)/bin/python -m pytest $(TEST_FLAGS)
 

@@ -1,9 +1,40 @@
-"""Fixtures shared by all tests."""
+"""Fixtures shared by all tests, and which tests run on which backend of Keras.
+
+TensorFlow runs all tests. Another backend, named by `KERAS_BACKEND`, runs the test files that import `keras`, `components` or
+`models`, because it changes nothing for the others. It leaves out `tests/scripts`, whose scripts run for minutes, and skips tests
+marked `@pytest.mark.tensorflow(reason="...")`.
+"""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
+
+BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
+USES_KERAS = re.compile(r"^\s*(import|from) (keras|components|models)\b", re.MULTILINE)
+
+
+def runs_on_another_backend(path: Path) -> bool:
+    """Whether a test file also runs on other backends than TensorFlow."""
+    return "scripts" not in path.parts and bool(USES_KERAS.search(path.read_text(encoding="utf-8")))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "tensorflow(reason): a test that needs Keras's TensorFlow backend, and why")
+
+
+def pytest_ignore_collect(collection_path):
+    if BACKEND != "tensorflow" and collection_path.name.startswith("test_") and collection_path.suffix == ".py":
+        return not runs_on_another_backend(collection_path) or None
+    return None
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        marker = item.get_closest_marker("tensorflow")
+        if marker and BACKEND != "tensorflow":
+            item.add_marker(pytest.mark.skip(reason=f"on {BACKEND}: {marker.kwargs['reason']}"))
 
 
 @pytest.fixture(scope="session")

@@ -1,53 +1,41 @@
-"""Layers and models are written in `keras.ops`, so their own tests must hold on JAX as well."""
+"""The backend that the tests run on, and which of them run on it."""
 
-import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import keras
 import pytest
 
+from tests.conftest import BACKEND, runs_on_another_backend
+
 ROOT = Path(__file__).parents[1]
-WRITTEN_IN_KERAS = sorted(
-    path.stem for room in ("components", "models") for path in (ROOT / room).glob("*.py") if path.stem != "__init__"
-)
-FILES = [
-    f"tests/components/test_{name}.py"
-    for name in ("components", "dynamic_memory", "schedules", "checkpoint", *WRITTEN_IN_KERAS)
+MODULES = [
+    path.relative_to(ROOT)
+    for room in ("components", "models")
+    for path in sorted((ROOT / room).rglob("*.py"))
+    if path.stem != "__init__"
 ]
 
 
-def test_every_layer_and_model_has_its_test():
-    assert [file for file in FILES if not (ROOT / file).exists()] == []
+def test_keras_runs_on_the_backend_named():
+    assert keras.backend.backend() == BACKEND
 
 
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed: requirements-dev.txt has it")
-def test_the_same_tests_hold_on_jax():
-    run = "import sys, keras, pytest; assert keras.backend.backend() == 'jax'; sys.exit(pytest.main(sys.argv[1:]))"
-    command = [sys.executable, "-c", run, "-q", "-p", "no:cacheprovider", *FILES]
-    # Compiled once and run once, code need not be fast.
-    settings = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_every_module_of_components_and_models_has_its_test_which_runs_on_every_backend(path):
+    test = ROOT / "tests" / path.parent / f"test_{path.name}"
+    assert test.exists() and runs_on_another_backend(test)
 
 
-FIT = """
-import itertools, sys, keras, numpy as np
-from utils.training.fit import fit
-assert keras.backend.backend() == "jax"
-model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-model.compile("sgd", loss="mse", jit_compile=True)
-batches = lambda first: ((np.ones((4, 2), "float32"), np.ones((4, 1), "float32")) for _ in itertools.count(first))
-settings = {"steps_per_epoch": 5, "epochs": 3, "monitor": "val_one", "run_dir": sys.argv[1]}
-rows = fit(model, batches, evaluate=lambda model: {"val_one": 1.0}, **settings)
-assert len(rows) == 3 and rows[2]["loss"] < rows[0]["loss"], rows
-"""
-
-
-@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed: requirements-dev.txt has it")
-def test_training_runs_on_jax(tmp_path):
-    settings = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-c", FIT, str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("test_backends.py", True),
+        ("components/test_public_layers.py", True),
+        ("models/test_public_models.py", True),
+        ("utils/training/test_fit.py", True),
+        ("utils/common/test_files.py", False),
+        ("scripts/test_train_squad.py", False),
+    ],
+)
+def test_files_that_use_keras_run_on_every_backend(file, expected):
+    assert runs_on_another_backend(ROOT / "tests" / file) == expected
