@@ -35,8 +35,8 @@ def test_equals_a_loop_with_the_row_term_left_in():
         across = attention @ x
         back = attention @ across
         expected[b] = INPUTS[b] + np.concatenate([across, x * across, x * back], axis=-1) @ merge + offset
-    found = ops.convert_to_numpy(layer(INPUTS, segment_ids=SEGMENTS, padding_mask=MASK))
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    actual = ops.convert_to_numpy(layer(INPUTS, segment_ids=SEGMENTS, padding_mask=MASK))
+    np.testing.assert_allclose(actual, expected, atol=1e-4)
 
 
 def test_what_is_said_across_reaches_every_token_of_the_other_segment():

@@ -1,4 +1,4 @@
-"""ConvolutionBlock: a loop of its own, reach, and widths that can not be. Runs on every Keras backend."""
+"""ConvolutionBlock: against a loop, which outputs a change reaches, and refused widths. Runs on every Keras backend."""
 
 import numpy as np
 import pytest

@@ -18,10 +18,10 @@ def dropped(rate, shape, seed=7, **settings):
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_drops_the_share_it_is_told_to_and_keeps_the_mean(rate, dtype):
-    found = dropped(rate, (5, 41, 999), dtype=dtype)  # an odd number of values
-    assert found.shape == (5, 41, 999)
-    assert abs((found == 0).mean() - rate) < 0.005  # 4.5 standard deviations at least
-    np.testing.assert_allclose(found[found != 0], 1 / (1 - rate), rtol=5e-3 if dtype == "mixed_bfloat16" else 1e-4)
+    actual = dropped(rate, (5, 41, 999), dtype=dtype)  # an odd number of values
+    assert actual.shape == (5, 41, 999)
+    assert abs((actual == 0).mean() - rate) < 0.005  # 4.5 standard deviations at least
+    np.testing.assert_allclose(actual[actual != 0], 1 / (1 - rate), rtol=5e-3 if dtype == "mixed_bfloat16" else 1e-4)
 
 
 def test_values_are_dropped_independently_of_their_neighbours():
@@ -42,7 +42,7 @@ def test_gradients_go_where_values_went():
     layer = Dropout(0.3, seed=5)
     inputs = np.linspace(1, 2, 600, dtype="float32").reshape(20, 30)
     model = keras.Sequential([keras.Input((30,)), keras.layers.Dense(30, kernel_initializer="identity"), layer])
-    model.compile(keras.optimizers.SGD(1.0), loss=lambda target, found: ops.sum(found), jit_compile=False)
+    model.compile(keras.optimizers.SGD(1.0), loss=lambda target, actual: ops.sum(actual), jit_compile=False)
     model.train_on_batch(inputs, inputs)
     moved = -ops.convert_to_numpy(model.layers[0].bias)  # the sum over rows of what reached each column
     assert moved.std() > 0
@@ -66,5 +66,5 @@ def test_works_for_any_length_in_a_compiled_function():
     model = keras.Model(inputs, Dropout(0.5, seed=1)(inputs))
     model.compile(jit_compile=False)
     for length in (1, 7):
-        found = ops.convert_to_numpy(model(np.ones((2, length, 3), "float32"), training=True))
-        assert found.shape == (2, length, 3) and set(np.unique(found)) <= {0.0, 2.0}
+        actual = ops.convert_to_numpy(model(np.ones((2, length, 3), "float32"), training=True))
+        assert actual.shape == (2, length, 3) and set(np.unique(actual)) <= {0.0, 2.0}

@@ -51,9 +51,9 @@ def test_padding_writes_nothing():
     layer, query, value = layer_and_inputs()
     mask = np.ones(query.shape[:2], bool)
     mask[:, 4] = False
-    kept = [step for step in range(query.shape[1]) if step != 4]
-    found = ops.convert_to_numpy(layer(query, value, mask)[0])[:, kept]
-    np.testing.assert_allclose(found, layer(query[:, kept], value[:, kept])[0], rtol=1e-4, atol=1e-6)
+    real_steps = [step for step in range(query.shape[1]) if step != 4]
+    actual = ops.convert_to_numpy(layer(query, value, mask)[0])[:, real_steps]
+    np.testing.assert_allclose(actual, layer(query[:, real_steps], value[:, real_steps])[0], rtol=1e-4, atol=1e-6)
 
 
 def test_rows_of_few_values_are_the_same_as_their_copies():

@@ -18,17 +18,17 @@ def layer():
     return layer
 
 
-def vectors(layer, ids, **more):
-    return ops.convert_to_numpy(layer(np.array(ids, "int32"), **more))
+def vectors(layer, ids, **options):
+    return ops.convert_to_numpy(layer(np.array(ids, "int32"), **options))
 
 
 def test_equals_the_equation(layer):
     learned, fixed = ops.convert_to_numpy(layer.learned), ops.convert_to_numpy(layer.fixed)
     hashed = 3 + 4 * BUCKETS
-    found = vectors(layer, [[3, VOCABULARY + hashed], [0, 4]])
-    np.testing.assert_allclose(found[0, 0], learned[3], rtol=1e-6)
-    np.testing.assert_allclose(found[0, 1], 2 * np.concatenate([fixed[3], fixed[4]]), rtol=1e-6)
-    np.testing.assert_allclose(found[1], [np.zeros(DIM), learned[4]], rtol=1e-6)
+    actual = vectors(layer, [[3, VOCABULARY + hashed], [0, 4]])
+    np.testing.assert_allclose(actual[0, 0], learned[3], rtol=1e-6)
+    np.testing.assert_allclose(actual[0, 1], 2 * np.concatenate([fixed[3], fixed[4]]), rtol=1e-6)
+    np.testing.assert_allclose(actual[1], [np.zeros(DIM), learned[4]], rtol=1e-6)
 
 
 def test_parts_are_disjoint_and_add_up(layer):
@@ -43,9 +43,9 @@ def test_every_hash_has_a_vector_of_its_own_of_length_about_one():
     keras.utils.set_random_seed(2)
     layer = HashedEmbedding(VOCABULARY, 64, BUCKETS, gain=1.0)
     layer.build()
-    found = vectors(layer, VOCABULARY + np.arange(BUCKETS**2))
-    assert len(np.unique(found.round(5), axis=0)) == BUCKETS**2
-    assert abs(np.linalg.norm(found, axis=1).mean() - 1) < 0.15
+    actual = vectors(layer, VOCABULARY + np.arange(BUCKETS**2))
+    assert len(np.unique(actual.round(5), axis=0)) == BUCKETS**2
+    assert abs(np.linalg.norm(actual, axis=1).mean() - 1) < 0.15
 
 
 def test_fixed_rows_are_not_trained(layer):

@@ -29,24 +29,24 @@ ITEMS = RNG.normal(size=(BATCH, STEPS, ITEM)).astype("float32")
 @pytest.mark.parametrize("settings", [{}, {"monotone": True}, {"item_discrimination": True}])
 def test_parameters_equal_the_equations(settings):
     made = layer(**settings)
-    found = {name: numpy_of(value) for name, value in made(SUMMARIES, ITEMS).items()}
+    actual = {name: numpy_of(value) for name, value in made(SUMMARIES, ITEMS).items()}
 
     def dense(part, inputs):
         return inputs @ numpy_of(part.kernel) + numpy_of(part.bias)
 
     both = ITEMS if made.item_discrimination else np.concatenate([SUMMARIES, ITEMS], axis=-1)
-    np.testing.assert_allclose(found["ability"], 2 * dense(made.ability, SUMMARIES)[..., 0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(actual["ability"], 2 * dense(made.ability, SUMMARIES)[..., 0], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(
-        found["discrimination"], np.log1p(np.exp(dense(made.discrimination, both)))[..., 0], rtol=1e-4
+        actual["discrimination"], np.log1p(np.exp(dense(made.discrimination, both)))[..., 0], rtol=1e-4
     )
     expected = dense(made.thresholds, ITEMS)
     if made.monotone:
         steps = np.log1p(np.exp(expected[..., 1:]))
         expected = np.concatenate([expected[..., :1], expected[..., :1] + np.cumsum(steps, axis=-1)], axis=-1)
-        assert (np.diff(found["thresholds"], axis=-1) > 0).all()
-    np.testing.assert_allclose(found["thresholds"], expected, rtol=1e-4, atol=1e-5)
-    assert found["ability"].shape == found["discrimination"].shape == (BATCH, STEPS)
-    assert found["thresholds"].shape == (BATCH, STEPS, 3) and (found["discrimination"] > 0).all()
+        assert (np.diff(actual["thresholds"], axis=-1) > 0).all()
+    np.testing.assert_allclose(actual["thresholds"], expected, rtol=1e-4, atol=1e-5)
+    assert actual["ability"].shape == actual["discrimination"].shape == (BATCH, STEPS)
+    assert actual["thresholds"].shape == (BATCH, STEPS, 3) and (actual["discrimination"] > 0).all()
 
 
 def test_there_must_be_two_categories():

@@ -11,19 +11,19 @@ IDS = np.array([[0, 3, 1], [2, 2, 4]])
 
 def test_an_item_is_its_vector_and_its_skills_and_an_unknown_one_the_mean():
     layer = ItemEmbedding(5, 7, skills=[0, 1, 1, 2, 2])
-    found = ops.convert_to_numpy(layer(IDS))
+    actual = ops.convert_to_numpy(layer(IDS))
     items, skills = (ops.convert_to_numpy(weight) for weight in (layer.item_vectors, layer.skill_vectors))
     expected = items + skills[[0, 1, 1, 2, 2]]
-    np.testing.assert_allclose(found[IDS > 0], expected[IDS[IDS > 0]], rtol=1e-5)
-    np.testing.assert_allclose(found[0, 0], expected[1:].mean(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(actual[IDS > 0], expected[IDS[IDS > 0]], rtol=1e-5)
+    np.testing.assert_allclose(actual[0, 0], expected[1:].mean(axis=0), rtol=1e-4, atol=1e-6)
     assert skills.shape == (3, 7)
 
 
 def test_without_skills_it_is_a_table():
     layer = ItemEmbedding(5, 7)
-    found, items = ops.convert_to_numpy(layer(IDS)), ops.convert_to_numpy(layer.item_vectors)
-    np.testing.assert_allclose(found[IDS > 0], items[IDS[IDS > 0]], rtol=1e-6)
-    np.testing.assert_allclose(found[0, 0], items[1:].mean(axis=0), rtol=1e-4, atol=1e-7)
+    actual, items = ops.convert_to_numpy(layer(IDS)), ops.convert_to_numpy(layer.item_vectors)
+    np.testing.assert_allclose(actual[IDS > 0], items[IDS[IDS > 0]], rtol=1e-6)
+    np.testing.assert_allclose(actual[0, 0], items[1:].mean(axis=0), rtol=1e-4, atol=1e-7)
     assert len(layer.weights) == 1
 
 

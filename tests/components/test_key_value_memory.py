@@ -18,31 +18,31 @@ def read(query=QUERY, keys=KEYS, values=VALUES, mask=MASK, **settings):
 
 
 def test_equals_the_equation():
-    found, logits = read()
+    actual, logits = read()
     for row in range(BATCH):
         slots = [slot for slot in range(SLOTS) if MASK[row, slot]]
         scores = np.array([QUERY[row] @ KEYS[row, slot] for slot in slots])
         address = np.exp(scores) / np.exp(scores).sum()
         np.testing.assert_allclose(logits[row, slots], scores, rtol=1e-5)
         expected = sum(weight * VALUES[row, slot] for weight, slot in zip(address, slots, strict=True))
-        np.testing.assert_allclose(found[row], expected, rtol=1e-5)
+        np.testing.assert_allclose(actual[row], expected, rtol=1e-5)
 
 
 def test_empty_slots_change_nothing_and_get_no_attention():
     other = VALUES + 100 * (1 - MASK)[..., None], KEYS + 100 * (1 - MASK)[..., None]
-    found, logits = read(values=other[0].astype("float32"), keys=other[1].astype("float32"))
-    np.testing.assert_allclose(found, read()[0], rtol=1e-5)
+    actual, logits = read(values=other[0].astype("float32"), keys=other[1].astype("float32"))
+    np.testing.assert_allclose(actual, read()[0], rtol=1e-5)
     assert (logits[MASK == 0] < -1e8).all()
 
 
 def test_an_empty_memory_is_read_as_zeros():
-    found, _ = read(mask=np.zeros_like(MASK))
-    np.testing.assert_array_equal(found, np.zeros((BATCH, VALUE_DIM)))
+    actual, _ = read(mask=np.zeros_like(MASK))
+    np.testing.assert_array_equal(actual, np.zeros((BATCH, VALUE_DIM)))
 
 
 def test_a_key_equal_to_the_query_is_found():
     keys = np.eye(SLOTS, dtype="float32")[None] * 50
     values = np.arange(SLOTS, dtype="float32")[None, :, None]
     for slot in range(SLOTS):
-        found, _ = read(np.eye(SLOTS, dtype="float32")[slot][None], keys, values, np.ones((1, SLOTS), "int32"))
-        np.testing.assert_allclose(found, [[slot]], atol=1e-5)
+        actual, _ = read(np.eye(SLOTS, dtype="float32")[slot][None], keys, values, np.ones((1, SLOTS), "int32"))
+        np.testing.assert_allclose(actual, [[slot]], atol=1e-5)

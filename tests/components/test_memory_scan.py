@@ -12,52 +12,52 @@ RNG = np.random.default_rng(6)
 
 
 def parts(steps):
-    """Memory, address, erase, add and what is kept; time first."""
+    """Memory, address, erase, add and what is factor; time first."""
     address = RNG.random((steps, BATCH, SLOTS))
     shape = (steps, BATCH, DIM)
     arrays = RNG.normal(size=(BATCH, SLOTS, DIM)), address / address.sum(-1, keepdims=True), RNG.random(shape)
     return [array.astype("float32") for array in (*arrays, RNG.normal(size=shape), RNG.uniform(0.8, 1, DIM))]
 
 
-def loop(memory, address, erase, add, kept=1.0):
+def loop(memory, address, erase, add, factor=1.0):
     """The equations, step by step; the backend's own gradient of it is the reference."""
     reads = []
     for step in range(address.shape[0]):
         weight = address[step][..., None]
         reads.append(ops.sum(weight * memory, axis=1))
-        memory = memory * (kept - weight * erase[step][:, None]) + weight * add[step][:, None]
+        memory = memory * (factor - weight * erase[step][:, None]) + weight * add[step][:, None]
     return ops.stack(reads)
 
 
-def with_gradients(function, given, upstream, compiled):
+def with_gradients(function, arguments, upstream, compiled):
     """The function's value, and the gradient of its product with `upstream` for each argument."""
     if keras.backend.backend() == "jax":
         import jax
 
-        def both(*given):
-            reads, backward = jax.vjp(function, *given)
+        def run(*arguments):
+            reads, backward = jax.vjp(function, *arguments)
             return [reads, *backward(upstream)]
 
-        return (jax.jit(both) if compiled else both)(*given)
+        return (jax.jit(run) if compiled else run)(*arguments)
     import tensorflow as tf
 
     @tf.function(jit_compile=compiled)
-    def both(*given):
+    def run(*arguments):
         with tf.GradientTape() as tape:
-            tape.watch(given)
-            reads = function(*given)
+            tape.watch(arguments)
+            reads = function(*arguments)
             total = ops.sum(reads * upstream)
-        return [reads, *tape.gradient(total, given)]
+        return [reads, *tape.gradient(total, arguments)]
 
-    return both(*map(tf.convert_to_tensor, given))
+    return run(*map(tf.convert_to_tensor, arguments))
 
 
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize(("steps", "fading"), [(2, True), (16, False), (19, True), (19, False)])
 def test_reads_and_gradients_equal_those_of_a_loop(steps, fading, compiled):
-    given, upstream = parts(steps)[: 5 if fading else 4], RNG.normal(size=(steps, BATCH, DIM)).astype("float32")
-    expected = with_gradients(loop, given, upstream, False)
-    for one, other in zip(with_gradients(memory_scan, given, upstream, compiled), expected, strict=True):
+    arguments, upstream = parts(steps)[: 5 if fading else 4], RNG.normal(size=(steps, BATCH, DIM)).astype("float32")
+    expected = with_gradients(loop, arguments, upstream, False)
+    for one, other in zip(with_gradients(memory_scan, arguments, upstream, compiled), expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
 
 

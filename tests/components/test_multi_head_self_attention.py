@@ -33,9 +33,9 @@ def attend_by_hand(layer, inputs, mask, bias, causal):
             heads = []
             for h in range(HEADS):
                 part = slice(h * HEAD_DIM, (h + 1) * HEAD_DIM)
-                seen = [j for j in range(LENGTH) if mask[b, j] and (j <= i or not causal)]
-                logits = [query[i, part] @ key[j, part] / np.sqrt(HEAD_DIM) + bias[b, h, i, j] for j in seen]
-                weights[b, h, i, seen] = np.exp(logits) / np.exp(logits).sum()
+                visible = [j for j in range(LENGTH) if mask[b, j] and (j <= i or not causal)]
+                logits = [query[i, part] @ key[j, part] / np.sqrt(HEAD_DIM) + bias[b, h, i, j] for j in visible]
+                weights[b, h, i, visible] = np.exp(logits) / np.exp(logits).sum()
                 heads.append(weights[b, h, i] @ value[:, part])
             outputs[b, i] = np.concatenate(heads) @ output_kernel + output_offset
     return outputs, weights
@@ -47,14 +47,14 @@ def attend_by_hand(layer, inputs, mask, bias, causal):
 def test_equals_a_loop(masked, biased, causal):
     layer = make_layer()
     mask, bias = MASK if masked else np.ones_like(MASK), BIAS * biased
-    given = {"padding_mask": MASK if masked else None, "attention_bias": BIAS if biased else None, "causal": causal}
-    outputs, attention = (ops.convert_to_numpy(x) for x in layer(INPUTS, **given, return_attention=True))
+    options = {"padding_mask": MASK if masked else None, "attention_bias": BIAS if biased else None, "causal": causal}
+    outputs, attention = (ops.convert_to_numpy(x) for x in layer(INPUTS, **options, return_attention=True))
     expected_outputs, expected = attend_by_hand(layer, INPUTS, mask, bias, causal)
     np.testing.assert_allclose(attention, expected, atol=1e-5)
     np.testing.assert_allclose(outputs, expected_outputs, atol=1e-4)
     np.testing.assert_allclose(attention.sum(-1), 1, atol=1e-5)
     assert (attention[expected == 0] == 0).all()
-    np.testing.assert_array_equal(ops.convert_to_numpy(layer(INPUTS, **given)), outputs)
+    np.testing.assert_array_equal(ops.convert_to_numpy(layer(INPUTS, **options)), outputs)
 
 
 def test_the_future_never_changes_what_came_before():
@@ -71,8 +71,8 @@ def test_a_bias_broadcasts(axes):
     layer = make_layer()
     bias = BIAS.mean(axis=axes, keepdims=True)
     full = np.broadcast_to(bias, BIAS.shape)
-    found, expected = (ops.convert_to_numpy(layer(INPUTS, attention_bias=b)) for b in (bias, full))
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    actual, expected = (ops.convert_to_numpy(layer(INPUTS, attention_bias=b)) for b in (bias, full))
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
 def test_each_projection_starts_with_its_own_glorot_limits():

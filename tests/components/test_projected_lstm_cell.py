@@ -24,5 +24,5 @@ def test_it_is_the_lstm_of_keras_weight_for_weight():
     np.testing.assert_array_equal(ops.convert_to_numpy(theirs.cell.bias), ops.convert_to_numpy(project.bias))
     theirs.cell.kernel.assign(project.kernel)
     theirs.cell.recurrent_kernel.assign(ours.cell.recurrent_kernel)
-    found, wanted = (ops.convert_to_numpy(of) for of in (ours(project(X), mask=MASK), theirs(X, mask=MASK)))
-    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    actual, expected = (ops.convert_to_numpy(output) for output in (ours(project(X), mask=MASK), theirs(X, mask=MASK)))
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)

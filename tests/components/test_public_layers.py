@@ -23,13 +23,13 @@ POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
 
 def public_classes():
     """Module to its public classes, for all modules of `components`."""
-    found = {}
+    classes_by_module = {}
     for info in pkgutil.walk_packages(components.__path__, "components."):
         classes = vars(importlib.import_module(info.name)).values()
-        found[info.name] = [
+        classes_by_module[info.name] = [
             cls for cls in classes if isinstance(cls, type) and cls.__module__ == info.name and cls.__name__[0] != "_"
         ]
-    return found
+    return classes_by_module
 
 
 # --- the tables
@@ -143,13 +143,13 @@ def test_half_precision_is_finite_and_near(case, policy):
     layer.set_weights(exact.get_weights())
     assert all(weight.dtype == "float32" for weight in layer.weights)
     outputs = flatten(layer(*inputs.values()))
-    for number, (output, wanted) in enumerate(zip(outputs, expected, strict=True)):
+    for number, (output, exact_output) in enumerate(zip(outputs, expected, strict=True)):
         dtype = "float32" if number in case.float32 else layer.compute_dtype
         assert keras.backend.standardize_dtype(output.dtype) == dtype
         output = ops.convert_to_numpy(ops.cast(output, "float32"))
-        usable = wanted > -1e8
+        usable = exact_output > -1e8
         np.testing.assert_array_equal(output > -1e8, usable)
-        error = np.abs(output - wanted)[usable]
+        error = np.abs(output - exact_output)[usable]
         assert np.isfinite(output).all() and error.max() < 0.2 and error.mean() < 0.02
     for name in masks & set(inputs):
         inputs[name] = np.zeros((BATCH, LENGTH), "int32")  # no real token at all

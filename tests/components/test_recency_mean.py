@@ -18,18 +18,18 @@ def call(x, mask, **settings):
 
 def test_weights_fall_with_distance_and_sum_to_one_over_what_is_there():
     weights = np.exp(-0.7 * np.arange(4, -1, -1))
-    found = call(X, MASK, decay=0.7)
-    np.testing.assert_allclose(found[0], weights @ X[0] / weights.sum(), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(found[1], weights[2:] @ X[1, 2:] / weights[2:].sum(), rtol=1e-5, atol=1e-6)
+    actual = call(X, MASK, decay=0.7)
+    np.testing.assert_allclose(actual[0], weights @ X[0] / weights.sum(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(actual[1], weights[2:] @ X[1, 2:] / weights[2:].sum(), rtol=1e-5, atol=1e-6)
 
 
 def test_signed_weights_subtract_what_was_said():
     weights = np.exp(-0.7 * np.arange(4, -1, -1))
     weights = weights / weights.sum() - 0.5 / 5
     assert weights[0] < 0 < weights[-1]
-    found = call(X, MASK, decay=0.7, mean_fraction=0.5, signed=True)
-    np.testing.assert_allclose(found[0], weights @ X[0], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(found[1], weights[2:] @ X[1, 2:], rtol=1e-5, atol=1e-6)
+    actual = call(X, MASK, decay=0.7, mean_fraction=0.5, signed=True)
+    np.testing.assert_allclose(actual[0], weights @ X[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(actual[1], weights[2:] @ X[1, 2:], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -47,7 +47,9 @@ def test_similarity_is_added_to_the_weights_and_is_nothing_at_the_start(signed):
         keras.ops.convert_to_numpy(layer(X, MASK)), call(X, MASK, signed=signed), rtol=1e-5, atol=1e-6
     )
     layer.similarity.output_weight.kernel.assign(np.random.default_rng(2).normal(size=(4, 1)))
-    more = keras.ops.convert_to_numpy(layer.similarity(X, MASK))[0]
+    similarity = keras.ops.convert_to_numpy(layer.similarity(X, MASK))[0]
     weights = np.asarray(keras.ops.convert_to_numpy(layer.weights_by_distance))
-    weights = weights + 0.1 * more if signed else np.exp(weights + more) / np.exp(weights + more).sum()
+    weights = (
+        weights + 0.1 * similarity if signed else np.exp(weights + similarity) / np.exp(weights + similarity).sum()
+    )
     np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(X, MASK))[0], weights @ X[0], rtol=1e-4, atol=1e-5)

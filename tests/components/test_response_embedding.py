@@ -33,13 +33,13 @@ def test_a_response_is_a_matrix_times_weighted_one_hot_items(kind):
     keras.utils.set_random_seed(1)
     made = ResponseEmbedding(6, 4, 5, kind)
     items, responses = RNG.integers(0, 6, (2, 3)), RNG.integers(0, 4, (2, 3))
-    found = numpy_of(made(items.astype("int32"), responses.astype("int32")))
+    actual = numpy_of(made(items.astype("int32"), responses.astype("int32")))
     tables = numpy_of(made.vectors).reshape(6, -1, 5).copy()
     tables[0] = tables[1:].mean(axis=0)  # the item that is not known
     weights = numpy_of(response_weights(responses, 4, kind))
     one_hot = np.concatenate([weights[..., k, None] * np.eye(6)[items] for k in range(tables.shape[1])], axis=-1)
     matrix = tables.transpose(1, 0, 2).reshape(-1, 5)
-    np.testing.assert_allclose(found, one_hot @ matrix, atol=1e-6)
+    np.testing.assert_allclose(actual, one_hot @ matrix, atol=1e-6)
 
 
 def test_an_unknown_kind_is_refused():

@@ -42,9 +42,9 @@ def test_rotations_of_the_vectors_change_nothing():
 def test_what_stands_in_padding_changes_nothing_and_a_shorter_sequence_is_one_without_it():
     layer, changed = make(), X.copy()
     changed[1, :2] = 9
-    wanted = call(layer, X, MASK)[1, 2:]
-    np.testing.assert_allclose(call(layer, changed, MASK)[1, 2:], wanted, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(call(layer, X[1:, 2:], MASK[1:, 2:])[0], wanted, rtol=1e-4, atol=1e-5)
+    expected = call(layer, X, MASK)[1, 2:]
+    np.testing.assert_allclose(call(layer, changed, MASK)[1, 2:], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(call(layer, X[1:, 2:], MASK[1:, 2:])[0], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_at_the_start_it_gives_zeros():

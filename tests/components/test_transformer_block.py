@@ -56,8 +56,8 @@ def test_equals_the_equations(norm_first, activation):
     else:
         x = normalise(INPUTS + attend(INPUTS), block.attention_norm)
         expected = normalise(x + feed_forward(x, block), block.ffn_norm)
-    found = numpy_of(block(INPUTS, padding_mask=MASK, attention_bias=BIAS))
-    np.testing.assert_allclose(found, expected, atol=2e-5)
+    actual = numpy_of(block(INPUTS, padding_mask=MASK, attention_bias=BIAS))
+    np.testing.assert_allclose(actual, expected, atol=2e-5)
 
 
 def test_a_fresh_post_ln_block_normalises_and_a_branchless_pre_ln_block_is_the_identity():

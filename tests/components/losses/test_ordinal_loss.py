@@ -16,37 +16,37 @@ RESPONSES = RNG.integers(0, CATEGORIES, (BATCH, STEPS)).astype("int32")
 WEIGHTS = (RNG.random((BATCH, STEPS)) < 0.6).astype("float32")
 
 
-def loss(part, logits=LOGITS, responses=RESPONSES, weights=WEIGHTS, **more):
-    return float(OrdinalLoss({part: 1.0}, **more)(responses, logits, weights))
+def loss(part, logits=LOGITS, responses=RESPONSES, weights=WEIGHTS, **settings):
+    return float(OrdinalLoss({part: 1.0}, **settings)(responses, logits, weights))
 
 
 def rows():
     """Probabilities and response of every step that counts."""
-    chances = np.exp(LOGITS.astype("float64"))
-    chances /= chances.sum(-1, keepdims=True)
-    return [(chances[at], int(RESPONSES[at])) for at in zip(*np.nonzero(WEIGHTS), strict=True)]
+    probabilities = np.exp(LOGITS.astype("float64"))
+    probabilities /= probabilities.sum(-1, keepdims=True)
+    return [(probabilities[at], int(RESPONSES[at])) for at in zip(*np.nonzero(WEIGHTS), strict=True)]
 
 
-def soft_kappa(found):
+def soft_kappa(examples):
     cost = lambda i, j: (i - j) ** 2  # noqa: E731
-    observed = np.mean([sum(cost(k, r) * p[k] for k in range(CATEGORIES)) for p, r in found])
-    by_chance = np.mean([sum(cost(k, r) * p[k] for k in range(CATEGORIES)) for p, _ in found for _, r in found])
+    observed = np.mean([sum(cost(k, r) * p[k] for k in range(CATEGORIES)) for p, r in examples])
+    by_chance = np.mean([sum(cost(k, r) * p[k] for k in range(CATEGORIES)) for p, _ in examples for _, r in examples])
     return observed / by_chance
 
 
 def binary(p, r):
     above = [p[k + 1 :].sum() for k in range(CATEGORIES - 1)]
-    return -sum(np.log(chance if r > k else 1 - chance) for k, chance in enumerate(above))
+    return -sum(np.log(probability if r > k else 1 - probability) for k, probability in enumerate(above))
 
 
 BY_HAND = {
-    "cross_entropy": lambda found: np.mean([-np.log(p[r]) for p, r in found]),
-    "focal": lambda found: np.mean([-((1 - p[r]) ** 2) * np.log(p[r]) for p, r in found]),
+    "cross_entropy": lambda examples: np.mean([-np.log(p[r]) for p, r in examples]),
+    "focal": lambda examples: np.mean([-((1 - p[r]) ** 2) * np.log(p[r]) for p, r in examples]),
     "soft_qwk": soft_kappa,
-    "earth_mover": lambda found: np.mean(
-        [sum((p[: k + 1].sum() - (r <= k)) ** 2 for k in range(CATEGORIES)) for p, r in found]
+    "earth_mover": lambda examples: np.mean(
+        [sum((p[: k + 1].sum() - (r <= k)) ** 2 for k in range(CATEGORIES)) for p, r in examples]
     ),
-    "cumulative": lambda found: np.mean([binary(p, r) for p, r in found]),
+    "cumulative": lambda examples: np.mean([binary(p, r) for p, r in examples]),
 }
 
 
@@ -69,8 +69,8 @@ def test_padding_changes_nothing(part):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_certain_and_right_is_the_least_and_certain_and_wrong_stays_finite(part):
-    right = (np.eye(CATEGORIES)[RESPONSES] * 200 - 100).astype("float32")
-    assert loss(part, right) == pytest.approx(0, abs=1e-5) and np.isfinite(loss(part, -right))
+    correct = (np.eye(CATEGORIES)[RESPONSES] * 200 - 100).astype("float32")
+    assert loss(part, correct) == pytest.approx(0, abs=1e-5) and np.isfinite(loss(part, -correct))
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -129,6 +129,6 @@ def test_a_loss_of_whole_batches_has_no_value_for_each_response():
 def test_keras_reduces_cross_entropy_the_same():
     for reduction in ("none", "sum", "sum_over_batch_size", "mean_with_sample_weight"):
         expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction)
-        found = OrdinalLoss(reduction=reduction)(RESPONSES, LOGITS, WEIGHTS)
+        actual = OrdinalLoss(reduction=reduction)(RESPONSES, LOGITS, WEIGHTS)
         expected = expected(RESPONSES, LOGITS, WEIGHTS)
-        np.testing.assert_allclose(ops.convert_to_numpy(found), ops.convert_to_numpy(expected), rtol=1e-5)
+        np.testing.assert_allclose(ops.convert_to_numpy(actual), ops.convert_to_numpy(expected), rtol=1e-5)

@@ -17,15 +17,15 @@ def unit(*shape):
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
-WANTED, FOUND = unit(COUNT, DIM), unit(COUNT, DIM)
+TARGETS, PREDICTED = unit(COUNT, DIM), unit(COUNT, DIM)
 DOCUMENT = np.array([4, 4, 4, 4, 9, 9, 9, 2, 2, 2, 5])
 PLACE = np.array([3, 5, 9, 30, 5, 6, 7, 1, 2, 90, 4])
-TRUE = np.column_stack([WANTED, DOCUMENT, PLACE]).astype("float32")
+TRUE = np.column_stack([TARGETS, DOCUMENT, PLACE]).astype("float32")
 
 
 def loss(weights, **settings):
     return np.asarray(
-        ops.convert_to_numpy(VectorLoss(weights, reduction=None, **settings)(TRUE, FOUND.astype("float32")))
+        ops.convert_to_numpy(VectorLoss(weights, reduction=None, **settings)(TRUE, PREDICTED.astype("float32")))
     )
 
 
@@ -36,34 +36,34 @@ def info_nce(negatives, temperature, exclusion):
         for j in range(COUNT):
             same = DOCUMENT[i] == DOCUMENT[j]
             near = same and 0 < PLACE[i] - PLACE[j] <= exclusion
-            wanted = {"all": True, "same_document": same, "other_documents": not same}[negatives]
-            if i != j and wanted and not near:
-                others.append(np.exp(FOUND[i] @ WANTED[j] / temperature))
-        right = np.exp(FOUND[i] @ WANTED[i] / temperature)
-        losses.append(-np.log(right / (right + sum(others))))
+            is_negative = {"all": True, "same_document": same, "other_documents": not same}[negatives]
+            if i != j and is_negative and not near:
+                others.append(np.exp(PREDICTED[i] @ TARGETS[j] / temperature))
+        positive = np.exp(PREDICTED[i] @ TARGETS[i] / temperature)
+        losses.append(-np.log(positive / (positive + sum(others))))
     return np.array(losses)
 
 
 def test_parts_equal_their_formulas_and_add_up():
-    cosine = (FOUND * WANTED).sum(axis=1)
+    cosine = (PREDICTED * TARGETS).sum(axis=1)
     np.testing.assert_allclose(loss({"cosine": 1}), 1 - cosine, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(loss({"mse": 1}), 2 * (1 - cosine) / DIM, rtol=1e-4, atol=1e-6)
-    both = 2 * (1 - cosine) + 0.5 * info_nce("all", 0.1, 5)
+    expected = 2 * (1 - cosine) + 0.5 * info_nce("all", 0.1, 5)
     np.testing.assert_allclose(
-        loss({"cosine": 2, "info_nce": 0.5}, negatives="all", temperature=0.1), both, rtol=1e-4, atol=1e-5
+        loss({"cosine": 2, "info_nce": 0.5}, negatives="all", temperature=0.1), expected, rtol=1e-4, atol=1e-5
     )
 
 
 @pytest.mark.parametrize("negatives", NEGATIVES)
 @pytest.mark.parametrize("exclusion", [0, 5])
 def test_negatives_are_those_asked_for(negatives, exclusion):
-    found = loss({"info_nce": 1}, negatives=negatives, temperature=0.2, exclusion=exclusion)
-    np.testing.assert_allclose(found, info_nce(negatives, 0.2, exclusion), rtol=1e-4, atol=1e-5)
+    actual = loss({"info_nce": 1}, negatives=negatives, temperature=0.2, exclusion=exclusion)
+    np.testing.assert_allclose(actual, info_nce(negatives, 0.2, exclusion), rtol=1e-4, atol=1e-5)
 
 
 def test_kinds_of_negatives_differ():
-    found = [loss({"info_nce": 1}, negatives=kind).mean() for kind in NEGATIVES]
-    assert min(abs(a - b) for n, a in enumerate(found) for b in found[:n]) > 1e-3
+    actual = [loss({"info_nce": 1}, negatives=kind).mean() for kind in NEGATIVES]
+    assert min(abs(a - b) for n, a in enumerate(actual) for b in actual[:n]) > 1e-3
 
 
 @pytest.mark.parametrize("weights", [{}, {"mse": 0}, {"mse": -1, "cosine": 2}, {"kappa": 1}])
