@@ -103,7 +103,9 @@ class AMN(keras.Model):
             self.query_baseline.build()
         if self.config["recency"]:
             self.baseline.build()
-            self.recency_bias = self.add_weight(name="recency_bias", shape=(context_length,), initializer="zeros")
+            self.recency_bias = self.add_weight(
+                name="recency_bias", shape=(context_length,), initializer="zeros", autocast=False
+            )
         self.correction.build((None, dim))
         if self.config["query_head"] and self.config["query_correction"]:
             self.query_correction.build((None, dim))

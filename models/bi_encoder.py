@@ -71,7 +71,9 @@ class BiEncoder(keras.Model):
             tower.build()
         if self.config["temperature"]:
             initial = keras.initializers.Constant(-float(ops.log(self.config["temperature"])))
-            self.log_scale = self.add_weight(name="log_scale", shape=(), initializer=initial, constraint=clip_log_scale)
+            self.log_scale = self.add_weight(
+                name="log_scale", shape=(), initializer=initial, constraint=clip_log_scale, autocast=False
+            )
         self.built = True
 
     def towers(self):

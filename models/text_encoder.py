@@ -62,7 +62,7 @@ class TextEncoder(keras.Model):
         self.encoder.build()
         hidden_dim = self.encoder.config["hidden_dim"]
         if self.pooling == "attention":
-            self.attention = self.add_weight(name="attention", shape=(hidden_dim,), initializer="zeros")
+            self.attention = self.add_weight(name="attention", shape=(hidden_dim,), initializer="zeros", autocast=False)
         if self.projection is not None:
             self.projection.build((None, hidden_dim))
         self.built = True
@@ -83,7 +83,7 @@ class TextEncoder(keras.Model):
             weights = ops.cast(mask, "float32")[..., None]
             pooled = ops.sum(tokens * weights, axis=1) / ops.sum(weights, axis=1)
         else:
-            logits = ops.matmul(tokens, ops.cast(self.attention, "float32")) + masking_bias(mask, "float32")
+            logits = ops.matmul(tokens, self.attention) + masking_bias(mask, "float32")
             pooled = ops.einsum("bs,bsd->bd", ops.softmax(logits, axis=-1), tokens)
         if self.projection is not None:
             pooled = self.projection(pooled)
