@@ -28,8 +28,8 @@ from models.text_encoder import TextEncoder
 from models.vector_transformer import VectorTransformer
 from tests.helpers import tracing_inputs, vector_inputs
 
-BATCH, LENGTHS = 3, (13, 19)
-VOCABULARY, SLOTS, BUCKETS, OUTPUT_DIM = 23, 5, 11, 7
+BATCH, LENGTHS = 3, (13, 5)
+VOCABULARY, BUCKETS, OUTPUT_DIM = 23, 11, 7
 ENCODER = {
     "vocabulary_size": VOCABULARY,
     "hidden_dim": 10,
@@ -52,7 +52,6 @@ class ModelCase:
         inputs: `inputs(batch, length, seed)` returns a dict of arrays in which ids repeat.
         targets: `targets(batch, length, seed)` returns what `losses()` compares with the outputs.
         losses: `losses()` returns the loss, or a dict of losses, that the train script uses.
-        xla: whether a training step can be compiled with XLA on TensorFlow.
     """
 
     name: str
@@ -61,7 +60,6 @@ class ModelCase:
     inputs: Callable
     targets: Callable
     losses: Callable
-    xla: bool = True
 
     def make(self, **settings):
         """Return the model, built, with the same random weights every time."""
@@ -229,15 +227,15 @@ MATCHING = {
 ITEMS = {"num_items": tracing_inputs.ITEMS, "num_categories": tracing_inputs.CATEGORIES}
 SKILLS = [0] + [1, 2] * (tracing_inputs.ITEMS // 2)
 SLOT_MEMORY = ITEMS | {"num_slots": 7, "key_dim": 13, "value_dim": 17, "summary_dim": 6}
-ONE_VECTOR = {"dim": vector_inputs.DIM, "context_length": vector_inputs.CONTEXT, "similarity_dim": 5}
+SAKT_SIZES = {"hidden_dim": 10, "num_layers": 2, "num_heads": 5}
+CONTEXTS = {"dim": vector_inputs.DIM, "context_length": vector_inputs.CONTEXT, "similarity_dim": 5}
 WORDS = {"vocabulary_size": VOCABULARY, "hidden_dim": 10, "num_buckets": BUCKETS}
 
 CASES = (
-    ModelCase("AMN", AMN, ONE_VECTOR | {"encoder_dim": 5, "hidden_dims": (13, 7)}, *VECTORS),
+    ModelCase("AMN", AMN, CONTEXTS | {"encoder_dim": 5, "hidden_dims": (13, 7)}, *VECTORS),
     ModelCase("BertQA", BertQA, {"encoder": ENCODER}, *SPAN),
     ModelCase("BiEncoder", BiEncoder, {"encoder": ENCODER, "output_dim": OUTPUT_DIM, "temperature": 0.1}, *RANKING),
-    ModelCase("BiEncoder-two-encoders", BiEncoder, {"encoder": ENCODER, "shared": False, "output_dim": None}, *RANKING),
-    ModelCase("BiEncoder-chunks", BiEncoder, {"encoder": ENCODER, "num_chunks": BATCH}, *RANKING),
+    ModelCase("BiEncoder-two-encoders", BiEncoder, {"encoder": ENCODER, "shared": False, "temperature": 0.1}, *RANKING),
     ModelCase("DeepGPCM", DeepGPCM, SLOT_MEMORY | {"item_skills": SKILLS}, *TRACING),
     ModelCase(
         "DeepGPCM-linear",
@@ -246,7 +244,7 @@ CASES = (
         *TRACING,
     ),
     ModelCase("DeepGPCM-graded", DeepGPCM, SLOT_MEMORY | {"head": "graded", "ability_sees_item": True}, *TRACING),
-    ModelCase("DKT", DKT, ITEMS | {"hidden_dim": 13}, *TRACING),
+    ModelCase("DKT", DKT, ITEMS | {"hidden_dim": 13, "item_skills": SKILLS}, *TRACING),
     ModelCase("IntegratedAttentionGPCM", IntegratedAttentionGPCM, SLOT_MEMORY | {"num_heads": 3}, *TRACING),
     ModelCase("KVMemNet", KVMemNet, WORDS | {"num_hops": 2}, *MEMORY),
     ModelCase(
@@ -261,9 +259,9 @@ CASES = (
     ),
     ModelCase("QATransformer", QATransformer, {"vocabulary_size": VOCABULARY} | TRANSFORMER, *SPAN),
     ModelCase("QATransformer-matching", QATransformer, {"vocabulary_size": VOCABULARY} | TRANSFORMER | MATCHING, *SPAN),
-    ModelCase("RecurrentVectors-lstm", RecurrentVectors, ONE_VECTOR | {"cell": "lstm", "hidden_dim": 13}, *VECTORS),
-    ModelCase("RecurrentVectors-gru", RecurrentVectors, ONE_VECTOR | {"cell": "gru"}, *VECTORS),
-    ModelCase("SAKT", SAKT, ITEMS | {"hidden_dim": 10, "num_layers": 2, "num_heads": 5}, *TRACING),
+    ModelCase("RecurrentVectors-lstm", RecurrentVectors, CONTEXTS | {"cell": "lstm", "hidden_dim": 13}, *VECTORS),
+    ModelCase("RecurrentVectors-gru", RecurrentVectors, CONTEXTS | {"cell": "gru"}, *VECTORS),
+    ModelCase("SAKT", SAKT, ITEMS | SAKT_SIZES | {"item_skills": SKILLS}, *TRACING),
     ModelCase(
         "TextEncoder", TextEncoder, {"encoder": ENCODER}, text_inputs, unit_targets, keras.losses.CosineSimilarity
     ),
@@ -275,5 +273,5 @@ CASES = (
         partial(unit_targets, dim=OUTPUT_DIM),
         keras.losses.CosineSimilarity,
     ),
-    ModelCase("VectorTransformer", VectorTransformer, ONE_VECTOR | TRANSFORMER, *VECTORS),
+    ModelCase("VectorTransformer", VectorTransformer, CONTEXTS | TRANSFORMER, *VECTORS),
 )

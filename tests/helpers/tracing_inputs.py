@@ -1,9 +1,10 @@
-"""Inputs of the models that trace knowledge, and what holds for all of them, for their tests."""
+"""Inputs of the knowledge-tracing models, and checks that hold for all of them."""
 
 import keras
 import numpy as np
 from keras import ops
 
+from models import load_model
 from utils.training.export import export_saved_model
 
 BATCH, STEPS, ITEMS, CATEGORIES = 3, 19, 11, 5
@@ -22,12 +23,13 @@ def batch(steps=STEPS, categories=CATEGORIES, seed=1, batch_size=BATCH):
     }
 
 
-def outputs(model, inputs, **more):
-    return {name: ops.convert_to_numpy(array) for name, array in model(inputs, **more).items()}
+def outputs(model, inputs, **settings):
+    """Call a model and return its outputs as NumPy arrays."""
+    return {name: ops.convert_to_numpy(array) for name, array in model(inputs, **settings).items()}
 
 
-def check_times(model):
-    """A response changes no output up to its own step, nor another student's; padding changes none."""
+def check_causality_and_padding(model):
+    """A response changes no output up to its own step, nor one of another student; padding changes no output."""
     inputs = batch()
     before = outputs(model, inputs)["logits"]
     changed = {**inputs, "responses": inputs["responses"].copy()}
@@ -36,31 +38,33 @@ def check_times(model):
     np.testing.assert_array_equal(after[0, :10], before[0, :10])
     np.testing.assert_array_equal(after[1:], before[1:])
     assert np.abs(after[0, 10:] - before[0, 10:]).max() > 1e-6
-    longer = {name: np.pad(array, ((0, 0), (0, 13))) for name, array in inputs.items()}
-    longer["item_ids"][:, STEPS:] = 4
-    longer["responses"][:, STEPS:] = 2
-    np.testing.assert_allclose(outputs(model, longer)["logits"][:, :STEPS], before, rtol=1e-4, atol=1e-5)
+    padded = {name: np.pad(array, ((0, 0), (0, 13))) for name, array in inputs.items()}
+    padded["item_ids"][:, STEPS:] = 4
+    padded["responses"][:, STEPS:] = 2
+    np.testing.assert_allclose(outputs(model, padded)["logits"][:, :STEPS], before, rtol=1e-4, atol=1e-5)
 
 
-def check_saving(model, folder):
-    """Saved and loaded, and on TensorFlow exported, the model gives the same."""
+def check_saved(model, folder):
+    """A saved and loaded model gives the same at two lengths."""
     model.save(folder / "model.keras")
-    again = keras.saving.load_model(folder / "model.keras")
+    loaded = load_model(folder / "model.keras")
     for inputs in (batch(), batch(5)):
-        np.testing.assert_array_equal(outputs(again, inputs)["logits"], outputs(model, inputs)["logits"])
-    if keras.backend.backend() != "tensorflow":
-        return
+        np.testing.assert_array_equal(outputs(loaded, inputs)["logits"], outputs(model, inputs)["logits"])
+
+
+def check_exported(model, folder):
+    """An exported model gives the same at two lengths; TensorFlow only."""
     import tensorflow as tf
 
     export_saved_model(model, folder / "saved", AXES)
     served = tf.saved_model.load(str(folder / "saved"))
     for inputs in (batch(), batch(5)):
-        found = served.serve({name: tf.constant(array) for name, array in inputs.items()})
-        np.testing.assert_allclose(found["logits"], outputs(model, inputs)["logits"], rtol=1e-4, atol=1e-5)
+        results = served.serve({name: tf.constant(array) for name, array in inputs.items()})
+        np.testing.assert_allclose(results["logits"], outputs(model, inputs)["logits"], rtol=1e-4, atol=1e-5)
 
 
 def check_learning(model):
-    """It learns to repeat the last answer: every response is the first one, so after one step all can be known."""
+    """A model learns to repeat a student's first response, which is the response of every step."""
     inputs = batch()
     inputs["padding_mask"][:] = 1
     inputs["item_ids"] = np.random.default_rng(2).integers(1, ITEMS, (BATCH, STEPS)).astype("int32")
@@ -68,16 +72,16 @@ def check_learning(model):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.05), loss={"logits": loss})
     model.fit(inputs, {"logits": inputs["responses"]}, epochs=60, batch_size=BATCH, verbose=0)
-    found = outputs(model, inputs)["logits"].argmax(axis=-1)
-    assert (found[:, 1:] == inputs["responses"][:, 1:]).all()
+    predictions = outputs(model, inputs)["logits"].argmax(axis=-1)
+    assert (predictions[:, 1:] == inputs["responses"][:, 1:]).all()
 
 
 def check_dropout(model):
-    """In training some elements are dropped, the same at all of a sequence's steps, others in other sequences."""
+    """Training drops elements: the same at all steps of a sequence, others in other sequences."""
     ones = np.ones((4, STEPS, 64), "float32")
     kept = ops.convert_to_numpy(model.dropout(ones, training=True)) > 0
     assert 0.2 < kept[:, 0].mean() < 0.8
     assert (kept == kept[:, :1]).all() and not (kept == kept[:1]).all()
     np.testing.assert_array_equal(ops.convert_to_numpy(model.dropout(ones, training=False)), ones)
-    once, again = (outputs(model, batch(), training=True)["logits"] for _ in range(2))
-    assert np.abs(once - again).max() > 1e-4
+    first, second = (outputs(model, batch(), training=True)["logits"] for _ in range(2))
+    assert np.abs(first - second).max() > 1e-4

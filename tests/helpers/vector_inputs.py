@@ -1,4 +1,4 @@
-"""Inputs of the models that predict vectors, and what holds for all of them, for their tests."""
+"""Inputs of the models that predict vectors, and checks that hold for all of them."""
 
 import keras
 import numpy as np
@@ -21,55 +21,51 @@ def batch(seed=1, batch_size=BATCH):
     }
 
 
-def outputs(model, inputs, **more):
-    return {name: ops.convert_to_numpy(array) for name, array in model(inputs, **more).items()}
+def outputs(model, inputs, **settings):
+    """Call a model and return its outputs as NumPy arrays."""
+    return {name: ops.convert_to_numpy(array) for name, array in model(inputs, **settings).items()}
 
 
 def check_outputs(model, names):
-    """Outputs of unit norm, that padding and the batch's others do not change."""
+    """Predictions have unit norm; neither padding nor other contexts of the batch change them."""
     inputs = batch()
-    found = outputs(model, inputs)
-    assert set(found) == set(names)
+    results = outputs(model, inputs)
+    assert set(results) == set(names)
     for name in {"predicted", "query"} & set(names):
-        assert found[name].shape == (BATCH, DIM) and found[name].dtype == np.float32
-        np.testing.assert_allclose(np.linalg.norm(found[name], axis=1), 1, rtol=1e-5)
+        assert results[name].shape == (BATCH, DIM) and results[name].dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(results[name], axis=1), 1, rtol=1e-5)
     changed = {name: array.copy() for name, array in inputs.items()}
     changed["vectors"][1, :4] = 9.0
     changed["vectors"][2] *= -1
     after = outputs(model, changed)
-    for name, array in found.items():
+    for name, array in results.items():
         np.testing.assert_allclose(after[name][:2], array[:2], rtol=1e-5, atol=1e-6)
-    if "attention" in found:
-        np.testing.assert_allclose(found["attention"].sum(axis=1), 1, rtol=1e-5)
-        assert not found["attention"][1, :4].any()
+    if "attention" in results:
+        np.testing.assert_allclose(results["attention"].sum(axis=1), 1, rtol=1e-5)
+        assert not results["attention"][1, :4].any()
 
 
-def check_saving(model, folder):
-    """Saved and loaded, and on TensorFlow exported, the model gives the same."""
-    model.save(folder / "model.keras")
-    again, inputs = keras.saving.load_model(folder / "model.keras"), batch()
-    wanted = outputs(model, inputs)
-    for name, array in outputs(again, inputs).items():
-        np.testing.assert_array_equal(array, wanted[name])
-    if keras.backend.backend() != "tensorflow":
-        return
+def check_exported(model, folder):
+    """An exported model gives the same for batches of two sizes; TensorFlow only."""
     import tensorflow as tf
 
+    inputs = batch()
     axes = {"vectors": ("batch", CONTEXT, DIM), "padding_mask": ("batch", CONTEXT)}
     export_saved_model(model, folder / "saved", axes, floating=("vectors",))
     served = tf.saved_model.load(str(folder / "saved"))
+    expected = outputs(model, inputs)["predicted"]
     for count in (1, BATCH):
-        found = served.serve({name: tf.constant(array[:count]) for name, array in inputs.items()})
-        np.testing.assert_allclose(found["predicted"], wanted["predicted"][:count], rtol=1e-4, atol=1e-5)
+        results = served.serve({name: tf.constant(array[:count]) for name, array in inputs.items()})
+        np.testing.assert_allclose(results["predicted"], expected[:count], rtol=1e-4, atol=1e-5)
 
 
 def check_learning(model, epochs=150):
-    """It memorises the targets of a few windows, with both of its outputs."""
-    inputs, wanted = batch(), batch(5)["vectors"][:, -1]
-    true = np.column_stack([wanted, np.zeros(BATCH), 100.0 * np.arange(BATCH)]).astype("float32")
+    """Both outputs of a model memorise the targets of a few contexts."""
+    inputs, targets = batch(), batch(5)["vectors"][:, -1]
+    y_true = np.column_stack([targets, np.zeros(BATCH), 100.0 * np.arange(BATCH)]).astype("float32")
     losses = {"predicted": VectorLoss({"cosine": 1}), "query": VectorLoss({"info_nce": 1})}
     model.compile(keras.optimizers.Adam(0.01), loss=losses)
-    model.fit(inputs, {"predicted": true, "query": true}, epochs=epochs, batch_size=BATCH, verbose=0)
-    found = outputs(model, inputs)
-    assert (found["predicted"] * wanted).sum(axis=1).min() > 0.98
-    assert (found["query"] @ wanted.T).argmax(axis=1).tolist() == list(range(BATCH))
+    model.fit(inputs, {"predicted": y_true, "query": y_true}, epochs=epochs, batch_size=BATCH, verbose=0)
+    results = outputs(model, inputs)
+    assert (results["predicted"] * targets).sum(axis=1).min() > 0.98
+    assert (results["query"] @ targets.T).argmax(axis=1).tolist() == list(range(BATCH))

@@ -49,18 +49,20 @@ def test_padding_changes_nothing():
     np.testing.assert_allclose(logits(model, longer)[..., :LENGTH], logits(model, batch), atol=1e-5)
 
 
-@pytest.mark.parametrize("change", [{}, {"num_segments": 0}, {"embedding_dim": 6}, {"activation": "gelu_tanh"}])
-def test_a_saved_model_gives_the_same(change, tmp_path):
+@pytest.mark.parametrize("change", [{"num_segments": 0}, {"embedding_dim": 6}, {"activation": "gelu_tanh"}])
+def test_a_saved_model_with_another_encoder_gives_the_same(change, tmp_path):
     model = make_model(**change)
     model.save(tmp_path / "model.keras")
-    again = load_model(tmp_path / "model.keras")
-    assert isinstance(again, BertQA) and again.get_config() == model.get_config()
+    loaded = load_model(tmp_path / "model.keras")
+    assert isinstance(loaded, BertQA) and loaded.get_config() == model.get_config()
     for length in (LENGTH, LENGTH + 6):
-        np.testing.assert_array_equal(logits(again, make_batch(length)), logits(model, make_batch(length)))
+        np.testing.assert_array_equal(logits(loaded, make_batch(length)), logits(model, make_batch(length)))
 
 
+@pytest.mark.tensorflow(reason="exports a SavedModel")
 def test_an_exported_model_gives_the_same_at_any_length(tmp_path):
-    tensorflow = pytest.importorskip("tensorflow")
+    import tensorflow
+
     model = make_model()
     export_saved_model(model, tmp_path / "saved", dict.fromkeys(model.feature_names, ("batch", "sequence")))
     served = tensorflow.saved_model.load(str(tmp_path / "saved"))
@@ -78,17 +80,5 @@ def test_a_fixed_batch_is_learned():
     loss = {name: keras.losses.SparseCategoricalCrossentropy(from_logits=True) for name in spans}
     model.compile(keras.optimizers.Adam(0.02), loss=loss)
     model.fit(batch, spans, epochs=60, verbose=0)
-    found = logits(model, batch).argmax(axis=-1)
-    np.testing.assert_array_equal(found, [spans["start"], spans["end"]])
-
-
-def test_half_precision():
-    exact = make_model()
-    half = BertQA(SIZE, dtype="mixed_bfloat16")
-    half.build()
-    half.set_weights(exact.get_weights())
-    batch = make_batch()
-    found, expected = logits(half, batch), logits(exact, batch)
-    usable = expected > -1e8
-    assert half.encoder.blocks[0].compute_dtype == "bfloat16" and half.encoder.blocks[0].variable_dtype == "float32"
-    assert np.sqrt(np.mean((found - expected)[usable] ** 2)) < 0.1 * expected[usable].std()
+    predictions = logits(model, batch).argmax(axis=-1)
+    np.testing.assert_array_equal(predictions, [spans["start"], spans["end"]])

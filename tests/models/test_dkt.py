@@ -1,7 +1,8 @@
-"""DKT: no response is seen before its time, files, learning."""
+"""DKT: outputs do not depend on later responses; its equations, export, dropout."""
 
 import keras
 import numpy as np
+import pytest
 
 from models.dkt import DKT
 from tests.helpers.tracing_inputs import (
@@ -10,39 +11,40 @@ from tests.helpers.tracing_inputs import (
     ITEMS,
     STEPS,
     batch,
+    check_causality_and_padding,
     check_dropout,
-    check_saving,
-    check_times,
+    check_exported,
     outputs,
 )
 
 
-def make(**more):
+def make(**settings):
     keras.utils.set_random_seed(8)
-    model = DKT(ITEMS, CATEGORIES, hidden_dim=13, **more)
+    model = DKT(ITEMS, CATEGORIES, hidden_dim=13, **settings)
     model.build()
     return model
 
 
-def test_a_response_changes_no_output_up_to_its_own_step_and_padding_changes_none():
-    check_times(make())
+def test_causality_and_padding():
+    check_causality_and_padding(make())
 
 
 def test_logits_equal_the_equations():
     model, inputs = make(item_skills=[0] + [1, 2] * 5), batch()
-    found = outputs(model, inputs)["logits"]
+    logits = outputs(model, inputs)["logits"]
     item = model.item_embedding(inputs["item_ids"])
-    state = np.asarray(model.lstm(model.response_embedding(item, inputs["responses"])))
-    of_item = np.asarray(model.category_weights(item)).reshape(BATCH, STEPS, CATEGORIES - 1, 14)
-    assert not found[..., 0].any()
-    np.testing.assert_allclose(found[:, 0, 1:], of_item[:, 0, :, 13], rtol=1e-5, atol=1e-6)
-    expected = of_item[:, 5, :, 13] + (of_item[:, 5, :, :13] * state[:, 4, None]).sum(axis=-1)
-    np.testing.assert_allclose(found[:, 5, 1:], expected, rtol=1e-4, atol=1e-5)
+    states = np.asarray(model.lstm(model.response_embedding(item, inputs["responses"])))
+    weights = np.asarray(model.category_weights(item)).reshape(BATCH, STEPS, CATEGORIES - 1, 14)
+    assert not logits[..., 0].any()
+    np.testing.assert_allclose(logits[:, 0, 1:], weights[:, 0, :, 13], rtol=1e-5, atol=1e-6)
+    expected = weights[:, 5, :, 13] + (weights[:, 5, :, :13] * states[:, 4, None]).sum(axis=-1)
+    np.testing.assert_allclose(logits[:, 5, 1:], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_saved_loaded_and_exported_it_is_the_same(tmp_path):
-    check_saving(make(item_skills=[0] + [1, 2] * 5), tmp_path)
+@pytest.mark.tensorflow(reason="exports a SavedModel")
+def test_exported_it_is_the_same(tmp_path):
+    check_exported(make(item_skills=[0] + [1, 2] * 5), tmp_path)
 
 
-def test_dropout_stays_over_a_sequence():
+def test_dropout_is_the_same_at_all_steps():
     check_dropout(make(dropout=0.5))

@@ -1,10 +1,11 @@
-"""KVMemNet: its equations, what masks hide, learning, files and export."""
+"""KVMemNet: its equations, masks, learning, files and export."""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from models import load_model
 from models.kv_memnet import KVMemNet
 from utils.training.export import export_saved_model
 
@@ -28,13 +29,13 @@ def make(num_buckets=13, **kind):
     return model
 
 
-def batch(largest=VOCABULARY + 13 * 13, slots=SLOTS, seed=3):
+def batch(limit=VOCABULARY + 13 * 13, slots=SLOTS, seed=3):
     rng = np.random.default_rng(seed)
 
     def ids(*shape):
-        found = rng.integers(1, largest, shape).astype("int32")
-        found[..., -1] = 0  # padding
-        return found
+        result = rng.integers(1, limit, shape).astype("int32")
+        result[..., -1] = 0  # padding
+        return result
 
     mask = np.ones((BATCH, slots), "int32")
     mask[1, 2:] = 0
@@ -42,11 +43,13 @@ def batch(largest=VOCABULARY + 13 * 13, slots=SLOTS, seed=3):
     return {"question_ids": ids(BATCH, 4), "key_ids": keys, "value_ids": values, "memory_mask": mask}
 
 
-def outputs(model, inputs, **more):
-    return {name: ops.convert_to_numpy(array) for name, array in model(inputs, **more).items()}
+def outputs(model, inputs, **settings):
+    """Call a model and return its outputs as NumPy arrays."""
+    return {name: ops.convert_to_numpy(array) for name, array in model(inputs, **settings).items()}
 
 
-def largest_of(kind):
+def id_limit(kind):
+    """Return the first id that the model does not know."""
     return VOCABULARY if kind.get("num_buckets") == 0 else VOCABULARY + 13 * 13
 
 
@@ -55,7 +58,7 @@ def test_equals_the_equations():
     for hop in model.hops:
         hop.set_weights([np.random.default_rng(1).normal(size=(8, 8)) / 3])
     inputs = batch(VOCABULARY)
-    found = outputs(model, inputs)
+    results = outputs(model, inputs)
 
     def encode(ids, table):
         words = [number for number in ids if number]
@@ -77,16 +80,16 @@ def test_equals_the_equations():
             address = keys @ query
             weights = np.exp(address) / np.exp(address).sum()
             query = (query + weights @ values) @ ops.convert_to_numpy(hop.kernel)
-        np.testing.assert_allclose(found["address"][row, slots], address, atol=1e-4)
-        np.testing.assert_allclose(found["scores"][row, slots], answers @ query, atol=1e-4)
+        np.testing.assert_allclose(results["address"][row, slots], address, atol=1e-4)
+        np.testing.assert_allclose(results["scores"][row, slots], answers @ query, atol=1e-4)
 
 
-def test_words_are_summed_and_names_divided_by_the_root_of_their_number():
+def test_word_vectors_are_summed_and_hashed_ones_divided_by_the_root_of_their_number():
     model = make()
     learned, fixed = model.embedding(np.array([2, 3, VOCABULARY + 5, VOCABULARY + 40, 0], "int32"), return_parts=True)
     expected = ops.convert_to_numpy(ops.sum(learned, 0) + ops.sum(fixed, 0) / 2**0.5)
-    found = model.encode(np.array([[2, 3, VOCABULARY + 5, VOCABULARY + 40, 0]], "int32"))
-    np.testing.assert_allclose(ops.convert_to_numpy(found)[0], expected, rtol=1e-5)
+    encoded = model.encode(np.array([[2, 3, VOCABULARY + 5, VOCABULARY + 40, 0]], "int32"))
+    np.testing.assert_allclose(ops.convert_to_numpy(encoded)[0], expected, rtol=1e-5)
 
 
 def test_a_name_matches_itself_better_than_a_longer_or_a_shorter_one():
@@ -100,21 +103,23 @@ def test_a_name_matches_itself_better_than_a_longer_or_a_shorter_one():
 
 @every_kind
 def test_padding_changes_nothing(kind):
-    model, inputs = make(**kind), batch(largest_of(kind))
-    wide = {name: np.pad(array, [(0, 0)] + [(0, 2)] * (array.ndim - 1)) for name, array in inputs.items()}
-    short, long = outputs(model, inputs), outputs(model, wide)
-    held = inputs["memory_mask"] == 1
+    model, inputs = make(**kind), batch(id_limit(kind))
+    padded = {name: np.pad(array, [(0, 0)] + [(0, 2)] * (array.ndim - 1)) for name, array in inputs.items()}
+    short, long = outputs(model, inputs), outputs(model, padded)
+    filled = inputs["memory_mask"] == 1
     for name in ("scores", "address"):
-        np.testing.assert_allclose(long[name][:, :SLOTS][held], short[name][held], atol=1e-5)
-        assert (long[name][:, SLOTS:] < -1e8).all() and (short[name][~held] < -1e8).all()
+        np.testing.assert_allclose(long[name][:, :SLOTS][filled], short[name][filled], atol=1e-5)
+        assert (long[name][:, SLOTS:] < -1e8).all() and (short[name][~filled] < -1e8).all()
 
 
 @every_kind
 def test_slots_have_no_order(kind):
-    model, inputs = make(**kind), batch(largest_of(kind))
+    model, inputs = make(**kind), batch(id_limit(kind))
     order = np.array([3, 0, 4, 2, 1])
-    turned = {name: array if name == "question_ids" else array[:, order] for name, array in inputs.items()}
-    np.testing.assert_allclose(outputs(model, turned)["scores"], outputs(model, inputs)["scores"][:, order], atol=1e-5)
+    reordered = {name: array if name == "question_ids" else array[:, order] for name, array in inputs.items()}
+    np.testing.assert_allclose(
+        outputs(model, reordered)["scores"], outputs(model, inputs)["scores"][:, order], atol=1e-5
+    )
 
 
 @every_kind
@@ -128,37 +133,39 @@ def test_thirty_two_questions_are_memorised(kind):
         "value_ids": rng.integers(1, words, (32, SLOTS, 2)).astype("int32"),
         "memory_mask": np.ones((32, SLOTS), "int32"),
     }
-    right = rng.integers(0, SLOTS, 32)
+    target = rng.integers(0, SLOTS, 32)
     loss = {"scores": keras.losses.CategoricalCrossentropy(from_logits=True)}
     model.compile(keras.optimizers.Adam(0.02), loss=loss, jit_compile=False)
-    targets = {"scores": np.eye(SLOTS, dtype="float32")[right]}
+    targets = {"scores": np.eye(SLOTS, dtype="float32")[target]}
     model.fit(inputs, targets, batch_size=32, epochs=60, verbose=0)
-    assert (outputs(model, inputs)["scores"].argmax(1) == right).all()
+    assert (outputs(model, inputs)["scores"].argmax(1) == target).all()
 
 
 @every_kind
 def test_a_saved_model_gives_the_same(kind, tmp_path):
-    model, inputs = make(**kind), batch(largest_of(kind))
+    model, inputs = make(**kind), batch(id_limit(kind))
     model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    assert again.get_config() == model.get_config()
-    np.testing.assert_allclose(outputs(again, inputs)["scores"], outputs(model, inputs)["scores"], atol=1e-6)
+    loaded = load_model(tmp_path / "model.keras")
+    assert loaded.get_config() == model.get_config()
+    np.testing.assert_allclose(outputs(loaded, inputs)["scores"], outputs(model, inputs)["scores"], atol=1e-6)
 
 
+@pytest.mark.tensorflow(reason="exports a SavedModel")
 @pytest.mark.parametrize("kind", [KINDS[0], KINDS[3]])
 def test_an_exported_model_takes_memories_of_any_size(kind, tmp_path):
-    tensorflow = pytest.importorskip("tensorflow")
+    import tensorflow
+
     model = make(**kind)
     export_saved_model(model, tmp_path / "saved", AXES)
     served = tensorflow.saved_model.load(str(tmp_path / "saved"))
     for slots in (SLOTS, 17):
         inputs = batch(slots=slots)
-        found = served.serve({name: tensorflow.constant(array) for name, array in inputs.items()})
+        results = served.serve({name: tensorflow.constant(array) for name, array in inputs.items()})
         for name, expected in outputs(model, inputs).items():
-            np.testing.assert_allclose(found[name].numpy(), expected, atol=1e-4)
+            np.testing.assert_allclose(results[name].numpy(), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("wrong", [{"scoring": "none"}, {"encoder": "none"}, {"num_hops": 0}])
-def test_refuses_what_it_does_not_know(wrong):
+def test_unknown_settings_are_refused(wrong):
     with pytest.raises(ValueError, match=r"scoring .* encoder .* num_hops"):
         KVMemNet(VOCABULARY, **wrong)

@@ -1,4 +1,4 @@
-"""TextEncoder: mean of the real tokens, unit norm, files."""
+"""TextEncoder: poolings, padding, projection."""
 
 import keras
 import numpy as np
@@ -32,27 +32,20 @@ def batch(length=7):
 
 def test_it_is_the_mean_of_real_tokens_of_unit_norm():
     model, inputs = make(), batch()
-    found = ops.convert_to_numpy(model(inputs))
+    vectors = ops.convert_to_numpy(model(inputs))
     tokens = ops.convert_to_numpy(model.encoder(inputs["token_ids"], padding_mask=inputs["padding_mask"]))
     expected = tokens[1, :4].mean(axis=0)
-    np.testing.assert_allclose(found[1], expected / np.linalg.norm(expected), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(vectors[1], expected / np.linalg.norm(expected), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
 
 
 def test_padding_changes_nothing():
     model, inputs = make(), batch()
-    longer = {name: np.pad(array, ((0, 0), (0, 5))) for name, array in inputs.items()}
-    longer["token_ids"][:, 7:] = 9
+    padded = {name: np.pad(array, ((0, 0), (0, 5))) for name, array in inputs.items()}
+    padded["token_ids"][:, 7:] = 9
     np.testing.assert_allclose(
-        ops.convert_to_numpy(model(longer)), ops.convert_to_numpy(model(inputs)), rtol=1e-4, atol=1e-5
+        ops.convert_to_numpy(model(padded)), ops.convert_to_numpy(model(inputs)), rtol=1e-4, atol=1e-5
     )
-
-
-def test_saved_and_loaded_it_is_the_same(tmp_path):
-    model = make()
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(ops.convert_to_numpy(again(batch())), ops.convert_to_numpy(model(batch())))
 
 
 @pytest.mark.parametrize("pooling", ["cls", "attention"])
@@ -64,16 +57,16 @@ def test_other_poolings_and_the_projection(pooling):
     if pooling == "attention":
         weights = np.random.default_rng(2).normal(size=12).astype("float32")
         model.attention.assign(weights)
-        shares = np.exp(tokens[:4] @ weights)
-        pooled = shares @ tokens[:4] / shares.sum()
+        attention = np.exp(tokens[:4] @ weights)
+        pooled = attention @ tokens[:4] / attention.sum()
     else:
         pooled = tokens[0]
     expected = pooled @ ops.convert_to_numpy(model.projection.kernel)
-    found = ops.convert_to_numpy(model(inputs))
-    assert found.shape == (3, 5)
-    np.testing.assert_allclose(found[1], expected / np.linalg.norm(expected), rtol=1e-3, atol=1e-5)
+    vectors = ops.convert_to_numpy(model(inputs))
+    assert vectors.shape == (3, 5)
+    np.testing.assert_allclose(vectors[1], expected / np.linalg.norm(expected), rtol=1e-3, atol=1e-5)
 
 
-def test_an_unknown_pooling_is_told():
+def test_an_unknown_pooling_is_refused():
     with pytest.raises(ValueError, match="must be one of mean, cls, attention"):
         TextEncoder(ENCODER, "max")

@@ -1,16 +1,16 @@
-"""The Transformer of vectors: size, order, padding, files, learning."""
+"""VectorTransformer: size, order, padding, export, learning."""
 
 import keras
 import numpy as np
 import pytest
 
 from models.vector_transformer import VectorTransformer
-from tests.helpers.vector_inputs import CONTEXT, DIM, batch, check_learning, check_outputs, check_saving, outputs
+from tests.helpers.vector_inputs import CONTEXT, DIM, batch, check_exported, check_learning, check_outputs, outputs
 
 
-def make(**more):
+def make(**settings):
     keras.utils.set_random_seed(3)
-    model = VectorTransformer(DIM, CONTEXT, hidden_dim=12, num_layers=2, num_heads=3, intermediate_dim=17, **more)
+    model = VectorTransformer(DIM, CONTEXT, hidden_dim=12, num_layers=2, num_heads=3, intermediate_dim=17, **settings)
     model.build()
     return model
 
@@ -28,13 +28,14 @@ def test_its_size():
 
 def test_the_order_matters():
     inputs = batch()
-    mixed = {**inputs, "vectors": inputs["vectors"][:, [3, 0, 5, 1, 4, 2, 6]]}
+    shuffled = {**inputs, "vectors": inputs["vectors"][:, [3, 0, 5, 1, 4, 2, 6]]}
     model = make()
-    assert np.abs(outputs(model, mixed)["predicted"][0] - outputs(model, inputs)["predicted"][0]).max() > 1e-4
+    assert np.abs(outputs(model, shuffled)["predicted"][0] - outputs(model, inputs)["predicted"][0]).max() > 1e-4
 
 
-def test_saved_loaded_and_exported_it_is_the_same(tmp_path):
-    check_saving(make(), tmp_path)
+@pytest.mark.tensorflow(reason="exports a SavedModel")
+def test_exported_it_is_the_same(tmp_path):
+    check_exported(make(), tmp_path)
 
 
 def test_it_learns():
