@@ -157,15 +157,12 @@ def find_next_vectors(config: Config) -> None:
 
 
 def find_answers(config: Config) -> None:
-    """Print the answers of a file that fit the question best."""
+    """Print the answers that fit the question best, of a file or of the demo world."""
     from utils.common.plots import shortened
-    from utils.ranking.data import read_rankings
     from utils.ranking.predictor import RankingPredictor
 
-    if not config.file:
-        raise UserError("a ranking run looks for answers in a file: name it with --file")
     predictor = RankingPredictor.load(config.run_dir)
-    queries, notes = read_rankings(config.file)
+    queries, notes = predictor.read_questions(config.file)
     for note in notes:
         print(f"({note})")
     candidates = [(query, candidate) for query in queries for candidate in query.candidates]

@@ -19,7 +19,6 @@ questions about people that training did not ask about; docs/memnet.md has all c
 from __future__ import annotations
 
 import math
-import shlex
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -202,7 +201,7 @@ def main(config: Config) -> int:
             headline=Headline("accuracy", "accuracy", "val_accuracy", plain=BASELINES, digits=4),
             tracker=tracker,
             tables={"attention": attention_table(attention)},
-            next_command=shlex.join(["python", "predict.py", str(config.run_dir), question]),
+            example_question=[question],
         )
     return 0
 

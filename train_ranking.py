@@ -1,9 +1,8 @@
 """Train a text encoder that ranks answers, and compare losses for it.
 
-Questions and answers are encoded by a Transformer (models/bi_encoder.py), from scratch or pretrained, to vectors whose cosine is
-the score. Two tasks are scored: ranking a question's own answers by their votes or grades, and finding them among the answers of
-all questions (`_all` after a metric's name). The losses are those of components/losses (van den Oord et al. 2018, Schroff et al.
-2015, Cao et al. 2007 and others; `--loss`).
+A Transformer (models/bi_encoder.py), from scratch or pretrained, encodes questions and answers; the cosine of their vectors is the
+score. Two tasks are scored: ranking a question's own answers, and finding them among the answers of all questions (`_all` after a
+metric's name). The losses (van den Oord et al. 2018, Cao et al. 2007 and others) are in components/losses.
 
     python train_ranking.py --train-files wikiqa/train --validation-files wikiqa/dev --test-files wikiqa/test --model minilm \\
         --output-dim 0 --slots 6 --query-length 32 --max-length 64 --epochs 3 --precision bfloat16 --no-jit-compile \\
@@ -209,6 +208,7 @@ def main(config: Config) -> int:
         baselines = evaluate_baselines(test, config.cache_dir, untrained_name, untrained_scores)
 
         # --- report
+        file = [part for path in (config.test_files or config.train_files)[:1] for part in ("--file", str(path))]
         write_per_question(config.run_dir / "per_question.npz", {"encoder": evaluations["test"], **baselines})
         panels = {"loss": ["loss"], "own answers": ["val_ndcg@10", "val_mrr"]}
         plot_history(rows, config.run_dir / "history.png", panels | {"all answers": ["val_ndcg@10_all", "val_mrr_all"]})
@@ -232,7 +232,7 @@ def main(config: Config) -> int:
             more_headlines=headlines[1:],
             tracker=tracker,
             details={"loss": config.loss, "init_from": config.init_from, "shorter_vectors": shorter},
-            next_command=f'python predict.py {config.run_dir} "QUESTION" --file FILE',
+            example_question=[splits.parts["test"][0].text, *file],
         )
     return 0
 

@@ -26,7 +26,6 @@ all scores with their conditions. More examples:
 from __future__ import annotations
 
 import math
-import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -258,7 +257,7 @@ def main(config: Config) -> int:
             tracker=tracker,
             details={"null_threshold": predictor.null_threshold},
             tables={"validation_examples": (["question", "answers", "prediction", "f1"], examples)},
-            next_command=shlex.join(["python", "predict.py", str(config.run_dir), *EXAMPLE]),
+            example_question=EXAMPLE,
         )
     return memorised(evaluations["validation"].metrics) if config.overfit else 0
 

@@ -25,7 +25,6 @@ docs/tracing.md has all scores with their conditions.
 from __future__ import annotations
 
 import math
-import shlex
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -262,7 +261,7 @@ def main(config: Config) -> int:
                 "predictions": (list(table[0]), [list(row.values()) for row in table[:200]]),
                 "scores": score_table(evaluations, baselines),
             },
-            next_command=shlex.join(["python", "predict.py", str(config.run_dir), ",".join(data.item_names[:2])]),
+            example_question=[",".join(data.item_names[:2])],
         )
     return 0
 

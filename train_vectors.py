@@ -123,10 +123,10 @@ def main(config: Config) -> int:
     from utils.vectors.metrics import gain_over_best, skill
     from utils.vectors.predictor import VectorsPredictor
     from utils.vectors.report import (
+        example_question,
         export,
         format_gain,
         format_scores,
-        predict_command,
         scores_table,
         write_files,
         write_plots,
@@ -227,7 +227,7 @@ def main(config: Config) -> int:
                 "baseline_intervals": {name: baseline.intervals() for name, baseline in baselines.items()},
             },
             tables={"scores": scores_table({**baselines, **evaluations})},
-            next_command=predict_command(config.run_dir, config.test_files or config.train_files, test.rows[0]),
+            example_question=example_question(config.test_files or config.train_files, test.rows[0]),
         )
     return 0
 

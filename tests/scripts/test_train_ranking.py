@@ -1,6 +1,7 @@
 """train_ranking.py as a user runs it, on the demo world and on small files."""
 
 import json
+import shlex
 import signal
 import time
 
@@ -66,7 +67,11 @@ def test_baselines_and_verdicts_of_both_tasks_are_printed(finished):
         assert f"baseline bm25, test: NDCG@10 among {answers} answers {bm25[metric]:.4f}" in output
         (verdict,) = [line for line in output.splitlines() if line.startswith(f"NDCG@10 among {answers} answers")]
         assert f"answers {test[metric]:.4f} (" in verdict and verdict.endswith(f"not above bm25, {bm25[metric]:.4f}")
-    assert output.splitlines()[-1] == 'everything is in run; try: python predict.py run "QUESTION" --file FILE'
+    closing = output.splitlines()[-1]
+    assert closing.startswith("everything is in run; try: python predict.py run ")
+    status, answer, errors = run(*shlex.split(closing.split("predict.py ")[1]), cwd=folder.parent, script="predict.py")
+    assert status == 0, errors
+    assert answer.count(", of question ") == 3
 
 
 def test_results_have_the_common_shape(finished):

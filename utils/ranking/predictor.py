@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
+from utils.ranking.data import read_rankings
+from utils.ranking.demo import demo_rankings
+from utils.ranking.records import Query
 from utils.text.embedding import embed, token_ids
 from utils.text.tokenization import load_tokenizer, special_token_ids
 from utils.training.finished import damaged_run_as_user_error, read_run
@@ -26,13 +29,15 @@ class RankingPredictor:
         tokenizer: the `tokenizers.Tokenizer` that the model was trained with.
         query_length: maximal number of tokens of a question; the rest is cut off.
         max_length: maximal number of tokens of a candidate.
+        demo_seed: seed of the demo world that the model was trained on, or None.
     """
 
-    def __init__(self, model, tokenizer, *, query_length: int, max_length: int):
+    def __init__(self, model, tokenizer, *, query_length: int, max_length: int, demo_seed: int | None = None):
         self.model = model
         self.tokenizer = tokenizer
         self.query_length = query_length
         self.max_length = max_length
+        self.demo_seed = demo_seed
         self.padding_id, *_ = special_token_ids(tokenizer)
 
     @classmethod
@@ -60,8 +65,22 @@ class RankingPredictor:
         with damaged_run_as_user_error(run_dir):
             config = json.loads((run_dir / "config.json").read_text())
             lengths = {name: config[name] for name in ("query_length", "max_length")}
+            demo_seed = None if config["train_files"] else config["split_seed"]
             model = load_model(run_dir)
-        return cls(model, load_tokenizer(run_dir / "tokenizer.json"), **lengths)
+        return cls(model, load_tokenizer(run_dir / "tokenizer.json"), **lengths, demo_seed=demo_seed)
+
+    def read_questions(self, path: Path | None = None) -> tuple[list[Query], list[str]]:
+        """The questions with their answers in a file, and notes on what was left out.
+
+        Args:
+            path: the file; None is the demo world, for a run that was trained on it.
+
+        Raises:
+            UserError: the file cannot be used, or it is needed and missing.
+        """
+        if path is None and self.demo_seed is None:
+            raise UserError("a ranking run looks for answers in a file: name it with --file")
+        return (demo_rankings(self.demo_seed), []) if path is None else read_rankings(path)
 
     def rank(self, questions: Sequence[str], candidates: Sequence[Sequence[str]]) -> list[list[dict]]:
         """Rank each question's own candidates.

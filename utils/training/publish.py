@@ -54,7 +54,7 @@ def publish(
     tracker,
     details: dict | None = None,
     tables: dict[str, tuple[list[str], Iterable]] | None = None,
-    next_command: str = "",
+    example_question: Sequence[str] = (),
     more_headlines: Sequence[Headline] = (),
 ) -> dict:
     """Write `results.json`, log everything to the tracker, and print scores, baselines, the verdict and a command to go on with.
@@ -71,7 +71,7 @@ def publish(
         tracker: from `start_tracking`.
         details: what the task has beside metrics, kept under `details`.
         tables: name to columns and rows, for the tracker.
-        next_command: the command that the last line shows.
+        example_question: arguments of `predict.py` after the run directory, for the command that the last line shows.
         more_headlines: further metrics whose baselines and verdicts are printed.
 
     Returns:
@@ -103,7 +103,7 @@ def publish(
     for printed_headline in (headline, *more_headlines):
         for line in verdict(results, printed_headline):
             print(line)
-    print(f"everything is in {run_dir}" + (f"; try: {next_command}" if next_command else ""))
+    print(f"everything is in {run_dir}; try: {shlex.join(['python', 'predict.py', str(run_dir), *example_question])}")
     return json.loads((run_dir / "results.json").read_text())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -123,14 +122,15 @@ def scores_table(evaluations: dict[str, Evaluation]) -> tuple[list[str], list[li
     return ["predictions", *TABLE_METRICS], rows
 
 
-def predict_command(run_dir: Path, files: Sequence[Path], test_row: int) -> str:
-    """The command that asks the trained model what follows a row.
+def example_question(files: Sequence[Path], test_row: int) -> list[str]:
+    """What the closing line asks the trained model: which row follows one of the test's.
 
     Args:
-        run_dir: the run directory.
         files: the files of the test documents; none: the demo world.
         test_row: a row of the test documents. Of several files, another row is named, because each file has its own numbers.
+
+    Returns:
+        arguments of `predict.py` after the run directory.
     """
     row = test_row if len(files) < 2 else 0
-    file = ["--file", str(files[0])] if files else []
-    return shlex.join(["python", "predict.py", str(run_dir), str(row), *file])
+    return [str(row), *(["--file", str(files[0])] if files else [])]

@@ -115,12 +115,11 @@ def test_everything_is_tracked(tmp_path, capsys):
 
 
 def test_baselines_verdict_and_a_command_are_printed(tmp_path, capsys):
-    _, output, _ = published(tmp_path, capsys, next_command="python predict.py RUN")
+    _, output, _ = published(tmp_path, capsys, example_question=["17", "--file", "a b"])
     lines = output.splitlines()
     assert lines[:2] == ["baseline word overlap, test: F1 20.0", "baseline human, test: F1 91.5"]
     assert lines[2].startswith("F1 50.0 (") and lines[2].endswith(") on test: above word overlap, 20.0")
-    assert lines[3:] == [f"everything is in {tmp_path}; try: python predict.py RUN"]
-    assert published(tmp_path, capsys)[1].splitlines()[-1] == f"everything is in {tmp_path}"
+    assert lines[3:] == [f"everything is in {tmp_path}; try: python predict.py {tmp_path} 17 --file 'a b'"]
 
 
 def line(value, interval, baselines, lower_is_better=False, plain=("count", "words"), splits=("validation", "test")):

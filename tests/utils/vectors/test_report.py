@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from utils.common.evaluation import Evaluation
-from utils.vectors.report import TABLE_METRICS, format_gain, format_scores, predict_command, scores_table
+from utils.vectors.report import TABLE_METRICS, example_question, format_gain, format_scores, scores_table
 
 
 def test_scores_and_gains_are_one_line_each():
@@ -23,9 +23,8 @@ def test_the_table_has_a_row_for_baselines_and_splits():
     assert all(len(row) == len(columns) for row in rows)
 
 
-def test_the_command_names_a_row_of_one_file():
-    run_dir = Path("runs/my run")
-    assert predict_command(run_dir, [], 17) == "python predict.py 'runs/my run' 17"
-    assert predict_command(run_dir, [Path("a.npz")], 17) == "python predict.py 'runs/my run' 17 --file a.npz"
+def test_the_example_names_a_row_of_one_file():
+    assert example_question([], 17) == ["17"]
+    assert example_question([Path("a.npz")], 17) == ["17", "--file", "a.npz"]
     # The rows of several files are numbered through; row 17 may not be one of the first file.
-    assert predict_command(run_dir, [Path("a.npz"), Path("b.npz")], 17).endswith(" 0 --file a.npz")
+    assert example_question([Path("a.npz"), Path("b.npz")], 17) == ["0", "--file", "a.npz"]
