@@ -33,7 +33,7 @@ VOCABULARY, BUCKETS, OUTPUT_DIM = 23, 11, 7
 ENCODER = {
     "vocabulary_size": VOCABULARY,
     "hidden_dim": 10,
-    "num_layers": 2,
+    "num_layers": 1,
     "num_heads": 5,
     "intermediate_dim": 17,
     "dropout": 0.0,
@@ -216,24 +216,24 @@ TRACING = (tracing_batch, tracing_targets, tracing_losses)
 VECTORS = (vectors_batch, vectors_targets, vectors_losses)
 RANKING = (ranking_inputs, ranking_targets, InfoNCE)
 
-TRANSFORMER = {"hidden_dim": 10, "num_layers": 2, "num_heads": 5, "intermediate_dim": 17, "dropout": 0.0}
+TRANSFORMER = {"hidden_dim": 10, "num_layers": 1, "num_heads": 5, "intermediate_dim": 17, "dropout": 0.0}
 MATCHING = {
     "match_features": True,
     "match_bias": True,
     "relative_positions": True,
+    "num_layers": 2,
     "convolution_width": 3,
     "context_query_attention": True,
 }
 ITEMS = {"num_items": tracing_inputs.ITEMS, "num_categories": tracing_inputs.CATEGORIES}
 SKILLS = [0] + [1, 2] * (tracing_inputs.ITEMS // 2)
 SLOT_MEMORY = ITEMS | {"num_slots": 7, "key_dim": 13, "value_dim": 17, "summary_dim": 6}
-SAKT_SIZES = {"hidden_dim": 10, "num_layers": 2, "num_heads": 5}
 CONTEXTS = {"dim": vector_inputs.DIM, "context_length": vector_inputs.CONTEXT, "similarity_dim": 5}
 WORDS = {"vocabulary_size": VOCABULARY, "hidden_dim": 10, "num_buckets": BUCKETS}
 
 CASES = (
     ModelCase("AMN", AMN, CONTEXTS | {"encoder_dim": 5, "hidden_dims": (13, 7)}, *VECTORS),
-    ModelCase("BertQA", BertQA, {"encoder": ENCODER}, *SPAN),
+    ModelCase("BertQA", BertQA, {"encoder": ENCODER | {"num_layers": 2}}, *SPAN),
     ModelCase("BiEncoder", BiEncoder, {"encoder": ENCODER, "output_dim": OUTPUT_DIM, "temperature": 0.1}, *RANKING),
     ModelCase("BiEncoder-two-encoders", BiEncoder, {"encoder": ENCODER, "shared": False, "temperature": 0.1}, *RANKING),
     ModelCase("DeepGPCM", DeepGPCM, SLOT_MEMORY | {"item_skills": SKILLS}, *TRACING),
@@ -261,7 +261,7 @@ CASES = (
     ModelCase("QATransformer-matching", QATransformer, {"vocabulary_size": VOCABULARY} | TRANSFORMER | MATCHING, *SPAN),
     ModelCase("RecurrentVectors-lstm", RecurrentVectors, CONTEXTS | {"cell": "lstm", "hidden_dim": 13}, *VECTORS),
     ModelCase("RecurrentVectors-gru", RecurrentVectors, CONTEXTS | {"cell": "gru"}, *VECTORS),
-    ModelCase("SAKT", SAKT, ITEMS | SAKT_SIZES | {"item_skills": SKILLS}, *TRACING),
+    ModelCase("SAKT", SAKT, ITEMS | {"hidden_dim": 10, "num_heads": 5, "item_skills": SKILLS}, *TRACING),
     ModelCase(
         "TextEncoder", TextEncoder, {"encoder": ENCODER}, text_inputs, unit_targets, keras.losses.CosineSimilarity
     ),

@@ -5,7 +5,6 @@ import numpy as np
 from keras import ops
 
 from components.losses.vector_loss import VectorLoss
-from utils.training.export import export_saved_model
 
 BATCH, CONTEXT, DIM = 3, 7, 11
 
@@ -43,20 +42,6 @@ def check_outputs(model, names):
     if "attention" in results:
         np.testing.assert_allclose(results["attention"].sum(axis=1), 1, rtol=1e-5)
         assert not results["attention"][1, :4].any()
-
-
-def check_exported(model, folder):
-    """An exported model gives the same for batches of two sizes; TensorFlow only."""
-    import tensorflow as tf
-
-    inputs = batch()
-    axes = {"vectors": ("batch", CONTEXT, DIM), "padding_mask": ("batch", CONTEXT)}
-    export_saved_model(model, folder / "saved", axes, floating=("vectors",))
-    served = tf.saved_model.load(str(folder / "saved"))
-    expected = outputs(model, inputs)["predicted"]
-    for count in (1, BATCH):
-        results = served.serve({name: tf.constant(array[:count]) for name, array in inputs.items()})
-        np.testing.assert_allclose(results["predicted"], expected[:count], rtol=1e-4, atol=1e-5)
 
 
 def check_learning(model, epochs=150):

@@ -1,11 +1,11 @@
-"""AMN: its equations, its size, padding, export, learning."""
+"""AMN: its equations, its size, padding, learning."""
 
 import keras
 import numpy as np
 import pytest
 
 from models.amn import AMN
-from tests.helpers.vector_inputs import CONTEXT, DIM, batch, check_exported, check_learning, check_outputs, outputs
+from tests.helpers.vector_inputs import CONTEXT, DIM, batch, check_learning, check_outputs, outputs
 
 
 def make(**settings):
@@ -61,11 +61,6 @@ def test_the_order_before_the_last_vector_matters_only_with_recency():
     )
     difference = outputs(with_recency, shuffled)["predicted"][0] - outputs(with_recency, inputs)["predicted"][0]
     assert np.abs(difference).max() > 0.01
-
-
-@pytest.mark.tensorflow(reason="exports a SavedModel")
-def test_exported_it_is_the_same(tmp_path):
-    check_exported(make(), tmp_path)
 
 
 def test_it_learns():

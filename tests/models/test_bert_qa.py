@@ -7,7 +7,6 @@ from keras import ops
 
 from models import load_model
 from models.bert_qa import BertQA
-from utils.training.export import export_saved_model
 
 SIZE = {
     "vocabulary_size": 37,
@@ -57,21 +56,6 @@ def test_a_saved_model_with_another_encoder_gives_the_same(change, tmp_path):
     assert isinstance(loaded, BertQA) and loaded.get_config() == model.get_config()
     for length in (LENGTH, LENGTH + 6):
         np.testing.assert_array_equal(logits(loaded, make_batch(length)), logits(model, make_batch(length)))
-
-
-@pytest.mark.tensorflow(reason="exports a SavedModel")
-def test_an_exported_model_gives_the_same_at_any_length(tmp_path):
-    import tensorflow
-
-    model = make_model()
-    export_saved_model(model, tmp_path / "saved", dict.fromkeys(model.feature_names, ("batch", "sequence")))
-    served = tensorflow.saved_model.load(str(tmp_path / "saved"))
-    for length in (LENGTH, LENGTH + 6):
-        batch = {name: values.astype("int32") for name, values in make_batch(length).items()}
-        outputs = served.serve(batch)
-        np.testing.assert_allclose(
-            np.stack([outputs[name].numpy() for name in ("start", "end")]), logits(model, batch), atol=1e-5
-        )
 
 
 def test_a_fixed_batch_is_learned():

@@ -1,8 +1,7 @@
-"""DKT: outputs do not depend on later responses; its equations, export, dropout."""
+"""DKT: outputs do not depend on later responses; its equations, dropout."""
 
 import keras
 import numpy as np
-import pytest
 
 from models.dkt import DKT
 from tests.helpers.tracing_inputs import (
@@ -13,7 +12,6 @@ from tests.helpers.tracing_inputs import (
     batch,
     check_causality_and_padding,
     check_dropout,
-    check_exported,
     outputs,
 )
 
@@ -39,11 +37,6 @@ def test_logits_equal_the_equations():
     np.testing.assert_allclose(logits[:, 0, 1:], weights[:, 0, :, 13], rtol=1e-5, atol=1e-6)
     expected = weights[:, 5, :, 13] + (weights[:, 5, :, :13] * states[:, 4, None]).sum(axis=-1)
     np.testing.assert_allclose(logits[:, 5, 1:], expected, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.tensorflow(reason="exports a SavedModel")
-def test_exported_it_is_the_same(tmp_path):
-    check_exported(make(item_skills=[0] + [1, 2] * 5), tmp_path)
 
 
 def test_dropout_is_the_same_at_all_steps():

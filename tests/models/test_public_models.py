@@ -8,6 +8,7 @@ import pytest
 
 from models import load_model, model_classes
 from tests.helpers.model_cases import BATCH, CASES, LENGTHS, outputs
+from utils.training.export import export_saved_model
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
@@ -57,6 +58,29 @@ def test_a_saved_model_gives_the_same_at_two_lengths(case, tmp_path):
         for name, value in outputs(again, case.inputs(BATCH, length)).items():
             assert value.shape[0] == BATCH and value.dtype == np.float32 and np.isfinite(value).all()
             np.testing.assert_array_equal(value, expected[name])
+
+
+def free_axes(shape, other_shape):
+    """Return the axes of an input for `export_saved_model`, free where the sizes of two batches differ."""
+    names = ("batch", *["length"] * (len(shape) - 1))
+    return tuple(a if a == b else name for a, b, name in zip(shape, other_shape, names, strict=True))
+
+
+@pytest.mark.tensorflow(reason="exports a SavedModel")
+@every_case
+def test_an_exported_model_gives_the_same_for_two_sizes(case, tmp_path):
+    import tensorflow as tf
+
+    model, batches = case.make(), (case.inputs(BATCH, LENGTHS[0]), case.inputs(BATCH - 1, LENGTHS[1]))
+    axes = {name: free_axes(array.shape, batches[1][name].shape) for name, array in batches[0].items()}
+    floating = tuple(name for name, array in batches[0].items() if array.dtype == np.float32)
+    export_saved_model(model, tmp_path / "saved", axes, floating)
+    served = tf.saved_model.load(str(tmp_path / "saved"))
+    for inputs in batches:
+        results = served.serve({name: tf.constant(array) for name, array in inputs.items()})
+        results = results if isinstance(results, dict) else {"output": results}
+        for name, expected in outputs(model, inputs).items():
+            np.testing.assert_allclose(results[name], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])

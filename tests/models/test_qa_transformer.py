@@ -1,4 +1,4 @@
-"""QATransformer, plain and with every option: shapes, allowed positions, padding, export, training. Runs on every backend."""
+"""QATransformer, plain and with every option: shapes, allowed positions, padding, training. Runs on every backend."""
 
 import inspect
 
@@ -9,7 +9,6 @@ from keras import ops
 
 from components.losses.position_cross_entropy import PositionCrossEntropy
 from models.qa_transformer import QATransformer
-from utils.training.export import export_saved_model
 
 VOCABULARY, LENGTH = 31, 17
 SIZES = {"hidden_dim": 6, "num_layers": 2, "num_heads": 3, "intermediate_dim": 5, "max_length": 23}
@@ -96,22 +95,6 @@ def test_the_config_holds_every_argument(options):
     expected |= SIZES | options
     assert {name: config[name] for name in expected} == expected
     assert QATransformer.from_config(config).get_config() == config
-
-
-@pytest.mark.tensorflow(reason="exports a SavedModel")
-@plain_and_full
-def test_an_exported_model_gives_the_same_at_any_length(options, tmp_path):
-    import tensorflow
-
-    model = make_model(options)
-    export_saved_model(model, tmp_path / "saved", dict.fromkeys(model.feature_names, ("batch", "sequence")))
-    served = tensorflow.saved_model.load(str(tmp_path / "saved"))
-    for length in (LENGTH, LENGTH + 6):
-        batch = {name: values.astype("int32") for name, values in make_batch(length).items()}
-        outputs = served.serve(batch)
-        result = np.stack([outputs[name].numpy() for name in ("start", "end")])
-        expected = np.stack([keras.ops.convert_to_numpy(model(batch)[name]) for name in ("start", "end")])
-        np.testing.assert_allclose(result, expected, atol=1e-4)
 
 
 @plain_and_full

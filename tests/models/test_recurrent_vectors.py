@@ -1,10 +1,10 @@
-"""RecurrentVectors, LSTM and GRU: sizes, padding, export, learning."""
+"""RecurrentVectors, LSTM and GRU: sizes, padding, learning."""
 
 import keras
 import pytest
 
 from models.recurrent_vectors import RecurrentVectors
-from tests.helpers.vector_inputs import CONTEXT, DIM, check_exported, check_learning, check_outputs
+from tests.helpers.vector_inputs import CONTEXT, DIM, check_learning, check_outputs
 
 
 def make(cell="lstm", **settings):
@@ -30,12 +30,6 @@ def test_their_sizes_are_the_published_ones(cell, size):
 def test_an_unknown_cell_is_refused():
     with pytest.raises(ValueError, match="must be lstm or gru"):
         RecurrentVectors(DIM, "rnn")
-
-
-@pytest.mark.tensorflow(reason="exports a SavedModel")
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_exported_it_is_the_same(tmp_path, cell):
-    check_exported(make(cell), tmp_path)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])

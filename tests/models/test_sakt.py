@@ -1,7 +1,6 @@
-"""SAKT: outputs do not depend on later responses; export."""
+"""SAKT: outputs do not depend on later responses; the reference category."""
 
 import keras
-import pytest
 
 from models.sakt import SAKT
 from tests.helpers.tracing_inputs import (
@@ -9,7 +8,6 @@ from tests.helpers.tracing_inputs import (
     ITEMS,
     batch,
     check_causality_and_padding,
-    check_exported,
     outputs,
 )
 
@@ -28,8 +26,3 @@ def test_causality_and_padding():
 def test_the_first_category_is_the_reference():
     logits = outputs(make(), batch())["logits"]
     assert not logits[..., 0].any() and logits[..., 1:].all()
-
-
-@pytest.mark.tensorflow(reason="exports a SavedModel")
-def test_exported_it_is_the_same(tmp_path):
-    check_exported(make(item_skills=[0] + [1, 2] * 5), tmp_path)
