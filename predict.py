@@ -10,12 +10,11 @@
 
 What a run answers depends on its task:
 
-squad      answers to the question from the text, each with its probability among the best ones
-memnet     answers from facts (the run's own, or a file's), the facts that the model attended to with their weights, and the words
-           of the question that it does not know
-tracing    how each student of a file would respond to the items next, and the student's ability with its standard error
-vectors    the rows of a file that are most likely to follow the given row
-ranking    the answers of a file that fit the question best
+    squad:    answers from the text, each with its probability among the best ones
+    memnet:   answers from facts, the facts that the model attended to, and the words of the question that no fact has
+    tracing:  how each student of a file would respond to the items next, and the student's ability with its standard error
+    vectors:  the rows of a file that are most likely to follow the given row
+    ranking:  the answers of a file that fit the question best
 """
 
 from __future__ import annotations

@@ -169,6 +169,21 @@ def test_attention_and_addresses_sum_to_one_at_any_precision(name, policy):
     np.testing.assert_allclose(ops.convert_to_numpy(weights).sum(axis=-1), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("policy", POLICIES[1:])
+def test_every_softmax_is_computed_in_float32(policy, monkeypatch):
+    softmax, dtypes = ops.softmax, {}
+
+    def spy(x, axis=-1):
+        dtypes.setdefault(case.layer_class.__name__, set()).add(keras.backend.standardize_dtype(x.dtype))
+        return softmax(x, axis=axis)
+
+    monkeypatch.setattr(ops, "softmax", spy)
+    for case in LAYERS:  # noqa: B007 (the spy reads it)
+        call(case.make(dtype=policy), case.arrays())
+    assert {"ContextQueryAttention", "MultiHeadSelfAttention", "KeyValueMemory"} <= set(dtypes)
+    assert set().union(*dtypes.values()) == {"float32"}, dtypes
+
+
 dropping = [case for case in LAYERS if {"dropout", "rate"} & set(case.arguments)]
 
 

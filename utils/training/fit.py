@@ -50,8 +50,8 @@ def fit(
 
     Args:
         model: compiled `keras.Model`.
-        batches: function of a step number that returns an endless iterator of `(inputs, targets)` from that step on. A step
-            must have the same batch whenever it is asked for.
+        batches: function of a step number that returns an endless iterator of `(inputs, targets)`, or `(inputs, targets,
+            sample_weight)`, from that step on. A step must have the same batch whenever it is asked for.
         steps_per_epoch: number of batches in an epoch.
         epochs: the most epochs to train.
         evaluate: function of a model that returns `{"val_...": float}`. Numbers under other names are kept in `metrics.csv` but
@@ -201,7 +201,7 @@ class RunCallback(keras.callbacks.Callback):
         if self.tracker is not None:
             self.tracker.log({name: value for name, value in row.items() if name != "epoch"}, step=self.epoch)
         if self.finished:
-            print(f"no better {self.monitor} for {self.patience} epochs: stopping")
+            print(f"no equal or better {self.monitor} for {self.patience} epochs: stopping")
             self.model.stop_training = True
         if self.signal is not None:
             self._exit()

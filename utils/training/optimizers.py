@@ -1,4 +1,4 @@
-"""AdamW that takes the same steps on every backend, with weight decay on matrices only and optional learning rates per layer."""
+"""AdamW that trains alike on every backend, and a variant with a learning rate per layer."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def publish(
 
 
 def conditions(config, model, rows: list[dict], monitor: str) -> dict:
-    """How a run came about: the part of `results.json` that every task has."""
+    """The provenance of a run: model, seed, time, command, hardware, versions and commit."""
     import keras
 
     return {
@@ -128,7 +128,7 @@ def conditions(config, model, rows: list[dict], monitor: str) -> dict:
 
 
 def verdict(results: dict, headline: Headline) -> list[str]:
-    """A line for each baseline of the last split, and the verdict against the best plain one.
+    """A line for each baseline of the test split (else of the last one), and the verdict against the best plain baseline.
 
     >>> results = {
     ...     "metrics": {"test": {"f1": 31.1}},
@@ -140,7 +140,7 @@ def verdict(results: dict, headline: Headline) -> list[str]:
     baseline human, test: F1 91.0
     F1 31.1 (28.0 to 34.0) on test: above word overlap, 25.4
     """
-    split = list(results["metrics"])[-1] if "test" not in results["metrics"] else "test"
+    split = "test" if "test" in results["metrics"] else list(results["metrics"])[-1]
     metric, digits = headline.metric, headline.digits
     value = results["metrics"][split][metric]
     scores = {

@@ -10,7 +10,7 @@ from typing import Literal
 from utils.common.errors import UserError
 
 NOT_PART_OF_THE_RUN = ("run_dir", "resume", "tracking", "cache_dir", "export", "losses", "seeds")
-"""Settings that may differ when a run is resumed; a suite can be given more losses and seeds."""
+"""Settings that do not change what is trained. They are not recorded with the run and may differ when it is resumed."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class RunConfig:
     weight_decay: float = 0.0
     """AdamW's decoupled weight decay; biases, layer norms and single scales have none."""
     patience: int = 0
-    """Stop after this many epochs without a better validation score; 0 never stops early."""
+    """Stop after this many epochs without an equal or better validation score; 0 never stops early."""
     seed: int = 0
     """Seed of weights, order and dropout."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
