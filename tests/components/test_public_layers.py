@@ -178,7 +178,7 @@ def test_every_softmax_is_computed_in_float32(policy, monkeypatch):
         return softmax(x, axis=axis)
 
     monkeypatch.setattr(ops, "softmax", spy)
-    for case in LAYERS:  # noqa: B007 (the spy reads it)
+    for case in LAYERS:
         call(case.make(dtype=policy), case.arrays())
     assert {"ContextQueryAttention", "MultiHeadSelfAttention", "KeyValueMemory"} <= set(dtypes)
     assert set().union(*dtypes.values()) == {"float32"}, dtypes
