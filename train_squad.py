@@ -10,13 +10,12 @@ Papers: Rajpurkar et al. 2016 (SQuAD); Chen et al. 2017 (exact match); Dauphin e
 
     python train_squad.py --data demo --epochs 6 --run-dir runs/demo
 
-takes 3 minutes on two CPU cores (AMD EPYC, `--precision bfloat16`, seed 0) and reaches F1 96.1 on 800 test questions, where word
-overlap reaches 31.1.
+This takes 3 minutes on two AMD EPYC cores (`--precision bfloat16`, seed 0). F1 on 800 test questions: 96.1 (word overlap: 31.1).
 
     python train_squad.py --train-files train.json.gz --test-files dev.json.gz --run-dir runs/squad
 
-takes 21 minutes there on 36,521 questions and reaches F1 63.5 on SQuAD 1.1 dev, where word overlap reaches 25.4. docs/squad.md has
-all scores with their conditions. More examples:
+This takes 21 minutes on the same cores with 36,521 questions and reaches F1 63.5 on SQuAD 1.1 dev, where word overlap
+reaches 25.4. docs/squad.md has all scores with their conditions. More examples:
 
     python train_squad.py --data squad --model distilbert --run-dir runs/distilbert
     python train_squad.py --model bert --init-from FOLDER --train-files train.json.gz --run-dir runs/bert
@@ -34,7 +33,7 @@ from utils.common.errors import UserError
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import CachedRunConfig, as_flag
 
-# The settings of a model that the command line leaves out.
+# The values of settings that the command line leaves out, for each model.
 PLAIN = {
     "hidden_dim": 128,
     "num_layers": 4,
@@ -67,6 +66,7 @@ MODELS = {
     "distilbert": PRETRAINED | {"init_from": "distilbert-base-uncased"},
     "bert": PRETRAINED | {"init_from": "bert-base-uncased"},
 }
+MODEL_SETTINGS = tuple(PLAIN)  # a pretrained encoder brings those that PRETRAINED lacks
 OVERFIT_STEPS = 40
 """Steps between two evaluations of a model that is to memorise some questions."""
 EXAMPLE = ("When was Skelmoford founded?", "Skelmoford lies by the sea. It was founded in 1907.")
@@ -81,38 +81,39 @@ class Config(CachedRunConfig):
     validation_fraction: float = 0.05
     """Fraction of the training questions to hold out, whole articles at a time, if no validation files are named."""
     overfit: int = 0
-    """Sanity check: memorise this many questions (no dropout, smoothing or EMA); exit status 1 unless EM and F1 reach 100."""
+    """Sanity check: memorise this many questions without dropout, smoothing, EMA or --limit; exit 1 unless EM and F1 are 100."""
 
     model: Literal["matching", "plain", "distilbert", "bert"] = "matching"
-    """The encoder. The options below override its parts one by one (None: as this model has it)."""
+    """The encoder. The options below override its parts one by one; left out: the model's own value."""
     init_from: str | None = None
     """Pretrained checkpoint: a folder with config.json and model.safetensors, or a name on the Hugging Face hub. A model that is
     trained from scratch takes its tokenizer and its token embeddings, reduced to --hidden-dim."""
     hidden_dim: int | None = None
-    """Width of the encoder."""
+    """Width of the encoder. Left out: 128, or that of the checkpoint."""
     num_layers: int | None = None
-    """Transformer blocks."""
+    """Transformer blocks. Left out: 3 for matching, 4 for plain, or those of the checkpoint."""
     num_heads: int | None = None
-    """Attention heads."""
+    """Attention heads. Left out: 4, or those of the checkpoint."""
     intermediate_dim: int | None = None
-    """Width of the feed-forward networks."""
+    """Width of the feed-forward networks. Left out: 512, or that of the checkpoint."""
     dropout: float | None = None
-    """Dropped fraction of embeddings and residual branches, 0-1."""
+    """Dropped fraction of embeddings and residual branches, 0-1. Left out: 0.1."""
     attention_dropout: float = 0.0
     """Dropped fraction of attention weights, 0-1; slow on CPUs. It replaces a checkpoint's own (0.1 for BERT)."""
     match_features: bool | None = None
-    """Add features of lexical match and word shape to the input."""
+    """Add features of lexical match and word shape to the input. Left out: for matching only."""
     match_bias: bool | None = None
-    """Add a bias for lexical match to attention."""
+    """Add a bias for lexical match to attention. Left out: for matching only."""
     relative_positions: bool | None = None
-    """Add a bias for relative positions to attention."""
+    """Add a bias for relative positions to attention. Left out: for matching only."""
     convolution_width: int | None = None
-    """Width of the two gated convolutions before each block, odd; 0 for none."""
+    """Width of the two gated convolutions before each block, odd; 0 for none. Left out: 7 for matching, 0 for plain."""
     context_query_attention: bool | None = None
-    """Use context-query attention in the middle of the encoder."""
+    """Use context-query attention in the middle of the encoder. Left out: for matching only."""
 
     word_vectors: Literal["text", "random", "pretrained"] | None = None
-    """Initial token embeddings: from co-occurrences in the training text, random, or those of --init-from."""
+    """Initial token embeddings: from co-occurrences in the training text, random, or those of --init-from. Left out: those of
+    --init-from; without it text for matching, random for plain."""
     tokenizer: Path | None = None
     """A tokenizer.json, a vocab.txt or a folder with one. Left out: that of --init-from, or one trained on the training text."""
     vocabulary_size: int | None = None
@@ -120,15 +121,15 @@ class Config(CachedRunConfig):
     max_length: int = 384
     """Longest window in tokens, question and special tokens included."""
     doc_stride: int = 128
-    """Tokens that neighbouring windows of a long paragraph share."""
+    """Tokens by which neighbouring windows of a long paragraph overlap."""
     length_penalty: float | None = None
     """An answer of n words has the weight exp(start + end) / n ** length_penalty. Left out: 0.4 for a model trained from scratch,
     0.2 for a pretrained encoder, each chosen on validation data."""
 
     epochs: int | None = None
-    """Passes over the training data, at most."""
+    """Passes over the training data, at most. Left out: 3."""
     learning_rate: float | None = None
-    """Peak learning rate of AdamW."""
+    """Peak learning rate of AdamW. Left out: 1e-3 for a model trained from scratch, 5e-5 for a pretrained encoder."""
     layer_decay: float = 1.0
     """Factor on the learning rate from one layer to the layer below, for a pretrained encoder."""
     decay: Literal["cosine", "linear", "polynomial", "constant"] = "cosine"
@@ -146,6 +147,8 @@ class Config(CachedRunConfig):
     of all steps, with a momentum of at most 0.999 (0 for a pretrained encoder). With the default --decay it changed no score."""
     patience: int = 4
     """Stop after this many epochs without a better validation F1; 0 never stops early."""
+    seed: int = 0
+    """Seed of weights, order, dropout, held-out articles and what --limit draws."""
     jit_compile: bool = False
     """Compile the training step with XLA."""
 
@@ -177,10 +180,8 @@ def main(config: Config) -> int:
         data["init_from"] = {"architecture": checkpoint.architecture, "checksum": checkpoint.checksum}
     set_up_run(config, data["checksum"] | ({"init_from": checkpoint.checksum} if checkpoint else {}))
     set_up_keras(config)
-    tokenizer_source = config.tokenizer or (checkpoint.folder if checkpoint else None)
-    tokenizer = prepare_tokenizer(
-        config.run_dir, questions["train"], tokenizer_source, config.vocabulary_size, config.resume
-    )
+    source = config.tokenizer or (checkpoint.folder if checkpoint else None)
+    tokenizer = prepare_tokenizer(config.run_dir, questions["train"], source, config.vocabulary_size, config.resume)
     windows = {"max_length": config.max_length, "doc_stride": config.doc_stride}
     features = {
         name: prepare_features(name, part, tokenizer, cache_dir=config.cache_dir, **windows)
@@ -190,7 +191,7 @@ def main(config: Config) -> int:
     # --- model
     steps_per_epoch = OVERFIT_STEPS if config.overfit else math.ceil(len(features["train"]) / config.batch_size)
     model = build_model(config, tokenizer.get_vocab_size(), checkpoint)
-    if not (config.run_dir / "checkpoint.npz").exists():
+    if not (config.run_dir / "checkpoint.npz").exists():  # otherwise the checkpoint overwrites them
         set_initial_weights(model, config.word_vectors, checkpoint, features["train"])
     del checkpoint  # it may be as large as the model
     compile_model(model, config, total_steps=steps_per_epoch * config.epochs)
@@ -259,7 +260,7 @@ def main(config: Config) -> int:
             tables={"validation_examples": (["question", "answers", "prediction", "f1"], examples)},
             example_question=EXAMPLE,
         )
-    return memorised(evaluations["validation"].metrics) if config.overfit else 0
+    return memorisation_exit_status(evaluations["validation"].metrics) if config.overfit else 0
 
 
 def with_model_settings(config: Config) -> Config:
@@ -269,11 +270,12 @@ def with_model_settings(config: Config) -> Config:
         UserError: a setting that the model does not have.
     """
     settings = MODELS[config.model]
-    not_applicable = [name for name in PLAIN if name not in settings and getattr(config, name) is not None]
+    is_pretrained = "word_vectors" not in settings
+    not_applicable = [name for name in MODEL_SETTINGS if name not in settings and getattr(config, name) is not None]
     if not_applicable:
         flags = ", ".join(as_flag(name) for name in not_applicable)
         raise UserError(f"--model {config.model} takes its shape and embeddings from its checkpoint: leave out {flags}")
-    if config.init_from and config.word_vectors is None and "word_vectors" in settings:
+    if config.init_from and config.word_vectors is None and not is_pretrained:
         settings = settings | {"word_vectors": "pretrained"}
     return replace(config, **{name: value for name, value in settings.items() if getattr(config, name) is None})
 
@@ -317,11 +319,11 @@ def compile_model(model, config: Config, total_steps: int) -> None:
     model.compile(optimizer, loss=loss, jit_compile=config.jit_compile)
 
 
-def memorised(scores: dict[str, float]) -> int:
-    """Print whether all questions were memorised; the exit status is 0 if they were, else 1."""
-    all_right = scores["exact_match"] == 100.0 and scores["f1"] == 100.0
-    print(f"memorised {scores['total']} questions: {'yes' if all_right else 'NO'}")
-    return 0 if all_right else 1
+def memorisation_exit_status(scores: dict[str, float]) -> int:
+    """Print whether all questions were memorised, and return 0 if they were, else 1."""
+    is_memorised = scores["exact_match"] == 100.0 and scores["f1"] == 100.0
+    print(f"memorised {scores['total']} questions: {'yes' if is_memorised else 'NO'}")
+    return 0 if is_memorised else 1
 
 
 if __name__ == "__main__":

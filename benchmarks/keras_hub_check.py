@@ -41,7 +41,11 @@ def main():
     train = train[:: max(1, len(train) // options.questions)][: options.questions]
     validation = validation[:: max(1, len(validation) // options.validation_questions)][: options.validation_questions]
     checkpoint, tokenizer = read_checkpoint(options.checkpoint), load_tokenizer(options.checkpoint)
-    features = build_features(train, tokenizer), build_features(validation, tokenizer, labelled=False)
+    windows = {"max_length": 384, "doc_stride": 128}
+    features = (
+        build_features(train, tokenizer, **windows),
+        build_features(validation, tokenizer, **windows, labelled=False),
+    )
     rows = []
     for name, make in (("this project", ours), ("keras-hub", theirs)):
         runs = [fine_tune(make, checkpoint, tokenizer, options, seed, *features, validation) for seed in options.seeds]

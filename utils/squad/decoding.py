@@ -12,6 +12,9 @@ from utils.squad.features import assemble
 from utils.squad.metrics import apply_null_threshold, normalize_answer
 
 MAX_ANSWER_TOKENS = 30
+"""Tokens of the longest answer."""
+TOKENS_AROUND_QUESTION = 2
+"""[CLS] and [SEP], which stand in a window before the paragraph, with the question between them."""
 N_BEST = 20
 """Answers that are kept for each question."""
 
@@ -27,15 +30,14 @@ def best_spans(start_logits, end_logits, mask, n_best: int = N_BEST, max_tokens:
         max_tokens: longest span.
 
     Returns:
-        starts, ends (int) and scores, each `(batch, n_best)`, best first; an entry whose score is -inf or less than -1e8 is no
-        span.
+        starts, ends (int) and scores, each `(batch, n_best)`, best first; an entry whose score is -inf is no span.
     """
     batch, length = start_logits.shape
-    start = np.where(mask, start_logits, -np.inf).astype(np.float32)
-    end = np.where(mask, end_logits, -np.inf).astype(np.float32)
-    end = np.pad(end, ((0, 0), (0, max_tokens - 1)), constant_values=-np.inf)
-    ends_in_reach = np.lib.stride_tricks.sliding_window_view(end, max_tokens, axis=1)
-    scores = (start[:, :, None] + ends_in_reach).reshape(batch, length * max_tokens)
+    start_logits = np.where(mask, start_logits, -np.inf).astype(np.float32)
+    end_logits = np.where(mask, end_logits, -np.inf).astype(np.float32)
+    end_logits = np.pad(end_logits, ((0, 0), (0, max_tokens - 1)), constant_values=-np.inf)
+    end_logits_in_reach = np.lib.stride_tricks.sliding_window_view(end_logits, max_tokens, axis=1)
+    scores = (start_logits[:, :, None] + end_logits_in_reach).reshape(batch, length * max_tokens)
     n_best = min(n_best, scores.shape[1])
     top = np.argpartition(-scores, n_best - 1, axis=1)[:, :n_best]
     top_scores = np.take_along_axis(scores, top, axis=1)
@@ -97,14 +99,11 @@ def answer_questions(
     answers, all_best, null_scores = {}, {}, {}
     for number, question in enumerate(questions):
         begin = features.contexts.offsets[features.context_number(number)]
-        places = {
+        characters = {
             (first, last): (int(features.contexts.starts[begin + first]), int(features.contexts.ends[begin + last]))
             for first, last in spans[number]
         }
-        best = _pool_equal_texts(question.context, spans[number], places, length_penalty)[:n_best]
-        total = sum(entry["probability"] for entry in best)
-        for entry in best:
-            entry["probability"] /= total
+        best = _best_texts(question.context, spans[number], characters, length_penalty, n_best)
         answers[question.id] = best[0]["text"] if best else ""
         all_best[question.id] = best
         best_score = best[0]["start_logit"] + best[0]["end_logit"] if best else -np.inf
@@ -121,40 +120,46 @@ def _spans_of_questions(model, features, num_questions: int, batch_size: int, n_
     order = np.argsort(features.lengths, kind="stable")
     candidates: list[list] = [[] for _ in range(num_questions)]
     null_logits = np.full(num_questions, np.inf)
-    for first in range(0, len(order), batch_size):
-        windows = order[first : first + batch_size]
+    for batch_start in range(0, len(order), batch_size):
+        windows = order[batch_start : batch_start + batch_size]
         outputs = model.predict_on_batch(assemble(features, windows))
         start_logits, end_logits = np.asarray(outputs["start"]), np.asarray(outputs["end"])
-        shift = 2 + features.question_lengths[features.window_question[windows]]
+        shift = TOKENS_AROUND_QUESTION + features.question_lengths[features.window_question[windows]]
         count = features.window_end[windows] - features.window_start[windows]
         position = np.arange(start_logits.shape[1])[None, :]
         in_context = (position >= shift[:, None]) & (position < (shift + count)[:, None])
-        starts, ends, scores = best_spans(start_logits, end_logits, in_context, n_best)
+        first_positions, last_positions, scores = best_spans(start_logits, end_logits, in_context, n_best)
         for row, window in enumerate(windows):
             question = features.window_question[window]
             null_logits[question] = min(null_logits[question], start_logits[row, 0] + end_logits[row, 0])
             move = features.window_start[window] - shift[row]
             candidates[question] += [
-                (float(score), int(a + move), int(b + move), float(start_logits[row, a]), float(end_logits[row, b]))
-                for a, b, score in zip(starts[row], ends[row], scores[row], strict=True)
+                (float(score), int(i + move), int(j + move), float(start_logits[row, i]), float(end_logits[row, j]))
+                for i, j, score in zip(first_positions[row], last_positions[row], scores[row], strict=True)
                 if np.isfinite(score)
             ]
+    # In ascending order, so that of the entries of one span that of the highest score comes last and stays in the dict.
     spans = [
-        {(a, b): (score, start_logit, end_logit) for score, a, b, start_logit, end_logit in sorted(rows)}
+        {(first, last): (score, start_logit, end_logit) for score, first, last, start_logit, end_logit in sorted(rows)}
         for rows in candidates
     ]
     return spans, null_logits
 
 
-def _pool_equal_texts(context: str, spans: dict, places: dict, length_penalty: float) -> list[dict]:
-    """One entry for all spans whose texts are equal once normalised, best first; `probability` is a weight still."""
+def _best_texts(context: str, spans: dict, characters: dict, length_penalty: float, n_best: int) -> list[dict]:
+    """The `n_best` texts with their probabilities, see `Answers`; spans with the same normalised text share an entry.
+
+    `characters` maps a span to the first character of its text and the one after its last.
+    """
     top = max((score for score, _, _ in spans.values()), default=0.0)
     pooled: dict[str, dict] = {}
     for span, (score, start_logit, end_logit) in sorted(spans.items(), key=lambda item: -item[1][0]):
-        start, end = places[span]
-        text = context[start:end]
+        first_character, stop = characters[span]
+        text = context[first_character:stop]
         key = normalize_answer(text) or text
-        logits = {"start_logit": start_logit, "end_logit": end_logit}
-        entry = pooled.setdefault(key, {"text": text, "probability": 0.0, "start": start, **logits})
-        entry["probability"] += float(np.exp(score - top)) / max(len(key.split()), 1) ** length_penalty
-    return sorted(pooled.values(), key=lambda entry: -entry["probability"])
+        best_span = {"start": first_character, "start_logit": start_logit, "end_logit": end_logit}
+        entry = pooled.setdefault(key, {"text": text, "weight": 0.0, "best_span": best_span})
+        entry["weight"] += float(np.exp(score - top)) / max(len(key.split()), 1) ** length_penalty
+    best = sorted(pooled.values(), key=lambda entry: -entry["weight"])[:n_best]
+    total = sum(entry["weight"] for entry in best)
+    return [{"text": entry["text"], "probability": entry["weight"] / total, **entry["best_span"]} for entry in best]

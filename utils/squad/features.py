@@ -178,8 +178,8 @@ def tokenize(texts: list[str], tokenizer, progress: str | None = None, chunk: in
 def build_features(
     questions,
     tokenizer,
-    max_length: int = 384,
-    doc_stride: int = 128,
+    max_length: int,
+    doc_stride: int,
     max_question_length: int = 64,
     labelled: bool = True,
     progress: str | None = None,
@@ -192,7 +192,7 @@ def build_features(
         questions: `utils.squad.data.Question` records.
         tokenizer: `tokenizers.Tokenizer`.
         max_length: longest window in tokens, with question and special tokens.
-        doc_stride: tokens that neighbouring windows share.
+        doc_stride: tokens by which neighbouring windows overlap.
         max_question_length: tokens that a question is cut to.
         labelled: also find the answers' token spans, and check each one: the text under the labelled tokens must equal the
             answer after SQuAD's normalisation.
@@ -288,7 +288,7 @@ def prepare_features(
         tokenizer: `tokenizers.Tokenizer`.
         cache_dir: folder in which features are kept.
         max_length: longest window in tokens.
-        doc_stride: tokens that neighbouring windows share.
+        doc_stride: tokens by which neighbouring windows overlap.
     """
     settings = {"max_length": max_length, "doc_stride": doc_stride, "labelled": split == "train"}
     features = cached_features(questions, tokenizer, cache_dir, progress=split, **settings)

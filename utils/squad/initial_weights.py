@@ -39,8 +39,9 @@ def read_initial_checkpoint(init_from: str | None, word_vectors: str | None, max
     tokenizer = load_tokenizer(checkpoint.folder)
     special_token_ids(tokenizer)
     check_vocabulary(tokenizer, checkpoint)
+    is_pretrained = word_vectors is None
     positions = checkpoint.encoder["max_length"]
-    if word_vectors is None and padded_length(max_length) > positions:
+    if is_pretrained and padded_length(max_length) > positions:
         raise UserError(
             f"--max-length {max_length}: {init_from} has positions for {positions} tokens; give at most "
             f"{positions // LENGTH_MULTIPLE * LENGTH_MULTIPLE}"
@@ -61,7 +62,8 @@ def set_initial_weights(model, word_vectors: str | None, checkpoint, features) -
         checkpoint: from `read_initial_checkpoint`.
         features: `utils.squad.features.SquadFeatures` of the training questions; used for `text` only.
     """
-    if word_vectors is None:
+    is_pretrained = word_vectors is None
+    if is_pretrained:
         assign(model.encoder, checkpoint.weights)
         if checkpoint.span_head:
             assign(model.span_head, checkpoint.span_head)

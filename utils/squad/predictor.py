@@ -25,7 +25,7 @@ class SquadPredictor:
         model: `QATransformer` or `BertQA`.
         tokenizer: the `tokenizers.Tokenizer` that the model was trained with.
         max_length: longest window in tokens, question and special tokens included.
-        doc_stride: tokens that neighbouring windows of a long text share.
+        doc_stride: tokens by which neighbouring windows of a long text overlap.
         length_penalty: power of the number of words that an answer's weight is divided by, see `answer_questions`.
         null_threshold: null score above which a question is taken to be unanswerable; None: every question is answered.
     """

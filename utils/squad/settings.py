@@ -24,7 +24,8 @@ def check_settings(config) -> None:
     )
     if config.init_from == "":
         raise UserError("--init-from: is empty; name a folder or a model on the hub, or leave it out")
-    if config.layer_decay > 1 or (config.layer_decay < 1 and config.word_vectors is not None):
+    is_pretrained = config.word_vectors is None
+    if config.layer_decay > 1 or (config.layer_decay < 1 and not is_pretrained):
         raise UserError(
             f"--layer-decay {config.layer_decay}: must be at most 1, and 1 for a model that is trained from scratch"
         )
@@ -36,6 +37,7 @@ def check_settings(config) -> None:
         raise UserError(f"--hidden-dim {config.hidden_dim} must be a multiple of --num-heads {config.num_heads}")
     if config.convolution_width and config.convolution_width % 2 == 0:
         raise UserError(f"--convolution-width {config.convolution_width}: must be odd (or 0 for none)")
+    # Three special tokens and a question of one token; build_features checks again with the longest question.
     if config.max_length <= config.doc_stride + 4:
         raise UserError(f"--max-length {config.max_length}: must be well over --doc-stride {config.doc_stride}")
     if not config.validation_files and not config.validation_fraction:

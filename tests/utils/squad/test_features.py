@@ -23,6 +23,7 @@ from utils.squad.features import (
 from utils.text.tokenization import train_tokenizer
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "who", "wrote", "notes", "?", "ada", "the", "##s", "in", "1843", "."]
+WINDOWS = {"max_length": 384, "doc_stride": 128}
 
 
 def question(context, *answers, text="Who wrote notes?", identifier="q", impossible=False):
@@ -174,7 +175,7 @@ def test_labels_decode_to_the_answers(world, features):
 def test_accents_and_emoji_keep_their_offsets():
     context = "Yes 😀😀: Zoë Ångström (née Šimić) flew to São Tomé 👩‍🚀."
     answers = ("Zoë Ångström", "Šimić", "São Tomé")
-    features = build_features([question(context, *answers)], train_tokenizer([context], 90, min_frequency=1))
+    features = build_features([question(context, *answers)], train_tokenizer([context], 90, min_frequency=1), **WINDOWS)
     shift = 2 + int(features.question_lengths[0])
     spans = [(features.contexts.starts[a - shift], features.contexts.ends[b - shift]) for a, b in features.answer_spans]
     assert [context[a:b] for a, b in spans] == list(answers) and features.label_mismatches == ()
@@ -182,20 +183,20 @@ def test_accents_and_emoji_keep_their_offsets():
 
 def test_unanswerable_and_unlabelled_questions_point_at_the_start(small):
     records = [question("Ada wrote.", impossible=True), question("Ada wrote.", "Ada", identifier="r")]
-    features = build_features(records, small)
+    features = build_features(records, small, **WINDOWS)
     assert features.answer_spans.tolist() == [[0, 0], [6, 6]] and features.num_labels == 1
     assert features.window_context.tolist() == [0, 0] and len(features.contexts.offsets) == 2  # tokenized once
-    assert build_features(records, small, labelled=False).answer_spans.tolist() == [[0, 0], [0, 0]]
+    assert build_features(records, small, **WINDOWS, labelled=False).answer_spans.tolist() == [[0, 0], [0, 0]]
 
 
 def test_labels_that_do_not_decode_are_counted_and_refused_above_one_percent(small):
     good = [question("Ada wrote the notes.", "the notes", identifier=f"q{n}") for n in range(99)]
     bad = question("Ada wrote the notes.", "note", identifier="bad")
-    features = build_features([*good, bad], small)
+    features = build_features([*good, bad], small, **WINDOWS)
     assert features.num_labels == 100
     assert features.label_mismatches == ("bad: labelled tokens read 'notes', the answer is 'note'",)
     with pytest.raises(UserError, match=r"^2 of 101 labels .*bad: .*--tokenizer$"):
-        build_features([*good, bad, bad], small)
+        build_features([*good, bad, bad], small, **WINDOWS)
 
 
 def test_no_room_beside_a_long_question(small):
@@ -226,7 +227,7 @@ def test_cache_hit_and_miss(world, tmp_path, monkeypatch):
 @pytest.mark.parametrize("damage", ["empty", "cut", "half", "flipped", "garbage", "another archive"])
 def test_a_damaged_cache_file_is_built_again(world, tmp_path, capsys, damage):
     questions, tokenizer = world
-    built = cached_features(questions, tokenizer, tmp_path)
+    built = cached_features(questions, tokenizer, tmp_path, **WINDOWS)
     (file,) = tmp_path.iterdir()
     data = file.read_bytes()
     middle = len(data) // 2
@@ -236,15 +237,15 @@ def test_a_damaged_cache_file_is_built_again(world, tmp_path, capsys, damage):
     )
     if damage == "another archive":
         np.savez(file, num_labels=3)
-    assert_equal(cached_features(questions, tokenizer, tmp_path), built)
+    assert_equal(cached_features(questions, tokenizer, tmp_path, **WINDOWS), built)
     assert "unreadable cache file, built again" in capsys.readouterr().out
     assert_equal(load_features(file), built)
 
 
 def test_a_cache_that_cannot_be_written_costs_nothing(world, tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
-    built = cached_features(*world, tmp_path / "file" / "cache")
-    assert_equal(built, build_features(*world))
+    built = cached_features(*world, tmp_path / "file" / "cache", **WINDOWS)
+    assert_equal(built, build_features(*world, **WINDOWS))
     assert "cannot keep the tokenized data" in capsys.readouterr().out
 
 

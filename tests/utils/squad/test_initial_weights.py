@@ -52,7 +52,7 @@ def test_embeddings_from_the_text_and_random_ones(tmp_path):
         Question(f"{n}", "", f"Town {n} lies by the sea, and town {n} is old.", "Where?", ()) for n in range(9)
     ]
     tokenizer = prepare_tokenizer(tmp_path, questions, vocabulary_size=80)
-    features = build_features(questions, tokenizer, labelled=False)
+    features = build_features(questions, tokenizer, max_length=384, doc_stride=128, labelled=False)
     model = small_model(tokenizer.get_vocab_size())
     random = np.array(model.token_embedding.embeddings)
     set_initial_weights(model, "random", None, features)
