@@ -8,8 +8,8 @@ metric's name). The losses (van den Oord et al. 2018, Cao et al. 2007 and others
         --output-dim 0 --slots 6 --query-length 32 --max-length 64 --epochs 3 --precision bfloat16 --no-jit-compile \\
         --run-dir runs/wikiqa
 
-takes 8 minutes of training on two cores of an AMD EPYC. Over the seeds 0 to 2 it reaches MAP 0.820 and MRR 0.834 on WikiQA's test
-questions (BM25: 0.602 and 0.605); docs/ranking.md has all conditions. Other examples:
+This takes 8 minutes of training on two cores of an AMD EPYC. Over the seeds 0 to 2 it reaches MAP 0.820 and MRR 0.834 on WikiQA's
+test questions (BM25: 0.602 and 0.605); docs/ranking.md has all conditions. Other examples:
 
     python train_ranking.py --run-dir runs/ranking
     python train_ranking.py --train-files beer.jsonl.gz ai.jsonl.gz --suite --seeds 0 1 2 --run-dir runs/suite

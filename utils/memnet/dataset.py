@@ -13,7 +13,7 @@ import numpy as np
 
 from utils.memnet.data import KnowledgeBase, MemoryQuestion
 from utils.memnet.features import MemoryFeatures, Vocabulary, build_features, encode_texts
-from utils.memnet.memories import Distractors, draw_memories
+from utils.memnet.memories import MemoryDrawer, draw_memories
 
 
 @dataclass
@@ -63,14 +63,14 @@ class MemoryData:
         }
 
     @cached_property
-    def distractors(self) -> Distractors:
-        """Memories of all facts."""
-        return Distractors(self.base)
+    def memory_drawer(self) -> MemoryDrawer:
+        """Draws memories of all facts."""
+        return MemoryDrawer(self.base)
 
     @cached_property
-    def training_distractors(self) -> Distractors:
-        """Memories of the facts that training may see."""
-        return Distractors(self.base, self.training_facts)
+    def training_memory_drawer(self) -> MemoryDrawer:
+        """Draws memories of the facts that training may see."""
+        return MemoryDrawer(self.base, self.training_facts)
 
     def encode_questions(self, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
         """Split to word ids of its questions, int32 `(questions, words)`."""
@@ -93,7 +93,7 @@ class MemoryData:
         for split, questions in self.questions.items():
             if split != "train":
                 seed = (split_seed, 0, *split.encode())
-                memories = draw_memories(self.distractors, questions, num_distractors, seed)
+                memories = draw_memories(self.memory_drawer, questions, num_distractors, seed)
                 features[split] = build_features(self.base, questions, question_ids[split], memories)
         return features
 
@@ -115,7 +115,7 @@ class MemoryData:
             if epoch not in latest:
                 latest.clear()
                 questions = self.questions["train"]
-                memories = draw_memories(self.training_distractors, questions, num_distractors, (seed, 1, epoch))
+                memories = draw_memories(self.training_memory_drawer, questions, num_distractors, (seed, 1, epoch))
                 latest[epoch] = build_features(self.base, questions, question_ids, memories)
             return latest[epoch]
 

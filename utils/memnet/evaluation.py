@@ -92,7 +92,7 @@ def repeated_tests(
     questions = [data.questions["test"][place] for place in sorted(order)]
     question_ids = encode_texts((question.text for question in questions), predictor.vocabulary)
     memories = {
-        f"test_{count}_distractors": draw_memories(data.distractors, questions, count, rng)
+        f"test_{count}_distractors": draw_memories(data.memory_drawer, questions, count, rng)
         for count in (() if data.has_memories else sweep)
         if count < len(data.base.facts)
     }

@@ -10,7 +10,7 @@ from utils.memnet.data import KnowledgeBase, MemoryQuestion
 from utils.text.words import split_words
 
 
-class Distractors:
+class MemoryDrawer:
     """Draws memories: the facts that answer a question, and distractors that do not.
 
     A third of the distractors are about the question's subject. A third are about namesakes, subjects that share a word of their
@@ -37,7 +37,7 @@ class Distractors:
     def draw(self, rng: np.random.Generator, question: MemoryQuestion, count: int) -> list[int]:
         """The numbers of the facts that answer, and of `count` distractors (fewer if there are no more), in random order."""
         own = self.by_subject.get(question.subject, [])
-        gold = self.base.gold(question, own)
+        gold = self.base.gold(question, own)  # the facts that answer the question
         # A fact that would answer the question just as well is no distractor.
         answering = {*gold, *(number for number in own if self.base.facts[number].relation == question.relation)}
         chosen: dict[int, None] = {}
@@ -57,7 +57,7 @@ class Distractors:
         if same_relation:
             places = rng.integers(0, len(same_relation), count)
             choose((same_relation[place] for place in places), (count - len(chosen)) // 2)
-        for _ in range(3):  # one draw may hold a number twice
+        for _ in range(3):  # a draw may repeat numbers, so that one draw may give too few
             choose(self.allowed[rng.integers(0, len(self.allowed), count)].tolist(), count)
         if len(chosen) < count:
             choose(rng.permutation(self.allowed).tolist(), count)
@@ -76,18 +76,14 @@ class Distractors:
         return [numbers[place] for place in rng.permutation(len(numbers))]
 
 
-def draw_memories(
-    distractors: Distractors, questions: Sequence[MemoryQuestion], count: int, seed
-) -> list[Sequence[int]]:
+def draw_memories(drawer: MemoryDrawer, questions: Sequence[MemoryQuestion], count: int, seed) -> list[Sequence[int]]:
     """The memory of each question: what the data gives it, or else the facts that answer and `count` distractors.
 
     Args:
-        distractors: the facts to draw from.
+        drawer: draws the memory of one question.
         questions: the questions, which are drawn for in this order.
         count: distractors per question.
         seed: seed of the draw, a number or a tuple of numbers.
     """
     rng = np.random.default_rng(seed)
-    return [
-        distractors.draw(rng, question, count) if question.memory is None else question.memory for question in questions
-    ]
+    return [drawer.draw(rng, question, count) if question.memory is None else question.memory for question in questions]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from utils.memnet.data import Fact, knowledge_base
-from utils.memnet.memories import Distractors, draw_memories
+from utils.memnet.memories import MemoryDrawer, draw_memories
 from utils.memnet.questions import questions_from_templates
 
 NAMES = ["Ada Brown", "Bob Brown", "Cid Stone", "Dora Stone", "Eve Brown", "Finn Marsh", "Gus Hill"]
@@ -20,7 +20,7 @@ QUESTIONS = questions_from_templates(BASE, TEMPLATES, NAMES)
 
 
 def draw(question, count, seed=0, allowed=None):
-    return Distractors(BASE, allowed).draw(np.random.default_rng(seed), question, count)
+    return MemoryDrawer(BASE, allowed).draw(np.random.default_rng(seed), question, count)
 
 
 @pytest.mark.parametrize("count", [1, 5, 12])
@@ -52,7 +52,7 @@ def test_only_allowed_facts_are_draw():
 
 def test_a_memory_that_the_data_gives_is_kept():
     questions = [QUESTIONS[0], dataclasses.replace(QUESTIONS[1], memory=(4, 2))]
-    memories = draw_memories(Distractors(BASE), questions, 3, seed=5)
+    memories = draw_memories(MemoryDrawer(BASE), questions, 3, seed=5)
     assert len(memories[0]) == 3 + len(QUESTIONS[0].answers) and memories[1] == (4, 2)
-    assert memories == draw_memories(Distractors(BASE), questions, 3, seed=5)
-    assert memories != draw_memories(Distractors(BASE), questions, 3, seed=6)
+    assert memories == draw_memories(MemoryDrawer(BASE), questions, 3, seed=5)
+    assert memories != draw_memories(MemoryDrawer(BASE), questions, 3, seed=6)
