@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.common.errors import UserError
+from utils.common.errors import UserError, some_of
 from utils.common.files import file_kind, open_binary, read_csv_rows, read_lines
 from utils.tracing.simulation import Truth
 
@@ -85,8 +85,8 @@ def read_responses(path: str | Path) -> tuple[list[ResponseSequence], list[str]]
         )
     if not empty_lines:
         return sequences, []
-    examples = ", ".join(f"{line:,}" for line in empty_lines[:5]) + (", ..." if len(empty_lines) > 5 else "")
-    return sequences, [f"{path}: {len(empty_lines):,} students without responses left out (line {examples})"]
+    lines = some_of(empty_lines)
+    return sequences, [f"{path}: {len(empty_lines):,} students without responses left out (line {lines})"]
 
 
 def _read_three_lines(path: Path) -> Iterator[tuple[int, ResponseSequence]]:

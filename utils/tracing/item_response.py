@@ -46,8 +46,8 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
-def ability_error(ability: float, discrimination, thresholds, prior: float, head: str = "gpcm") -> float:
-    """Standard error of an ability: `1 / sqrt(1 / prior^2 + sum of the information of the answered items)`.
+def ability_error(ability: float, discrimination, thresholds, ability_deviation: float, head: str = "gpcm") -> float:
+    """Standard error of an ability: `1 / sqrt(1 / ability_deviation^2 + sum of the information of the answered items)`.
 
     The Fisher information of an item is `sum_k P_k'^2 / P_k` at this ability (Muraki 1993). The formula takes ability for constant
     and the items for known. Where ability changes, the true error is larger.
@@ -56,10 +56,10 @@ def ability_error(ability: float, discrimination, thresholds, prior: float, head
         ability: theta.
         discrimination: alpha of the answered items, `(steps,)`.
         thresholds: beta of the answered items, `(steps, categories - 1)`.
-        prior: standard deviation of ability among students.
+        ability_deviation: standard deviation of ability among students.
         head: a name in `PROBABILITIES`.
     """
     step = 1e-3
     below, at, above = (PROBABILITIES[head](ability + d, discrimination, thresholds) for d in (-step, 0, step))
     information = (((above - below) / (2 * step)) ** 2 / np.maximum(at, 1e-12)).sum()
-    return float((prior**-2 + information) ** -0.5)
+    return float((ability_deviation**-2 + information) ** -0.5)

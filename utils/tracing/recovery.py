@@ -1,8 +1,13 @@
-"""How well a model recovers the parameters that produced simulated responses."""
+"""How well a model recovers the parameters that produced simulated responses.
+
+The responses determine the parameters only up to the scale of ability: its unit and its zero are free. Before a comparison the
+estimates are therefore linked, which means brought to the scale of the truth; `linked` has the equations.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,9 +16,20 @@ from utils.tracing.item_response import ability_error
 from utils.tracing.splits import ResponseData
 
 
+class Pair(NamedTuple):
+    """True values of a parameter and their linked estimates, of one shape."""
+
+    truth: np.ndarray
+    estimate: np.ndarray
+
+
 def recover(
-    data: ResponseData, pieces: Sequence[Piece], items: dict[str, np.ndarray], abilities: np.ndarray, prior: float
-) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], dict[str, float]]:
+    data: ResponseData,
+    pieces: Sequence[Piece],
+    items: dict[str, np.ndarray],
+    abilities: np.ndarray,
+    ability_deviation: float,
+) -> tuple[dict[str, Pair], dict[str, float]]:
     """Compare a model's items and the test students' abilities with the truth.
 
     Args:
@@ -21,21 +37,22 @@ def recover(
         pieces: of the test students.
         items: `discrimination` `(items,)` and `thresholds` `(items, categories - 1)` of the items of training.
         abilities: each piece's ability before its last response, `(pieces,)`.
-        prior: standard deviation of ability among students, on the model's scale.
+        ability_deviation: standard deviation of ability among students, on the model's scale.
 
     Returns:
-        pairs of truth and linked estimate by name, and scores: correlations and errors, and where abilities are compared
+        name to pair, and scores: correlations and errors, and where abilities are compared
         `coverage_theta`, the fraction of true abilities within 1.96 standard errors.
     """
     pairs = parameter_pairs(data, items, abilities)
     scores = recovery_scores(pairs)
     if "theta" in pairs:
-        slope, _ = linking(items["thresholds"], pairs["beta"][0])
-        scores["coverage_theta"] = coverage(*pairs["theta"], slope * last_errors(pieces, abilities, items, prior))
+        slope, _ = linking(items["thresholds"], pairs["beta"].truth)
+        errors = slope * last_errors(pieces, abilities, items, ability_deviation)
+        scores["coverage_theta"] = coverage(*pairs["theta"], errors)
     return pairs, scores
 
 
-def parameter_pairs(data: ResponseData, items: dict[str, np.ndarray], abilities: np.ndarray) -> dict[str, tuple]:
+def parameter_pairs(data: ResponseData, items: dict[str, np.ndarray], abilities: np.ndarray) -> dict[str, Pair]:
     """Pairs of truth and linked estimate, for the items of training and the last abilities of the test students.
 
     `theta` is missing where abilities change, because then no single number is the truth, and where a student has several pieces.
@@ -43,15 +60,16 @@ def parameter_pairs(data: ResponseData, items: dict[str, np.ndarray], abilities:
     """
     truth, students = data.truth, np.array(data.truth_students["test"])
     rows = np.array([int(item) for item in data.item_names])
-    compare_abilities = not truth.gain.any() and len(abilities) == len(students)
-    theta, true_theta = (abilities, truth.ability[students]) if compare_abilities else (np.zeros(1), np.zeros(1))
-    estimates = theta, items["discrimination"], items["thresholds"]
-    pairs = linked_pairs(estimates, (true_theta, truth.discrimination[rows], truth.thresholds[rows]))
-    return pairs if compare_abilities else {name: pair for name, pair in pairs.items() if name != "theta"}
+    estimates = abilities, items["discrimination"], items["thresholds"]
+    true_items = truth.discrimination[rows], truth.thresholds[rows]
+    if truth.gain.any() or len(abilities) != len(students):
+        _, *item_estimates = linked(*estimates, true_thresholds=true_items[1])
+        return dict(zip(("alpha", "beta"), map(Pair, true_items, item_estimates), strict=True))
+    return linked_pairs(estimates, (truth.ability[students], *true_items))
 
 
 def last_errors(
-    pieces: Sequence[Piece], abilities: np.ndarray, items: dict[str, np.ndarray], prior: float
+    pieces: Sequence[Piece], abilities: np.ndarray, items: dict[str, np.ndarray], ability_deviation: float
 ) -> np.ndarray:
     """Standard error of each piece's ability before its last response, under the partial credit model.
 
@@ -60,7 +78,8 @@ def last_errors(
     errors = []
     for piece, ability in zip(pieces, abilities, strict=True):
         rows = piece.items[:-1][piece.items[:-1] > 0] - 1
-        errors.append(ability_error(ability, items["discrimination"][rows], items["thresholds"][rows], prior))
+        parameters = items["discrimination"][rows], items["thresholds"][rows]
+        errors.append(ability_error(ability, *parameters, ability_deviation))
     return np.array(errors)
 
 
@@ -82,18 +101,18 @@ def linked(ability, discrimination, thresholds, true_thresholds) -> tuple[np.nda
     return slope * ability + shift, discrimination / slope, slope * thresholds + shift
 
 
-def linked_pairs(estimates, truth) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """`theta`, `alpha` and `beta` to pairs of truth and linked estimate.
+def linked_pairs(estimates, truth) -> dict[str, Pair]:
+    """Link the estimates: `theta`, `alpha` and `beta` to their pairs.
 
     Args:
         estimates: abilities `(students,)`, discriminations `(items,)` and thresholds `(items, categories - 1)`.
         truth: the same for the truth.
     """
-    pairs = zip(truth, linked(*estimates, truth[2]), strict=True)
+    pairs = map(Pair, truth, linked(*estimates, true_thresholds=truth[2]))
     return dict(zip(("theta", "alpha", "beta"), pairs, strict=True))
 
 
-def recovery_scores(pairs: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
+def recovery_scores(pairs: dict[str, Pair]) -> dict[str, float]:
     """Correlation and root mean squared error of each pair of truth and estimate."""
     scores = {}
     for name, (truth, estimate) in pairs.items():

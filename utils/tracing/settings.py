@@ -7,12 +7,12 @@ from utils.tracing.data import MAX_CATEGORIES
 from utils.training.settings import as_flag, check_common, check_ranges
 
 
-def check_settings(config, model_settings: dict[str, str]) -> None:
+def check_settings(config, model_settings: dict[str, tuple[str, ...]]) -> None:
     """Check the settings before any work is done.
 
     Args:
         config: the settings of `train_tracing.py`.
-        model_settings: model to the names of the settings that only some models take, separated by spaces.
+        model_settings: model to the names of the settings that only some models take.
 
     Raises:
         UserError: the first setting that cannot work.
@@ -43,14 +43,14 @@ def check_settings(config, model_settings: dict[str, str]) -> None:
         raise UserError("--students and --items are for simulated data, not for --train-files; leave them out")
 
 
-def check_model_settings(config, model_settings: dict[str, str]) -> None:
+def check_model_settings(config, model_settings: dict[str, tuple[str, ...]]) -> None:
     """Check that no setting of another model is changed, and that heads divide the vectors that they attend with.
 
     Arguments and errors are those of `check_settings`.
     """
     models_of_setting: dict[str, list[str]] = {}
     for model, names in model_settings.items():
-        for name in names.split():
+        for name in names:
             models_of_setting.setdefault(name, []).append(model)
     for name, models in models_of_setting.items():
         default = getattr(type(config), name)

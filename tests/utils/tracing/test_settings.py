@@ -7,7 +7,7 @@ import pytest
 from utils.common.errors import UserError
 from utils.tracing.settings import check_model_settings
 
-MODELS = {"memory": "summary_dim attention num_heads", "state": "hidden_dim"}
+MODELS = {"memory": ("summary_dim", "attention", "num_heads"), "state": ("hidden_dim",)}
 
 
 @dataclass
