@@ -157,8 +157,8 @@ def find_next_vectors(config: Config) -> None:
 
 def find_answers(config: Config) -> None:
     """Print the answers that fit the question best, of a file or of the demo world."""
-    from utils.common.plots import shortened
     from utils.ranking.predictor import RankingPredictor
+    from utils.text.words import shortened
 
     predictor = RankingPredictor.load(config.run_dir)
     queries, notes = predictor.read_questions(config.file)

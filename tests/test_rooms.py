@@ -1,4 +1,7 @@
-"""Which room may import which, and that `--help` does not wait for heavy packages."""
+"""Which package may import which, and that `--help` does not wait for heavy packages.
+
+A room is a package of this project with a purpose of its own: `components`, `models`, and each folder of `utils`.
+"""
 
 import ast
 import re

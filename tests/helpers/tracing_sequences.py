@@ -1,4 +1,4 @@
-"""Random sequences of responses and a slow kappa, for tests of the room `tracing`."""
+"""Random sequences of responses and a slow kappa, for tests of `utils/tracing`."""
 
 import itertools
 

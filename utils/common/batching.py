@@ -62,7 +62,7 @@ def pad_rows(rows: Sequence[Sequence[int]], padding: int = 0, multiple: int = 1)
         multiple: the common length is rounded up to a multiple of this.
 
     Returns:
-        int32 arrays `(rows, length)`: values, and 1 for a real value or 0 for padding.
+        int32 arrays `(rows, length)`: values, and the mask, 1 (True) for a real value and 0 (False) for padding.
     """
     lengths = np.array([len(row) for row in rows])
     mask = np.arange(round_up(max(1, int(lengths.max())), multiple)) < lengths[:, None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from utils.common.statistics import bootstrap_interval, bootstrap_intervals
+from utils.common.statistics import bootstrap_interval, bootstrap_metrics
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Evaluation:
             under the metric's name.
         groups: the paragraph, document or student of each example, `(examples,)`; intervals resample these. None: each example
             is independent of the others.
-        weighted_metrics: function of the examples' weights that returns metrics that are no means over examples, such as a kappa
+        weighted_metrics: function of the examples' weights that returns metrics that are not means over examples, such as a kappa
             or an area under a curve. It needs `groups`.
     """
 
@@ -39,7 +39,7 @@ class Evaluation:
             if name in self.metrics and len(values)
         }
         if self.weighted_metrics is not None:
-            intervals |= bootstrap_intervals(self.weighted_metrics, self.groups, seed=seed)
+            intervals |= bootstrap_metrics(self.weighted_metrics, self.groups, seed=seed)
         return {name: list(interval) for name, interval in intervals.items()}
 
     @classmethod

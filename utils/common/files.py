@@ -53,7 +53,7 @@ def read_csv_rows(path: str | Path, delimiter: str = ",") -> Iterator[tuple[int,
     Raises:
         UserError: the file cannot be read, or a row is not valid CSV.
     """
-    csv.field_size_limit(sys.maxsize)
+    csv.field_size_limit(sys.maxsize)  # for the whole process: the csv module has no limit per reader
     reader = csv.reader((line + "\n" for _, line in read_lines(path)), strict=True, delimiter=delimiter)
     while True:
         number = reader.line_num + 1

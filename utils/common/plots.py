@@ -108,6 +108,7 @@ def plot_comparison(rows: dict[str, dict[str, tuple]], path: str | Path, title: 
         style = {"linewidth": 1, "capsize": 2}
         bars = ax.barh(positions, values, height * 0.92, xerr=errors, label=name, error_kw=style)
         ax.bar_label(bars, [f"{value:.4g}" for value in values], padding=3, fontsize=8)
+    # Benchmarks label a variant of a model "model:--flag value"; its flags go to a second line.
     ax.set_yticks(range(len(rows)), [label.replace(":--", "\n--") for label in rows], fontsize=8)
     ax.invert_yaxis()
     ax.margins(x=0.1)
@@ -169,16 +170,6 @@ def save_figure(figure, path: str | Path) -> None:
     image = Image.open(drawn).convert("RGB")
     image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(reduced, "PNG", optimize=True)
     write_atomically(path, reduced.getvalue())
-
-
-def shortened(text: str, max_length: int) -> str:
-    """The beginning of the text on one line, at most `max_length` characters long.
-
-    >>> shortened("What is  the name of the river?", 12)
-    'What is the…'
-    """
-    text = " ".join(text.split())
-    return text if len(text) <= max_length else text[: max_length - 1] + "…"
 
 
 def no_values(ax) -> None:

@@ -13,7 +13,8 @@ def hold_out(
     """Assign groups to splits; what no split has room for is left for training.
 
     Groups are visited in a random order. Each goes to the first split that still has room for the whole of it. A split is never
-    larger than its fraction of all examples, but has room for at least one example; a fraction of 0 makes no split.
+    larger than its fraction of all examples, rounded, or one example. It stays empty where every group is larger than that; a
+    fraction of 0 makes no split.
 
     Args:
         sizes: examples in each group.

@@ -33,7 +33,10 @@ def bootstrap_interval(
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or not values.size or not 0 < level < 1 or resamples < 1:
-        raise ValueError(f"needs values of shape (examples,), level in (0, 1), resamples > 0; got {values.shape}")
+        raise ValueError(
+            "needs values of shape (examples,), level in (0, 1), resamples > 0; "
+            f"got shape {values.shape}, level {level}, resamples {resamples}"
+        )
     if groups is None:
         sums, counts = values, np.ones(len(values))
     else:
@@ -51,10 +54,10 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def bootstrap_intervals(
+def bootstrap_metrics(
     metrics, groups, *, resamples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> dict[str, tuple[float, float]]:
-    """Percentile bootstrap intervals of metrics that are no means, resampling whole groups with replacement.
+    """Percentile bootstrap intervals of metrics that are not means, resampling whole groups with replacement.
 
     Args:
         metrics: function of weights `(examples,)`, which are how often each example's group was drawn; returns name to value. It

@@ -23,7 +23,7 @@ class RankingFeatures:
     Args:
         query_ids: token ids of each question.
         candidate_ids: token ids of every candidate of all questions, one after another.
-        relevance: float `(candidates,)`, grades divided by the highest grade, 0-1.
+        relevance: float `(candidates,)`, grades divided by the highest grade of these questions, 0-1.
         starts: integer `(questions + 1,)`, the first candidate of each question, and last the number of candidates.
         groups: integer `(questions,)`; an answer to a question is no negative for another question of its group.
     """
@@ -46,7 +46,8 @@ class RankingFeatures:
     @cached_property
     def trainable(self) -> np.ndarray:
         """The questions that have a relevant candidate."""
-        highest = [self.relevance[self.own_candidates(number)].max(initial=0) for number in range(len(self.query_ids))]
+        num_questions = len(self.query_ids)
+        highest = [self.relevance[self.own_candidates(question)].max(initial=0) for question in range(num_questions)]
         return np.flatnonzero(np.array(highest) > 0)
 
 
@@ -90,7 +91,8 @@ def training_batches(
     """Yield batches without end, from a step on. The same step always gives the same batch.
 
     The slots of a question hold its most relevant candidate (a random one of equals), then its other candidates, then mined
-    negatives. Every question with a relevant candidate occurs once per epoch; some fill up the last batch.
+    negatives. Every question with a relevant candidate occurs once per epoch; some occur again, so that the last batch
+    is as large as the others.
 
     Args:
         features: the training questions.
@@ -116,8 +118,8 @@ def training_batches(
         lengths = np.zeros(len(features.query_ids), np.int64)
         for question, candidates in filled.items():
             lengths[question] = max(len(features.candidate_ids[candidate]) for candidate in candidates)
-        for numbers in length_sorted_batches(lengths, batch_size, rng, POOL_BATCHES, order)[first:]:
-            yield make_batch(features, numbers, filled, slots, padding_id)
+        for batch_questions in length_sorted_batches(lengths, batch_size, rng, POOL_BATCHES, order)[first:]:
+            yield make_batch(features, batch_questions, filled, slots, padding_id)
 
 
 def fill_slots(features: RankingFeatures, question: int, negatives: np.ndarray, slots: int, rng) -> np.ndarray:
@@ -138,7 +140,8 @@ def make_batch(
     padding_id: int,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Inputs and targets of these questions, whose slots are `filled` with these candidates."""
-    query_ids, query_mask = pad_rows([features.query_ids[number] for number in questions], padding_id, LENGTH_MULTIPLE)
+    query_ids = [features.query_ids[question] for question in questions]
+    query_ids, query_mask = pad_rows(query_ids, padding_id, LENGTH_MULTIPLE)
     relevance, mask, slot_groups = (np.zeros((len(questions), slots), np.float32) for _ in range(3))
     rows: list[Sequence[int]] = []
     for row, question in enumerate(questions):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.common.plots import figure_and_axes, save_figure, shortened
+from utils.common.plots import figure_and_axes, save_figure
+from utils.text.words import shortened
 
 
 def plot_places(weights: dict[str, np.ndarray], path: str | Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from utils.common.evaluation import Evaluation
-from utils.common.statistics import bootstrap_interval, bootstrap_intervals
+from utils.common.statistics import bootstrap_interval, bootstrap_metrics
 
 VALUES = np.array([1.0, 0.0, 1.0, 1.0, 0.0])
 GROUPS = np.array(["a", "a", "b", "c", "c"])
@@ -30,5 +30,5 @@ def test_intervals_of_weighted_metrics():
 
     evaluation = Evaluation({"accuracy": 0.6, "doubled": 1.2}, {"accuracy": VALUES}, GROUPS, doubled)
     intervals = evaluation.intervals(seed=5)
-    assert intervals["doubled"] == list(bootstrap_intervals(doubled, GROUPS, seed=5)["doubled"])
+    assert intervals["doubled"] == list(bootstrap_metrics(doubled, GROUPS, seed=5)["doubled"])
     assert intervals["doubled"] == pytest.approx([2 * edge for edge in intervals["accuracy"]])

@@ -183,7 +183,7 @@ def fail(error):
     [
         (lambda config: None, 0, ""),
         (lambda config: 5, 5, ""),
-        (lambda config: fail(UserError("a.json: is bad; mend it")), 2, "error: a.json: is bad; mend it\n"),
+        (lambda config: fail(UserError("a.json: is bad; fix it")), 2, "error: a.json: is bad; fix it\n"),
         (lambda config: fail(KeyboardInterrupt), 130, "stopped\n"),
         (lambda config: fail(SystemExit(143)), 143, ""),
         (
