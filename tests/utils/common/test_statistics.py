@@ -53,7 +53,7 @@ def test_intervals_by_hand():
     [([], {}), ([[1.0]], {}), ([1.0], {"level": 1}), ([1.0], {"level": 0}), ([1.0], {"resamples": 0})],
 )
 def test_intervals_need_values_and_a_level(values, options):
-    with pytest.raises(ValueError, match="needs values of shape .* got shape .* level .* resamples"):
+    with pytest.raises(ValueError, match=r"needs values of shape .* got shape .* level .* resamples"):
         bootstrap_interval(values, **options)
 
 
