@@ -8,6 +8,7 @@ import pytest
 
 from models.bi_encoder import BiEncoder
 from utils.common.errors import UserError
+from utils.ranking.demo import demo_rankings
 from utils.ranking.encoder import new_start
 from utils.ranking.predictor import RankingPredictor
 
@@ -26,7 +27,7 @@ def run_dir(tmp_path_factory):
     model.build()
     model.save(folder / "best.keras")
     (folder / "tokenizer.json").write_text(start.tokenizer.to_str())
-    (folder / "config.json").write_text(json.dumps(LENGTHS))
+    (folder / "config.json").write_text(json.dumps({**LENGTHS, "train_files": ["own.jsonl"], "split_seed": 4}))
     (folder / "results.json").write_text(json.dumps({"task": "ranking"}))
     return folder
 
@@ -44,6 +45,13 @@ def test_own_candidates_are_ranked_by_their_cosine(predictor):
     assert [result["score"] for result in first] == pytest.approx(sorted(cosines, reverse=True), abs=1e-6)
     assert all(result["text"] == TEXTS[result["candidate"]] for result in first) and len(second) == 1
     assert predictor.rank(["a", "b"], [[], []]) == [[], []]
+
+
+def test_only_a_run_of_the_demo_has_questions_without_a_file(predictor):
+    with pytest.raises(UserError, match="name it with --file"):
+        predictor.read_questions()
+    demo = RankingPredictor(predictor.model, predictor.tokenizer, **LENGTHS, demo_seed=4)
+    assert demo.read_questions() == (demo_rankings(4), [])
 
 
 def test_a_batch_equals_single_calls(predictor):
