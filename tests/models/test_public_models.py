@@ -14,7 +14,8 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
 def test_no_model_is_missing():
-    assert {case.model_class for case in CASES} == set(model_classes().values())
+    tested = {case.model_class for case in CASES}
+    assert tested == set(model_classes().values()), "enter the model in CASES of tests/helpers/model_cases.py"
 
 
 def test_names_are_unique():
