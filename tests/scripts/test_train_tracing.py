@@ -125,7 +125,7 @@ def test_a_run_that_cannot_be_loaded_is_one_line(finished, tmp_path):
         TracingPredictor.load(run)
     assert "\n" not in str(caught.value)
     (run / "results.json").write_text(json.dumps({"task": "squad", "details": {}}))
-    with pytest.raises(UserError, match="is a run of the task 'squad', not of tracing"):
+    with pytest.raises(UserError, match="is a run of the task 'squad'; name a run of train_tracing"):
         TracingPredictor.load(run)
 
 

@@ -65,9 +65,7 @@ class MemnetPredictor:
         Raises:
             UserError: there is no finished run of this task, or one of its files is damaged; or a file of facts cannot be read.
         """
-        _, results = read_run(run_dir)
-        if results["task"] != "memnet":
-            raise UserError(f"{run_dir}: is a run of the task {results['task']!r}; name a run of train_memnet.py")
+        read_run(run_dir, "memnet")  # checks that the run is finished
         return cls.load_best_epoch(run_dir, fact_files)
 
     @classmethod

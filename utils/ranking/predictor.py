@@ -47,9 +47,7 @@ class RankingPredictor:
         Raises:
             UserError: there is no finished run of this task, or one of its files is damaged.
         """
-        _, results = read_run(run_dir)
-        if results["task"] != "ranking":
-            raise UserError(f"{run_dir}: is a run of the task {results['task']!r}; name a run of train_ranking.py")
+        read_run(run_dir, "ranking")  # checks that the run is finished
         return cls.load_best_epoch(run_dir)
 
     @classmethod

@@ -47,9 +47,7 @@ class SquadPredictor:
         Raises:
             UserError: there is no finished run of this task, or one of its files is damaged.
         """
-        _, results = read_run(run_dir)
-        if results["task"] != "squad":
-            raise UserError(f"{run_dir}: is a run of the task {results['task']!r}; name a run of train_squad.py")
+        _, results = read_run(run_dir, "squad")
         predictor = cls.load_best_epoch(run_dir)
         with damaged_run_as_user_error(run_dir):
             predictor.null_threshold = results["details"]["null_threshold"]

@@ -43,9 +43,7 @@ class TracingPredictor:
         Raises:
             UserError: the run has not finished, is one of another task, or a file of it is damaged.
         """
-        _, results = read_run(run_dir)
-        if results["task"] != "tracing":
-            raise UserError(f"{run_dir}: is a run of the task {results['task']!r}, not of tracing; name another run")
+        _, results = read_run(run_dir, "tracing")
         with damaged_run_as_user_error(run_dir):
             abilities = results["details"].get("abilities")
             return cls.load_best_epoch(run_dir, abilities["deviation"] if abilities else None)

@@ -46,9 +46,7 @@ class VectorsPredictor:
         """
         from models import load_model
 
-        settings, results = read_run(run_dir)
-        if results["task"] != "vectors":
-            raise UserError(f"{run_dir}: is a run of the task {results['task']}; name a run of train_vectors.py")
+        settings, _ = read_run(run_dir, "vectors")
         with damaged_run_as_user_error(run_dir):
             demo_seed = None if settings["train_files"] else settings["split_seed"]
             return cls(load_model(run_dir), settings["embed_with"], demo_seed)

@@ -211,7 +211,7 @@ def asked(fact):
     return {template.format(s=fact.subject) for part in parts for template in part}
 
 
-def told(fact):
+def sentences_of(fact):
     """All ways to tell it."""
     phrases = demo_phrases.RELATIONS[fact.relation]
     return {text.format(s=fact.subject, o=fact.object) for text in phrases.sentences + phrases.test_sentences}
@@ -228,10 +228,12 @@ def test_the_demo_world_is_graded_by_what_its_sentences_say():
         assert len({candidate.text for candidate in query.candidates}) == 7
         best, related = (query.candidates[grades.index(grade)].text for grade in (3, 1))
         (fact,) = (fact for fact in facts[subject] if query.text in asked(fact))
-        assert best in told(fact) and fact.object in best and fact.relation != "married_to"
-        assert related not in told(fact) and any(related in told(other) for other in facts[subject])
+        assert best in sentences_of(fact) and fact.object in best and fact.relation != "married_to"
+        assert related not in sentences_of(fact) and any(related in sentences_of(other) for other in facts[subject])
         others = [c.text for c in query.candidates if c.relevance == 0]
-        same = [told(other) for other in world.facts if other.relation == fact.relation and other.subject != subject]
+        same = [
+            sentences_of(other) for other in world.facts if other.relation == fact.relation and other.subject != subject
+        ]
         assert sum(any(text in known for known in same) for text in others) == 4
         places[grades.index(3)] += 1
     assert len(places) == 7 and max(places.values()) < 40  # of 150: the place says nothing

@@ -120,5 +120,5 @@ def test_other_and_damaged_runs_are_one_line(run_dir, tmp_path):
     with pytest.raises(UserError, match="damaged run"):
         VectorsPredictor.load(tmp_path)
     (tmp_path / "results.json").write_text('{"task": "squad"}')
-    with pytest.raises(UserError, match=r"is a run of the task squad; name a run of train_vectors\.py"):
+    with pytest.raises(UserError, match=r"is a run of the task 'squad'; name a run of train_vectors\.py"):
         VectorsPredictor.load(tmp_path)
