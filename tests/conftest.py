@@ -7,6 +7,7 @@ marked `@pytest.mark.tensorflow(reason="...")`.
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def pytest_collection_modifyitems(items):
         marker = item.get_closest_marker("tensorflow")
         if marker and BACKEND != "tensorflow":
             item.add_marker(pytest.mark.skip(reason=f"on {BACKEND}: {marker.kwargs['reason']}"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def seeded():
+    """Start every test file from the same random state, so that the suite gives the same result every time."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 @pytest.fixture(scope="session")
