@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import pytest
 
 from models.kv_memnet import KVMemNet
@@ -30,7 +31,8 @@ def run_dir(data, tmp_path_factory):
     write_facts(run_dir / "facts.tsv", data.base)
     write_json(run_dir / "config.json", {"candidates": 13, "retrieval": "words"})
     write_json(run_dir / "results.json", {"task": "memnet"})
-    model = KVMemNet(len(vocabulary), hidden_dim=16)
+    keras.utils.set_random_seed(0)
+    model = KVMemNet(len(vocabulary), hidden_dim=64)
     model.build()
     model.save(run_dir / "best.keras")
     return run_dir
