@@ -122,6 +122,7 @@ def test_slots_have_no_order(kind):
     )
 
 
+@pytest.mark.tensorflow(reason="learning takes a minute, and test_backends_agree has the same steps on both backends")
 @every_kind
 def test_thirty_two_questions_are_memorised(kind):
     keras.utils.set_random_seed(1)
