@@ -25,6 +25,8 @@ class RunConfig:
     """Files to choose the best epoch on. Left out: part of the training data is held out."""
     test_files: list[Path] = field(default_factory=list)
     """Files that are scored once, at the end."""
+    max_bad_fraction: float = 0.05
+    """Records that cannot be used are left out and counted, as long as they are at most this fraction of a file; 0 allows none."""
     limit: int = 0
     """Train on this many examples, drawn at random; 0 is all."""
 
@@ -74,6 +76,7 @@ def check_common(config: RunConfig) -> None:
 
     check_ranges(
         config,
+        less_than_1="max_bad_fraction",
         more_than_0="epochs batch_size learning_rate",
         at_least_0="limit warmup_steps weight_decay patience seed",
     )
