@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import bz2
+import codecs
+import contextlib
 import csv
 import gzip
 import io
 import json
+import lzma
 import math
 import os
+import re
 import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from utils.common.errors import UserError
+
+MAX_LINE_BYTES = 32 * 2**20
+"""Bytes of one line of a text file; a longer one is taken for damage."""
+MAX_DOCUMENT_BYTES = 2 * 2**30
+"""Bytes of a file that is read as a whole, such as a JSON document, after decompression."""
+MAX_COMPRESSION = 200
+"""A compressed document that grows more than this many times, and above `MIN_BOMB_BYTES`, is taken for a bomb. Text grows 3 to 30
+times."""
+MIN_BOMB_BYTES = 64 * 2**20
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
+"""What Python raises for files that cannot be read or decompressed."""
+
+_COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+_OTHER_ARCHIVES = {b"7z\xbc\xaf\x27\x1c": "7-Zip", b"Rar!": "RAR", b"\x28\xb5\x2f\xfd": "Zstandard"}
+_BLOCK_BYTES = 2**18
+_SNIFFED_BYTES = 2**20
+"""Bytes at the beginning of a file that tell what is in it."""
 
 
 def file_kind(path: str | Path) -> str:
@@ -22,29 +44,200 @@ def file_kind(path: str | Path) -> str:
     return Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
 
 
+def content_kind(path: str | Path) -> str:
+    """What is in a file, told by its first bytes after decompression, whatever its name is.
+
+    Returns:
+        `folder`, `parquet`, `zip` (also `.npz` and `.keras`), `npy`, `xml`, `json` (one document), `jsonl` (a JSON value per line)
+        or `text`; an empty file is `text`.
+
+    Raises:
+        UserError: the file cannot be read, or is an archive that has to be unpacked first.
+    """
+    if Path(path).is_dir():
+        return "folder"
+    with _errors_of(path), open_binary(path) as file:
+        head = file.read(_SNIFFED_BYTES)
+    for magic, kind in ((b"PAR1", "parquet"), (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"\x93NUMPY", "npy")):
+        if head.startswith(magic):
+            return kind
+    for magic, name in _OTHER_ARCHIVES.items():
+        if head.startswith(magic):
+            raise UserError(f"{path}: is a {name} archive; unpack it and name the file in it")
+    text = head.decode(_encoding(head), "replace").lstrip("\ufeff \t\r\n")
+    if text[:1] in ("{", "["):
+        first_line, line_end, rest = text.partition("\n")
+        return "jsonl" if line_end and rest.strip() and _is_json(first_line) else "json"
+    return "xml" if re.match(r"<(\?xml|!|[A-Za-z_][\w.:-]*(\s|/?>))", text) else "text"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def open_binary(path: str | Path):
-    """Open a file for reading bytes, decompressed where its name ends in `.gz`."""
-    return gzip.open(path) if str(path).lower().endswith(".gz") else open(path, "rb")
+    """Open a file for reading bytes, decompressed if it is gzip, bzip2 or xz; its content tells, not its name.
+
+    Raises:
+        UserError: it is a folder or no ordinary file, such as a device.
+        OSError: it cannot be opened.
+    """
+    if not os.path.isfile(path) and os.path.exists(path):
+        kind = "a folder" if os.path.isdir(path) else "no ordinary file"
+        raise UserError(f"{path}: is {kind}; name a file")
+    file = open(path, "rb")  # noqa: SIM115 (the caller closes it)
+    try:
+        magic = file.read(6)
+        file.seek(0)
+        for start, decompress in _COMPRESSED.items():
+            if magic.startswith(start):
+                file.close()
+                return decompress(path)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_document(path: str | Path) -> str:
+    """The text of a file that is read as a whole: UTF-8, or UTF-16 with a byte order mark; decompressed if it is compressed.
+
+    Raises:
+        UserError: the file cannot be read, is larger than `MAX_DOCUMENT_BYTES`, grows without measure when it is decompressed, or
+            is not text.
+    """
+    with _errors_of(path), open_binary(path) as file:
+        limit = MAX_DOCUMENT_BYTES
+        if not isinstance(file, io.BufferedReader):
+            limit = min(limit, max(MIN_BOMB_BYTES, MAX_COMPRESSION * os.path.getsize(path)))
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise UserError(f"{path}: holds more than {limit // 2**20:,} MiB of text; split it into smaller files")
+    try:
+        return content.decode(_encoding(content))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}, line {line:,}: is not UTF-8 text ({error.reason}); save the file as UTF-8") from None
+
+
+def read_json(path: str | Path):
+    """Parse a JSON file, decompressed if it is compressed.
+
+    Raises:
+        UserError: the file cannot be read, is no text, or is no JSON (the message names line and column).
+    """
+    text = read_document(path)
+    if not text.strip():
+        raise UserError(f"{path}: the file is empty; copy or download it again")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{path}: broken JSON at line {error.lineno:,}, column {error.colno:,} ({error.msg}); "
+            "repair the file or download it again"
+        ) from None
+    except (RecursionError, ValueError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:80]
+        raise UserError(f"{path}: cannot be parsed as JSON ({reason}); repair the file") from None
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Yield `(line number from 1, line without its end)` of a UTF-8 text file, gzipped or not.
+    """Yield `(line number from 1, line without its end)` of a text file, which is never held in memory as a whole.
+
+    The text is UTF-8, or UTF-16 with a byte order mark. Lines end in LF, CR LF, or (files of old Macs) in CR.
 
     Raises:
-        UserError: the file cannot be read, or a line is not UTF-8.
+        UserError: the file cannot be read, a line is no text, or it is longer than `MAX_LINE_BYTES`.
     """
-    number = 0
+    with _errors_of(path), open_binary(path) as binary:
+        head = binary.read(4096)
+        binary.seek(0)
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or (b"\r" in head and b"\n" not in head):
+            yield from _read_unusual_lines(path, binary, _encoding(head))
+            return
+        number, rest = 0, b""  # lines so far, and the beginning of the next one
+        while block := binary.read(_BLOCK_BYTES):
+            complete, line_end, end = block.rpartition(b"\n")
+            if line_end:
+                for line in _decode_lines(path, number, rest + complete):
+                    number += 1
+                    yield number, line
+                rest = end
+            else:
+                rest += block
+            if len(rest) > MAX_LINE_BYTES:
+                limit = MAX_LINE_BYTES // 2**20
+                raise UserError(f"{path}, line {number + 1:,}: is longer than {limit} MiB; is it a text file?")
+        if rest:
+            yield from ((number + 1, line) for line in _decode_lines(path, number, rest))
+
+
+def _decode_lines(path: str | Path, number: int, block: bytes) -> Iterator[str]:
+    """Yield the lines of a block, which follow line `number`. Decoding many lines at once is faster than one by one."""
+    encoding, message = "utf-8" if number else "utf-8-sig", ""
     try:
-        with open_binary(path) as file:
-            for number, line in enumerate(file, start=1):
-                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        text = block.decode(encoding)
     except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path}, line {number:,}: is not UTF-8 text ({error.reason}); save the file as UTF-8"
-        ) from None
-    except (OSError, EOFError, zlib.error) as error:
+        text = block[: block.rfind(b"\n", 0, error.start) + 1].decode(encoding)
+        line = number + text.count("\n") + 1
+        message = f"{path}, line {line:,}: is not UTF-8 text ({error.reason}); save the file as UTF-8"
+    lines = text.split("\n")
+    if message:
+        lines.pop()  # what stands before the broken character in its line
+    yield from [line.rstrip("\r") for line in lines] if "\r" in text else lines
+    if message:
+        raise UserError(message)
+
+
+def _read_unusual_lines(path: str | Path, binary, encoding: str) -> Iterator[tuple[int, str]]:
+    """The lines of a file in UTF-16, or whose lines end in CR."""
+    try:
+        with io.TextIOWrapper(binary, encoding) as text:  # universal line ends
+            number = 0
+            while line := text.readline(MAX_LINE_BYTES):
+                number += 1
+                if len(line) == MAX_LINE_BYTES:
+                    raise UserError(
+                        f"{path}, line {number:,}: is longer than {MAX_LINE_BYTES:,} characters; is it text?"
+                    )
+                yield number, line.rstrip("\n")
+    except UnicodeError as error:
+        raise UserError(f"{path}: is not {encoding.upper()} text ({error}); save the file as UTF-8") from None
+
+
+def _encoding(head: bytes) -> str:
+    is_utf_16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return "utf-16" if is_utf_16 else "utf-8-sig"
+
+
+@contextlib.contextmanager
+def _errors_of(path: str | Path):
+    """Turn the errors of opening, reading and decompressing a file into one line for the user."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; check the path") from None
+    except EOFError:
+        raise UserError(f"{path}: the compressed file is cut short; copy or download it again") from None
+    except DAMAGED as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path}: cannot be read ({reason}); name a file that exists and is complete") from None
+
+
+def has_lone_surrogate(text: str) -> bool:
+    """Whether a text holds half a character (a lone surrogate), as broken JSON escapes give. Such a text cannot be encoded.
+
+    >>> has_lone_surrogate("\\ud83d"), has_lone_surrogate("\\U0001f600")
+    (True, False)
+    """
+    return not text.isascii() and _SURROGATE.search(text) is not None
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_csv_rows(path: str | Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:

@@ -1,9 +1,12 @@
 """Files are read as people have them, and written whole or not at all."""
 
+import bz2
 import errno
 import gzip
 import json
+import lzma
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +14,11 @@ import pytest
 
 from utils.common.errors import UserError, some_of
 from utils.common.files import (
+    content_kind,
     file_kind,
     open_binary,
     read_csv_rows,
+    read_json,
     read_lines,
     write_arrays,
     write_atomically,
@@ -74,20 +79,106 @@ def test_lines_before_bad_utf8_are_given(tmp_path):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    assert error_of(read_lines, tmp_path / "none.txt").startswith(
-        f"{tmp_path / 'none.txt'}: cannot be read (No such file"
-    )
-    assert "cannot be read (Is a directory)" in error_of(read_lines, tmp_path)
+    assert error_of(read_lines, tmp_path / "none.txt").startswith(f"{tmp_path / 'none.txt'}: no such file")
+    assert "is a folder" in error_of(read_lines, tmp_path)
     whole = gzip.compress(TEXT.encode() * 1000)
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 0xFF
-    for number, data in enumerate((b"", b"no gzip file", whole[:-4], whole[:20], bytes(flipped))):
+    for number, data in enumerate((whole[:-4], whole[:20], bytes(flipped))):
         path = tmp_path / f"{number}.gz"
         path.write_bytes(data)
-        if data:
-            assert error_of(read_lines, path).startswith(f"{path}: cannot be read")
-        else:
-            assert list(read_lines(path)) == []
+        assert re.match(rf"{path}: (cannot be read|the compressed file is cut short)", error_of(read_lines, path))
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("name", ["a", "a.txt", "a.gz"])
+def test_compression_is_told_by_content_not_by_name(tmp_path, name, compress):
+    path = tmp_path / name
+    path.write_bytes(compress(TEXT.encode()))
+    assert [line for _, line in read_lines(path)] == TEXT.split("\n")
+    path.write_bytes(compress(b'{"a": [1]}'))
+    assert read_json(path) == {"a": [1]} and content_kind(path) == "json"
+
+
+def test_other_archives_and_things_that_are_no_files(tmp_path):
+    path = tmp_path / "a.7z"
+    path.write_bytes(b"7z\xbc\xaf\x27\x1c rest")
+    assert "is a 7-Zip archive; unpack it" in error_of(content_kind, path)
+    os.mkfifo(tmp_path / "pipe")
+    assert "is no ordinary file" in error_of(read_lines, tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "eins\nzwei ü\n".encode("utf-16"),
+        "eins\r\nzwei ü".encode("utf-16-be").join([b"\xfe\xff", b""]),
+        "eins\rzwei ü".encode(),
+    ],
+    ids=["UTF-16", "UTF-16 big endian", "CR"],
+)
+def test_lines_of_other_systems(tmp_path, data):
+    assert list(read_lines(write(tmp_path / "a.txt", data))) == [(1, "eins"), (2, "zwei ü")]
+
+
+def test_broken_utf16_is_one_line(tmp_path):
+    assert "is not UTF-16 text" in error_of(read_lines, write(tmp_path / "a", b"\xff\xfea\x00b"))
+
+
+def test_lines_over_many_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr("utils.common.files._BLOCK_BYTES", 7)
+    lines = [("ä" * (number % 11)) + str(number) for number in range(50)]
+    path = write(tmp_path / "a.txt", b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    assert list(read_lines(path)) == list(enumerate(lines, start=1))
+
+
+def test_lines_and_documents_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("utils.common.files._BLOCK_BYTES", 16)
+    monkeypatch.setattr("utils.common.files.MAX_LINE_BYTES", 64)
+    monkeypatch.setattr("utils.common.files.MIN_BOMB_BYTES", 1_000)
+    path = write(tmp_path / "a.txt", b"short\n" + b"x" * 100)
+    assert "line 2: is longer than" in error_of(read_lines, path)
+    bomb = write(tmp_path / "a.json.gz", b"[" + b" " * 1_000_000 + b"]")
+    assert "holds more than" in error_of(read_json, bomb)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b" \n", "the file is empty"),
+        (b'{"a": 1,\n}', "broken JSON at line 2, column 1"),
+        (b"[" * 100_000, "nested too deeply|broken JSON"),
+        (b"[" + b"1" * 10_000 + b"]", "cannot be parsed as JSON"),
+        (b'{"a": "\xff"}', "line 1: is not UTF-8 text"),
+    ],
+)
+def test_broken_json_is_one_line(tmp_path, content, problem):
+    message = error_of(read_json, write(tmp_path / "a.json", content))
+    assert re.search(problem, message) and message.startswith(str(tmp_path / "a.json"))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"PAR1...", "parquet"),
+        (b"PK\x03\x04...", "zip"),
+        (b"\x93NUMPY...", "npy"),
+        (b"\xef\xbb\xbf <?xml version='1.0'?>", "xml"),
+        (b"<posts>\n", "xml"),
+        (b"<http://a> <http://b> <http://c> .\n", "text"),
+        (b'{"a": 1}\n{"a": 2}\n', "jsonl"),
+        (b'["a", "b"]\r\n["a", "b"]', "jsonl"),
+        (b'{"a": 1}\n\n', "json"),
+        (b'{\n"a": 1}', "json"),
+        (b'[{"a": 1},\n{"a": 2}]', "json"),
+        (b"student,item\n", "text"),
+        (b"", "text"),
+        ('{"ü": 1}'.encode("utf-16"), "json"),
+    ],
+)
+def test_the_content_tells_the_kind(tmp_path, content, kind):
+    assert content_kind(write(tmp_path / "a.whatever", content)) == kind
+    assert content_kind(tmp_path) == "folder"
 
 
 def test_rows_of_a_csv_file_know_their_first_line(tmp_path):
