@@ -1,0 +1,184 @@
+"""Read tables as people have them: any common separator, quotes as pandas and spreadsheets write them, columns by common names."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+import sys
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from utils.common.errors import UserError
+from utils.common.files import read_lines
+
+SEPARATORS = {"\t": "tab", "|": "pipe", ";": "semicolon", ",": "comma"}
+"""The separators that are recognised, the least likely to stand within a text first."""
+SNIFFED_LINES = 50
+"""Lines that decide the separator."""
+MAX_ROW_LINES = 1_000
+"""Lines of one row, whose quoted fields may hold line breaks."""
+
+
+def read_table(
+    path: str | Path, separator: str | None = None, known_columns: Collection[str] = ()
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield `(first line number, fields)` of each row of a table, the header included. Blank lines are left out.
+
+    Quotes are undone as the writer meant them. With commas and semicolons, a quoted field is one that begins with a quote. With
+    tabs and pipes, many files do not quote at all, so that quotes are part of the text; a field is unquoted only where a writer
+    had to quote it (it holds the separator, a quote or a line break) or where the whole row is quoted. A row whose quotes do not
+    fit together is split at its separators, quotes and all; callers see it by the number of its fields.
+
+    Args:
+        path: the file, compressed or not.
+        separator: what separates the fields; left out, the file's first lines tell (`find_separator`).
+        known_columns: names of columns that the caller knows, which help to find the separator.
+
+    Raises:
+        UserError: the file cannot be read or is no text.
+    """
+    csv.field_size_limit(sys.maxsize)  # for the whole process: the csv module has no limit per reader
+    separator = separator or find_separator(path, known_columns)
+    lines, ahead, width = read_lines(path), deque(), 0  # `ahead` holds lines that were read ahead
+    while True:
+        number, line = ahead.popleft() if ahead else next(lines, (0, None))
+        if line is None:
+            return
+        fields = _quoted_row(line, lines, ahead, separator, width) if '"' in line else line.split(separator)
+        if len(fields) > 1 or fields[0].strip():
+            width = width or len(fields)
+            yield number, fields
+
+
+def find_separator(path: str | Path, known_columns: Collection[str] = ()) -> str:
+    """The separator of a table, told by its first lines; a comma where nothing tells.
+
+    It is the one that splits the first line into most known columns; or else the one that splits the first lines into the same
+    number of fields, 2 or more (with a few exceptions, which may be damaged lines).
+    """
+    sample = [line for _, line in itertools.islice(read_lines(path), SNIFFED_LINES) if line.strip()]
+    if not sample:
+        return ","
+    known = {_plain(name) for name in known_columns}
+    num_known = {
+        separator: sum(_plain(name) in known for name in _split(sample[0], separator)) for separator in SEPARATORS
+    }
+    best = max(SEPARATORS, key=num_known.get)
+    if num_known[best] > 1:
+        return best
+    agreement = {}
+    for separator in SEPARATORS:
+        widths = [len(_split(line, separator)) for line in sample]
+        agreement[separator] = sum(width == widths[0] for width in widths) / len(widths) if widths[0] > 1 else 0.0
+    best = max(SEPARATORS, key=agreement.get)
+    return best if agreement[best] else ","
+
+
+def find_columns(
+    path: str | Path,
+    header: Sequence[str],
+    aliases: Mapping[str, Sequence[str]],
+    chosen: Mapping[str, str] | None = None,
+) -> dict[str, int]:
+    """The places of the columns that a reader knows.
+
+    Names are compared without regard to capital letters, blanks and punctuation: `QuestionID` is `question_id`.
+
+    >>> find_columns("facts.csv", ["Tail", "Head", "Relation"], {"subject": ["head", "s"], "object": ["tail", "o"]})
+    {'subject': 1, 'object': 0}
+
+    Args:
+        path: the file, for messages.
+        header: the names in the file.
+        aliases: the reader's name of each column to the other names that it may have; the first one in the header is taken.
+        chosen: the reader's name of a column to the name that the user gives it, which must be in the header.
+
+    Returns:
+        the reader's names to places from 0, for the columns that the header has.
+
+    Raises:
+        UserError: a chosen column is not in the header, or a column's name stands twice in it.
+    """
+    names = [_plain(name) for name in header]
+    columns = {}
+    for column, others in aliases.items():
+        candidates = [chosen[column]] if chosen and column in chosen else [column, *others]
+        name = next((_plain(name) for name in candidates if _plain(name) in names), None)
+        if name is None and chosen and column in chosen:
+            listed = ", ".join(repr(name) for name in header)[:200]
+            raise UserError(f"{path}: has no column {chosen[column]!r}; its columns are {listed}")
+        if name is None:
+            continue
+        if names.count(name) > 1:
+            raise UserError(f"{path}: its first line has the column {header[names.index(name)]!r} twice; rename one")
+        columns[column] = names.index(name)
+    return columns
+
+
+def _plain(name: str) -> str:
+    """A column's name without capital letters, blanks and punctuation."""
+    return re.sub(r"[\W_]+", "", str(name).casefold())
+
+
+def _split(line: str, separator: str) -> list[str]:
+    """The fields of one line, which may be the beginning of a row of several lines."""
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return line.split(separator)
+
+
+def _quoted_row(line: str, lines: Iterator[tuple[int, str]], ahead: deque, separator: str, width: int) -> list[str]:
+    """The fields of the row that begins with this line, and may go on over the following ones.
+
+    Args:
+        line: a line with a quote in it.
+        lines: the lines that follow those in `ahead`.
+        ahead: lines that were read already; those that do not belong to the row are put back here.
+        separator: what separates the fields.
+        width: number of fields of the table's rows, 0 where it is not known yet.
+    """
+    taken = []  # the following lines that the row needs
+
+    def row_lines():
+        yield line + "\n"
+        while len(taken) < MAX_ROW_LINES:
+            pair = ahead.popleft() if ahead else next(lines, None)
+            if pair is None:
+                return
+            taken.append(pair)
+            yield pair[1] + "\n"
+
+    try:
+        fields = next(csv.reader(row_lines(), delimiter=separator, strict=True))
+    except csv.Error:
+        fields = None
+    raw_fields = line.split(separator)
+    if fields is not None and taken:
+        is_row = not width or (len(fields) == width and not _swallows_rows(raw_fields, taken, separator, width))
+    else:
+        is_row = fields is not None and (separator in ",;" or _had_to_be_quoted(raw_fields, fields, separator))
+    if is_row:
+        return fields
+    ahead.extendleft(reversed(taken))
+    return raw_fields
+
+
+def _swallows_rows(raw_fields: Sequence[str], taken: Sequence[tuple[int, str]], separator: str, width: int) -> bool:
+    """Whether a stray quote joins whole rows. Where commas and semicolons stand within texts, this cannot be told."""
+    whole = separator in "\t|" and len(raw_fields) == width > 1
+    return whole and any(line.count(separator) == width - 1 for _, line in taken)
+
+
+def _had_to_be_quoted(raw_fields: Sequence[str], fields: Sequence[str], separator: str) -> bool:
+    """Whether quotes in a row of tabs or pipes belong to the format and not to the text."""
+    if len(raw_fields) != len(fields):
+        return True
+    changed = [field for raw, field in zip(raw_fields, fields, strict=True) if raw != field]
+    is_needed = all(any(mark in field for mark in (separator, '"', "\n", "\r")) for field in changed)
+    all_quoted = all(
+        raw != field or re.fullmatch(r"[-+.\deE]*", raw) for raw, field in zip(raw_fields, fields, strict=True)
+    )
+    return bool(changed) and (is_needed or all_quoted)
