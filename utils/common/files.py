@@ -66,17 +66,20 @@ def content_kind(path: str | Path) -> str:
             raise UserError(f"{path}: is a {name} archive; unpack it and name the file in it")
     text = head.decode(_encoding(head), "replace").lstrip("\ufeff \t\r\n")
     if text[:1] in ("{", "["):
-        first_line, line_end, rest = text.partition("\n")
-        return "jsonl" if line_end and rest.strip() and _is_json(first_line) else "json"
+        return "jsonl" if _is_json_per_line(text) else "json"
     return "xml" if re.match(r"<(\?xml|!|[A-Za-z_][\w.:-]*(\s|/?>))", text) else "text"
 
 
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+def _is_json_per_line(text: str) -> bool:
+    """Whether at least half of the first lines, 2 or more, are JSON objects or lists; some may be damaged."""
+    lines = [line for line in text.splitlines() if line.strip()][:10]
+    num_values = 0
+    for line in lines:
+        try:
+            num_values += isinstance(json.loads(line), (dict, list))
+        except (ValueError, RecursionError):
+            continue
+    return len(lines) > 1 and num_values >= len(lines) / 2
 
 
 def open_binary(path: str | Path):

@@ -168,6 +168,7 @@ def test_broken_json_is_one_line(tmp_path, content, problem):
         (b"<http://a> <http://b> <http://c> .\n", "text"),
         (b'{"a": 1}\n{"a": 2}\n', "jsonl"),
         (b'["a", "b"]\r\n["a", "b"]', "jsonl"),
+        (b'{"a": 1\n{"a": 2}\n', "jsonl"),
         (b'{"a": 1}\n\n', "json"),
         (b'{\n"a": 1}', "json"),
         (b'[{"a": 1},\n{"a": 2}]', "json"),
