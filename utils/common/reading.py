@@ -95,12 +95,11 @@ class FileReport:
         total = self.used + self.num_bad
         lines = [f"{self.path}: {places.count:,} of {total:,} records left out, {places.because(reason)}"
                  for reason, places in self._bad.items()]  # fmt: skip
-        lines += [f"{self.path}: {places.count:,} records left out, {places.because(reason)}"
-                  for reason, places in self._skipped.items()]  # fmt: skip
-        return lines + [
-            f"{self.path}: {places.count:,} records used, but {places.because(reason)}"
-            for reason, places in self._noticed.items()
-        ]
+        for outcome, reasons in (("left out,", self._skipped), ("used, but", self._noticed)):
+            for reason, places in reasons.items():
+                records = "1 record" if places.count == 1 else f"{places.count:,} records"
+                lines.append(f"{self.path}: {records} {outcome} {places.because(reason)}")
+        return lines
 
     def description(self) -> dict:
         """The counts, for `results.json`."""

@@ -1,4 +1,4 @@
-"""Records with named fields from any of the layouts in which people keep them: JSON, JSON lines, Parquet, and tables with a header."""
+"""Records with named fields from the layouts in which people keep them: JSON, JSON lines, Parquet, and tables with a header."""
 
 from __future__ import annotations
 
@@ -115,6 +115,6 @@ def _table_records(
         if names is None:
             names = [name.strip() for name in fields]
         elif len(fields) != len(names):
-            report.leave_out(f"line {number:,}", f"it has not the {len(names)} fields of the first line")
+            report.leave_out(f"line {number:,}", f"it does not have {len(names)} fields as the first line has")
         else:
             yield f"line {number:,}", dict(zip(names, fields, strict=True))

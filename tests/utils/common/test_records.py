@@ -58,7 +58,7 @@ def test_tables_give_texts(tmp_path):
     path.write_text('a;b\n1;x\n2;"y; z"\n\n3;too;many\n')
     records, report = read(path)
     assert records == [("line 2", {"a": "1", "b": "x"}), ("line 3", {"a": "2", "b": "y; z"})]
-    assert report.num_bad == 1 and "has not the 2 fields of the first line (line 5)" in report.notes[0]
+    assert report.num_bad == 1 and "it does not have 2 fields as the first line has (line 5)" in report.notes[0]
 
 
 def test_lines_that_are_no_records_are_counted(tmp_path):
