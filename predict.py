@@ -26,6 +26,7 @@ from pathlib import Path
 import tyro
 
 from utils.common.errors import UserError
+from utils.common.files import read_document
 from utils.training.finished import read_run
 from utils.training.run import run_script
 
@@ -76,7 +77,7 @@ def answer_from_text(config: Config) -> None:
     """Print the best answers in a text."""
     from utils.squad.predictor import SquadPredictor
 
-    text = read_text(config.file) if config.file else config.text
+    text = read_document(config.file) if config.file else config.text
     if not text.strip():
         raise UserError("the text is empty; give it after the question or with --file")
     predictor = SquadPredictor.load(config.run_dir)
@@ -170,14 +171,6 @@ def find_answers(config: Config) -> None:
         query, candidate = candidates[result["candidate"]]
         print(f"{result['score']:.3f}  {candidate.id}, of question {query.id}: {shortened(candidate.text, 300)}")
     print(f"({len(candidates):,} answers)")
-
-
-def read_text(path: Path) -> str:
-    """A UTF-8 text file as a string."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as UTF-8 text ({error}); give a plain text file") from None
 
 
 def described_row(row: dict) -> str:
