@@ -70,6 +70,7 @@ class FileReport:
         self._bad: dict[str, _Places] = {}
         self._skipped: dict[str, _Places] = {}
         self._noticed: dict[str, _Places] = {}
+        self._remarks: list[str] = []
 
     def leave_out(self, place: str, reason: str) -> None:
         """Count a record that cannot be used.
@@ -89,12 +90,17 @@ class FileReport:
         """Count a record that is used, although something about it should be known."""
         self._noticed.setdefault(reason, _Places()).add(place)
 
+    def remark(self, text: str) -> None:
+        """Say something about the file as a whole, such as how it was understood."""
+        self._remarks.append(text)
+
     @property
     def notes(self) -> list[str]:
-        """A line for each reason."""
+        """A line for each remark and each reason."""
         total = self.used + self.num_bad
-        lines = [f"{self.path}: {places.count:,} of {total:,} records left out, {places.because(reason)}"
-                 for reason, places in self._bad.items()]  # fmt: skip
+        lines = [f"{self.path}: {text}" for text in self._remarks]
+        lines += [f"{self.path}: {places.count:,} of {total:,} records left out, {places.because(reason)}"
+                  for reason, places in self._bad.items()]  # fmt: skip
         for outcome, reasons in (("left out,", self._skipped), ("used, but", self._noticed)):
             for reason, places in reasons.items():
                 records = "1 record" if places.count == 1 else f"{places.count:,} records"

@@ -73,3 +73,11 @@ def test_files_of_one_name_are_told_apart():
         with reading.file(path) as report:
             report.used += 1
     assert list(reading.description()) == ["x/a", "y/a", "b"]
+
+
+def test_a_remark_is_about_the_file_as_a_whole():
+    reading = Reading()
+    with reading.file("a.tsv") as report:
+        report.used += 1
+        report.remark("it has no header")
+    assert reading.notes == ["a.tsv: it has no header"]
