@@ -72,23 +72,24 @@ class FileReport:
         self._noticed: dict[str, _Places] = {}
         self._remarks: list[str] = []
 
-    def leave_out(self, place: str, reason: str) -> None:
+    def leave_out(self, place: str, reason: str, count: int = 1) -> None:
         """Count a record that cannot be used.
 
         Args:
             place: where it is, such as `line 7` or `question 'q12'`.
             reason: what is wrong with it. Records with the same reason are counted together, so it holds no values.
+            count: number of records that are lost at this place.
         """
-        self.num_bad += 1
-        self._bad.setdefault(reason, _Places()).add(place)
+        self.num_bad += count
+        self._bad.setdefault(reason, _Places()).add(place, count)
 
-    def skip(self, place: str, reason: str) -> None:
+    def skip(self, place: str, reason: str, count: int = 1) -> None:
         """Count a record that is left out as is natural for such files, such as a row without a response. It is not a bad one."""
-        self._skipped.setdefault(reason, _Places()).add(place)
+        self._skipped.setdefault(reason, _Places()).add(place, count)
 
-    def note(self, place: str, reason: str) -> None:
+    def note(self, place: str, reason: str, count: int = 1) -> None:
         """Count a record that is used, although something about it should be known."""
-        self._noticed.setdefault(reason, _Places()).add(place)
+        self._noticed.setdefault(reason, _Places()).add(place, count)
 
     def remark(self, text: str) -> None:
         """Say something about the file as a whole, such as how it was understood."""
@@ -142,12 +143,14 @@ class _Places:
 
     def __init__(self):
         self.count = 0
+        self.num_places = 0
         self.examples: list[str] = []
 
-    def add(self, place: str) -> None:
-        self.count += 1
+    def add(self, place: str, count: int) -> None:
+        self.count += count
+        self.num_places += 1
         if len(self.examples) < NUM_EXAMPLES:
             self.examples.append(place)
 
     def because(self, reason: str) -> str:
-        return f"{reason} ({', '.join(self.examples)}{', ...' if self.count > NUM_EXAMPLES else ''})"
+        return f"{reason} ({', '.join(self.examples)}{', ...' if self.num_places > NUM_EXAMPLES else ''})"
