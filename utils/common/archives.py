@@ -1,0 +1,144 @@
+"""Check archives that a stranger may have made before a library opens them: they must not fill the memory or lead elsewhere."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import zipfile
+from pathlib import Path
+
+MAX_EXPANSION = 100
+"""An `.npz` file whose arrays take more than this many times its size, and more than `MIN_BOMB_BYTES`, is taken for a bomb."""
+MIN_BOMB_BYTES = 256 * 2**20
+MAX_HEADER_BYTES = 2**16
+"""Bytes at the beginning of an array that hold its header. NumPy refuses a header of more than 10,000 characters."""
+MODEL_FILES = ("metadata.json", "config.json", "model.weights.h5")
+"""What a `.keras` file of this project holds."""
+MAX_CONFIG_BYTES = 16 * 2**20
+"""Bytes of a model's `config.json`, which may list a skill for each of many items."""
+MAX_WEIGHT_ENTRIES, MAX_WEIGHT_DEPTH = 100_000, 50
+"""Arrays and groups in a file of weights, and how deep they are nested."""
+
+
+def check_npz(path: str | Path) -> None:
+    """Check an `.npz` file before `numpy.load`: each array is as large as its shape says, and none grows without measure.
+
+    Arrays of Python objects pass, because NumPy refuses them by itself. So does any file that is no zip archive.
+
+    Raises:
+        ValueError: the archive holds something else than arrays, an array is damaged, or the archive is a bomb.
+        OSError, zipfile.BadZipFile, zlib.error, EOFError: the file cannot be read.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        _check_members(members)
+        limit = max(MIN_BOMB_BYTES, MAX_EXPANSION * os.path.getsize(path))
+        if sum(member.file_size for member in members) > limit:
+            raise ValueError(
+                f"its arrays take more than {limit // 2**20:,} MiB, {MAX_EXPANSION} times the file: is it a zip bomb?"
+            )
+        for member in members:
+            with archive.open(member) as file:
+                _check_array(member, file.read(MAX_HEADER_BYTES))
+
+
+def _check_members(members: list[zipfile.ZipInfo]) -> None:
+    names = {member.filename for member in members}
+    if len(names) < len(members):
+        raise ValueError("it holds two files of one name")
+    for member in members:
+        if member.flag_bits & 1:
+            raise ValueError(f"its file {member.filename!r} is encrypted")
+        # zipfile bounds what it decompresses at once for these two only
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"its file {member.filename!r} is compressed in an unusual way")
+
+
+def _check_array(member: zipfile.ZipInfo, head: bytes) -> None:
+    """Check that an array is as large as its shape says, from its first bytes.
+
+    NumPy reserves memory for whatever shape stands there, and reads a file that is no array at once.
+    """
+    from numpy.lib import format as npy
+
+    name, file = member.filename, io.BytesIO(head)
+    if not name.endswith(".npy"):
+        raise ValueError(f"its file {name!r} is no array")
+    try:
+        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(file)]
+        shape, _, dtype = read_header(file)
+    except Exception:  # NumPy parses the header as Python code, so a damaged one gives any kind of error
+        raise ValueError(f"its array {name!r} has a damaged header") from None
+    count = math.prod(shape)
+    is_whole = min(shape, default=0) >= 0 and file.tell() + count * dtype.itemsize == member.file_size
+    if not dtype.hasobject and (not is_whole or (count and not dtype.itemsize)):
+        raise ValueError(f"its array {name!r} is not as large as its shape {shape} says")
+
+
+def read_model_file(path: str | Path) -> tuple[dict, int]:
+    """Check a `.keras` file before Keras opens it, and read what it says of its model.
+
+    The file must hold what Keras writes for a model of this project, uncompressed as Keras writes it: so none of it can grow, no
+    name can lead out of a folder, and no link in the file of weights can lead to another file.
+
+    Returns:
+        the model's `config.json`, and how many numbers are stored as its weights.
+
+    Raises:
+        ValueError: the file holds something else.
+        OSError, zipfile.BadZipFile, EOFError: the file cannot be read.
+    """
+    if not os.path.isfile(path):
+        raise ValueError("there is no such file")
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        _check_members(members)
+        if sorted(member.filename for member in members) != sorted(MODEL_FILES):
+            raise ValueError(f"a saved model holds {', '.join(MODEL_FILES)} and nothing else")
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            raise ValueError("it was compressed after it was saved; unzip it, and zip it again with zip -0")
+        if sum(max(member.file_size, member.compress_size) for member in members) > os.path.getsize(path):
+            raise ValueError("its files are larger than itself")
+        if max(archive.getinfo(name).file_size for name in MODEL_FILES[:2]) > MAX_CONFIG_BYTES:
+            raise ValueError(f"its config.json is larger than {MAX_CONFIG_BYTES // 2**20} MiB")
+        config = json.loads(archive.read("config.json"))
+        return config, _count_weights(io.BytesIO(archive.read("model.weights.h5")))
+
+
+def _count_weights(file: io.BytesIO) -> int:
+    """The number of elements of all arrays in a file of weights, after a check that each lies in it as a whole."""
+    import h5py
+
+    with h5py.File(file, "r") as weights:
+        groups, num_entries, num_elements = [(weights, 0)], 0, 0
+        while groups:
+            group, depth = groups.pop()
+            for name in group:
+                num_entries += 1
+                if num_entries > MAX_WEIGHT_ENTRIES or depth > MAX_WEIGHT_DEPTH:
+                    raise ValueError("its weights are nested too deeply, or are too many")
+                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                    raise ValueError(f"its weights {name!r} are a link")
+                entry = group[name]
+                if isinstance(entry, h5py.Group):
+                    groups.append((entry, depth + 1))
+                else:
+                    num_elements += _check_weight(name, entry)
+        return num_elements
+
+
+def _check_weight(name: str, entry) -> int:
+    import h5py
+
+    if not isinstance(entry, h5py.Dataset) or entry.shape is None or entry.dtype.hasobject:
+        raise ValueError(f"its weights {name!r} are no array of numbers")
+    count = math.prod(entry.shape)  # the `size` of h5py overflows
+    if entry.external or entry.is_virtual or entry.id.get_create_plist().get_nfilters():
+        raise ValueError(f"its weights {name!r} are compressed, or lie in another file")
+    if count * entry.dtype.itemsize > entry.id.get_storage_size():
+        raise ValueError(f"its weights {name!r} are not as large as their shape {entry.shape} says")
+    return count
