@@ -22,6 +22,21 @@ MAX_WEIGHT_ENTRIES, MAX_WEIGHT_DEPTH = 100_000, 50
 """Arrays and groups in a file of weights, and how deep they are nested."""
 
 
+def open_npz(path: str | Path):
+    """Open an `.npz` file with `numpy.load`, after `check_npz`; nothing in it is unpickled. Use it in a `with` statement.
+
+    Raises:
+        ValueError, OSError, zipfile.BadZipFile, zlib.error, EOFError: the file, or an array that is taken from it, is damaged.
+    """
+    import numpy as np
+
+    check_npz(path)
+    arrays = np.load(path, allow_pickle=False)
+    if isinstance(arrays, np.ndarray):
+        raise ValueError("it holds one array and is no archive of arrays")
+    return arrays
+
+
 def check_npz(path: str | Path) -> None:
     """Check an `.npz` file before `numpy.load`: each array is as large as its shape says, and none grows without measure.
 

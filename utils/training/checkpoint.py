@@ -6,10 +6,12 @@ import contextlib
 import io
 import json
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 
+from utils.common.archives import open_npz
 from utils.common.errors import UserError
 from utils.common.files import write_atomically
 
@@ -45,7 +47,7 @@ def load_state(path: Path) -> dict:
         UserError: the file is missing or damaged.
     """
     with _open(path) as archive:
-        return json.loads(str(archive["state"]))
+        return _state(archive)
 
 
 def restore_checkpoint(path: Path, model) -> dict:
@@ -58,24 +60,35 @@ def restore_checkpoint(path: Path, model) -> dict:
         UserError: the file is missing or damaged, or is a checkpoint of another model. The model is not changed.
     """
     with _open(path) as archive:
-        variables = _variables(model)
+        state, variables = _state(archive), _variables(model)
         arrays = [archive[f"variable_{number}"] for number in range(len(archive.files) - 1)]
         if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
             raise UserError(
                 f"{path}: is a checkpoint of another model; give the settings of its run or a new --run-dir"
             )
+        for number, array in enumerate(arrays):
+            if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+                raise ValueError(f"variable_{number} is not finite")
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
-        return json.loads(str(archive["state"]))
+        return state
 
 
 @contextlib.contextmanager
 def _open(path: Path):
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open_npz(path) as archive:
             yield archive
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: not a readable checkpoint ({error}); start a new run in another --run-dir") from None
+    except (OSError, ValueError, KeyError, EOFError, RecursionError, zipfile.BadZipFile, zlib.error) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path}: not a readable checkpoint ({reason}); start a new run in another --run-dir") from None
+
+
+def _state(archive) -> dict:
+    state = json.loads(str(archive["state"]))
+    if not isinstance(state, dict):
+        raise ValueError("its state is no JSON object")
+    return state
 
 
 def _variables(model):

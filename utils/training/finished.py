@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import zipfile
 from pathlib import Path
 
 from utils.common.errors import UserError
+from utils.common.files import read_json
 
 
 def read_run(run_dir: str | Path, task: str | None = None) -> tuple[dict, dict]:
@@ -27,11 +27,51 @@ def read_run(run_dir: str | Path, task: str | None = None) -> tuple[dict, dict]:
             raise UserError(f"{run_dir}: holds several runs; name one of them, such as {runs[0]}")
         raise UserError(f"{run_dir}: no finished run there (results.json); name the --run-dir of a training")
     with damaged_run_as_user_error(run_dir):
-        settings, results = (json.loads((run_dir / name).read_text()) for name in ("config.json", "results.json"))
+        settings, results = read_run_file(run_dir, "config.json"), read_run_file(run_dir, "results.json")
         task_of_run = results["task"]
     if task not in (None, task_of_run):
         raise UserError(f"{run_dir}: is a run of the task {task_of_run!r}; name a run of train_{task}.py")
     return settings, results
+
+
+def read_run_file(run_dir: str | Path, name: str) -> dict:
+    """A JSON object that a run wrote.
+
+    Args:
+        run_dir: the run directory.
+        name: of the file, such as `config.json`.
+
+    Raises:
+        UserError: the file cannot be read.
+        ValueError: it holds something else than a JSON object.
+    """
+    content = read_json(Path(run_dir) / name)
+    if not isinstance(content, dict):
+        raise ValueError(f"{name} holds no JSON object")
+    return content
+
+
+def number(values: dict, name: str, lowest: float, highest: float, kind: type = int):
+    """A number that a run stored. Runs may come from strangers, so it is checked before anything is made of it.
+
+    >>> number({"max_length": 384}, "max_length", 1, 10_000)
+    384
+
+    Args:
+        values: the run's settings, or a part of its results.
+        name: of the number among them.
+        lowest: its smallest value.
+        highest: its largest value.
+        kind: `int`, or `float` for any number.
+
+    Raises:
+        KeyError, ValueError: there is no such number.
+    """
+    value = values[name]
+    kinds = (int,) if kind is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not lowest <= value <= highest:  # NaN is refused, too
+        raise ValueError(f"{name} is {repr(value)[:40]}, not a number from {lowest:,} to {highest:,}")
+    return value
 
 
 @contextlib.contextmanager
@@ -39,6 +79,10 @@ def damaged_run_as_user_error(run_dir: str | Path):
     """Within the block, a missing or broken file of a run becomes a one-line `UserError`."""
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except UserError as error:
+        reason = str(error).partition("; ")[0]  # without its remedy
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{run_dir}: damaged run ({reason}); name another, or train it again") from None
+    else:
+        return
+    raise UserError(f"{run_dir}: damaged run ({reason}); name another, or train it again")

@@ -125,9 +125,15 @@ class RunCallback(keras.callbacks.Callback):
     def restore(self, model) -> None:
         """Continue where the checkpoint was written."""
         state = restore_checkpoint(self.checkpoint, model)
-        self.rows, self.epoch, self.step = state["rows"], state["epoch"], state["step"]
-        self.loss_so_far = state["loss"] if self.step else None
-        self.seconds = state["seconds"]
+        try:
+            self.rows = [{**row, self.monitor: float(row[self.monitor])} for row in state["rows"]]
+            self.epoch, self.step = int(state["epoch"]), int(state["step"])
+            self.loss_so_far = [float(value) for value in state["loss"]] if self.step else None
+            self.seconds = float(state["seconds"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{self.checkpoint}: its state is damaged ({error}); start a new run in another --run-dir"
+            ) from None
         if self.rows:
             write_csv(self.run_dir / "metrics.csv", self.rows)
         print(f"resumed after epoch {self.epoch} and {self.step} of {self.steps_per_epoch} steps")

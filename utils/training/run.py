@@ -76,7 +76,7 @@ def is_failed_start(run_dir: Path) -> bool:
     """Whether a run was set up in this directory and ended before its training began (in a suite: before any training began)."""
     try:
         settings = json.loads((run_dir / "config.json").read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     if not isinstance(settings, dict) or "data_checksums" not in settings:  # pretrained models have a config.json too
         return False
@@ -100,6 +100,8 @@ def set_up_run(config, checksums: dict[str, str]) -> None:
     try:
         if config.resume:
             stored = json.loads(file.read_text())
+            if not isinstance(stored, dict):
+                raise ValueError("it holds no settings")
             different = [name for name in {**stored, **settings} if stored.get(name) != settings.get(name)]
             if different:
                 changes = "; ".join(
@@ -114,7 +116,7 @@ def set_up_run(config, checksums: dict[str, str]) -> None:
             run_dir.mkdir(parents=True, exist_ok=True)
             write_json(file, settings)
         record_commit(run_dir)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{file}: cannot be read ({error}); start a new run in another --run-dir") from None
     except OSError as error:
         raise UserError(f"{run_dir}: cannot be used ({error.strerror}); name another --run-dir") from None
