@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.batching import epochs_from, length_sorted_batches, pad_rows, round_up
-from utils.common.files import write_json
+from utils.common.files import read_json, write_json
 from utils.memnet.data import KnowledgeBase, MemoryQuestion
 from utils.text.words import split_words
 
@@ -60,8 +59,11 @@ class Vocabulary:
     @classmethod
     def read(cls, path: Path) -> Vocabulary:
         """Read a vocabulary that `write` wrote."""
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return cls(stored["words"], stored["hashed"])
+        stored = read_json(path)
+        words, hashed = stored["words"], stored["hashed"]
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words) or type(hashed) is not bool:
+            raise ValueError(f"{path.name} is no vocabulary")
+        return cls(words, hashed)
 
 
 def relation_word(relation: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +17,12 @@ from utils.memnet.features import EncodedFacts, MemoryFeatures, Vocabulary, enco
 from utils.memnet.index import VectorIndex, WordIndex
 from utils.memnet.metrics import SlotScores, evaluate_slots, ranked_values
 from utils.text.words import split_words
-from utils.training.finished import damaged_run_as_user_error, read_run
+from utils.training.finished import checked_number, damaged_run_as_user_error, read_run, read_run_file
 
 ENCODED_AT_ONCE = 8_192
 """Texts whose vectors are computed at once."""
+MAX_CANDIDATES = 100_000_000
+"""Candidates of a question that a run may ask for."""
 
 
 class MemnetPredictor:
@@ -73,8 +74,10 @@ class MemnetPredictor:
         """Load the best model so far of a run that need not be finished. See `load`."""
         run_dir = Path(run_dir)
         with damaged_run_as_user_error(run_dir):
-            settings = json.loads((run_dir / "config.json").read_text(encoding="utf-8"))
-            num_candidates, retrieval = settings["candidates"], settings["retrieval"]
+            settings = read_run_file(run_dir, "config.json")
+            num_candidates, retrieval = checked_number(settings, "candidates", 1, MAX_CANDIDATES), settings["retrieval"]
+            if retrieval not in ("words", "vectors"):
+                raise ValueError("retrieval is neither words nor vectors")
             vocabulary = Vocabulary.read(run_dir / "vocabulary.json")
             model = load_model(run_dir)
         base, notes = read_facts(fact_files or [run_dir / "facts.tsv"])

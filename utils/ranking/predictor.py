@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -15,7 +14,10 @@ from utils.ranking.demo import demo_rankings
 from utils.ranking.records import Query
 from utils.text.embedding import embed, token_ids
 from utils.text.tokenization import load_tokenizer, special_token_ids
-from utils.training.finished import damaged_run_as_user_error, read_run
+from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run, read_run_file
+
+MAX_TOKENS = 100_000
+"""Tokens of a text that a run may ask for."""
 
 
 class RankingPredictor:
@@ -61,9 +63,9 @@ class RankingPredictor:
 
         run_dir = Path(run_dir)
         with damaged_run_as_user_error(run_dir):
-            config = json.loads((run_dir / "config.json").read_text())
-            lengths = {name: config[name] for name in ("query_length", "max_length")}
-            demo_seed = None if config["train_files"] else config["split_seed"]
+            config = read_run_file(run_dir, "config.json")
+            lengths = {name: checked_number(config, name, 3, MAX_TOKENS) for name in ("query_length", "max_length")}
+            demo_seed = None if config["train_files"] else checked_number(config, "split_seed", 0, MAX_SEED)
             model = load_model(run_dir)
         return cls(model, load_tokenizer(run_dir / "tokenizer.json"), **lengths, demo_seed=demo_seed)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,10 @@ from utils.squad.decoding import N_BEST, Answers, answer_questions
 from utils.squad.features import SquadFeatures, build_features
 from utils.squad.metrics import best_null_threshold
 from utils.text.tokenization import load_tokenizer
-from utils.training.finished import damaged_run_as_user_error, read_run
+from utils.training.finished import checked_number, damaged_run_as_user_error, read_run, read_run_file
+
+MAX_WINDOW = 100_000
+"""Tokens of a window that a run may ask for."""
 
 
 class SquadPredictor:
@@ -50,7 +52,8 @@ class SquadPredictor:
         _, results = read_run(run_dir, "squad")
         predictor = cls.load_best_epoch(run_dir)
         with damaged_run_as_user_error(run_dir):
-            predictor.null_threshold = results["details"]["null_threshold"]
+            if results["details"]["null_threshold"] is not None:
+                predictor.null_threshold = checked_number(results["details"], "null_threshold", -1e9, 1e9, float)
         return predictor
 
     @classmethod
@@ -64,8 +67,13 @@ class SquadPredictor:
 
         run_dir = Path(run_dir)
         with damaged_run_as_user_error(run_dir):
-            config = json.loads((run_dir / "config.json").read_text())
-            settings = {name: config[name] for name in ("max_length", "doc_stride", "length_penalty")}
+            config = read_run_file(run_dir, "config.json")
+            max_length = checked_number(config, "max_length", 8, MAX_WINDOW)
+            settings = {
+                "max_length": max_length,
+                "doc_stride": checked_number(config, "doc_stride", 0, max_length - 5),
+                "length_penalty": checked_number(config, "length_penalty", 0, 100, float),
+            }
             model = load_model(run_dir)
         return cls(model, load_tokenizer(run_dir / "tokenizer.json"), **settings)
 

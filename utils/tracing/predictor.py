@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from utils.tracing.data import ResponseSequence
 from utils.tracing.evaluation import Predictions
 from utils.tracing.features import Piece, assemble, cut
 from utils.tracing.item_response import ability_error, softmax
-from utils.training.finished import damaged_run_as_user_error, read_run
+from utils.training.finished import checked_number, damaged_run_as_user_error, read_run, read_run_file
 
 BATCH_SIZE = 64
 
@@ -46,13 +45,18 @@ class TracingPredictor:
         _, results = read_run(run_dir, "tracing")
         with damaged_run_as_user_error(run_dir):
             abilities = results["details"].get("abilities")
-            return cls.load_best_epoch(run_dir, abilities["deviation"] if abilities else None)
+            has_deviation = bool(abilities) and abilities["deviation"] is not None
+            deviation = checked_number(abilities, "deviation", 0, 1e9, float) if has_deviation else None
+            return cls.load_best_epoch(run_dir, deviation)
 
     @classmethod
     def load_best_epoch(cls, run_dir: str | Path, ability_deviation: float | None = None) -> TracingPredictor:
         """Load the best epoch of a run whose results are not written yet."""
-        item_numbers = json.loads((Path(run_dir) / "items.json").read_text())
-        return cls(load_model(run_dir), item_numbers, ability_deviation)
+        item_numbers, model = read_run_file(run_dir, "items.json"), load_model(run_dir)
+        highest = model.get_config()["num_items"] - 1
+        for item in item_numbers:
+            checked_number(item_numbers, item, 1, highest)
+        return cls(model, item_numbers, ability_deviation)
 
     def predict(self, histories: Sequence[ResponseSequence], items: Sequence[str]) -> list[dict]:
         """Predict each student's response to each item, if it came next.

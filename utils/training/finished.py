@@ -9,6 +9,8 @@ from pathlib import Path
 from utils.common.errors import UserError
 from utils.common.files import read_json
 
+MAX_SEED = 2**63 - 1
+
 
 def read_run(run_dir: str | Path, task: str | None = None) -> tuple[dict, dict]:
     """The settings (`config.json`) and the results (`results.json`) of a finished run.
@@ -51,10 +53,10 @@ def read_run_file(run_dir: str | Path, name: str) -> dict:
     return content
 
 
-def number(values: dict, name: str, lowest: float, highest: float, kind: type = int):
+def checked_number(values: dict, name: str, lowest: float, highest: float, kind: type = int):
     """A number that a run stored. Runs may come from strangers, so it is checked before anything is made of it.
 
-    >>> number({"max_length": 384}, "max_length", 1, 10_000)
+    >>> checked_number({"max_length": 384}, "max_length", 1, 10_000)
     384
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.common.files import file_kind
-from utils.training.finished import damaged_run_as_user_error, read_run
+from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run
 from utils.vectors.data import TEXT_KINDS, VectorDocuments, read_file
 from utils.vectors.demo import demo_vectors
 from utils.vectors.features import contexts
@@ -48,7 +48,9 @@ class VectorsPredictor:
 
         settings, _ = read_run(run_dir, "vectors")
         with damaged_run_as_user_error(run_dir):
-            demo_seed = None if settings["train_files"] else settings["split_seed"]
+            demo_seed = None if settings["train_files"] else checked_number(settings, "split_seed", 0, MAX_SEED)
+            if not isinstance(settings["embed_with"], str):
+                raise ValueError("embed_with is no name")
             return cls(load_model(run_dir), settings["embed_with"], demo_seed)
 
     def read_documents(
