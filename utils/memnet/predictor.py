@@ -80,6 +80,8 @@ class MemnetPredictor:
                 raise ValueError("retrieval is neither words nor vectors")
             vocabulary = Vocabulary.read(run_dir / "vocabulary.json")
             model = load_model(run_dir)
+            if len(vocabulary) != model.get_config()["vocabulary_size"]:
+                raise ValueError("vocabulary.json is that of another model")
         base, notes = read_facts(fact_files or [run_dir / "facts.tsv"])
         predictor = cls(model, vocabulary, base, num_candidates, retrieval)
         predictor.notes = notes

@@ -13,7 +13,7 @@ from utils.ranking.data import read_rankings
 from utils.ranking.demo import demo_rankings
 from utils.ranking.records import Query
 from utils.text.embedding import embed, token_ids
-from utils.text.tokenization import load_tokenizer, special_token_ids
+from utils.text.tokenization import check_fits, load_tokenizer, special_token_ids
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run, read_run_file
 
 MAX_TOKENS = 100_000
@@ -66,8 +66,9 @@ class RankingPredictor:
             config = read_run_file(run_dir, "config.json")
             lengths = {name: checked_number(config, name, 3, MAX_TOKENS) for name in ("query_length", "max_length")}
             demo_seed = None if config["train_files"] else checked_number(config, "split_seed", 0, MAX_SEED)
-            model = load_model(run_dir)
-        return cls(model, load_tokenizer(run_dir / "tokenizer.json"), **lengths, demo_seed=demo_seed)
+            model, tokenizer = load_model(run_dir), load_tokenizer(run_dir / "tokenizer.json")
+            check_fits(tokenizer, model.candidates.encoder.config, max(lengths.values()))
+        return cls(model, tokenizer, **lengths, demo_seed=demo_seed)
 
     def read_questions(self, path: Path | None = None) -> tuple[list[Query], list[str]]:
         """The questions with their answers in a file, and notes on what was left out.

@@ -10,7 +10,7 @@ from utils.squad.data import Question
 from utils.squad.decoding import N_BEST, Answers, answer_questions
 from utils.squad.features import SquadFeatures, build_features
 from utils.squad.metrics import best_null_threshold
-from utils.text.tokenization import load_tokenizer
+from utils.text.tokenization import check_fits, load_tokenizer
 from utils.training.finished import checked_number, damaged_run_as_user_error, read_run, read_run_file
 
 MAX_WINDOW = 100_000
@@ -74,8 +74,9 @@ class SquadPredictor:
                 "doc_stride": checked_number(config, "doc_stride", 0, max_length - 5),
                 "length_penalty": checked_number(config, "length_penalty", 0, 100, float),
             }
-            model = load_model(run_dir)
-        return cls(model, load_tokenizer(run_dir / "tokenizer.json"), **settings)
+            model, tokenizer = load_model(run_dir), load_tokenizer(run_dir / "tokenizer.json")
+            check_fits(tokenizer, getattr(model, "encoder", model).config, max_length)
+        return cls(model, tokenizer, **settings)
 
     def answer(self, records: Sequence[dict], n_best: int = N_BEST) -> list[dict]:
         """Answer a batch of questions.

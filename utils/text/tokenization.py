@@ -5,10 +5,11 @@ They are tokenizers of Hugging Face's `tokenizers`, which needs no network.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from utils.common.errors import UserError
+from utils.text.pretrained.files import check_is_the_file
+from utils.text.tokenizer_files import find_tokenizer_file, read_byte_level, read_wordpiece
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -56,33 +57,34 @@ def load_tokenizer(path: str | Path):
     """Load a tokenizer, without padding or truncation.
 
     Args:
-        path: a `tokenizer.json`, a BERT `vocab.txt`, or a folder that holds one of the two. With a `vocab.txt`, text is
-            lower-cased, unless a `tokenizer_config.json` beside it says `"do_lower_case": false`.
+        path: a `tokenizer.json`, a BERT `vocab.txt`, a RoBERTa `vocab.json` with its `merges.txt`, or a folder that holds one of
+            these. A `tokenizer.json` is taken as it is. For the others the settings of a `tokenizer_config.json` beside it hold.
 
     Raises:
         UserError: there is no such file, or it is not a tokenizer.
     """
-    from tokenizers import BertWordPieceTokenizer, Tokenizer
+    from tokenizers import Tokenizer
 
-    path = Path(path)
-    candidates = [path / "tokenizer.json", path / "vocab.txt"] if path.is_dir() else [path]
-    for file in candidates:
-        if not file.is_file():
-            continue
-        try:
-            if file.suffix == ".txt":
-                settings = file.with_name("tokenizer_config.json")
-                cased = settings.is_file() and json.loads(settings.read_text()).get("do_lower_case") is False
-                return Tokenizer.from_str(BertWordPieceTokenizer(str(file), lowercase=not cased).to_str())
+    file = find_tokenizer_file(Path(path))
+    check_is_the_file(file)
+    try:
+        if file.suffix == ".txt":
+            tokenizer = read_wordpiece(file)
+        elif file.name == "vocab.json":
+            tokenizer = read_byte_level(file)
+        else:
             tokenizer = Tokenizer.from_file(str(file))
-            tokenizer.no_padding()
-            tokenizer.no_truncation()
-            return tokenizer
-        except Exception as error:  # the Rust side raises bare Exception
-            raise UserError(
-                f"{file}: not a tokenizer file ({error}); name a tokenizer.json, a vocab.txt or their folder"
-            ) from None
-    raise UserError(f"{path}: no tokenizer.json or vocab.txt there; name such a file or its folder")
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        tokenizer.encode("A tokenizer that cannot read any text, such as 中 or \U0001f600, fails here.")
+    except UserError:
+        raise
+    except Exception as error:  # the Rust side raises bare Exception
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{file}: not a tokenizer file ({reason[:200]}); name a tokenizer.json, a vocab.txt or their folder"
+        ) from None
+    return tokenizer
 
 
 def special_token_ids(tokenizer) -> tuple[int, int, int]:
@@ -98,3 +100,60 @@ def special_token_ids(tokenizer) -> tuple[int, int, int]:
             raise UserError(f"the tokenizer has no {' or '.join(names)} token; use one made for BERT or RoBERTa")
         ids.append(known_ids[0])
     return tuple(ids)
+
+
+def separators_between(tokenizer) -> int:
+    """The number of separators between the two texts of a pair.
+
+        1    BERT, DistilBERT, ELECTRA          [CLS] question [SEP] context [SEP]
+        2    RoBERTa, XLM-RoBERTa, CamemBERT    <s> question </s></s> context </s>
+
+    It is what the tokenizer itself puts there; for one that adds no special tokens, what its separator is used for.
+
+    Raises:
+        UserError: the tokenizer has no separator.
+    """
+    _, _, separator = special_token_ids(tokenizer)
+    num_separators = tokenizer.encode("", "").ids.count(separator)
+    if num_separators > 1:
+        return num_separators - 1
+    return 2 if tokenizer.id_to_token(separator) == "</s>" else 1
+
+
+def add_sentence_markers(tokenizer):
+    """Make the tokenizer put its start token before and its separator after each text, unless it adds special tokens already."""
+    from tokenizers import processors
+
+    if not tokenizer.num_special_tokens_to_add(False):
+        _, *ids = special_token_ids(tokenizer)
+        markers = [(tokenizer.id_to_token(number), number) for number in ids]
+        (start, _), (end, _) = markers
+        tokenizer.post_processor = processors.TemplateProcessing(f"{start} $A {end}", special_tokens=markers)
+    return tokenizer
+
+
+def lower_case_first(tokenizer):
+    """Make the tokenizer lower-case each text before anything else."""
+    from tokenizers import normalizers
+
+    parts = [normalizers.Lowercase(), *([tokenizer.normalizer] if tokenizer.normalizer else [])]
+    tokenizer.normalizer = normalizers.Sequence(parts)
+    return tokenizer
+
+
+def check_fits(tokenizer, settings: dict, max_length: int) -> None:
+    """Check that a model can read what a tokenizer gives. Backends take wrong ids and places in silence.
+
+    Args:
+        tokenizer: `tokenizers.Tokenizer`.
+        settings: the model's `vocabulary_size` and `max_length`.
+        max_length: tokens of the longest text.
+
+    Raises:
+        ValueError: the tokenizer has more ids than the model, or texts are longer than it reads.
+    """
+    num_ids = 1 + max(tokenizer.get_vocab().values(), default=0)
+    if num_ids > settings["vocabulary_size"]:
+        raise ValueError(f"the tokenizer has {num_ids:,} ids, the model {settings['vocabulary_size']:,}")
+    if max_length > settings["max_length"]:
+        raise ValueError(f"texts have up to {max_length:,} tokens, the model reads {settings['max_length']:,}")
