@@ -112,7 +112,8 @@ class FileReport:
         """The counts, for `results.json`."""
         left_out = {reason: places.count for part in (self._bad, self._skipped) for reason, places in part.items()}
         noticed = {reason: places.count for reason, places in self._noticed.items()}
-        return {"used": self.used, "bad": self.num_bad, "left_out": left_out, "noticed": noticed}
+        counts = {"used": self.used, "bad": self.num_bad, "left_out": left_out, "noticed": noticed}
+        return counts | ({"remarks": self._remarks} if self._remarks else {})
 
     def check(self) -> None:
         """Check that enough records were used.
