@@ -67,8 +67,8 @@ class Config(CachedRunConfig):
     """The encoder: a small one from scratch, or all-MiniLM-L6-v2 from the hub; --init-from names another pretrained one."""
     init_from: str = ""
     """Folder or hub name of a pretrained encoder (BERT, DistilBERT, MiniLM, ...) to start from."""
-    pooling: Literal["mean", "cls", "attention"] = "mean"
-    """How the vectors of the tokens become one."""
+    pooling: Literal["mean", "cls", "max", "mean_sqrt_len", "weightedmean", "lasttoken", "attention"] | None = None
+    """How the vectors of the tokens become one. Left out: as the folder of a pretrained encoder declares, else their mean."""
     output_dim: int = 128
     """Size of the vectors; 0 omits the projection."""
     shared: bool = True
@@ -83,10 +83,10 @@ class Config(CachedRunConfig):
     """Word pieces of an encoder from scratch."""
     dropout: float = 0.1
     """Dropout rate of embeddings and residual branches. A pretrained encoder has no dropout of attention weights, which is slow."""
-    query_length: int = 64
-    """Maximal number of word pieces of a question; the rest is cut off."""
-    max_length: int = 128
-    """Maximal number of word pieces of an answer; the rest is cut off."""
+    query_length: int | None = None
+    """Maximal number of word pieces of a question; the rest is cut off. Left out: 64, or a pretrained encoder's own if less."""
+    max_length: int | None = None
+    """Maximal number of word pieces of an answer; the rest is cut off. Left out: 128, or a pretrained encoder's own if less."""
 
     loss: str = "infonce"
     """Name of the loss, such as infonce, triplet or listwise; components/losses describes all, an unknown name lists them."""
@@ -146,6 +146,7 @@ def main(config: Config) -> int:
         print(note)
     print(f"{hardware()}, {accelerators()}; {splits.summary()}")
     encoder = choose_encoder(config, splits)
+    config = replace(config, **encoder.settings)
     lengths = {"query_length": config.query_length, "max_length": config.max_length}
     features = {
         name: build_features(part, question_groups(part), encoder.tokenizer, **lengths)
@@ -204,8 +205,7 @@ def main(config: Config) -> int:
             untrained = inference_copy(build_model(replace(config, output_dim=0), encoder))
             return RankingPredictor(untrained, encoder.tokenizer, **lengths).scores(test.query_ids, test.candidate_ids)
 
-        untrained_name = f"{encoder.checkpoint.checksum} {config.pooling}" if encoder.checkpoint else ""
-        baselines = evaluate_baselines(test, config.cache_dir, untrained_name, untrained_scores)
+        baselines = evaluate_baselines(test, config.cache_dir, encoder.key, untrained_scores)
 
         # --- report
         file = [part for path in (config.test_files or config.train_files)[:1] for part in ("--file", str(path))]
@@ -253,7 +253,7 @@ def check(config: Config) -> None:
         at_least_0="margin output_dim split_seed",
     )
     for name, minimum in (("query_length", 3), ("max_length", 3), ("vocabulary_size", 100)):
-        if getattr(config, name) < minimum:
+        if getattr(config, name) is not None and getattr(config, name) < minimum:
             raise UserError(f"{as_flag(name)} {getattr(config, name)}: must be at least {minimum}")
     if not config.init_from and config.hidden_dim % config.num_heads:
         raise UserError(f"--hidden-dim {config.hidden_dim}: must be a multiple of --num-heads {config.num_heads}")
@@ -279,30 +279,29 @@ def check(config: Config) -> None:
 
 def choose_encoder(config: Config, splits):
     """The tokenizer and the encoder's arguments: pretrained, or made from the training texts."""
+    shape = config.pooling, config.query_length, config.max_length  # None where they are left out
     if config.init_from:
-        return pretrained_start(config.init_from, config.dropout, config.query_length, config.max_length)
+        return pretrained_start(config.init_from, config.dropout, *shape)
     texts = [record.text for record in (*splits.parts["train"], *splits.candidates("train"))]
     sizes = config.vocabulary_size, config.hidden_dim, config.num_layers, config.num_heads
-    return new_start(texts, *sizes, config.dropout, max(config.max_length, config.query_length))
+    return new_start(texts, *sizes, config.dropout, *shape)
 
 
 def build_model(config: Config, encoder):
     """The model, with the pretrained weights if there are any."""
     from models.bi_encoder import BiEncoder
-    from utils.text.pretrained import assign
 
     model = BiEncoder(
         encoder.arguments,
-        pooling=config.pooling,
+        pooling=encoder.pooling,
         output_dim=config.output_dim or None,
         shared=config.shared,
         temperature=config.temperature if config.learned_temperature else None,
         num_chunks=config.chunks,
+        dense=[layer.config for layer in encoder.dense],
     )
     model.build()
-    if encoder.checkpoint:
-        for tower in model.towers():
-            assign(tower.encoder, encoder.checkpoint.weights)
+    encoder.set_weights(model)
     return model
 
 

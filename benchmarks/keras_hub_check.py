@@ -32,7 +32,7 @@ def main():
     from utils.squad.data import read_squad_files
     from utils.squad.features import build_features
     from utils.squad.splits import split_by_article
-    from utils.text.pretrained import read_checkpoint
+    from utils.text.pretrained.checkpoint import read_checkpoint
     from utils.text.tokenization import load_tokenizer
     from utils.training.run import set_precision
 
@@ -59,7 +59,7 @@ def main():
 def ours(checkpoint):
     """BertQA with the checkpoint's weights; attention dropout as KerasHub has it."""
     from models.bert_qa import BertQA
-    from utils.text.pretrained import assign
+    from utils.text.pretrained.checkpoint import assign
 
     model = BertQA(checkpoint.encoder | {"attention_dropout": checkpoint.encoder["dropout"]})
     model.build()

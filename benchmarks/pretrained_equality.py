@@ -63,7 +63,7 @@ def compare(folder: Path, questions) -> dict:
 
     from components.bert_encoder import BertEncoder
     from utils.squad.features import assemble, build_features
-    from utils.text.pretrained import assign, read_checkpoint
+    from utils.text.pretrained.checkpoint import assign, read_checkpoint
     from utils.text.tokenization import load_tokenizer
 
     checkpoint = read_checkpoint(folder)

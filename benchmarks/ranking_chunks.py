@@ -79,7 +79,7 @@ def measure(case: str, options) -> tuple[dict, list[np.ndarray]]:
     from utils.training.optimizers import make_optimizer
 
     size = options.chunk if case == "small" else options.batch_size
-    config = Config(Path("unused"), slots=2, batch_size=size)
+    config = Config(Path("unused"), slots=2, batch_size=size, query_length=64, max_length=128)
     config.chunks = size // options.chunk if case == "chunks" else 1
     keras.utils.set_random_seed(options.seed)
     model = make_model(config)
@@ -114,7 +114,7 @@ def make_model(config):
         "num_segments": 0,
         "dropout": 0.0,
     }
-    return build_model(config, EncoderStart(None, arguments))
+    return build_model(config, EncoderStart(None, arguments, "mean", config.query_length, config.max_length))
 
 
 def make_batch(config, rng):

@@ -213,7 +213,7 @@ def prepare_rounds(options):
         raise UserError(f"{config.init_from}: is a {start.checkpoint.architecture} model; name a BERT checkpoint")
     queries = splits.parts["train"]
     features = build_features(
-        queries, question_groups(queries), start.tokenizer, config.query_length, config.max_length
+        queries, question_groups(queries), start.tokenizer, start.query_length, start.max_length
     )
     miner = NegativeMiner(
         "bm25", queries, features, None, None, slots=config.slots, margin=config.mine_margin, seed=config.split_seed
@@ -371,7 +371,7 @@ def set_up_torch(options, encoder, padding_id: int, tokenizer, weights, rounds, 
 
 def bert_weights(names, weights) -> dict[str, np.ndarray]:
     """The weights of a BertModel by its names, from those of our encoder; names that ours does not have are left out."""
-    from utils.text.pretrained import variable_path
+    from utils.text.pretrained.layout import variable_path
 
     arrays, prefix = {}, "candidates/encoder/"
     for name in names:

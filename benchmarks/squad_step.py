@@ -121,7 +121,7 @@ def parse():
     if min(options.rounds, options.steps, options.batch_size, options.threads) < 1:
         parser.error("--rounds, --steps, --batch-size and --threads must be at least 1")
     if options.init_from:
-        from utils.text.pretrained import read_checkpoint
+        from utils.text.pretrained.checkpoint import read_checkpoint
 
         try:
             encoder = read_checkpoint(options.init_from).encoder
@@ -362,7 +362,7 @@ def keras_trainer(name: str, job: dict):
     size = {key: job[key] for key in ("num_layers", "hidden_dim", "num_heads", "intermediate_dim", "dropout")}
     if name == "ours" and job["init_from"]:
         from models.bert_qa import BertQA
-        from utils.text.pretrained import assign, read_checkpoint
+        from utils.text.pretrained.checkpoint import assign, read_checkpoint
 
         checkpoint = read_checkpoint(job["init_from"])
         dropout = {name: job[name] for name in ("dropout", "attention_dropout")}

@@ -1,4 +1,4 @@
-"""The encoder of BERT, DistilBERT, ELECTRA and RoBERTa."""
+"""The encoder of BERT, DistilBERT, ELECTRA, RoBERTa, XLM-RoBERTa and CamemBERT."""
 
 import keras
 from keras import ops
@@ -13,11 +13,11 @@ class BertEncoder(keras.layers.Layer):
     """Token, position and segment embeddings, normalised, then a stack of Post-LN Transformer blocks (Devlin et al. 2019).
 
         BERT          the defaults
-        RoBERTa       num_segments=1 (Liu et al. 2019)
+        RoBERTa       num_segments=1 (Liu et al. 2019); also XLM-RoBERTa (Conneau et al. 2020) and CamemBERT (Martin et al. 2020)
         DistilBERT    num_segments=0 (Sanh et al. 2019)
         ELECTRA       embedding_dim below hidden_dim, with a projection between them (Clark et al. 2020)
 
-    `utils.text.pretrained.read_checkpoint` reads the arguments and the weights of a published checkpoint.
+    `utils.text.pretrained.checkpoint.read_checkpoint` reads the arguments and the weights of a published checkpoint.
 
     Args:
         vocabulary_size: int, number of token ids.

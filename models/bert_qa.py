@@ -13,13 +13,13 @@ class BertQA(keras.Model):
         start_logit_i = S . h_i,  end_logit_i = E . h_i        for each token i of the context, and for the first token
 
     Devlin et al. 2019, section 4.3, whose first token stands for "no answer"; Sanh et al. 2019. The weights start random;
-    `utils.text.pretrained.assign` loads those of a published checkpoint into `encoder`.
+    `utils.text.pretrained.checkpoint.assign` loads those of a published checkpoint into `encoder`.
 
     Args:
         encoder: dict, the constructor arguments of `components.bert_encoder.BertEncoder`.
 
     Inputs, a dict of int arrays `(batch, sequence)`:
-        token_ids: ids of "[CLS] question [SEP] context [SEP]".
+        token_ids: ids of "[CLS] question [SEP] context [SEP]", or "<s> question </s></s> context </s>" for RoBERTa and its kin.
         segment_ids: 1 for the context, 0 elsewhere.
         padding_mask: 1 for a real token.
         Other entries are ignored.

@@ -24,7 +24,7 @@ class BiEncoder(keras.Model):
 
     Args:
         encoder: dict, the constructor arguments of `components.bert_encoder.BertEncoder`.
-        pooling: str, how token vectors become one: `mean`, `cls` or `attention` (see `models.text_encoder.TextEncoder`).
+        pooling: str, how token vectors become one, such as `mean` or `cls` (see `models.text_encoder.TextEncoder`).
         output_dim: int, size of the vectors after a projection, or None for no projection.
         shared: bool, one encoder for queries and candidates; if False, two encoders with weights of their own.
         temperature: float, at least 0.01, initial value of a learned temperature. With None no temperature is learned, and the
@@ -33,6 +33,7 @@ class BiEncoder(keras.Model):
             are kept; its activations are computed again for the gradient (Gao et al. 2021, GradCache). The gradient is that of
             the whole batch, in less memory and more time. Dropout is off then. On TensorFlow it saves no memory under XLA, which
             merges both computations.
+        dense: dicts, layers after the pooling (see `models.text_encoder.TextEncoder`).
 
     Inputs, a dict of int arrays:
         query_ids, query_mask: `(batch, query_length)`.
@@ -52,7 +53,17 @@ class BiEncoder(keras.Model):
     (2, 4, 4)
     """
 
-    def __init__(self, encoder, pooling="mean", output_dim=128, shared=True, temperature=None, num_chunks=1, **kwargs):
+    def __init__(
+        self,
+        encoder,
+        pooling="mean",
+        output_dim=128,
+        shared=True,
+        temperature=None,
+        num_chunks=1,
+        dense=(),
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.config = {
             "encoder": dict(encoder),
@@ -61,8 +72,9 @@ class BiEncoder(keras.Model):
             "shared": shared,
             "temperature": temperature,
             "num_chunks": num_chunks,
+            "dense": [dict(config) for config in dense],
         }
-        settings = {"pooling": pooling, "output_dim": output_dim, "dtype": self.dtype_policy}
+        settings = {"pooling": pooling, "output_dim": output_dim, "dense": dense, "dtype": self.dtype_policy}
         self.candidates = TextEncoder(encoder, **settings, name="candidates")
         self.queries = self.candidates if shared else TextEncoder(encoder, **settings, name="queries")
 

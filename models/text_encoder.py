@@ -3,37 +3,45 @@
 import keras
 from keras import ops
 
+from components.activations import get_activation
 from components.bert_encoder import BertEncoder
 from components.masking import masking_bias
 
-POOLINGS = ("mean", "cls", "attention")
+POOLINGS = ("cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken", "attention")
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class TextEncoder(keras.Model):
-    """Pools the token vectors h_i of a text into one vector of unit norm (Reimers and Gurevych 2019, Sentence-BERT, section 3).
+    """Pools the token vectors h_i of a text into one vector (Reimers and Gurevych 2019, Sentence-BERT, section 3).
 
-        mean        the mean of h_i over the real tokens
-        cls         h of the first token
-        attention   sum_i softmax_i(w . h_i) h_i, with learned weights w that start at zero, so it starts as the mean
+        mean             the mean of h_i over the n real tokens
+        cls              h of the first token
+        max              the largest value of each element
+        mean_sqrt_len    the sum of h_i, divided by the square root of n
+        weightedmean     sum_i i h_i / sum_i i, with i from 1
+        lasttoken        h of the last real token
+        attention        sum_i softmax_i(w . h_i) h_i, with learned weights w that start at zero, so it starts as the mean
 
-    With `output_dim` a linear projection follows. The weights start random; `utils.text.pretrained.assign` loads those of a
-    published checkpoint into `encoder`.
+    Several of them joined by `+`, such as `cls+mean`, give their vectors one after another. Then come the `dense` layers, with
+    `output_dim` a linear projection, and the vector is scaled to unit norm. The weights start random;
+    `utils.text.pretrained.checkpoint.assign` loads those of a published checkpoint into `encoder` and into `dense_layers`.
 
     Args:
         encoder: dict, the constructor arguments of `components.bert_encoder.BertEncoder`.
-        pooling: str, `mean`, `cls` or `attention`.
+        pooling: str, one of the above, or several.
         output_dim: int, size of the projection, or None for no projection.
+        dense: dicts, the constructor arguments of `keras.layers.Dense` layers after the pooling.
+        normalize: bool, whether the vector is scaled to unit norm.
 
     Inputs, a dict of int arrays `(batch, sequence)`:
         token_ids: ids of the tokens, special tokens included.
         padding_mask: 1 for a real token. The first token always counts as real.
 
     Returns:
-        float32 `(batch, output_dim or hidden_dim)`, of unit norm.
+        float32 `(batch, size)`, of unit norm unless `normalize` is False.
 
     Raises:
-        ValueError: `pooling` is not one of the three.
+        ValueError: `pooling` names an unknown one.
 
     Example:
 
@@ -43,14 +51,28 @@ class TextEncoder(keras.Model):
     (2, 6)
     """
 
-    def __init__(self, encoder, pooling="mean", output_dim=None, **kwargs):
+    def __init__(self, encoder, pooling="mean", output_dim=None, dense=(), normalize=True, **kwargs):
         super().__init__(**kwargs)
-        if pooling not in POOLINGS:
-            raise ValueError(f"pooling {pooling!r} must be one of {', '.join(POOLINGS)}")
+        self.poolings = pooling.split("+")
+        unknown = [name for name in self.poolings if name not in POOLINGS]
+        if unknown:
+            raise ValueError(f"pooling {unknown[0]!r} must be one of {', '.join(POOLINGS)}")
         self.encoder_config = dict(encoder)
         self.pooling = pooling
         self.output_dim = output_dim
+        self.dense = [dict(config) for config in dense]
+        self.normalize = normalize
         self.encoder = BertEncoder(**encoder, dtype=self.dtype_policy, name="encoder")
+        self.dense_layers = [
+            keras.layers.Dense(
+                config["units"],
+                get_activation(config["activation"]),
+                config["use_bias"],
+                dtype="float32",
+                name=f"dense_{number}",
+            )
+            for number, config in enumerate(self.dense)
+        ]
         self.projection = None
         if output_dim:
             # An orthogonal start keeps the angles between a pretrained encoder's vectors best.
@@ -61,33 +83,51 @@ class TextEncoder(keras.Model):
     def build(self, input_shape=None):
         self.encoder.build()
         hidden_dim = self.encoder.config["hidden_dim"]
-        if self.pooling == "attention":
+        if "attention" in self.poolings:
             self.attention = self.add_weight(name="attention", shape=(hidden_dim,), initializer="zeros", autocast=False)
+        size = hidden_dim * len(self.poolings)
+        for layer in self.dense_layers:
+            layer.build((None, size))
+            size = layer.units
         if self.projection is not None:
-            self.projection.build((None, hidden_dim))
+            self.projection.build((None, size))
         self.built = True
 
     @property
     def size(self):
         """Size of the output vectors."""
-        return self.output_dim or self.encoder.config["hidden_dim"]
+        pooled = self.encoder.config["hidden_dim"] * len(self.poolings)
+        return self.output_dim or (self.dense[-1]["units"] if self.dense else pooled)
 
     def call(self, inputs, training=None):
         mask = inputs["padding_mask"]
         # The first token always counts. Otherwise a slot without a text would be 0 / 0.
         mask = ops.concatenate([ops.ones_like(mask[:, :1]), mask[:, 1:]], axis=1)
         tokens = ops.cast(self.encoder(inputs["token_ids"], padding_mask=mask, training=training), "float32")
-        if self.pooling == "cls":
-            pooled = tokens[:, 0]
-        elif self.pooling == "mean":
-            weights = ops.cast(mask, "float32")[..., None]
-            pooled = ops.sum(tokens * weights, axis=1) / ops.sum(weights, axis=1)
-        else:
-            logits = ops.matmul(tokens, self.attention) + masking_bias(mask, "float32")
-            pooled = ops.einsum("bs,bsd->bd", ops.softmax(logits, axis=-1), tokens)
+        vectors = ops.concatenate([self.pool(name, tokens, mask) for name in self.poolings], axis=-1)
+        for layer in self.dense_layers:
+            vectors = layer(vectors)
         if self.projection is not None:
-            pooled = self.projection(pooled)
-        return ops.normalize(pooled, axis=-1, epsilon=1e-9)
+            vectors = self.projection(vectors)
+        return ops.normalize(vectors, axis=-1, epsilon=1e-9) if self.normalize else vectors
+
+    def pool(self, name, tokens, mask):
+        """Return one vector `(batch, hidden_dim)` of the tokens' vectors `(batch, sequence, hidden_dim)`."""
+        if name == "cls":
+            return tokens[:, 0]
+        if name == "attention":
+            logits = ops.matmul(tokens, self.attention) + masking_bias(mask, "float32")
+            return ops.einsum("bs,bsd->bd", ops.softmax(logits, axis=-1), tokens)
+        weights = ops.cast(mask, "float32")[..., None]
+        if name == "max":
+            return ops.max(tokens + masking_bias(mask, "float32")[..., None], axis=1)
+        positions = ops.cumsum(weights, axis=1) * weights  # 1, 2, ... for real tokens, 0 for padding
+        if name == "lasttoken":
+            weights = ops.cast(positions == ops.max(positions, axis=1, keepdims=True), "float32") * weights
+        elif name == "weightedmean":
+            weights = positions
+        total = ops.sum(weights, axis=1)
+        return ops.sum(tokens * weights, axis=1) / (ops.sqrt(total) if name == "mean_sqrt_len" else total)
 
     def get_config(self):
         return {
@@ -95,4 +135,6 @@ class TextEncoder(keras.Model):
             "encoder": self.encoder_config,
             "pooling": self.pooling,
             "output_dim": self.output_dim,
+            "dense": self.dense,
+            "normalize": self.normalize,
         }

@@ -6,7 +6,7 @@ from keras import ops
 
 from components.bert_encoder import BertEncoder
 from tests.helpers.paths import FIXTURES
-from utils.text.pretrained import assign, read_checkpoint
+from utils.text.pretrained.checkpoint import assign, read_checkpoint
 
 PRETRAINED = FIXTURES / "pretrained"
 KINDS = ["bert", "distilbert", "electra", "roberta"]

@@ -154,7 +154,7 @@ def test_a_pretrained_encoder_is_fine_tuned_exported_and_asked(tmp_path, name):
     assert (tmp_path / "run" / "saved_model" / "saved_model.pb").exists()
     if name == "distilbert":  # it learned next to nothing: the saved weights are the initial ones
         from models import load_model
-        from utils.text.pretrained import read_checkpoint
+        from utils.text.pretrained.checkpoint import read_checkpoint
 
         initial = read_checkpoint(folder).weights
         for variable in load_model(tmp_path / "run" / "best.keras").encoder.weights:

@@ -6,20 +6,13 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.squad.features import LENGTH_MULTIPLE, padded_length
-from utils.text.pretrained import (
-    assign,
-    check_vocabulary,
-    check_width,
-    checkpoint_folder,
-    read_checkpoint,
-    reduced_embeddings,
-)
-from utils.text.tokenization import load_tokenizer, special_token_ids
+from utils.text.pretrained.checkpoint import assign, check_width, reduced_embeddings
+from utils.text.pretrained.loading import load_pretrained
 from utils.text.word_vectors import cooccurrence_vectors
 
 
 def read_initial_checkpoint(init_from: str | None, word_vectors: str | None, max_length: int, hidden_dim: int | None):
-    """Read the checkpoint that training starts from, and check that it fits the settings.
+    """Read the checkpoint that training starts from, print what should be known about it, and check that it fits the settings.
 
     Args:
         init_from: a folder, or a name on the Hugging Face hub; None: there is no checkpoint.
@@ -28,17 +21,17 @@ def read_initial_checkpoint(init_from: str | None, word_vectors: str | None, max
         hidden_dim: width of a model that takes the token embeddings.
 
     Returns:
-        a `utils.text.pretrained.Checkpoint`, or None.
+        a `utils.text.pretrained.checkpoint.Checkpoint`, or None.
 
     Raises:
         UserError: the checkpoint cannot be read, does not fit the tokenizer beside it, or is too small for these settings.
     """
     if not init_from:
         return None
-    checkpoint = read_checkpoint(checkpoint_folder(init_from))
-    tokenizer = load_tokenizer(checkpoint.folder)
-    special_token_ids(tokenizer)
-    check_vocabulary(tokenizer, checkpoint)
+    pretrained = load_pretrained(init_from)
+    for note in pretrained.notes:
+        print(note)
+    checkpoint = pretrained.checkpoint
     is_pretrained = word_vectors is None
     positions = checkpoint.encoder["max_length"]
     if is_pretrained and padded_length(max_length) > positions:

@@ -9,32 +9,43 @@ from pathlib import Path
 
 from utils.common.errors import UserError
 from utils.text.pretrained.files import check_is_the_file
+from utils.text.scripts import SCRIPTS_WITHOUT_SPACES
 from utils.text.tokenizer_files import find_tokenizer_file, read_byte_level, read_wordpiece
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+OTHER_SCRIPTS_FRACTION = 0.01
+"""Fraction of characters of other scripts than Latin, Greek and Cyrillic up to which they are taken for quotations."""
 
 
 def train_tokenizer(texts, vocabulary_size: int = 16_000, lowercase: bool = True, min_frequency: int = 2):
     """Train a BERT-style WordPiece tokenizer.
 
-    The same texts give exactly the same tokenizer.
+    The same texts give exactly the same tokenizer. Texts in other scripts than Latin, Greek and Cyrillic keep their marks: in Hindi
+    and Thai they are vowels, not accents. There, each character of a script without spaces (Chinese, Japanese, Thai, ...) is a word
+    of its own, so that an answer can begin and end anywhere.
 
     Args:
         texts: iterable of strings. Pass training text only; otherwise the test set leaks into the vocabulary.
         vocabulary_size: the most tokens, special tokens included.
-        lowercase: lower-case the text and strip accents before splitting. Offsets still point into the original text.
+        lowercase: lower-case the text, and strip the accents of Latin, Greek and Cyrillic text, before splitting. Offsets still
+            point into the original text.
         min_frequency: pairs that occur less often are not merged.
 
     Returns:
         a `tokenizers.Tokenizer` whose `[PAD]` has id 0.
     """
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
     texts = list(texts)
-    normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    normalizer, pre_tokenizer = normalizers.BertNormalizer(lowercase=lowercase), pre_tokenizers.BertPreTokenizer()
+    if _has_other_scripts(texts):
+        normalizer = normalizers.BertNormalizer(lowercase=lowercase, strip_accents=False)
+        scripts = "".join(rf"\p{{{name}}}" for name in SCRIPTS_WITHOUT_SPACES)
+        split = pre_tokenizers.Split(Regex(rf"[{scripts}\u30fc][\p{{M}}\u30fc]*"), "isolated")
+        pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizer, split])
     learner = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     learner.normalizer = normalizer
-    learner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    learner.pre_tokenizer = pre_tokenizer
     # The trainer numbers the "##x" characters in the order of a hash table, and breaks ties by number. Two trainings on the same
     # text would therefore differ. Declaring these characters special fixes their numbers, because special tokens come first.
     alphabet = sorted(set().union(*(normalizer.normalize_str(text) for text in texts)))
@@ -51,6 +62,15 @@ def train_tokenizer(texts, vocabulary_size: int = 16_000, lowercase: bool = True
     tokenizer.pre_tokenizer = learner.pre_tokenizer
     tokenizer.decoder = decoders.WordPiece()
     return tokenizer
+
+
+def _has_other_scripts(texts: list[str]) -> bool:
+    """Whether more than `OTHER_SCRIPTS_FRACTION` of the characters belong to other scripts than Latin, Greek and Cyrillic."""
+    import regex
+
+    other = regex.compile(r"[^\P{L}\p{Latin}\p{Greek}\p{Cyrillic}]")
+    num_other = sum(len(other.findall(text)) for text in texts if not text.isascii())
+    return num_other > OTHER_SCRIPTS_FRACTION * sum(map(len, texts))
 
 
 def load_tokenizer(path: str | Path):

@@ -5,9 +5,8 @@ import itertools
 import numpy as np
 
 from tests.helpers.ranking_questions import GRADES, STARTS, make_features, make_queries
-from utils.ranking.encoder import add_sentence_markers
 from utils.ranking.features import RankingFeatures, build_features, training_batches
-from utils.text.tokenization import train_tokenizer
+from utils.text.tokenization import add_sentence_markers, train_tokenizer
 
 NO_NEGATIVES = np.array([], int)
 

@@ -21,7 +21,7 @@ def run_dir(tmp_path_factory):
     """What train_ranking.py leaves behind, as far as the predictor reads it."""
     folder = tmp_path_factory.mktemp("ranking") / "run"
     folder.mkdir()
-    start = new_start(TEXTS * 2, 100, hidden_dim=6, num_layers=1, num_heads=2, dropout=0.0, length=11)
+    start = new_start(TEXTS * 2, 100, hidden_dim=6, num_layers=1, num_heads=2, dropout=0.0, **LENGTHS)
     keras.utils.set_random_seed(3)
     model = BiEncoder(start.arguments, output_dim=5, shared=False)
     model.build()

@@ -36,7 +36,7 @@ def test_a_pretrained_encoder_is_copied_whole():
 
 
 def test_pretrained_embeddings_are_reduced():
-    from utils.text.pretrained import reduced_embeddings
+    from utils.text.pretrained.checkpoint import reduced_embeddings
 
     checkpoint = read_initial_checkpoint(PRETRAINED, "pretrained", max_length=384, hidden_dim=12)
     model = small_model(checkpoint.encoder["vocabulary_size"])

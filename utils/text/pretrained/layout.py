@@ -1,0 +1,121 @@
+"""Which tensor of a checkpoint is which weight of `components.bert_encoder.BertEncoder`."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+_BERT_BLOCK = {
+    "attention.self.query": "query",
+    "attention.self.key": "key",
+    "attention.self.value": "value",
+    "attention.output.dense": "attention/output",
+    "attention.output.LayerNorm": "attention_norm",
+    "intermediate.dense": "expand",
+    "output.dense": "contract",
+    "output.LayerNorm": "ffn_norm",
+}
+_DISTILBERT_BLOCK = {
+    "attention.q_lin": "query",
+    "attention.k_lin": "key",
+    "attention.v_lin": "value",
+    "attention.out_lin": "attention/output",
+    "sa_layer_norm": "attention_norm",
+    "ffn.lin1": "expand",
+    "ffn.lin2": "contract",
+    "output_layer_norm": "ffn_norm",
+}
+_TABLES = {
+    "embeddings.word_embeddings.weight": "token_embedding/embeddings",
+    "embeddings.position_embeddings.weight": "position/table",
+    "embeddings.token_type_embeddings.weight": "segment_embedding/embeddings",
+}
+_DENSE = {"weight": "kernel", "bias": "bias"}
+_NORM = {"weight": "gamma", "bias": "beta", "gamma": "gamma", "beta": "beta"}  # old checkpoints have the last two
+_HEADS = {
+    "bert": ("pooler.", "cls.", "classifier.", "dropout."),
+    "roberta": ("pooler.", "lm_head.", "classifier."),
+    "electra": ("discriminator_predictions.", "generator_predictions.", "generator_lm_head.", "classifier."),
+    "distilbert": ("vocab_transform.", "vocab_layer_norm.", "vocab_projector.", "pre_classifier.", "classifier."),
+}
+_BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
+SPAN_HEAD = {"qa_outputs.weight": "kernel", "qa_outputs.bias": "bias"}
+
+
+def is_head(layout: str, name: str) -> bool:
+    """Whether a tensor belongs to a head, or is no weight at all."""
+    return name.startswith((*_HEADS[layout], "qa_outputs.")) or name in _BUFFERS
+
+
+def variable_path(layout: str, name: str) -> str | None:
+    """The path of the variable that a tensor belongs to, or None.
+
+    The tensors of query, key and value still have paths of their own here; `encoder_weights` joins them.
+
+    Args:
+        layout: one of `utils.text.pretrained.config.LAYOUTS`, such as `bert`.
+        name: the tensor's name, without a leading `bert.` and the like.
+    """
+    if name in _TABLES:
+        return _TABLES[name]
+    stem, _, last = name.rpartition(".")
+    if stem == "embeddings.LayerNorm" and last in _NORM:
+        return f"embedding_norm/{_NORM[last]}"
+    if stem == "embeddings_project" and layout == "electra" and last in _DENSE:
+        return f"embedding_projection/{_DENSE[last]}"
+    stack, blocks = "encoder", _BERT_BLOCK
+    if layout == "distilbert":
+        stack, blocks = "transformer", _DISTILBERT_BLOCK
+    match = re.fullmatch(rf"{stack}\.layer\.(\d+)\.(.+)", stem)
+    if not match:
+        return None
+    part = blocks.get(match[2])
+    ending = (_NORM if part and part.endswith("norm") else _DENSE).get(last)
+    return f"block_{match[1]}/{part}/{ending}" if part and ending else None
+
+
+def expected_shapes(encoder: dict, num_unused_positions: int) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor that an encoder needs, by `variable_path`.
+
+    Args:
+        encoder: arguments of `BertEncoder`.
+        num_unused_positions: rows before the first position in the table of positions.
+    """
+    dim, inner, width = encoder["hidden_dim"], encoder["intermediate_dim"], encoder["embedding_dim"]
+    shapes = {
+        "token_embedding/embeddings": (encoder["vocabulary_size"], width),
+        "position/table": (encoder["max_length"] + num_unused_positions, width),
+        "embedding_norm/gamma": (width,),
+        "embedding_norm/beta": (width,),
+    }
+    if encoder["num_segments"]:
+        shapes["segment_embedding/embeddings"] = (encoder["num_segments"], width)
+    if width != dim:
+        shapes |= {"embedding_projection/kernel": (dim, width), "embedding_projection/bias": (dim,)}
+    dense = dict.fromkeys(("query", "key", "value", "attention/output"), (dim, dim))
+    dense |= {"expand": (inner, dim), "contract": (dim, inner)}
+    for block in (f"block_{number}" for number in range(encoder["num_layers"])):
+        for part, shape in dense.items():
+            shapes |= {f"{block}/{part}/kernel": shape, f"{block}/{part}/bias": shape[:1]}
+        for part in ("attention_norm", "ffn_norm"):
+            shapes |= {f"{block}/{part}/gamma": (dim,), f"{block}/{part}/beta": (dim,)}
+    return shapes
+
+
+def encoder_weights(tensors: dict[str, np.ndarray], num_unused_positions: int) -> dict[str, np.ndarray]:
+    """The weights of the encoder, by the paths of its variables.
+
+    Kernels are transposed, the tensors of query, key and value are joined, and the unused first positions are dropped.
+
+    Args:
+        tensors: the tensors of `expected_shapes`.
+        num_unused_positions: rows before the first position in the table of positions.
+    """
+    weights = {path: array.T if path.endswith("kernel") else array for path, array in tensors.items()}
+    for path in [path for path in weights if "/query/" in path]:
+        block, _, ending = path.partition("/query/")
+        parts = [weights.pop(f"{block}/{part}/{ending}") for part in ("query", "key", "value")]
+        weights[f"{block}/attention/qkv_{ending}"] = np.concatenate(parts, axis=-1)
+    weights["position/table"] = weights["position/table"][num_unused_positions:]
+    return weights
