@@ -38,6 +38,29 @@ def test_offsets_point_into_the_text_as_it_is_written(tokenizer):
     assert encode(train_tokenizer(TEXTS, 90, lowercase=False), "The") != encode(tokenizer, "The")
 
 
+def test_marks_that_are_no_accents_stay():
+    """Hindi vowels and the voicing of kana; Latin, Greek and Cyrillic text loses its accents as before."""
+    hindi = train_tokenizer(["मीनू मीना मानू", "गाँव में"] * 3, 99)
+    assert len({tuple(hindi.encode(word).ids) for word in ("मीनू", "मीना", "मान", "मन")}) == 4
+    assert "".join(token.removeprefix("##") for token, _, _ in encode(hindi, "गाँव")) == "गाँव"
+    japanese = train_tokenizer(["がか はば"] * 3, 99)
+    assert encode(japanese, "が")[0][0] == "が"
+    for text in ("Café Ünder", "Καφές", "Йод ещё", "Café in Tōkyō (東京) " + "and more text " * 20):
+        latin = train_tokenizer([text] * 3, 99)
+        assert latin.to_str().count('"strip_accents":null') == 1
+        assert {token for token, _, _ in encode(latin, text)}.isdisjoint("éüής")
+
+
+def test_text_without_spaces_is_cut_into_characters():
+    """Otherwise an answer could end within a token, and a sentence in Thai would be one unknown word."""
+    text = "東京タワーは高いです。ที่นี่ไม่มีใครอยู่" * 20
+    tokenizer = train_tokenizer([text] * 3, 300)
+    pieces = [text[start:end] for _, _, (start, end) in encode(tokenizer, text)]
+    assert "".join(pieces) == text and "[UNK]" not in {token for token, _, _ in encode(tokenizer, text)}
+    words = [tokenizer.encode(text, add_special_tokens=False).word_ids[place] for place, _ in enumerate(pieces)]
+    assert len(set(words)) == 20 * 20  # 10 of each sentence, with their marks
+
+
 @pytest.mark.parametrize("name", ["tokenizer.json", "vocab.txt"])
 @pytest.mark.parametrize("folder", [False, True])
 def test_a_kept_tokenizer_reads_the_same(tokenizer, tmp_path, name, folder):
