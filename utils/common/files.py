@@ -33,6 +33,8 @@ DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 _COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 _OTHER_ARCHIVES = {b"7z\xbc\xaf\x27\x1c": "7-Zip", b"Rar!": "RAR", b"\x28\xb5\x2f\xfd": "Zstandard"}
+_BRACKETED_WORD = re.compile(r"\[(?!(?:true|false|null|NaN|Infinity)\b)[^\W\d_]")
+"""How texts begin that start with a name in brackets, such as MetaQA's questions, but no JSON list."""
 _BLOCK_BYTES = 2**18
 _SNIFFED_BYTES = 2**20
 """Bytes at the beginning of a file that tell what is in it."""
@@ -65,7 +67,7 @@ def content_kind(path: str | Path) -> str:
         if head.startswith(magic):
             raise UserError(f"{path}: is a {name} archive; unpack it and name the file in it")
     text = head.decode(_encoding(head), "replace").lstrip("\ufeff \t\r\n")
-    if text[:1] in ("{", "["):
+    if text[:1] in ("{", "[") and not _BRACKETED_WORD.match(text):
         return "jsonl" if _is_json_per_line(text) else "json"
     return "xml" if re.match(r"<(\?xml|!|[A-Za-z_][\w.:-]*(\s|/?>))", text) else "text"
 

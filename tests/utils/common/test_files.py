@@ -100,6 +100,11 @@ def test_compression_is_told_by_content_not_by_name(tmp_path, name, compress):
     assert read_json(path) == {"a": [1]} and content_kind(path) == "json"
 
 
+def test_a_name_in_brackets_is_no_json(tmp_path):
+    for text, kind in (("[REC]\tyear\t2007\n", "text"), ("[true, 1]", "json"), ("[\n1]", "json"), ("[1\n", "json")):
+        assert content_kind(write(tmp_path / "a", text.encode())) == kind
+
+
 def test_other_archives_and_things_that_are_no_files(tmp_path):
     path = tmp_path / "a.7z"
     path.write_bytes(b"7z\xbc\xaf\x27\x1c rest")
