@@ -44,7 +44,7 @@ class Config:
     file: Path | None = None
     """For squad, a text file in the place of the text. For memnet, facts to answer from (.csv, .tsv, or WikiMovies' .txt). For
     tracing, students' histories; without it, a new student is asked. For vectors, the vectors or texts to search. For ranking,
-    questions with answers. Formats are those of training."""
+    what is searched: questions with answers, a collection, or a text file with a text per line. Formats are those of training."""
     n_best: int = 3
     """Answers to show."""
 
@@ -113,14 +113,14 @@ def answer_from_facts(config: Config) -> None:
 
 def predict_responses(config: Config) -> None:
     """Print each student's probable responses to some items."""
-    from utils.tracing.data import NEW_STUDENT, read_responses
     from utils.tracing.predictor import TracingPredictor
+    from utils.tracing.sequences import NEW_STUDENT
 
     items = [item.strip() for item in config.question.split(",") if item.strip()]
     if not items:
         raise UserError(f"{config.question!r}: no item there; give items, with commas between")
     predictor = TracingPredictor.load(config.run_dir)
-    histories, notes = read_responses(config.file) if config.file else ([NEW_STUDENT], [])
+    histories, notes = predictor.read_histories(config.file) if config.file else ([NEW_STUDENT], [])
     students = predictor.predict(histories, items)
     for note in notes:
         print(f"({note})")
@@ -162,15 +162,13 @@ def find_answers(config: Config) -> None:
     from utils.text.words import shortened
 
     predictor = RankingPredictor.load(config.run_dir)
-    queries, notes = predictor.read_questions(config.file)
+    texts, notes = predictor.read_texts(config.file)
     for note in notes:
         print(f"({note})")
-    candidates = [(query, candidate) for query in queries for candidate in query.candidates]
-    (results,) = predictor.search([config.question], [candidate.text for _, candidate in candidates], config.n_best)
+    (results,) = predictor.search([config.question], [text for _, text in texts], config.n_best)
     for result in results:
-        query, candidate = candidates[result["candidate"]]
-        print(f"{result['score']:.3f}  {candidate.id}, of question {query.id}: {shortened(candidate.text, 300)}")
-    print(f"({len(candidates):,} answers)")
+        print(f"{result['score']:.3f}  {texts[result['candidate']][0]}: {shortened(result['text'], 300)}")
+    print(f"({len(texts):,} answers)")
 
 
 def described_row(row: dict) -> str:

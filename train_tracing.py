@@ -59,10 +59,17 @@ class Config(RunConfig):
     items: int = 0
     """Simulated items; 0 is 200."""
     categories: int = 0
-    """Response categories; 0 is 4 in a simulation, and the number that a file has."""
+    """Response categories; 0 is 4 in a simulation, and the number that the files have."""
     train_files: list[Path] = field(default_factory=list)
-    """Files to train on: three lines per student (count, items, responses), or CSV with the columns student, item, response and
-    optionally time and skill. Files may be gzipped (.gz)."""
+    """Files to train on: a table, JSON or Parquet with the columns student, item, response and optionally time and skill; or lines
+    per student, a column per item, pyKT's rows (docs/data_formats.md)."""
+    columns: list[str] = field(default_factory=list)
+    """Columns with uncommon names: student=NAME item=NAME response=NAME time=NAME skill=NAME. An empty name, as in time=, leaves
+    the column out."""
+    expand_skills: bool = False
+    """Score rows that repeat an answer for another skill as answers of their own. Some published figures do; the answer leaks."""
+    credit_levels: int = 0
+    """Categories of responses that are fractions of credit; 0 is as many equal steps as all fractions lie on, up to 11, else 5."""
     truth: Path | None = None
     """True parameters of the files' students and items (deep-gpcm's true_irt_parameters.json), for ceilings and recovery."""
     validation_fraction: float = 0.1
@@ -144,7 +151,7 @@ class Config(RunConfig):
 
 def main(config: Config) -> int:
     from components.losses.ordinal_loss import OrdinalLoss
-    from utils.tracing.settings import check_settings
+    from utils.tracing.settings import check_settings, format_of_files, held_out_students
 
     check_settings(config, MODEL_SETTINGS)
     check_run_dir(config)
@@ -152,20 +159,22 @@ def main(config: Config) -> int:
 
     # --- data
     from utils.common.files import write_json
+    from utils.common.reading import Reading
     from utils.tracing.features import cut, training_batches
-    from utils.tracing.splits import HeldOut, read_files, simulate
+    from utils.tracing.splits import read_files, simulate
 
-    held_out = HeldOut(
-        validation_fraction=config.validation_fraction,
-        test_fraction=config.test_fraction,
-        folds=config.folds,
-        fold=config.fold,
-        limit=config.limit,
-        seed=config.split_seed,
-    )
+    held_out = held_out_students(config)
     if config.train_files:
-        files = {"validation_files": config.validation_files, "test_files": config.test_files}
-        data = read_files(config.train_files, held_out, **files, truth_file=config.truth, categories=config.categories)
+        data = read_files(
+            config.train_files,
+            held_out,
+            validation_files=config.validation_files,
+            test_files=config.test_files,
+            truth_file=config.truth,
+            categories=config.categories,
+            response_format=format_of_files(config),
+            reading=Reading(config.max_bad_fraction),
+        )
     else:
         data = simulate(config.data, held_out, config.students, config.items, config.categories)
     for note in data.notes:
@@ -192,6 +201,7 @@ def main(config: Config) -> int:
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps per epoch")
 
     # --- training
+    from utils.tracing.evaluation import validation_scores
     from utils.tracing.predictor import TracingPredictor
     from utils.training.fit import fit
     from utils.training.tracking import start_tracking
@@ -304,21 +314,6 @@ def compile_model(model, config: Config, loss, total_steps: int) -> None:
         clip_norm=GRADIENT_CLIP_NORM,
     )
     model.compile(optimizer, loss={"logits": loss}, jit_compile=config.jit_compile)
-
-
-def validation_scores(predictor, pieces, loss) -> dict[str, float]:
-    """The entries of an epoch in `metrics.csv`. `val_score` is the negative loss: the best epoch has the highest."""
-    import numpy as np
-
-    from utils.tracing.evaluation import evaluate
-    from utils.training.gradient_flow import gradient_flow
-
-    predictions = predictor.predictions(pieces)
-    metrics = evaluate(predictions).metrics
-    logits = np.log(np.maximum(predictions.probabilities, 1e-30))
-    value = float(loss(predictions.responses, logits))
-    scores = {f"val_{name}": metrics[name] for name in ("nll", "accuracy", "qwk")}
-    return scores | {"val_loss": value, "val_score": -value} | gradient_flow(predictor.model)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from utils.tracing.data import ResponseSequence
+from utils.tracing.sequences import ResponseSequence
 
 
 def sequence(student, length, categories=3):

@@ -14,7 +14,7 @@ from tests.helpers.in_process import run_in_process
 from tests.helpers.scripts import error_line, run, start
 from tests.helpers.tracing_sequences import write_three_lines
 from utils.common.errors import UserError
-from utils.tracing.data import ResponseSequence
+from utils.tracing.sequences import ResponseSequence
 from utils.tracing.predictor import TracingPredictor
 
 SCRIPT = "train_tracing.py"

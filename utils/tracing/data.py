@@ -2,230 +2,138 @@
 
 from __future__ import annotations
 
-import json
-import math
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from utils.common.errors import UserError, some_of
-from utils.common.files import file_kind, open_binary, read_csv_rows, read_lines
+from utils.common.errors import UserError
+from utils.common.files import content_kind, read_json
+from utils.common.reading import FileReport, Reading
+from utils.tracing.blocks import find_block_layout, read_block_log
+from utils.tracing.credit import choose_levels, credit_category, has_fractions, levels_in_words
+from utils.tracing.repeated_rows import join_repeated_rows, times_tell_answers
+from utils.tracing.response_log import ResponseLog
+from utils.tracing.sequences import ResponseSequence
 from utils.tracing.simulation import Truth
-
-MAX_CATEGORIES = 100
-"""A file with a larger response probably holds scores or ids, not categories."""
-
-REQUIRED_COLUMNS = ("student", "item", "response")
-OPTIONAL_COLUMNS = ("time", "skill")
+from utils.tracing.tables import read_table_log
 
 
 @dataclass(frozen=True)
-class ResponseSequence:
-    """The responses of one student, in order.
+class ResponseFormat:
+    """How responses are read.
 
     Args:
-        student: the student's name. In a file without names it is the file's name and a number.
-        items: name of each answered item.
-        responses: category of each response, int64 `(steps,)`, from 0.
-        skills: name of each answered item's skill, or None where skills are unknown.
-        file: where the sequence comes from, for messages.
-        lines: line of the file of each response, for messages.
+        columns: `student`, `item`, `response`, `time` or `skill` to the name of its column, where it has an uncommon one.
+        expand_skills: rows that repeat an answer for another skill count as answers of their own.
+        credit_levels: the number of categories that fractions of credit are turned into. 0 lets the responses tell: whole numbers
+            are categories, fractions get as many levels as `utils.tracing.credit.choose_levels` says.
+        answer_per_time: rows of one student and time are one answer, although their items differ; the items are skills. None lets
+            the responses tell.
+        needs_columns: a file without one of `columns` is an error; otherwise, common names are looked for.
     """
 
-    student: str
-    items: tuple[str, ...]
-    responses: np.ndarray
-    skills: tuple[str, ...] | None = None
-    file: str = ""
-    lines: tuple[int, ...] = ()
-
-    def place(self, step: int) -> str:
-        """Where the response of a step, from 0, stands, in words."""
-        if self.lines:
-            return f"{self.file}, line {self.lines[step]:,}"
-        return f"student {self.student}, response {step + 1}"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    expand_skills: bool = False
+    credit_levels: int = 0
+    answer_per_time: bool | None = None
+    needs_columns: bool = True
 
 
-NEW_STUDENT = ResponseSequence("new", (), np.zeros(0, np.int64))
-"""A student who has not responded to anything yet."""
+COMMON_FORMAT = ResponseFormat()
+"""Columns with common names, answers that are merged, and whatever the responses tell."""
 
 
-def read_responses(path: str | Path) -> tuple[list[ResponseSequence], list[str]]:
-    """Read a file in either of two formats, gzipped or not.
+def read_responses(
+    paths: Sequence[str | Path], reading: Reading, response_format: ResponseFormat = COMMON_FORMAT
+) -> tuple[list[list[ResponseSequence]], ResponseFormat]:
+    """Read the files of a run, which are understood alike. What is in a file tells its layout:
 
-    - Three lines for each student (as DKVMN and deep-gpcm have them): the number of responses, the items, the responses; separated
-      by commas.
-    - A `.csv` that does not begin with a number: a header with the columns `student`, `item`, `response` and optionally `skill` and
-      `time`. A student's rows are ordered by time (a number); without that column they keep the order of the file.
+    - lines per student (`utils.tracing.blocks`): three, as DKVMN and AKT have them, four with skills, six as pyKT has them;
+    - a table, JSON, JSON lines or Parquet (`utils.tracing.tables`): a row per response, or a row per student with lists as pyKT has
+      it, with a column per item, or with responses by item as py-irt has it.
+
+    A student's rows are ordered by time where there are times, else they keep the order of the file. Rows that repeat an answer for
+    another skill are joined (`utils.tracing.repeated_rows`).
 
     Args:
-        path: the file.
+        paths: the files.
+        reading: counts what is left out, and holds the notes.
+        response_format: how the responses are read.
 
     Returns:
-        the students' sequences, and notes on what was left out: students without responses.
+        the students' sequences of each file, and the format with what the responses told: `credit_levels` is 0 where responses are
+        categories.
 
     Raises:
-        UserError: naming file and line, where lines do not fit together, or a response or time is not a usable number.
+        UserError: a file cannot be read, or too many of its records cannot be used.
     """
-    path = Path(path)
-    _, first_line = next(read_lines(path), (0, ""))
-    is_table = file_kind(path) == ".csv" and not first_line.strip(" ,").isdecimal()
-    sequences, empty_lines = [], []
-    for line, sequence in _read_table(path) if is_table else _read_three_lines(path):
-        if len(sequence.responses):
-            sequences.append(sequence)
-        else:
-            empty_lines.append(line)
-    if not sequences:
-        raise UserError(
-            f"{path}: has no responses; give three lines per student, or a .csv with the columns student, item and response"
-        )
-    if not empty_lines:
-        return sequences, []
-    lines = some_of(empty_lines)
-    return sequences, [f"{path}: {len(empty_lines):,} students without responses left out (line {lines})"]
-
-
-def _read_three_lines(path: Path) -> Iterator[tuple[int, ResponseSequence]]:
-    """Yield each student's first line number and sequence from a file of three lines per student."""
-    lines = [(number, line.strip()) for number, line in read_lines(path)]
-    while len(lines) % 3 and not lines[-1][1]:  # blank lines at the end
-        lines.pop()
-    if len(lines) % 3:
-        raise UserError(
-            f"{path}: has {len(lines):,} lines, which is not a multiple of three; the file may have been cut off"
-        )
-    for start in range(0, len(lines), 3):
-        (count_line, count), (items_line, items), (responses_line, responses) = lines[start : start + 3]
-        if not (count or items or responses):
-            continue
-        count = count.rstrip(", ")
-        items, responses = (
-            tuple(part.strip() for part in text.split(",")) if text else ()
-            for text in (items.rstrip(", "), responses.rstrip(", "))
-        )
-        for line, entries in ((items_line, items), (responses_line, responses)):
-            if "" in entries:
-                raise UserError(f"{path}, line {line:,}: has nothing between two commas; fill it in")
-            if not count.isdecimal() or int(count) != len(entries):
-                raise UserError(
-                    f"{path}, line {line:,}: has {len(entries):,} entries, but line {count_line:,} says {count[:20]!r}; "
-                    "correct one of them"
-                )
-        values = _whole_numbers(path, responses_line, responses)
-        student = f"{path.name}:{start // 3}"
-        yield count_line, ResponseSequence(student, items, values, None, str(path), (responses_line,) * len(values))
-
-
-def _whole_numbers(path: Path, line: int, texts: Sequence[str]) -> np.ndarray:
-    """The responses of one line as numbers of 0 or more."""
-    wrong = [text for text in texts if not text.removeprefix("-").isdecimal() or len(text) > 18]
-    if wrong:
-        raise UserError(f"{path}, line {line:,}: responses must be whole numbers, not {wrong[0][:40]!r}")
-    values = np.array([int(text) for text in texts], np.int64)
-    if len(values) and values.min() < 0:
-        raise UserError(f"{path}, line {line:,}: has the response {values.min()}; categories count from 0")
-    return values
-
-
-def _read_table(path: Path) -> Iterator[tuple[int, ResponseSequence]]:
-    """Yield each student's first line number and sequence from a CSV file."""
-    columns, width, students = {}, 0, {}
-    for line, row in read_csv_rows(path):
-        if not any(cell.strip() for cell in row):
-            continue
-        if not columns:
-            columns, width = _columns(path, row), len(row)
-            continue
-        is_too_short = len(row) <= max(columns[name] for name in REQUIRED_COLUMNS)
-        if is_too_short or any(cell.strip() for cell in row[width:]):
-            raise UserError(
-                f"{path}, line {line:,}: has {len(row)} fields, the first line {width}; correct it, and quote texts with commas"
+    paths = [Path(path) for path in paths]
+    with contextlib.ExitStack() as open_reports:
+        reports = [open_reports.enter_context(reading.file(path)) for path in paths]
+        logs = [_read_log(path, report, response_format) for path, report in zip(paths, reports, strict=True)]
+        if response_format.answer_per_time is None:
+            response_format = replace(response_format, answer_per_time=times_tell_answers(logs))
+        for log, report in zip(logs, reports, strict=True):
+            join_repeated_rows(
+                log, response_format.answer_per_time and log.has_time, response_format.expand_skills, report
             )
-        cells = {name: row[column].strip() if column < len(row) else "" for name, column in columns.items()}
-        if not cells["student"] or not cells["item"]:
-            raise UserError(f"{path}, line {line:,}: student or item is empty; fill it in or delete the row")
-        time = _time(path, line, cells["time"]) if "time" in cells else 0
-        (response,) = _whole_numbers(path, line, [cells["response"]])
-        entry = (time, cells["item"], response, cells.get("skill"), line)
-        students.setdefault(cells["student"], []).append(entry)
-    for student, entries in students.items():
-        entries.sort(key=lambda entry: entry[0])  # stable: equal times keep the order of the file
-        _, items, responses, skills, lines = zip(*entries, strict=True)
-        skills = skills if "skill" in columns else None
-        yield lines[0], ResponseSequence(student, items, np.array(responses, np.int64), skills, str(path), lines)
+    response_format = replace(response_format, credit_levels=_credit_levels(logs, response_format.credit_levels))
+    if response_format.credit_levels:
+        for report in reports:
+            report.remark(
+                f"responses are fractions of credit; each becomes the nearest of {response_format.credit_levels} levels "
+                f"({levels_in_words(response_format.credit_levels)}), which are the categories (--credit-levels)"
+            )
+    return [
+        log.sequences(lambda values: _categories(values, response_format.credit_levels)) for log in logs
+    ], response_format
 
 
-def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
-    """The place of each known column in the header."""
-    names = [name.strip().lower() for name in header]
-    missing = [name for name in REQUIRED_COLUMNS if name not in names]
-    if missing:
-        raise UserError(
-            f"{path}: its first line has no column {', '.join(missing)}; name the columns student, item and response"
+def _read_log(path: Path, report: FileReport, response_format: ResponseFormat) -> ResponseLog:
+    """The rows of one file, after the first checks."""
+    layout = find_block_layout(path) if content_kind(path) == "text" else None
+    if layout is not None:
+        log = read_block_log(path, layout, report)
+    else:
+        log = read_table_log(path, response_format.columns, report, response_format.needs_columns)
+    if report.used:
+        log.leave_out_mixed_responses(report)
+    report.check()
+    return log
+
+
+def _credit_levels(logs: Sequence[ResponseLog], levels: int) -> int:
+    """The number of levels of credit, or 0 where responses are categories."""
+    values = np.unique(np.concatenate([log.used_values() for log in logs]))
+    if not levels and not has_fractions(values):
+        return 0
+    if values.max() > 1:
+        above = next(log for log in logs if log.used_values().max() > 1)
+        others = [str(log.path) for log in logs if has_fractions(log.used_values())]
+        reason = (
+            f"but {others[0]} has fractions of credit" if others else "but --credit-levels is for fractions of credit"
         )
-    columns = {name: names.index(name) for name in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS) if name in names}
-    repeated = [name for name in columns if names.count(name) > 1]
-    if repeated:
-        raise UserError(f"{path}: its first line has the column {repeated[0]} twice; remove one")
-    return columns
-
-
-def _time(path: Path, line: int, text: str) -> float:
-    try:
-        time = float(text)
-    except ValueError:
-        time = math.nan
-    if not math.isfinite(time):
-        raise UserError(f"{path}, line {line:,}: time {text!r} is not a number; give seconds, or remove the column")
-    return time
-
-
-def count_categories(sequences: Iterable[ResponseSequence], num_categories: int = 0) -> tuple[int, list[str]]:
-    """Count the response categories.
-
-    Args:
-        sequences: all sequences.
-        num_categories: the number of categories if it is known, else 0.
-
-    Returns:
-        the number of categories (the largest response plus one, unless it is given), and a note on categories without responses.
-
-    Raises:
-        UserError: there are fewer than two categories or more than `MAX_CATEGORIES`, or a response is outside the given ones.
-    """
-    sequences = list(sequences)
-    last = max(sequences, key=lambda sequence: sequence.responses.max())
-    largest = int(last.responses.max())
-    where = f"{last.place(int(last.responses.argmax()))}: a response is {largest}"
-    count = num_categories or largest + 1
-    if largest >= count:
         raise UserError(
-            f"{where}, but there are {count} categories, 0 to {count - 1}; correct it or raise --categories"
+            f"{above.path}: a response is {above.used_values().max():g}, {reason}; divide scores by the full score"
         )
-    if count > MAX_CATEGORIES:
-        raise UserError(
-            f"{where}, but categories count from 0 and there may be {MAX_CATEGORIES} of them; is it a score or an id?"
-        )
-    if count < 2:
-        raise UserError("all responses are 0; there is nothing to predict")
-    counts = np.bincount(np.concatenate([sequence.responses for sequence in sequences]), minlength=count)
-    empty = [str(category) for category in np.flatnonzero(counts == 0)]
-    return count, [f"no response is in category {', '.join(empty)}"] if empty else []
+    return levels or choose_levels(values)
+
+
+def _categories(values: np.ndarray, levels: int) -> np.ndarray:
+    return credit_category(values, levels) if levels else values.astype(np.int64)
 
 
 def read_truth(path: str | Path) -> Truth:
-    """Read the true abilities and items from deep-gpcm's `true_irt_parameters.json`, gzipped or not.
+    """Read the true abilities and items from deep-gpcm's `true_irt_parameters.json`, compressed or not.
 
     Raises:
         UserError: the file cannot be read, or does not hold these parameters.
     """
+    content = read_json(path)
     try:
-        with open_binary(path) as file:
-            content = json.load(file)
         ability = np.array(content["student_abilities"]["theta"], float)
         discrimination = np.array(content["question_params"]["discrimination"]["alpha"], float)
         thresholds = np.array(content["question_params"]["difficulties"]["beta"], float)
@@ -233,7 +141,7 @@ def read_truth(path: str | Path) -> Truth:
             raise ValueError("alpha and beta must have one row per item")
         if not all(np.isfinite(part).all() for part in (ability, discrimination, thresholds)):
             raise ValueError("a parameter is not a finite number")
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: holds no true parameters ({type(error).__name__}: {str(error)[:80]}); give a true_irt_parameters.json"
         ) from None

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.common.evaluation import Evaluation
-from utils.tracing.data import ResponseSequence
 from utils.tracing.metrics import (
     AreasUnderCurves,
     DecisionRule,
@@ -17,6 +16,8 @@ from utils.tracing.metrics import (
     negative_log_likelihood,
     quadratic_weighted_kappa,
 )
+from utils.tracing.sequences import ResponseSequence
+from utils.training.gradient_flow import gradient_flow
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,22 @@ def evaluate(predictions: Predictions, rule: DecisionRule | None = None) -> Eval
     means = {name: float(values.mean()) for name, values in per_response.items()}
     metrics = means | weighted_metrics(np.ones(len(responses)))
     return Evaluation(metrics, per_response, predictions.students, weighted_metrics)
+
+
+def validation_scores(predictor, pieces, loss) -> dict[str, float]:
+    """The entries of an epoch in `metrics.csv`. `val_score` is the negative loss: the best epoch has the highest.
+
+    Args:
+        predictor: a `TracingPredictor` of the model that is trained.
+        pieces: those of the validation students.
+        loss: the loss of the training.
+    """
+    predictions = predictor.predictions(pieces)
+    metrics = evaluate(predictions).metrics
+    logits = np.log(np.maximum(predictions.probabilities, 1e-30))
+    value = float(loss(predictions.responses, logits))
+    scores = {f"val_{name}": metrics[name] for name in ("nll", "accuracy", "qwk")}
+    return scores | {"val_loss": value, "val_score": -value} | gradient_flow(predictor.model)
 
 
 def prediction_rows(sequences: Sequence[ResponseSequence], predictions: Predictions) -> list[dict]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.common.batching import epochs_from, length_sorted_batches, round_up
-from utils.tracing.data import ResponseSequence
+from utils.tracing.sequences import ResponseSequence
 
 LENGTH_MULTIPLE = 32
 """The steps of a batch are padded to a multiple of this, so that few shapes are compiled."""

@@ -9,10 +9,12 @@ import numpy as np
 
 from models import load_model
 from utils.common.errors import UserError
-from utils.tracing.data import ResponseSequence
+from utils.common.reading import Reading
+from utils.tracing.data import COMMON_FORMAT, ResponseFormat, read_responses
 from utils.tracing.evaluation import Predictions
 from utils.tracing.features import Piece, assemble, cut
 from utils.tracing.item_response import ability_error, softmax
+from utils.tracing.sequences import MAX_CATEGORIES, ResponseSequence
 from utils.training.finished import checked_number, damaged_run_as_user_error, read_run, read_run_file
 
 BATCH_SIZE = 64
@@ -25,12 +27,20 @@ class TracingPredictor:
         model: a model of knowledge tracing.
         item_numbers: item to its number, from 1; all other items count as one unknown item.
         ability_deviation: standard deviation of ability among students, for standard errors; None for a model without ability.
+        response_format: how the training files were read, for `read_histories`.
     """
 
-    def __init__(self, model, item_numbers: dict[str, int], ability_deviation: float | None = None):
+    def __init__(
+        self,
+        model,
+        item_numbers: dict[str, int],
+        ability_deviation: float | None = None,
+        response_format: ResponseFormat = COMMON_FORMAT,
+    ):
         self.model = model
         self.item_numbers = item_numbers
         self.ability_deviation = ability_deviation
+        self.response_format = response_format
         settings = model.get_config()
         self.num_categories = settings["num_categories"]
         self.head = settings.get("head")
@@ -47,7 +57,9 @@ class TracingPredictor:
             abilities = results["details"].get("abilities")
             has_deviation = bool(abilities) and abilities["deviation"] is not None
             deviation = checked_number(abilities, "deviation", 0, 1e9, float) if has_deviation else None
-            return cls.load_best_epoch(run_dir, deviation)
+            predictor = cls.load_best_epoch(run_dir, deviation)
+            predictor.response_format = _stored_format(results["data"].get("format"))
+            return predictor
 
     @classmethod
     def load_best_epoch(cls, run_dir: str | Path, ability_deviation: float | None = None) -> TracingPredictor:
@@ -57,6 +69,24 @@ class TracingPredictor:
         for item in item_numbers:
             checked_number(item_numbers, item, 1, highest)
         return cls(model, item_numbers, ability_deviation)
+
+    def read_histories(self, path: str | Path) -> tuple[list[ResponseSequence], list[str]]:
+        """Read students' responses so far, as the run read its training files.
+
+        Args:
+            path: the file, in any of the formats of training; its columns have the names of training or common ones.
+
+        Returns:
+            the students' sequences, and notes on how the file was understood and what was left out.
+
+        Raises:
+            UserError: the file cannot be read, or too many of its records cannot be used.
+        """
+        reading = Reading()
+        (histories,), understood = read_responses([path], reading, self.response_format)
+        if understood.credit_levels != self.response_format.credit_levels:
+            raise UserError(f"{path}: has fractions of credit, but the run was trained on categories; give categories")
+        return histories, reading.notes
 
     def predict(self, histories: Sequence[ResponseSequence], items: Sequence[str]) -> list[dict]:
         """Predict each student's response to each item, if it came next.
@@ -184,3 +214,13 @@ class TracingPredictor:
             ability_error(ability[step], discrimination[:step], thresholds[:step], self.ability_deviation, self.head)
             for step in steps
         ]
+
+
+def _stored_format(stored: dict | None) -> ResponseFormat:
+    """The format that a run has stored; its columns may be missing in another file."""
+    if stored is None:
+        return ResponseFormat()
+    columns = {str(column): str(name) for column, name in stored["columns"].items()}
+    flags = {name: stored[name] is True for name in ("expand_skills", "answer_per_time")}
+    levels = checked_number(stored, "credit_levels", 0, MAX_CATEGORIES)
+    return ResponseFormat(columns, credit_levels=levels, needs_columns=False, **flags)

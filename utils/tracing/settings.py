@@ -1,10 +1,30 @@
-"""Checks of the settings of `train_tracing.py`."""
+"""Settings of `train_tracing.py`: what they mean for reading, and checks."""
 
 from __future__ import annotations
 
 from utils.common.errors import UserError
-from utils.tracing.data import MAX_CATEGORIES
+from utils.tracing.columns import parse_columns
+from utils.tracing.data import ResponseFormat
+from utils.tracing.sequences import MAX_CATEGORIES
+from utils.tracing.splits import HeldOut
 from utils.training.settings import as_flag, check_common, check_ranges
+
+
+def format_of_files(config) -> ResponseFormat:
+    """How the files are read, from the settings of `train_tracing.py`."""
+    return ResponseFormat(parse_columns(config.columns), config.expand_skills, config.credit_levels)
+
+
+def held_out_students(config) -> HeldOut:
+    """Which students are held out, from the settings of `train_tracing.py`."""
+    return HeldOut(
+        validation_fraction=config.validation_fraction,
+        test_fraction=config.test_fraction,
+        folds=config.folds,
+        fold=config.fold,
+        limit=config.limit,
+        seed=config.split_seed,
+    )
 
 
 def check_settings(config, model_settings: dict[str, tuple[str, ...]]) -> None:
@@ -22,11 +42,16 @@ def check_settings(config, model_settings: dict[str, tuple[str, ...]]) -> None:
         config,
         less_than_1="validation_fraction test_fraction dropout",
         more_than_0="max_length num_slots key_dim value_dim summary_dim hidden_dim num_cycles num_heads num_layers item_scale",
-        at_least_0="students items folds fold history split_seed",
+        at_least_0="students items folds fold history split_seed credit_levels",
     )
     check_model_settings(config, model_settings)
     if config.categories and not 2 <= config.categories <= MAX_CATEGORIES:
         raise UserError(f"--categories {config.categories}: must be from 2 to {MAX_CATEGORIES}")
+    if config.credit_levels and not 2 <= config.credit_levels <= MAX_CATEGORIES:
+        raise UserError(f"--credit-levels {config.credit_levels}: must be from 2 to {MAX_CATEGORIES}")
+    if config.credit_levels and config.categories:
+        raise UserError("--credit-levels is the number of categories of fractions of credit: leave --categories out")
+    parse_columns(config.columns)
     if not 0 <= config.confident <= 1:
         raise UserError(f"--confident {config.confident}: must be from 0 to 1")
     if config.folds == 1 or config.fold >= (config.folds or 1):
@@ -39,6 +64,8 @@ def check_settings(config, model_settings: dict[str, tuple[str, ...]]) -> None:
         raise UserError(f"--history {config.history}: must be less than --max-length {config.max_length}")
     if config.truth and not config.train_files:
         raise UserError("--truth goes with --train-files")
+    if not config.train_files and (config.columns or config.expand_skills or config.credit_levels):
+        raise UserError("--columns, --expand-skills and --credit-levels go with --train-files")
     if config.train_files and (config.students or config.items):
         raise UserError("--students and --items are for simulated data, not for --train-files; leave them out")
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from utils.common.errors import UserError, some_of
+from utils.common.reading import Reading
 from utils.common.splitting import hold_out
-from utils.tracing.data import ResponseSequence, count_categories, read_responses, read_truth
+from utils.tracing.data import COMMON_FORMAT, ResponseFormat, read_responses, read_truth
 from utils.tracing.features import item_numbers
+from utils.tracing.sequences import ResponseSequence, count_categories
 from utils.tracing.simulation import SIMULATIONS, Truth
+from utils.tracing.skills import find_skills
 
 SPLITS = ("train", "validation", "test")
 
@@ -54,6 +56,8 @@ class ResponseData:
         truth: the true parameters, or None. The name of an item, read as a number, is its row.
         truth_students: split to the row of `truth` of each sequence's student.
         item_skills: item number to the number of its skill, from 1; 0 for item 0. None where skills are unknown.
+        response_format: how the files were read, with what the responses told; None for a simulation.
+        reading: counts of what reading the files left out or noticed, by file.
     """
 
     sequences: dict[str, list[ResponseSequence]]
@@ -63,6 +67,8 @@ class ResponseData:
     truth: Truth | None = None
     truth_students: dict[str, list[int]] = field(default_factory=dict)
     item_skills: list[int] | None = None
+    response_format: ResponseFormat | None = None
+    reading: dict[str, dict] = field(default_factory=dict)
 
     @cached_property
     def item_numbers(self) -> dict[str, int]:
@@ -78,8 +84,9 @@ class ResponseData:
     def checksum(self) -> str:
         digest = hashlib.sha256()
         for name, part in self.sequences.items():
-            rows = [(s.student, s.items, s.responses.tolist(), *([s.skills] if s.skills else [])) for s in part]
-            digest.update(json.dumps([name, rows]).encode())
+            digest.update(name.encode())
+            for s in part:  # one by one, as a large log needs much memory as JSON
+                digest.update(json.dumps([s.student, s.items, s.responses.tolist(), s.skills]).encode())
         return f"sha256:{digest.hexdigest()}"
 
     @property
@@ -94,6 +101,8 @@ class ResponseData:
             "categories": self.num_categories,
             "checksum": self.checksum,
             "notes": self.notes,
+            "reading": self.reading,
+            "format": asdict(self.response_format) if self.response_format else None,
         }
 
     def pairs(self, split: str) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -139,6 +148,8 @@ def read_files(
     test_files: Sequence[Path] = (),
     truth_file: Path | None = None,
     categories: int = 0,
+    response_format: ResponseFormat = COMMON_FORMAT,
+    reading: Reading | None = None,
 ) -> ResponseData:
     """Read students from files. Where a split has no files, students of the training files are held out.
 
@@ -149,24 +160,34 @@ def read_files(
         test_files: files for testing.
         truth_file: the true parameters of these files, for `utils.tracing.data.read_truth`.
         categories: number of response categories; 0 takes it from the responses.
+        response_format: how the files are read.
+        reading: counts records that cannot be used; left out, with its own limit.
 
     Raises:
         UserError: a file is not usable, a student is in two files, or the true parameters belong to other files.
     """
-    sequences, notes, files = {}, [], []
-    for split, paths in zip(SPLITS, (train_files, validation_files, test_files), strict=True):
-        for path in paths:
-            students, left_out = read_responses(path)
-            if left_out and truth_file:
-                raise UserError(f"{left_out[0]}; with --truth each student needs responses, else rows do not match")
-            sequences.setdefault(split, []).extend(_distinct_names(students, path, files))
-            notes += left_out
-            files.append(path.name)
+    reading = reading or Reading()
+    split_of_path = [
+        (split, Path(path))
+        for split, paths in zip(SPLITS, (train_files, validation_files, test_files), strict=True)
+        for path in paths
+    ]
+    students_of_file, response_format = read_responses([path for _, path in split_of_path], reading, response_format)
+    sequences, files = {}, []
+    for (split, path), students in zip(split_of_path, students_of_file, strict=True):
+        sequences.setdefault(split, []).extend(_distinct_names(students, path, files))
+        files.append(path.name)
     everyone = [sequence for part in sequences.values() for sequence in part]
     _check_students(everyone)
-    num_categories, empty_categories = count_categories(everyone, categories)
-    data = ResponseData(sequences, num_categories, files, [*notes, *empty_categories])
+    num_categories, empty_categories = count_categories(everyone, categories or response_format.credit_levels)
+    data = ResponseData(
+        sequences, num_categories, files, [*reading.notes, *empty_categories], response_format=response_format
+    )
+    data.reading = reading.description()
     if truth_file:
+        if any(counts["left_out"] for counts in data.reading.values()):
+            notes = "; ".join(note for note in reading.notes if "left out" in note)
+            raise UserError(f"with --truth each record is needed, else students do not match: {notes}")
         data.truth = read_truth(truth_file)
         _check_truth(data, truth_file)
     return _divide(data, held_out)
@@ -224,42 +245,6 @@ def split_fold(sequences: Sequence[ResponseSequence], folds: int, fold: int, see
     order = np.random.default_rng(seed).permutation(len(sequences))
     numbers = set(order[fold::folds].tolist())
     return [sequences[n] for n in sorted(numbers)], [s for n, s in enumerate(sequences) if n not in numbers]
-
-
-def find_skills(sequences: Sequence[ResponseSequence], numbers: dict[str, int]) -> tuple[list[int] | None, list[str]]:
-    """The skill of each item: the one that is named with it most often.
-
-    Args:
-        sequences: the training students.
-        numbers: item to number, from 1.
-
-    Returns:
-        item number to the number of its skill, from 1, and 0 for item 0; or None where a student has no skills. And notes.
-    """
-    without_skills = sum(sequence.skills is None for sequence in sequences)
-    if without_skills == len(sequences):
-        return None, []
-    if without_skills:
-        return None, [f"train: {without_skills:,} students have no skills, so no skills are used"]
-    counts = {}
-    for sequence in sequences:
-        for item, skill in zip(sequence.items, sequence.skills, strict=True):
-            counts.setdefault(item, Counter())[skill or f"of item {item} alone"] += 1
-    notes = []
-    unnamed = [item for item, skills in counts.items() if f"of item {item} alone" in skills]
-    if unnamed:
-        notes.append(f"train: {len(unnamed):,} items have rows without a skill, which count as a skill of their own")
-    skill_of_item = {
-        item: min(skills, key=lambda skill, skills=skills: (-skills[skill], skill)) for item, skills in counts.items()
-    }
-    ambiguous = [item for item, skills in counts.items() if len(skills) > 1]
-    if ambiguous:
-        notes.append(
-            f"train: {len(ambiguous):,} items have several skills and keep their most frequent one "
-            f"({ambiguous[0]}: {skill_of_item[ambiguous[0]]})"
-        )
-    skill_numbers = {skill: number for number, skill in enumerate(sorted(set(skill_of_item.values())), start=1)}
-    return [0] + [skill_numbers[skill_of_item[item]] for item in sorted(numbers, key=numbers.get)], notes
 
 
 def _notes_on_unknown_items(data: ResponseData) -> list[str]:

@@ -1,99 +1,169 @@
-"""Readers of responses."""
+"""Files of one run are read together: what is bad, fractions of credit, and times."""
 
-import numpy as np
+import json
+
 import pytest
 
-from tests.helpers.tracing_sequences import SEQUENCES
+from tests.helpers.tracing_files import contents, read_file, write
 from utils.common.errors import UserError
-from utils.tracing.data import ResponseSequence, count_categories, read_responses
+from utils.common.reading import Reading
+from utils.tracing.data import ResponseFormat, read_responses
+
+HEADER = "student,item,response"
 
 
-def write(path, text):
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
+def table(path, rows, header=HEADER):
+    return write(path, "\n".join([header, *rows]) + "\n")
 
 
-def test_reads_three_lines_a_student(tmp_path):
-    sequences, notes = read_responses(write(tmp_path / "r.txt", "3\n5,2,5,\n0,1,3,\n0\n\n\n1\n7\n2\n\n"))
-    assert [(s.student, s.items, s.responses.tolist()) for s in sequences] == [
-        ("r.txt:0", ("5", "2", "5"), [0, 1, 3]),
-        ("r.txt:2", ("7",), [2]),
-    ]
-    assert notes == [f"{tmp_path / 'r.txt'}: 1 students without responses left out (line 4)"]
+def test_a_student_of_a_log_by_time_keeps_the_order_of_time(tmp_path):
+    rows = ["ann,3,a,1,x", "bob,1,b,0,y", "ann,1,c,2,x", "ann,3,d,0,z"]
+    sequences, notes = read_file(table(tmp_path / "r.csv", rows, "Student,time,item,Response,skill"))
+    assert contents(sequences) == {
+        "ann": (["c", "a", "d"], [2, 1, 0], ["x", "x", "z"]),
+        "bob": (["b"], [0], ["y"]),
+    }
+    assert notes == [] and sequences[0].place(0) == f"{tmp_path / 'r.csv'}, line 4"
+    plain, _ = read_file(table(tmp_path / "p.csv", ["ann,b,1", "", "ann,a,0"]))
+    assert contents(plain) == {"ann": (["b", "a"], [1, 0], None)}
 
 
-def test_three_lines_a_student_may_stand_in_a_csv(tmp_path):
-    """As DKVMN's own files do."""
-    sequences, _ = read_responses(write(tmp_path / "r.csv", "2\n5,2,\n0,1,\n"))
-    assert sequences[0].items == ("5", "2")
+def test_names_that_repeat_are_stored_once(tmp_path):
+    sequences, _ = read_file(table(tmp_path / "r.csv", [f"s{n % 3},item {n % 2},1" for n in range(12)]))
+    assert len({id(item) for sequence in sequences for item in sequence.items}) == 2
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "line"),
+    ("times", "order"),
     [
-        ("r.txt", "1\n5\n0\n2\n5,6\n1,900000000000\n", 6),
-        ("r.csv", "student,item,response\na,x,0\na,y,900000000000\n", 3),
+        (["2020-09-13 12:26:41", "2020-09-13 12:26:40.5", "2020-09-13"], "cba"),
+        (["2020-09-13T12:00:00+02:00", "2020-09-13T11:00:00Z", "2020-09-13T10:30:00Z"], "acb"),
+        (["1e3", "2.5", "-3"], "cba"),
     ],
 )
-def test_a_response_that_is_no_category_is_reported_with_its_line(tmp_path, name, text, line):
-    sequences, _ = read_responses(write(tmp_path / name, text))
+def test_times_are_numbers_or_dates(tmp_path, times, order):
+    rows = [f"ann,{item},1,{time}" for item, time in zip("abc", times, strict=True)]
+    sequences, _ = read_file(table(tmp_path / "r.csv", rows, HEADER + ",time"))
+    assert "".join(sequences[0].items) == order
+
+
+@pytest.mark.parametrize("time", ["", "NA", "nan", "inf", "soon", "2020-09-13", "1600000000Z"])
+def test_a_time_that_cannot_be_read_is_a_bad_record(tmp_path, time):
+    rows = [f"ann,q{n},1,{n}" for n in range(30)]
+    path = table(tmp_path / "r.csv", [*rows, f"ann,late,1,{time}"], HEADER + ",time")
+    sequences, notes = read_file(path)
+    assert len(sequences[0].items) == 30
+    assert notes == [
+        "1 of 31 records left out, the time is not a number as others are (--columns time= keeps the order of the file "
+        "instead) (line 32)"
+    ]
+    sequences, _ = read_file(path, ResponseFormat({"time": ""}))
+    assert sequences[0].items[-1] == "late"
+
+
+def test_times_with_and_without_a_zone_are_not_compared(tmp_path):
+    rows = [f"ann,q{n},1,2020-09-13T12:00:{n}Z" for n in range(10, 40)]
+    path = table(tmp_path / "r.csv", [*rows, "ann,x,1,2020-09-13T12:00:00"], HEADER + ",time")
+    sequences, notes = read_file(path)
+    assert len(sequences[0].items) == 30 and "the time is not a date with a time zone as others are" in notes[0]
+
+
+def test_responses_come_in_many_forms(tmp_path):
+    rows = [f"ann,q{n},{text}" for n, text in enumerate(["1.0", "0", "True", "FALSE", " 1 ", "1e0", "correct", "no"])]
+    sequences, _ = read_file(table(tmp_path / "r.csv", rows))
+    assert sequences[0].responses.tolist() == [1, 0, 1, 0, 1, 1, 1, 0]
+
+
+def test_rows_without_a_response_are_left_out_and_counted(tmp_path):
+    rows = [f"ann,q{n},{text}" for n, text in enumerate(["1", "", "NA", "0", "NaN", "null", "n/a"])]
+    sequences, notes = read_file(table(tmp_path / "r.csv", rows))
+    assert sequences[0].items == ("q0", "q3")
+    assert notes == ["5 records left out, there is no response (line 3, line 4, line 6, line 7, line 8)"]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("ann,x,B", "the response is not a number"),
+        ("ann,x,1_0", "the response is not a number"),
+        ("ann,x,inf", "the response is not a number"),
+        ("ann,x,99999999999999999999", "the response is not a number"),
+        ("ann,x,²", "the response is not a number"),
+        ("ann,x,-1", "the response is less than 0"),
+        ("ann,,1", "the item is empty"),
+        (",x,1", "the student is empty"),
+        ("ann,x", "it does not have 3 fields as the first line has"),
+        ("ann,x, y,1", "it does not have 3 fields as the first line has"),
+    ],
+)
+def test_a_bad_row_loses_one_step_and_too_many_stop_the_run(tmp_path, row, reason):
+    good = [f"ann,q{n},{n % 2}" for n in range(20)]
+    sequences, notes = read_file(table(tmp_path / "r.csv", [*good[:5], row, *good[5:]]))
+    assert contents(sequences) == {"ann": ([f"q{n}" for n in range(20)], [n % 2 for n in range(20)], None)}
+    assert notes == [f"1 of 21 records left out, {reason} (line 7)"]
     with pytest.raises(
-        UserError, match=f"{name}, line {line}: a response is 900000000000, but categories .* is it a score"
-    ):
-        count_categories(sequences)
-    with pytest.raises(UserError, match=f"{name}, line {line}: a response is 900000000000, but there are 4 categories"):
-        count_categories(sequences, 4)
-
-
-def test_reads_a_table_in_the_order_of_time(tmp_path):
-    rows = "Student,time,item,Response,skill\nann,3,a,1,x\nbob,1,b,0,y\nann,1,c,2,x\nann,3,d,0,z\n"
-    sequences, _ = read_responses(write(tmp_path / "r.csv", rows))
-    assert [(s.student, s.items, s.responses.tolist(), s.skills) for s in sequences] == [
-        ("ann", ("c", "a", "d"), [2, 1, 0], ("x", "x", "z")),
-        ("bob", ("b",), [0], ("y",)),
-    ]
-    plain, _ = read_responses(write(tmp_path / "p.csv", "student,item,response\nann,b,1,\n,,\n\nann,a,0\n,,\n"))
-    assert plain[0].items == ("b", "a") and plain[0].skills is None
+        UserError, match=f"1 of 11 records cannot be used, more than .*: {reason} \\(line 2\\)"
+    ) as caught:
+        read_file(table(tmp_path / "r.csv", [row, *good[:10]]))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="1 of 21 records cannot be used"):
+        read_file(table(tmp_path / "r.csv", [row, *good]), max_bad_fraction=0)
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "words"),
+    ("name", "content", "words"),
     [
-        ("r.txt", "", "has no responses"),
-        ("r.txt", "0\n\n\n", "has no responses"),
-        ("r.txt", "2\n1,2\n0,1\n3\n", "4 lines, which is not a multiple of three"),
-        ("r.txt", "2\n1,2,3\n0,1\n", "line 2: has 3 entries, but line 1 says '2'"),
-        ("r.txt", "2\n1,2\n0\n", "line 3: has 1 entries"),
-        ("r.txt", "x\n1,2\n0,1\n", "line 1 says 'x'"),
-        ("r.txt", "2\n1,2\n0,-1\n", "line 3: has the response -1"),
-        ("r.txt", "2\n1,2\n0,0.5\n", "line 3: responses must be whole numbers"),
-        ("r.txt", "1\n1\n99999999999999999999\n", "line 3: responses must be whole numbers"),
-        ("r.txt", b"1\n\xff\n0\n", "line 2: is not UTF-8"),
-        ("r.txt", "2\n1,,2\n0,1\n", "line 2: has nothing between two commas"),
-        ("r.txt", "²\n1,2\n0,1\n", "line 1 says '²'"),
-        ("r.csv", "student,item,response\nann,a,1_0\n", "line 2: responses must be whole numbers, not '1_0'"),
-        ("r.csv", "student,item,response\nann,x, y,1\n", "line 2: has 4 fields, the first line 3"),
-        ("r.csv", "student,item,response\nann,x\n", "line 2: has 2 fields, the first line 3"),
-        ("r.csv", "student,item,Item,response\nann,x,y,1\n", "has the column item twice"),
-        ("r.csv", 'student,item,response\nann,x,"1\nbob,y,0\n', "line 2: is not a row of CSV"),
-        ("r.csv", "a,b\n1,2\n", "no column student, item, response"),
-        ("r.csv", "student,item,response\nann,,1\n", "line 2: student or item is empty"),
-        ("r.csv", "student,item,response\nann,a,\n", "line 2: responses must be whole numbers"),
-        ("r.csv", "student,item,response,time\nann,a,1,nan\n", "line 2: time 'nan' is not a number"),
-        ("r.csv", "student,item,response,time\nann,a,1,5\nann,b,1,\n", "line 3: time ''"),
+        ("r.txt", "", "no record in it can be used|names no column"),
+        ("r.csv", HEADER + "\n", "no record in it can be used"),
+        ("r.csv", HEADER + "\nann,a,\n", "no record in it can be used: there is no response .line 2"),
+        ("r.csv", b"student,item,response\nann,\xff,1\n", "line 2: is not UTF-8"),
+        ("r.csv", "student,item,Item,response\nann,x,y,1\n", "has the column 'item' twice"),
+        ("r.xml", "<a></a>", "is XML"),
     ],
 )
-def test_bad_files_are_one_clear_line(tmp_path, name, text, words):
-    path = write(tmp_path / name, text)
+def test_files_that_cannot_be_read_are_one_clear_line(tmp_path, name, content, words):
+    path = write(tmp_path / name, content)
     with pytest.raises(UserError, match=words) as caught:
-        read_responses(path)
+        read_file(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_categories_are_counted_and_those_that_never_occur_named():
-    assert count_categories(SEQUENCES) == (3, [])
-    assert count_categories(SEQUENCES, 4) == (4, ["no response is in category 3"])
-    with pytest.raises(UserError, match="student 1, response 3: a response is 2, but there are 2 categories"):
-        count_categories(SEQUENCES, 2)
-    with pytest.raises(UserError, match="all responses are 0"):
-        count_categories([ResponseSequence("a", ("x",), np.array([0]))])
+def test_fractions_of_credit_become_ordered_categories(tmp_path):
+    rows = [f"ann,q{n},{text}" for n, text in enumerate(["0", "0.5", "1", "0.75", "1/4", "50%", "0.25"])]
+    path = table(tmp_path / "r.csv", rows)
+    sequences, notes = read_file(path)
+    assert sequences[0].responses.tolist() == [0, 2, 4, 3, 1, 2, 1]
+    assert "nearest of 5 levels (0, 0.25, 0.5, 0.75, 1)" in notes[0] and "--credit-levels" in notes[0]
+    sequences, _ = read_file(path, ResponseFormat(credit_levels=3))
+    assert sequences[0].responses.tolist() == [0, 1, 2, 2, 1, 1, 1]
+
+
+def test_all_files_of_a_run_have_the_same_levels_of_credit(tmp_path):
+    """A test file with full and no credit alone would otherwise have the categories 0 and 1."""
+    train = table(tmp_path / "train.csv", ["ann,a,0", "ann,b,0.5", "ann,c,1"])
+    test = table(tmp_path / "test.csv", ["bob,a,0", "bob,b,1"])
+    (_, (bob,)), understood = read_responses([train, test], Reading())
+    assert bob.responses.tolist() == [0, 2] and understood.credit_levels == 3
+    categories = table(tmp_path / "categories.csv", ["cat,a,3"])
+    with pytest.raises(UserError, match="categories.csv: a response is 3, but .*train.csv has fractions of credit"):
+        read_responses([train, categories], Reading())
+    with pytest.raises(UserError, match="a response is 3, but --credit-levels is for fractions"):
+        read_responses([categories], Reading(), ResponseFormat(credit_levels=5))
+
+
+def test_fractions_among_categories_are_bad_records(tmp_path):
+    good = [f"ann,q{n},{n % 4}" for n in range(40)]
+    sequences, notes = read_file(table(tmp_path / "r.csv", [*good, "ann,x,0.5"]))
+    assert len(sequences[0].items) == 40 and "the response is not a whole number, where others are above 1" in notes[0]
+    shares = [f"ann,q{n},{n / 40}" for n in range(40)]
+    sequences, notes = read_file(table(tmp_path / "s.csv", [*shares, "ann,x,7"]))
+    assert len(sequences[0].items) == 40 and "the response is above 1, where others are fractions" in notes[1]
+
+
+def test_counts_go_into_the_report(tmp_path):
+    path = table(tmp_path / "r.csv", [*(f"ann,q{n},1" for n in range(30)), "ann,x,?", "ann,y,"])
+    reading = Reading()
+    read_responses([path], reading)
+    description = json.loads(json.dumps(reading.description()))["r.csv"]
+    assert (description["used"], description["bad"]) == (30, 1)
+    assert description["left_out"] == {"the response is not a number": 1, "there is no response": 1}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.helpers.tracing_sequences import SEQUENCES
-from utils.tracing.data import ResponseSequence
 from utils.tracing.features import assemble, cut, item_numbers, training_batches
+from utils.tracing.sequences import ResponseSequence
 
 
 def test_items_are_numbered_from_one():

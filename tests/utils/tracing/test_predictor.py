@@ -9,10 +9,10 @@ from models.integrated_gpcm import IntegratedAttentionGPCM
 from tests.helpers.tracing_sequences import SEQUENCES
 from utils.common.errors import UserError
 from utils.tracing import predictor as module
-from utils.tracing.data import NEW_STUDENT, ResponseSequence
 from utils.tracing.features import Piece, cut
 from utils.tracing.predictor import TracingPredictor
 from utils.tracing.recovery import last_errors
+from utils.tracing.sequences import NEW_STUDENT, ResponseSequence
 
 NUMBERS = {str(number): number for number in range(1, 6)}
 
