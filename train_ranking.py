@@ -22,20 +22,31 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from utils.common.errors import UserError
 from utils.common.files import write_atomically
 from utils.common.plots import plot_history
+from utils.common.reading import Reading
 from utils.ranking.baselines import PLAIN, evaluate_baselines
 from utils.ranking.encoder import new_start, pretrained_start
-from utils.ranking.evaluation import MONITORED, EvaluationSet, evaluate_encoder, evaluate_scores, print_scores
+from utils.ranking.evaluation import (
+    EvaluationSet,
+    evaluate_encoder,
+    evaluate_scores,
+    history_panels,
+    print_scores,
+    validation_row,
+)
 from utils.ranking.features import build_features, training_batches
+from utils.ranking.groups import question_groups
 from utils.ranking.leaderboard import write_per_question
 from utils.ranking.mining import NegativeMiner
 from utils.ranking.predictor import RankingPredictor
-from utils.ranking.splits import question_groups, read_ranking_splits
+from utils.ranking.settings import check_settings
+from utils.ranking.splits import read_ranking_splits
 from utils.ranking.suite import train_suite
+from utils.ranking.trec import write_runs
+from utils.text.embedding import token_ids
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
-from utils.training.settings import CachedRunConfig, as_flag, check_common, check_held_out, check_ranges
+from utils.training.settings import CachedRunConfig
 from utils.training.tracking import start_tracking
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -50,8 +61,9 @@ class Config(CachedRunConfig):
     data: Literal["demo"] = "demo"
     """Built-in data, where no files are given: invented questions with graded answers."""
     train_files: list[Path] = field(default_factory=list)
-    """Questions with answers: Posts.xml of StackExchange, threads as JSONL, a folder with WikiQA's files, MEDIQA's XML, or CSV, TSV
-    or JSONL with query, candidate and relevance. Files may be gzipped (.gz)."""
+    """Questions with answers: graded candidates, pairs or triplets in any table, JSON or Parquet; Posts.xml or threads of Stack
+    Exchange; WikiQA; MEDIQA; or a folder with collection, queries and qrels, such as BEIR's, whose splits are used. See
+    docs/data_formats.md."""
     validation_fraction: float = 0.1
     """Fraction of the questions that is held out for validation."""
     test_fraction: float = 0.2
@@ -127,7 +139,7 @@ class Config(CachedRunConfig):
 def main(config: Config) -> int:
     if config.model == "minilm" and not config.init_from:
         config = replace(config, init_from=MINILM)
-    check(config)
+    check_settings(config)
     check_run_dir(config)
     from components.losses import RANKING_LOSSES
 
@@ -141,7 +153,8 @@ def main(config: Config) -> int:
     # --- data
     files = config.train_files, config.validation_files, config.test_files
     fractions = config.validation_fraction, config.test_fraction
-    splits = read_ranking_splits(*files, *fractions, config.split_seed, config.limit, config.votes)
+    reading = Reading(config.max_bad_fraction)
+    splits = read_ranking_splits(*files, *fractions, config.split_seed, config.limit, config.votes, reading)
     for note in splits.notes:
         print(note)
     print(f"{hardware()}, {accelerators()}; {splits.summary()}")
@@ -153,7 +166,8 @@ def main(config: Config) -> int:
         for name, part in splits.parts.items()
     }
     validation = EvaluationSet.from_splits(splits.parts, features, "validation", ["validation"])
-    test = EvaluationSet.from_splits(splits.parts, features, "test", SEARCHED)
+    document_ids = token_ids(encoder.tokenizer, [document.text for document in splits.documents], config.max_length)
+    test = EvaluationSet.from_splits(splits.parts, features, "test", SEARCHED, splits.documents, document_ids)
     set_up_run(config, {"questions": splits.checksum()})
     write_atomically(config.run_dir / "tokenizer.json", encoder.tokenizer.to_str(pretty=True))
 
@@ -178,9 +192,7 @@ def main(config: Config) -> int:
 
     def validate(_):
         scores = predictor.scores(validation.query_ids, validation.candidate_ids)
-        metrics = evaluate_scores(validation, scores).metrics
-        row = {f"val_{name}": metrics[name] for name in MONITORED}
-        return row | {"val_score": row["val_ndcg@10"] + row["val_ndcg@10_all"]}
+        return validation_row(evaluate_scores(validation, scores))
 
     with start_tracking(config.tracking, "qkv-zoo-ranking", config.run_dir, asdict(config)) as tracker:
         rows = fit(
@@ -199,7 +211,8 @@ def main(config: Config) -> int:
         # --- evaluation
         best = RankingPredictor.load_best_epoch(config.run_dir)  # in float32, whatever the precision of the training
         shorter_dims = RANKING_LOSSES[config.loss].shorter_dims(model.candidates.size)
-        evaluations, shorter = evaluate_encoder(best, validation, test, splits.has_unseen_answers(), shorter_dims)
+        is_unseen = splits.has_unseen_answers()
+        evaluations, shorter, scores = evaluate_encoder(best, validation, test, is_unseen, shorter_dims)
 
         def untrained_scores():
             untrained = inference_copy(build_model(replace(config, output_dim=0), encoder))
@@ -209,16 +222,18 @@ def main(config: Config) -> int:
 
         # --- report
         file = [part for path in (config.test_files or config.train_files)[:1] for part in ("--file", str(path))]
-        write_per_question(config.run_dir / "per_question.npz", {"encoder": evaluations["test"], **baselines})
-        panels = {"loss": ["loss"], "own answers": ["val_ndcg@10", "val_mrr"]}
-        plot_history(rows, config.run_dir / "history.png", panels | {"all answers": ["val_ndcg@10_all", "val_mrr_all"]})
+        systems = {"encoder": evaluations["test"], **baselines}
+        write_per_question(config.run_dir / "per_question.npz", test.queries, systems)
+        for note in write_runs(config.run_dir, test, scores):
+            print(note)
+        plot_history(rows, config.run_dir / "history.png", history_panels(evaluations["validation"]))
         if config.export:
             best.export(config.run_dir)
         print_scores(config.loss, evaluations, shorter)
         headlines = [
             Headline(name, f"NDCG@10 among {answers} answers", "val_score", PLAIN, digits=4)
             for name, answers in (("ndcg@10", "own"), ("ndcg@10_all", "all"))
-            if len(evaluations["test"].per_example[name])  # none if every question has one answer only
+            if name in evaluations["test"].metrics  # not among own answers, if there is nothing to rank
         ]
         publish(
             config,
@@ -235,46 +250,6 @@ def main(config: Config) -> int:
             example_question=[splits.parts["test"][0].text, *file],
         )
     return 0
-
-
-def check(config: Config) -> None:
-    """Check the settings before any work is done.
-
-    Raises:
-        UserError: a setting is out of range, or settings contradict each other.
-    """
-    from components.losses import RANKING_LOSSES
-
-    check_common(config)
-    check_ranges(
-        config,
-        less_than_1="validation_fraction test_fraction dropout mine_margin",
-        more_than_0="slots chunks temperature hidden_dim num_layers num_heads",
-        at_least_0="margin output_dim split_seed",
-    )
-    for name, minimum in (("query_length", 3), ("max_length", 3), ("vocabulary_size", 100)):
-        if getattr(config, name) is not None and getattr(config, name) < minimum:
-            raise UserError(f"{as_flag(name)} {getattr(config, name)}: must be at least {minimum}")
-    if not config.init_from and config.hidden_dim % config.num_heads:
-        raise UserError(f"--hidden-dim {config.hidden_dim}: must be a multiple of --num-heads {config.num_heads}")
-    if config.batch_size % config.chunks:
-        raise UserError(f"--batch-size {config.batch_size}: must be a multiple of --chunks {config.chunks}")
-    for name, values in (("losses", config.losses), ("seeds", config.seeds)):
-        if len(set(values)) < len(values) or not config.seeds:
-            raise UserError(f"--{name} {' '.join(map(str, values))}: give at least one seed, and each value once")
-    for flag, names in (("--loss", [config.loss]), ("--losses", config.losses)):
-        unknown = [name for name in names if name not in RANKING_LOSSES]
-        if unknown:
-            raise UserError(f"{flag} {unknown[0]}: no such loss; choose from {', '.join(RANKING_LOSSES)}")
-    if config.learned_temperature and config.temperature < 0.01:
-        raise UserError(f"--temperature {config.temperature:g}: a learned temperature must be at least 0.01")
-    for name in (config.losses or RANKING_LOSSES) if config.suite else [config.loss]:
-        loss = RANKING_LOSSES[name]
-        if config.slots < 2 and loss.needs_own_negatives:
-            raise UserError(f"--slots {config.slots}: {name} compares the slots of one question; give 2 or more")
-        if config.learned_temperature and not loss.uses_temperature:
-            raise UserError(f"--learned-temperature: {name} has no temperature; omit the flag")
-    check_held_out(config, "questions")
 
 
 def choose_encoder(config: Config, splits):

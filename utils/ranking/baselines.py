@@ -14,7 +14,7 @@ import numpy as np
 
 from utils.common.evaluation import Evaluation
 from utils.common.files import write_arrays
-from utils.ranking.evaluation import EvaluationSet, evaluate_scores
+from utils.ranking.evaluation import EvaluationSet, evaluate_scores, first_places
 from utils.ranking.records import Candidate, Query
 from utils.text.words import split_words
 
@@ -22,12 +22,12 @@ CEILING = "votes oracle"
 """Ranks by the votes that the grades are made from, so it is the ceiling for a question's own answers."""
 PLAIN = ("random", "bm25", "length", "age", "given order", "untrained")
 """Baselines that a trained encoder should beat; a data set has some of them."""
-VERSION = 1
+VERSION = 2
 """Raise it when a baseline or a metric changes, so that cached values are computed again."""
 
 
 class BM25:
-    """BM25 over word stems (Robertson and Zaragoza 2009; k1 1.5, b 0.75, Lucene's idf), computed by bm25s.
+    """BM25 over words, English ones by their stems (Robertson and Zaragoza 2009; k1 1.5, b 0.75, Lucene's idf), computed by bm25s.
 
     Args:
         texts: the collection that is searched.
@@ -42,8 +42,8 @@ class BM25:
         self.index.index([self.words(text) or [""] for text in texts], show_progress=False)
 
     def words(self, text: str) -> list[str]:
-        """The stems of the words of a text."""
-        return [self.stem(word) for word in split_words(text)]
+        """The words of a text; those of plain Latin letters by their stems."""
+        return [self.stem(word) if word.isascii() else word for word in split_words(text)]
 
     def scores(self, query: str) -> np.ndarray:
         """The score of every text, `(texts,)`."""
@@ -69,10 +69,11 @@ def baseline_scores(queries: Sequence[Query], candidates: Sequence[Candidate]) -
         name to float32 `(questions, candidates)`.
     """
     shape, votes = (len(queries), len(candidates)), [candidate.votes for candidate in candidates]
-    bm25 = BM25([candidate.text for candidate in candidates])
+    indexed, places = np.unique(first_places(candidates), return_inverse=True)  # each document once
+    bm25 = BM25([candidates[place].text for place in indexed])
     scores = {
         "random": np.zeros(shape, np.float32),
-        "bm25": np.stack([bm25.scores(query.text) for query in queries]).astype(np.float32),
+        "bm25": np.stack([bm25.scores(query.text)[places] for query in queries]).astype(np.float32),
         "length": np.broadcast_to(np.array([len(candidate.text) for candidate in candidates], np.float32), shape),
     }
     if all(candidate.created for candidate in candidates):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,7 +23,8 @@ class EvaluationSet:
 
     Args:
         queries: the questions.
-        candidates: their own candidates, one question's after another's, then other candidates.
+        candidates: their own candidates, one question's after another's, then others. A document of a collection may be a
+            candidate of several questions.
         query_ids: token ids of each question.
         candidate_ids: token ids of each candidate.
     """
@@ -34,15 +36,69 @@ class EvaluationSet:
 
     @classmethod
     def from_splits(
-        cls, parts: dict[str, list[Query]], features: dict[str, RankingFeatures], name: str, searched: Sequence[str]
+        cls,
+        parts: dict[str, list[Query]],
+        features: dict[str, RankingFeatures],
+        name: str,
+        searched: Sequence[str],
+        documents: Sequence[Candidate] = (),
+        document_ids: Sequence[Sequence[int]] = (),
     ) -> EvaluationSet:
-        """The questions of split `name`, whose answers are searched among those of the splits `searched`, itself first."""
-        return cls(
-            parts[name],
-            [candidate for split in searched for query in parts[split] for candidate in query.candidates],
-            features[name].query_ids,
-            [ids for split in searched for ids in features[split].candidate_ids],
-        )
+        """The questions of a split, and where their answers are searched.
+
+        Args:
+            parts: the questions of each split.
+            features: the features of each split.
+            name: the split.
+            searched: splits whose answers are searched, `name` first.
+            documents: documents that are searched as well; those that are answers already are left out.
+            document_ids: the token ids of each document.
+        """
+        pairs = [
+            (candidate, ids)
+            for split in searched
+            for candidate, ids in zip(
+                (candidate for query in parts[split] for candidate in query.candidates),
+                features[split].candidate_ids,
+                strict=True,
+            )
+        ]
+        pairs += zip(documents, document_ids, strict=True)
+        num_own, is_copy = len(features[name].candidate_ids), document_copies([candidate for candidate, _ in pairs])
+        kept = [pair for number, pair in enumerate(pairs) if number < num_own or not is_copy[number]]
+        return cls(parts[name], [pair[0] for pair in kept], features[name].query_ids, [pair[1] for pair in kept])
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """The first candidate of each question, and last the number of own candidates; `(questions + 1,)`."""
+        return first_candidates(self.queries)
+
+    @cached_property
+    def texts(self) -> np.ndarray:
+        """A number for the text of each candidate, `(candidates,)`, equal for equal texts."""
+        return text_numbers(self.candidates)
+
+    @cached_property
+    def is_copy(self) -> np.ndarray:
+        """True for a document that stands earlier among the candidates already, `(candidates,)`."""
+        return document_copies(self.candidates)
+
+
+def first_places(candidates: Sequence[Candidate]) -> np.ndarray:
+    """The first place of each candidate, `(candidates,)`: that of its first copy for a document, else its own."""
+    first: dict[tuple[str, str], int] = {}
+    return np.array(
+        [
+            first.setdefault((candidate.id, candidate.text), place) if candidate.is_document else place
+            for place, candidate in enumerate(candidates)
+        ],
+        np.int64,
+    )
+
+
+def document_copies(candidates: Sequence[Candidate]) -> np.ndarray:
+    """True for a document that stands earlier among the candidates already, bool `(candidates,)`."""
+    return first_places(candidates) != np.arange(len(candidates))
 
 
 def evaluate_scores(
@@ -50,22 +106,23 @@ def evaluate_scores(
 ) -> Evaluation:
     """Evaluate scores: metrics of `rerank` under their plain names, those of `retrieve` with `_all` appended.
 
-    The two are means over different questions, so the arrays of `per_example` differ in length.
+    The two are means over different questions, so the arrays of `per_example` differ in length. Where there is nothing to rank
+    within a question, as among answers that are all right, the metrics of `rerank` are missing.
 
     Args:
         evaluation_set: the questions and candidates.
         scores: float `(questions, candidates)`, higher is better.
         included: bool `(questions,)`, which questions count; None is all.
     """
-    queries, starts = evaluation_set.queries, first_candidates(evaluation_set.queries)
+    queries, starts = evaluation_set.queries, evaluation_set.starts
     own = rerank(queries, scores, starts, included)
-    everything = retrieve(queries, scores, starts, text_numbers(evaluation_set.candidates), included)
+    everything = retrieve(queries, scores, starts, evaluation_set.texts, included, evaluation_set.is_copy)
     return Evaluation.from_examples(own | {f"{name}_all": values for name, values in everything.items()})
 
 
 def evaluate_encoder(
     predictor, validation: EvaluationSet, test: EvaluationSet, is_unseen: np.ndarray, shorter_dims: Sequence[int] = ()
-) -> tuple[dict[str, Evaluation], dict[str, dict[str, float]]]:
+) -> tuple[dict[str, Evaluation], dict[str, dict[str, float]], np.ndarray]:
     """Evaluate a trained encoder.
 
     Args:
@@ -77,7 +134,8 @@ def evaluate_encoder(
 
     Returns:
         evaluations of `validation` and `test`, and of the unseen questions (`test_unseen`) if they are some of the test questions
-        but not all; and test metrics by length of the cut vectors.
+        but not all; test metrics by length of the cut vectors; and the scores of the test candidates, float
+        `(questions, candidates)`.
     """
     questions, candidates = predictor.question_vectors(test.query_ids), predictor.candidate_vectors(test.candidate_ids)
     scores = questions @ candidates.T
@@ -91,7 +149,7 @@ def evaluate_encoder(
         str(dim): evaluate_scores(test, shorten(questions, dim) @ shorten(candidates, dim).T).metrics
         for dim in shorter_dims
     }
-    return evaluations, shorter
+    return evaluations, shorter, scores
 
 
 def shorten(vectors: np.ndarray, dim: int) -> np.ndarray:
@@ -103,7 +161,7 @@ def shorten(vectors: np.ndarray, dim: int) -> np.ndarray:
 def rerank(
     queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray, included: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """Metrics of ranking each question's own candidates, over the questions with two or more and a relevant one.
+    """Metrics of ranking each question's own candidates, over the questions of `rerankable`.
 
     NDCG uses the grades. For the metrics of binary relevance, a candidate is relevant if its grade is at least half of the
     question's highest: nearly every answer has some votes.
@@ -115,11 +173,11 @@ def rerank(
         included: bool `(questions,)`, which questions count; None is all.
 
     Returns:
-        name to values, `(questions that count,)`.
+        name to values, `(questions that count,)`; empty where no question counts.
     """
-    numbers = [number for number in answerable(queries, included) if len(queries[number].candidates) > 1]
+    numbers = rerankable(queries, included)
     if not numbers:
-        return dict.fromkeys(ranking_metrics(*np.zeros((3, 1, 1))), np.zeros(0))
+        return {}
     own_scores, mask = pad_arrays([scores[number, starts[number] : starts[number + 1]] for number in numbers])
     grades, _ = pad_arrays(
         [np.array([candidate.relevance for candidate in queries[number].candidates]) for number in numbers]
@@ -136,39 +194,80 @@ def retrieve(
     starts: np.ndarray,
     texts: np.ndarray,
     included: np.ndarray | None = None,
+    is_copy: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Metrics of finding each question's candidates among all, over the questions with a relevant one.
 
     A question's own candidates have their grades, all others grade 0. Other candidates with the very text of an own candidate are
-    left out for that question.
+    left out for that question, and a document that is a candidate of several questions counts once.
 
     Args:
         queries, scores, starts, included: as for `rerank`.
         texts: integer `(candidates,)`, equal for equal texts (`text_numbers`).
+        is_copy: bool `(candidates,)`, True for a document that stands earlier among the candidates; None if there is none.
 
     Returns:
         name to values, `(questions that count,)`.
     """
     numbers = answerable(queries, included)
     grades = np.zeros((len(numbers), scores.shape[1]), np.float32)
-    mask = np.ones(grades.shape, bool)
+    for row, number in enumerate(numbers):
+        grades[row, starts[number] : starts[number + 1]] = [c.relevance for c in queries[number].candidates]
+    return ranking_metrics(scores[numbers], grades, searched_candidates(numbers, starts, texts, is_copy))
+
+
+def searched_candidates(
+    numbers: Sequence[int], starts: np.ndarray, texts: np.ndarray, is_copy: np.ndarray | None = None
+) -> np.ndarray:
+    """Which candidates are searched for each of these questions, bool `(numbers, candidates)`; see `retrieve`."""
+    mask = np.ones((len(numbers), len(texts)), bool)
+    if is_copy is not None:
+        mask[:, is_copy] = False
     for row, number in enumerate(numbers):
         own = slice(starts[number], starts[number + 1])
         mask[row, np.isin(texts, texts[own])] = False
         mask[row, own] = True
-        grades[row, own] = [candidate.relevance for candidate in queries[number].candidates]
-    return ranking_metrics(scores[numbers], grades, mask)
+    return mask
 
 
 def text_numbers(candidates: Sequence[Candidate]) -> np.ndarray:
     """A number for the text of each candidate, `(candidates,)`, equal for equal texts."""
-    return np.unique([candidate.text for candidate in candidates], return_inverse=True)[1]
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(candidate.text, len(numbers)) for candidate in candidates], np.int64)
 
 
 def answerable(queries: Sequence[Query], included: np.ndarray | None = None) -> list[int]:
     """The numbers of the included questions that have a relevant candidate."""
     has_relevant = [any(candidate.relevance > 0 for candidate in query.candidates) for query in queries]
     return np.flatnonzero(has_relevant if included is None else has_relevant & included).tolist()
+
+
+def rerankable(queries: Sequence[Query], included: np.ndarray | None = None) -> list[int]:
+    """The numbers of the included questions with a relevant candidate among two or more.
+
+    None where all candidates of each question have one grade, as where only right answers are known: there is nothing to rank.
+    """
+    numbers = [number for number in answerable(queries, included) if len(queries[number].candidates) > 1]
+    is_graded = any(len({candidate.relevance for candidate in queries[number].candidates}) > 1 for number in numbers)
+    return numbers if is_graded else []
+
+
+def validation_row(evaluation: Evaluation) -> dict[str, float]:
+    """The columns of `metrics.csv` after an epoch: the metrics of `MONITORED` that there are, and `val_score`.
+
+    `val_score` chooses the epoch. It is the NDCG@10 of own answers, where there is something to rank, plus that of all answers.
+    """
+    metrics = evaluation.metrics
+    row = {f"val_{name}": metrics[name] for name in MONITORED if name in metrics}
+    return row | {"val_score": metrics.get("ndcg@10", 0.0) + metrics["ndcg@10_all"]}
+
+
+def history_panels(evaluation: Evaluation) -> dict[str, list[str]]:
+    """Title and columns of the panels of the training's plot."""
+    panels = {"loss": ["loss"]}
+    if "mrr" in evaluation.metrics:
+        panels["own answers"] = ["val_ndcg@10", "val_mrr"]
+    return panels | {"all answers": ["val_ndcg@10_all", "val_mrr_all"]}
 
 
 def print_scores(name: str, evaluations: dict[str, Evaluation], shorter: dict[str, dict[str, float]]) -> None:
@@ -180,8 +279,11 @@ def print_scores(name: str, evaluations: dict[str, Evaluation], shorter: dict[st
 
 
 def format_scores(title: str, metrics: dict[str, float]) -> str:
-    """The main scores of both tasks as a line."""
+    """The main scores of both tasks as a line; own answers are missing where there is nothing to rank."""
     names = {"ndcg@10": "NDCG@10", "map": "MAP", "mrr": "MRR", "p@1": "P@1"}
-    own = ", ".join(f"{name} {metrics[key]:.4f}" for key, name in names.items())
-    everything = ", ".join(f"{name} {metrics[f'{key}_all']:.4f}" for key, name in names.items())
-    return f"{title}, own answers: {own}; all answers: {everything}"
+    tasks = []
+    for answers, suffix in (("own", ""), ("all", "_all")):
+        if f"mrr{suffix}" in metrics:
+            scores = ", ".join(f"{name} {metrics[key + suffix]:.4f}" for key, name in names.items())
+            tasks.append(f"{answers} answers: {scores}")
+    return f"{title}, {'; '.join(tasks)}"

@@ -44,6 +44,12 @@ class RankingFeatures:
         return np.repeat(np.arange(len(self.query_ids)), np.diff(self.starts))
 
     @cached_property
+    def texts(self) -> np.ndarray:
+        """A number for the text of each candidate, `(candidates,)`, equal for equal texts."""
+        numbers: dict[tuple, int] = {}
+        return np.array([numbers.setdefault(tuple(ids), len(numbers)) for ids in self.candidate_ids], np.int64)
+
+    @cached_property
     def trainable(self) -> np.ndarray:
         """The questions that have a relevant candidate."""
         num_questions = len(self.query_ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from utils.common.files import write_arrays, write_json
 from utils.common.plots import plot_comparison
 from utils.common.statistics import holm, paired_randomisation
 from utils.ranking.baselines import CEILING
-from utils.ranking.evaluation import MONITORED
+from utils.ranking.evaluation import MONITORED, answerable, rerankable
+from utils.ranking.records import Query
 from utils.training.finished import damaged_run_as_user_error
 
 KEPT_PER_QUESTION = tuple(f"{name}{suffix}" for suffix in ("", "_all") for name in ("ndcg@10", "map", "mrr", "p@1"))
-"""Metrics of which a run keeps the value of each question, for paired tests."""
+"""Metrics of which a run keeps the value of each question, for paired tests. Those without `_all` are missing where there is
+nothing to rank within a question."""
 TESTED = ("ndcg@10", "ndcg@10_all")
 """Metrics whose p values stand in the table."""
 SHOWN = (*MONITORED, "p@1", "p@1_all")
@@ -69,7 +72,7 @@ def make_leaderboard(run_dir: Path, runs: dict[str, list[Path]]) -> tuple[list[s
             raise UserError(f"{folder}: was trained on other data than {first}; start a new suite in another --run-dir")
     baselines = read_baselines(next(iter(runs.values()))[0])
     tests = {loss: results.test for loss, results in losses.items()} | baselines
-    best = {metric: max(losses, key=lambda loss: losses[loss].validation[metric]) for metric in MONITORED}
+    best = {metric: max(losses, key=lambda loss: losses[loss].validation[metric]) for metric in monitored(losses)}
     p_values = compare_losses(losses, baselines, best)
     columns, rows = make_table(losses, tests, best, p_values)
 
@@ -94,6 +97,15 @@ def make_leaderboard(run_dir: Path, runs: dict[str, list[Path]]) -> tuple[list[s
     return columns, rows
 
 
+def monitored(losses: dict[str, LossResults]) -> list[str]:
+    """The metrics of `MONITORED` that all losses have."""
+    return [
+        metric
+        for metric in MONITORED
+        if all(metric in results.validation and metric in results.test.metrics for results in losses.values())
+    ]
+
+
 def read_loss(folders: list[Path]) -> LossResults:
     """Read the finished runs of one loss.
 
@@ -105,13 +117,17 @@ def read_loss(folders: list[Path]) -> LossResults:
         with damaged_run_as_user_error(folder):
             results.append(json.loads((folder / "results.json").read_text()))
             values.append(read_per_question(folder / "per_question.npz")["encoder"])
-    test = {metric: np.mean([run[metric] for run in values], axis=0) for metric in KEPT_PER_QUESTION}
+    test = {
+        metric: np.mean([run[metric] for run in values], axis=0) for metric in KEPT_PER_QUESTION if metric in values[0]
+    }
     return LossResults(
         test=Evaluation.from_examples(test),
         validation={
-            metric: float(np.mean([run["metrics"]["validation"][metric] for run in results])) for metric in MONITORED
+            metric: float(np.mean([run["metrics"]["validation"][metric] for run in results]))
+            for metric in MONITORED
+            if metric in results[0]["metrics"]["validation"]
         },
-        per_seed={metric: [run["metrics"]["test"][metric] for run in results] for metric in KEPT_PER_QUESTION},
+        per_seed={metric: [run["metrics"]["test"][metric] for run in results] for metric in test},
         seconds=float(np.mean([run["seconds"] for run in results])),
         checksums={folder: run["data"]["checksum"] for folder, run in zip(folders, results, strict=True)},
     )
@@ -124,25 +140,31 @@ def read_baselines(folder: Path) -> dict[str, Evaluation]:
         return {name: Evaluation.from_examples(values[name]) for name in sorted(values) if name != "encoder"}
 
 
-def write_per_question(path: Path, evaluations: dict[str, Evaluation]) -> None:
-    """Write the values of each question: arrays `SYSTEM/METRIC` for the metrics of `KEPT_PER_QUESTION`."""
-    write_arrays(
-        path,
-        {
-            f"{name}/{metric}": evaluation.per_example[metric]
-            for name, evaluation in evaluations.items()
-            for metric in KEPT_PER_QUESTION
-        },
-    )
+def write_per_question(path: Path, queries: Sequence[Query], evaluations: dict[str, Evaluation]) -> None:
+    """Write the values of each question.
+
+    The arrays are `SYSTEM/METRIC` for the metrics of `KEPT_PER_QUESTION`. `question_ids` are the questions that the metrics of own
+    answers are over, `question_ids_all` those of the metrics with `_all`.
+    """
+    arrays = {
+        f"{name}/{metric}": evaluation.per_example[metric]
+        for name, evaluation in evaluations.items()
+        for metric in KEPT_PER_QUESTION
+        if metric in evaluation.per_example
+    }
+    for name, numbers in (("question_ids", rerankable(queries)), ("question_ids_all", answerable(queries))):
+        arrays[name] = np.array([queries[number].id for number in numbers], np.str_)
+    write_arrays(path, arrays)
 
 
 def read_per_question(path: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Read what `write_per_question` wrote: system to metric to values."""
+    """Read the values that `write_per_question` wrote: system to metric to values."""
     values: dict[str, dict[str, np.ndarray]] = {}
     with np.load(path) as arrays:
         for key in arrays.files:
-            name, metric = key.split("/")
-            values.setdefault(name, {})[metric] = arrays[key]
+            if "/" in key:
+                name, metric = key.split("/")
+                values.setdefault(name, {})[metric] = arrays[key]
     return values
 
 
@@ -151,7 +173,7 @@ def compare_losses(
 ) -> dict[str, dict[str, float]]:
     """p values by `METRIC against RIVAL` and loss. The rivals are the loss that is best in validation and the baselines."""
     p_values = {}
-    for metric in MONITORED:
+    for metric in best:
         rivals = {best[metric]: losses[best[metric]].test} | {
             name: evaluation for name, evaluation in baselines.items() if name != CEILING
         }
@@ -173,17 +195,19 @@ def make_table(
     p_values: dict[str, dict[str, float]],
 ) -> tuple[list[str], list[list[str]]]:
     """The columns and rows of the leaderboard as text, best NDCG@10 among all answers first."""
-    columns = ["name", *SHOWN, *(f"p, {metric}" for metric in TESTED), "seconds"]
+    shown = [metric for metric in SHOWN if all(metric in evaluation.metrics for evaluation in tests.values())]
+    tested = [metric for metric in TESTED if metric in best]
+    columns = ["name", *shown, *(f"p, {metric}" for metric in tested), "seconds"]
     rows = []
     for name, evaluation in sorted(tests.items(), key=lambda item: -item[1].metrics["ndcg@10_all"]):
-        row = [name, *(f"{evaluation.metrics[metric]:.4f}" for metric in SHOWN)]
+        row = [name, *(f"{evaluation.metrics[metric]:.4f}" for metric in shown)]
         if name not in losses:
             rows.append([*row, *[""] * (len(columns) - len(row))])
             continue
         if len(next(iter(losses[name].per_seed.values()))) > 1:
-            deviations = [f" ± {np.std(losses[name].per_seed[metric], ddof=1):.4f}" for metric in SHOWN]
+            deviations = [f" ± {np.std(losses[name].per_seed[metric], ddof=1):.4f}" for metric in shown]
             row[1:] = [value + deviation for value, deviation in zip(row[1:], deviations, strict=True)]
-        for metric in TESTED:
+        for metric in tested:
             p = p_values[f"{metric} against {best[metric]}"].get(name)
             row.append("best" if p is None else f"{p:.4f}")
         rows.append([*row, f"{losses[name].seconds:.0f}"])

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.ranking.data import read_rankings
+from utils.common.reading import Reading
+from utils.ranking.data import named_answers, read_texts
 from utils.ranking.demo import demo_rankings
-from utils.ranking.records import Query
 from utils.text.embedding import embed, token_ids
 from utils.text.tokenization import check_fits, load_tokenizer, special_token_ids
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run, read_run_file
@@ -70,18 +70,25 @@ class RankingPredictor:
             check_fits(tokenizer, model.candidates.encoder.config, max(lengths.values()))
         return cls(model, tokenizer, **lengths, demo_seed=demo_seed)
 
-    def read_questions(self, path: Path | None = None) -> tuple[list[Query], list[str]]:
-        """The questions with their answers in a file, and notes on what was left out.
+    def read_texts(self, path: Path | None = None) -> tuple[list[tuple[str, str]], list[str]]:
+        """The texts to search among, and notes on what was left out.
 
         Args:
-            path: the file; None is the demo world, for a run that was trained on it.
+            path: a file with questions and answers, a collection, or a text file with a text per line (see
+                `utils.ranking.data.read_texts`); None is the demo world, for a run that was trained on it.
+
+        Returns:
+            `(name, text)` of each text, and the notes.
 
         Raises:
             UserError: the file cannot be used, or it is needed and missing.
         """
         if path is None and self.demo_seed is None:
             raise UserError("a ranking run looks for answers in a file: name it with --file")
-        return (demo_rankings(self.demo_seed), []) if path is None else read_rankings(path)
+        if path is None:
+            return named_answers(demo_rankings(self.demo_seed)), []
+        reading = Reading()
+        return read_texts(path, reading), reading.notes
 
     def rank(self, questions: Sequence[str], candidates: Sequence[Sequence[str]]) -> list[list[dict]]:
         """Rank each question's own candidates.
@@ -130,21 +137,27 @@ class RankingPredictor:
         return embed(self.model.queries, query_ids, self.padding_id)
 
     def candidate_vectors(self, candidate_ids: Sequence[Sequence[int]]) -> np.ndarray:
-        """The unit vector of each candidate, from its token ids."""
-        return embed(self.model.candidates, candidate_ids, self.padding_id)
+        """The unit vector of each candidate, from its token ids. Equal texts are encoded once."""
+        places: dict[tuple[int, ...], int] = {}
+        numbers = [places.setdefault(tuple(ids), len(places)) for ids in candidate_ids]
+        return embed(self.model.candidates, list(places), self.padding_id)[numbers]
 
     def scores(self, query_ids: Sequence[Sequence[int]], candidate_ids: Sequence[Sequence[int]]) -> np.ndarray:
         """The cosine of every question with every candidate, float32 `(questions, candidates)`, from token ids."""
         return self.question_vectors(query_ids) @ self.candidate_vectors(candidate_ids).T
 
     def export(self, folder: Path) -> None:
-        """Write the encoder as a SavedModel in `folder/saved_model`, and a second one for questions in `saved_model_queries`."""
+        """Write the encoder as a SavedModel in `folder/saved_model`, and a second one for questions in `saved_model_queries`.
+
+        They take texts of as many tokens as the encoder has positions; a longer one gives an error that names the bound.
+        """
         from utils.training.export import export_saved_model
 
         axes = {"token_ids": ("batch", "sequence"), "padding_mask": ("batch", "sequence")}
-        export_saved_model(self.model.candidates, folder / "saved_model", axes)
+        max_sizes = {"sequence": self.model.config["encoder"]["max_length"]}
+        export_saved_model(self.model.candidates, folder / "saved_model", axes, max_sizes=max_sizes)
         if not self.model.config["shared"]:
-            export_saved_model(self.model.queries, folder / "saved_model_queries", axes)
+            export_saved_model(self.model.queries, folder / "saved_model_queries", axes, max_sizes=max_sizes)
 
 
 def _ranked(scores: np.ndarray, texts: Sequence[str], n_best: int | None = None) -> list[dict]:

@@ -16,7 +16,7 @@ BLOCK_TAGS = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """An answer that is ranked.
 
@@ -27,6 +27,7 @@ class Candidate:
         votes: None where they are not known.
         created: ISO date, empty where it is not known.
         accepted: whether the asker accepted it.
+        is_document: whether it is a document of a collection, with its id there; it may be a candidate of several questions.
     """
 
     id: str
@@ -35,9 +36,10 @@ class Candidate:
     votes: int | None = None
     created: str = ""
     accepted: bool = False
+    is_document: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Query:
     """A question and its own candidates, in the order of the file.
 
@@ -54,6 +56,24 @@ class Query:
     candidates: tuple[Candidate, ...]
     place: str
     group: str = ""
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """What a file or a folder holds.
+
+    Args:
+        parts: its questions by split; all under the empty name where it has no splits of its own.
+        documents: the collection that is searched as well; empty where a file holds nothing but questions and their answers.
+    """
+
+    parts: dict[str, list[Query]]
+    documents: list[Candidate]
+
+    @property
+    def queries(self) -> list[Query]:
+        """The questions of all splits."""
+        return [query for part in self.parts.values() for query in part]
 
 
 class _TextOfHTML(HTMLParser):

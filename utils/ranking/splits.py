@@ -5,23 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from utils.common.errors import UserError, some_of
+from utils.common.reading import Reading
 from utils.common.splitting import hold_out
 from utils.ranking.data import read_rankings
 from utils.ranking.demo import demo_rankings
-from utils.ranking.records import Candidate, Query
-from utils.text.words import split_words
-
-MAX_COMPARED_WORDS = 100
-"""Words at the start of a question that are compared. What follows is mostly code and signatures."""
-MIN_SHARED_WORDS = 2
-"""Rare words that two texts must share before they are compared. More of them mean fewer comparisons and longer lists."""
+from utils.ranking.groups import near_duplicates, question_groups
+from utils.ranking.records import Candidate, Query, Rankings
 
 
 @dataclass(frozen=True)
@@ -31,10 +27,14 @@ class RankingSplits:
     Args:
         parts: `train` and, if there are any, `validation` and `test`.
         notes: one line each on what was left out, kept together, or occurs in two splits.
+        documents: the documents of collections, which are searched for the test questions as well.
+        reading: what reading each file left out, for `results.json`.
     """
 
     parts: dict[str, list[Query]]
     notes: list[str]
+    documents: list[Candidate] = field(default_factory=list)
+    reading: dict = field(default_factory=dict)
 
     def candidates(self, name: str) -> list[Candidate]:
         """The candidates of all questions of a split, one after another."""
@@ -43,15 +43,18 @@ class RankingSplits:
     def summary(self) -> str:
         """The numbers of questions and answers in words."""
         counts = [f"{name} {len(part):,} with {len(self.candidates(name)):,}" for name, part in self.parts.items()]
-        return f"questions and answers: {', '.join(counts)}"
+        documents = f"; {len(self.documents):,} documents" if self.documents else ""
+        return f"questions and answers: {', '.join(counts)}{documents}"
 
     def checksum(self) -> str:
-        """Checksum of all texts and grades, and of their splits."""
+        """Checksum of all texts and grades, of their splits, and of the documents."""
         digest = hashlib.sha256()
         for name, part in self.parts.items():
             for query in part:
                 answers = [(candidate.text, candidate.relevance) for candidate in query.candidates]
                 digest.update(json.dumps([name, query.text, answers]).encode())
+        for document in self.documents:
+            digest.update(json.dumps([document.id, document.text]).encode())
         return f"sha256:{digest.hexdigest()}"
 
     def describe(self, files: Sequence[Path]) -> dict:
@@ -61,8 +64,10 @@ class RankingSplits:
             "counts": {
                 "questions": {name: len(part) for name, part in self.parts.items()},
                 "answers": {name: len(self.candidates(name)) for name in self.parts},
+                **({"documents": len(self.documents)} if self.documents else {}),
             },
             "checksum": self.checksum(),
+            "reading": self.reading,
             "notes": self.notes,
         }
 
@@ -70,100 +75,6 @@ class RankingSplits:
         """For each test question, True if none of its answers occurs word for word in training or validation; `(questions,)`."""
         known = {candidate.text for name in ("train", "validation") for candidate in self.candidates(name)}
         return np.array([not any(answer.text in known for answer in query.candidates) for query in self.parts["test"]])
-
-
-class _Groups:
-    """Union-find: numbers that were joined, directly or through others, have one root, the smallest of them."""
-
-    def __init__(self, count: int):
-        self.parents = list(range(count))
-
-    def root(self, number: int) -> int:
-        while self.parents[number] != number:
-            self.parents[number] = number = self.parents[self.parents[number]]
-        return number
-
-    def join(self, first: int, second: int) -> None:
-        smaller, larger = sorted((self.root(first), self.root(second)))
-        self.parents[larger] = smaller
-
-    def join_equal(self, keys: Iterable[tuple[int, object]]) -> None:
-        """Join the numbers with equal keys."""
-        first: dict[object, int] = {}
-        for number, key in keys:
-            self.join(first.setdefault(key, number), number)
-
-    @property
-    def labels(self) -> list[int]:
-        """The group of each number; groups are numbered from 0 in order of appearance."""
-        labels: dict[int, int] = {}
-        return [labels.setdefault(self.root(number), len(labels)) for number in range(len(self.parents))]
-
-
-def near_duplicates(texts: Sequence[str], threshold: float = 0.7) -> list[int]:
-    """Group texts that are connected by a chain of near duplicates.
-
-    Two texts are near duplicates if the sets of their first 100 lower-cased words have a Jaccard similarity (shared words over all
-    words) of at least the threshold. The result is exact: such sets share words among the rarest words of each (prefix filtering;
-    Chaudhuri et al. 2006), so only pairs that do are compared. An inverted index finds them.
-
-    Args:
-        texts: the texts.
-        threshold: smallest Jaccard similarity of near duplicates, 0-1.
-
-    Returns:
-        the group number of each text, from 0 in order of appearance.
-    """
-    groups = _Groups(len(texts))
-    word_sets = [frozenset(split_words(text)[:MAX_COMPARED_WORDS]) or text for text in texts]
-    groups.join_equal(enumerate(word_sets))
-    first_with: dict[frozenset[str], int] = {}
-    for number, words in enumerate(word_sets):
-        if not isinstance(words, str):  # a text without any word stands for itself
-            first_with.setdefault(words, number)
-    counts = Counter(word for words in first_with for word in words)
-    rarity = {word: rank for rank, word in enumerate(sorted(counts, key=lambda word: (counts[word], word)))}
-    ordered = sorted(first_with, key=lambda words: (len(words), first_with[words]))
-    sizes = np.array([len(words) for words in ordered])
-    index: dict[str, list[int]] = {}  # positions in `ordered` of the sets with this word among their rarest
-    for position, words in enumerate(ordered):
-        min_size = int(
-            np.ceil(threshold * len(words) - 1e-9)
-        )  # of a near duplicate, and of what it shares with `words`
-        prefix = sorted(words, key=rarity.get)[: len(words) - min_size + MIN_SHARED_WORDS]
-        first_position = np.searchsorted(sizes, min_size)
-        num_shared = Counter()
-        for word in prefix:
-            num_shared.update(index.get(word, ()))
-        for other, shared in num_shared.items():
-            if other >= first_position and shared >= min(MIN_SHARED_WORDS, min_size):
-                intersection = len(words & ordered[other])
-                union = len(words) + len(ordered[other]) - intersection
-                if intersection >= threshold * union - 1e-9:
-                    groups.join(first_with[words], first_with[ordered[other]])
-        for word in prefix:
-            index.setdefault(word, []).append(position)
-    return groups.labels
-
-
-def question_groups(queries: Sequence[Query]) -> list[int]:
-    """Group questions that must stay in one split.
-
-    In one group are near-duplicate questions, questions that share an answer word for word, and questions with the same `group`.
-    The texts of questions that have a `group` are not compared: templates make them similar.
-
-    Returns:
-        the group number of each question.
-    """
-    groups = _Groups(len(queries))
-    ungrouped = [number for number, query in enumerate(queries) if not query.group]
-    labels = near_duplicates([queries[number].text for number in ungrouped])
-    groups.join_equal(zip(ungrouped, labels, strict=True))
-    groups.join_equal((number, query.group) for number, query in enumerate(queries) if query.group)
-    groups.join_equal(
-        (number, candidate.text) for number, query in enumerate(queries) for candidate in query.candidates
-    )
-    return groups.labels
 
 
 def split_queries(
@@ -222,10 +133,12 @@ def read_ranking_splits(
     seed: int,
     limit: int | None = None,
     vote_rule: str = "best_share",
+    reading: Reading | None = None,
 ) -> RankingSplits:
     """Read questions by split. Without files they are the demo world's.
 
-    If several files are read, the id of a question is `FILE:ID`.
+    If several files are read, the id of a question is `FILE:ID`. A folder with splits of its own, such as BEIR's, gives each split
+    its part; as a training file it also gives the validation and test questions, if there are no files for them.
 
     Args:
         train_files: files with training questions.
@@ -236,13 +149,17 @@ def read_ranking_splits(
         seed: seed of what is held out, and of the demo world.
         limit: maximal number of training questions, drawn with the seed; None or 0 is all.
         vote_rule: how votes become grades (`utils.ranking.records.grades_from_votes`).
+        reading: counts what is left out; None allows the usual fraction of bad records.
 
     Raises:
         UserError: as `read_rankings` and `split_queries`; there are files but none for training, a file is named twice, or a split
             has no relevant answer.
     """
     files = {"train": train_files, "validation": validation_files, "test": test_files}
-    parts, notes = _read_files(files, vote_rule)
+    reading = Reading() if reading is None else reading
+    parts, documents, notes = _read_files(files, vote_rule, reading)
+    notes = [*reading.notes, *notes]
+    has_own_splits = len(parts) > 1
     if not parts:
         parts = {"train": demo_rankings(seed)}
     if "train" not in parts:
@@ -257,27 +174,50 @@ def read_ranking_splits(
         parts["train"] = [parts["train"][number] for number in sorted(drawn)]
     for name, part in parts.items():
         notes += _check_relevance(name, part)
-    if validation_files or test_files:
+    if has_own_splits:
         notes += _overlaps(parts)
-    return RankingSplits(parts, notes)
+    return RankingSplits(parts, notes, documents, reading.description())
 
 
-def _read_files(files: dict[str, Sequence[Path]], vote_rule: str) -> tuple[dict[str, list[Query]], list[str]]:
-    has_several = sum(map(len, files.values())) > 1
-    parts, notes, resolved, names = {}, [], set(), Counter()
-    for split, paths in files.items():
-        for path in map(Path, paths):
-            if path.resolve() in resolved:
+def _read_files(
+    files: dict[str, Sequence[Path]], vote_rule: str, reading: Reading
+) -> tuple[dict[str, list[Query]], list[Candidate], list[str]]:
+    """The questions of each split, the documents, and notes."""
+    paths = {Path(path).resolve() for split_paths in files.values() for path in split_paths}
+    read: dict[Path, tuple[str, Rankings]] = {}
+    parts, documents, names, taken, notes = {}, [], Counter(), set(), []
+
+    def add(split: str, name: str, queries: list[Query]) -> None:
+        if len(paths) > 1:
+            queries = [replace(query, id=f"{name}:{query.id}") for query in queries]
+        parts.setdefault(split, []).extend(queries)
+
+    for split, split_paths in files.items():
+        for path in map(Path, split_paths):
+            resolved = path.resolve()
+            if resolved not in read:
+                names[path.name] += 1
+                name = path.name if names[path.name] == 1 else f"{path.name} ({names[path.name]})"
+                read[resolved] = name, read_rankings(path, reading, vote_rule)
+                documents += read[resolved][1].documents
+            elif "" in read[resolved][1].parts or (resolved, split) in taken:
                 raise UserError(f"{path}: was named twice; name each file once")
-            resolved.add(path.resolve())
-            names[path.name] += 1
-            name = path.name if names[path.name] == 1 else f"{path.name} ({names[path.name]})"
-            queries, file_notes = read_rankings(path, vote_rule)
-            notes += file_notes
-            if has_several:
-                queries = [replace(query, id=f"{name}:{query.id}") for query in queries]
-            parts.setdefault(split, []).extend(queries)
-    return parts, notes
+            taken.add((resolved, split))
+            name, rankings = read[resolved]
+            if "" in rankings.parts:
+                add(split, name, rankings.parts[""])
+                continue
+            if split not in rankings.parts:
+                raise UserError(
+                    f"{path}: has judgements for {' and '.join(rankings.parts)}, none for {split}; to use others for {split}, name "
+                    f"their file (such as {path}/qrels/test.tsv) with --{split}-files"
+                )
+            for other, queries in rankings.parts.items():
+                if other == split or (split == "train" and not files[other]):
+                    add(other, name, queries)
+                elif split == "train" and resolved not in {Path(file).resolve() for file in files[other]}:
+                    notes.append(f"{path}: its {other} questions are not used, as --{other}-files names others")
+    return parts, documents, notes
 
 
 def _check_relevance(name: str, queries: Sequence[Query]) -> list[str]:
@@ -308,7 +248,11 @@ def _overlaps(parts: dict[str, list[Query]]) -> list[str]:
         if repeated:
             notes.append(f"{len(repeated):,} {name} questions have a near duplicate in {other} ({some_of(repeated)})")
         texts = {candidate.text for query in parts[other] for candidate in query.candidates}
-        num_shared = sum(candidate.text in texts for query in parts[name] for candidate in query.candidates)
+        num_shared = sum(
+            candidate.text in texts and not candidate.is_document
+            for query in parts[name]
+            for candidate in query.candidates
+        )
         if num_shared:
             notes.append(f"{num_shared:,} answers to {name} questions also occur, word for word, in {other}")
     return notes
