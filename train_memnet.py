@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 from utils.common.errors import UserError
+from utils.common.reading import Reading
 from utils.memnet.baselines import BASELINES, Baselines
 from utils.memnet.data import read_facts, read_templates, write_facts
 from utils.memnet.dataset import MemoryData
@@ -59,12 +60,13 @@ class Config(RunConfig):
     data: Literal["demo"] = "demo"
     """Built-in data, where no files are given: facts about 650 invented people."""
     facts: list[Path] = field(default_factory=list)
-    """CSV or TSV files of subject, relation and object (named by a header, or in this order), or WikiMovies' facts (.txt)."""
+    """Facts of subject, relation and object: tables, JSON lines, Parquet, N-Triples, WikiMovies' facts (docs/data_formats.md)."""
     templates: Path | None = None
-    """Question templates for --facts, tab-separated without a header: relation, template with {s} for the subject, and optionally
-    `test` for a template that training does not use."""
+    """Question templates for --facts, with tabs between: relation, template with {s} for the subject, and optionally `test` for a
+    template that training does not use."""
     train_files: list[Path] = field(default_factory=list)
-    """Questions in the place of templates: JSON lines of question, answers and optionally memory (facts), or WikiMovies' text."""
+    """Questions in the place of templates: JSON lines of question, answers and optionally memory (facts), or the text files of
+    WikiMovies, MetaQA and ParlAI."""
     validation_files: list[Path] = field(default_factory=list)
     """Questions to choose the best epoch on. Left out: subjects are held out."""
     test_files: list[Path] = field(default_factory=list)
@@ -119,8 +121,9 @@ def main(config: Config) -> int:
     check_run_dir(config)
 
     # --- data
-    data = load_data(config)  # bad data ends the script before anything is written
-    for note in data.notes:
+    reading = Reading(config.max_bad_fraction)
+    data = load_data(config, reading)  # bad data ends the script before anything is written
+    for note in [*reading.notes, *data.notes]:
         print(note)
     set_up_run(config, {"facts_and_questions": data.checksum})
     vocabulary = write_vocabulary(config, data)
@@ -196,7 +199,7 @@ def main(config: Config) -> int:
             "memnet",
             predictor.model,
             rows,
-            data=data.description(files),
+            data={**data.description(files), "reading": reading.description()},
             evaluations=evaluations,
             baselines=baselines,
             headline=Headline("accuracy", "accuracy", "val_accuracy", plain=BASELINES, digits=4),
@@ -248,17 +251,17 @@ def check(config: Config) -> None:
             raise UserError(f"{flag}: is for questions made from templates, not for --train-files; leave it out")
 
 
-def load_data(config: Config) -> MemoryData:
-    """The facts, and the questions of each split."""
+def load_data(config: Config, reading: Reading) -> MemoryData:
+    """The facts, and the questions of each split; `reading` counts what the files have beside them."""
     common = {"limit": config.limit, "seed": config.split_seed}
     fractions = {"validation_fraction": config.validation_fraction, "test_fraction": config.test_fraction}
-    base, notes = read_facts(config.facts) if config.facts else (None, [])
+    base = read_facts(config.facts, reading) if config.facts else None
     if config.train_files:
         files = {"train": config.train_files, "validation": config.validation_files, "test": config.test_files}
-        return split_files(files, base, candidates=config.candidates, notes=notes, **fractions, **common)
-    subjects = None
+        return split_files(files, reading, base, candidates=config.candidates, **fractions, **common)
+    subjects, notes = None, []
     if config.facts:
-        templates = read_templates(config.templates)
+        templates, notes = read_templates(config.templates, reading), base.notes
     else:
         base, templates, subjects = demo_people(config.split_seed)
     too_many = [str(count) for count in config.sweep if count >= len(base.facts)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from utils.demo import phrases
-from utils.memnet.data import Fact
+from utils.memnet.records import Fact
 
 
 def invent_facts(count: int, rng: np.random.Generator) -> tuple[Fact, ...]:

@@ -87,8 +87,9 @@ def prepare(options, folder: Path):
     import keras
 
     from train_memnet import Config, build_model, compile_model, with_model_defaults
-    from utils.memnet.data import KnowledgeBase, write_facts
+    from utils.memnet.data import write_facts
     from utils.memnet.features import encode_facts, open_vocabulary, training_batches
+    from utils.memnet.records import KnowledgeBase
     from utils.memnet.splits import split_templates
     from utils.training.fit import as_dataset
 
@@ -136,6 +137,7 @@ def measure(kind: str, questions, options, folder: Path) -> dict:
     import tensorflow as tf
 
     from models import load_model
+    from utils.common.reading import Reading
     from utils.memnet.data import read_facts
     from utils.memnet.features import MemoryFeatures, Vocabulary, assemble
     from utils.memnet.predictor import MemnetPredictor
@@ -148,7 +150,7 @@ def measure(kind: str, questions, options, folder: Path) -> dict:
         clock.append(time.perf_counter())
         peaks[name] = round(peak_memory_gib(), 2)
 
-    base, _ = read_facts([folder / "facts.tsv"])
+    base = read_facts([folder / "facts.tsv"], Reading())
     note_time_and_memory("read")
     predictor = MemnetPredictor(model, vocabulary, base, options.candidates, retrieval=kind)
     note_time_and_memory("encode")

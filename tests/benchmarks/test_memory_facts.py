@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmarks import people_facts
 from benchmarks.invented_facts import invent_facts
+from utils.common.reading import Reading
 from utils.memnet.data import read_facts
 
 
@@ -19,9 +20,12 @@ def test_facts_of_real_people_are_a_file_that_training_reads(tmp_path, monkeypat
     files = {"--pantheon": tmp_path / "pantheon.tsv", "--baseball": tmp_path / "baseball.csv", "--out": out}
     monkeypatch.setattr(sys, "argv", ["people_facts", *(str(part) for flag in files.items() for part in flag)])
     people_facts.main()
-    base, notes = read_facts([out])
+    reading = Reading(max_bad_fraction=0)
+    base = read_facts([out], reading)
     facts = {(fact.subject, fact.relation): fact.object for fact in base.facts}
-    assert notes == [] and facts["Plato", "birth_year"] == "427 BC" and facts["Plato", "birth_country"] == "Greece"
+    assert (
+        reading.notes == [] and facts["Plato", "birth_year"] == "427 BC" and facts["Plato", "birth_country"] == "Greece"
+    )
     assert facts["Ada Park", "birth_city"] == "Rome, NY" and facts["Ada Park", "height"] == "70 inches"
     assert facts["Ada Park", "bats"] == "both" and facts["Ada Park", "debut_year"] == "1920"
     assert not {("Homer", "birth_year"), ("Homer", "birth_city"), ("Ada Park", "death_year")} & set(facts)

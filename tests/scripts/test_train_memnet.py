@@ -88,10 +88,11 @@ def test_stored_predictions_have_the_stored_accuracy(finished):
 
 def test_the_predictor_gives_the_stored_predictions(finished):
     from train_memnet import Config, load_data
+    from utils.common.reading import Reading
     from utils.memnet.predictor import MemnetPredictor
 
     folder, _ = finished
-    data = load_data(Config(folder))
+    data = load_data(Config(folder), Reading())
     predictor = MemnetPredictor.load(folder)
     features = data.scoring_features(data.encode_questions(predictor.vocabulary), 15, split_seed=0)["test"]
     memories = [[data.base.facts[number] for number in row] for row in features.memory[:40]]

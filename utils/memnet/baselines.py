@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from utils.common.evaluation import Evaluation
-from utils.memnet.data import KnowledgeBase, MemoryQuestion
 from utils.memnet.features import EncodedFacts, MemoryFeatures
 from utils.memnet.metrics import SlotScores, evaluate_slots
+from utils.memnet.records import KnowledgeBase, MemoryQuestion
 from utils.text.words import split_words
 
 BASELINES = ("string_match", "bm25", "majority_value")

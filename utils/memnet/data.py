@@ -1,276 +1,266 @@
-"""Facts and question templates: plain records, a knowledge base, and readers of CSV, TSV and WikiMovies files.
-
-A reader reports every row that it drops or merges. Beside the records it returns notes, one line each, with counts and examples.
-"""
+"""Facts and question templates from files. What is in a file decides how it is read, not its name."""
 
 from __future__ import annotations
 
+import csv
+import io
+import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from utils.common.errors import UserError, some_of
-from utils.common.files import file_kind, read_csv_rows, read_lines, write_atomically
+from utils.common.errors import UserError
+from utils.common.files import content_kind, read_lines, write_atomically
+from utils.common.reading import FileReport, Reading
+from utils.common.records import read_json_values, read_records
+from utils.common.tables import find_columns, read_table
+from utils.memnet.ntriples import STATEMENT, read_ntriples
+from utils.memnet.records import INVERSE, MAX_FIELD_LENGTH, BadFactError, Fact, KnowledgeBase, fact_from
 from utils.text.words import split_words
 
-COLUMNS = ("subject", "relation", "object")
-MAX_FIELD_LENGTH = 1_000
-"""Characters in a field of a fact, in a question or in a template, at most. A longer one is taken for damage."""
-INVERSE = "!"
-"""Prefix of an inverse relation: `!directed_by` leads from a director to the films."""
+COLUMNS = {
+    "subject": ("head", "s", "h", "subj", "source", "start", "entity", "entity1", "e1", "arg1", "node1", "from", "head_entity"),
+    "relation": ("predicate", "r", "p", "rel", "pred", "property", "attribute", "relationship", "relation_type", "edge"),
+    "object": ("tail", "o", "t", "obj", "target", "end", "value", "entity2", "e2", "arg2", "node2", "to", "tail_entity"),
+}  # fmt: skip
+"""The columns of facts, and other names that they have in people's files."""
+TEMPLATE_COLUMNS = {"relation": COLUMNS["relation"], "template": ("question",), "split": ("set",)}
+SNIFFED_ROWS = 50
+"""Rows or lines at the beginning of a file that tell its format."""
+MIN_ROWS_TO_JUDGE = 10
+"""Rows that a table has at least before it is said that its second column does not look like relations."""
+
+_WIKIMOVIES = re.compile(r"\d+ (\S.*?) ([a-z]+_[a-z_]+) (\S.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A triple, such as ("Ada Lovelace", "birth_year", "1815")."""
-
-    subject: str
-    relation: str
-    object: str
-
-    def __str__(self) -> str:
-        return f"{self.subject} / {self.relation} / {self.object}"
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryQuestion:
-    """A question that is answered from facts.
-
-    Args:
-        id: name of the question, unique in its file.
-        text: the question.
-        subject: what it is about. Splits keep the questions about one subject together.
-        answers: the correct answers; each of them counts.
-        relation: the relation that it asks about; empty where it is not known.
-        template: the template that it was made from; empty where there is none.
-        memory: numbers of the facts that the data gives for it; None where the data gives none.
-    """
-
-    id: str
-    text: str
-    subject: str
-    answers: tuple[str, ...]
-    relation: str = ""
-    template: str = ""
-    memory: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True)
-class KnowledgeBase:
-    """Distinct facts, numbered in their order. Where a subject and relation have several objects, each is a correct answer."""
-
-    facts: tuple[Fact, ...]
-
-    @cached_property
-    def by_subject(self) -> dict[str, list[int]]:
-        """The numbers of each subject's facts."""
-        return self._numbers_by("subject")
-
-    @cached_property
-    def by_relation(self) -> dict[str, list[int]]:
-        """The numbers of each relation's facts."""
-        return self._numbers_by("relation")
-
-    def _numbers_by(self, field: str) -> dict[str, list[int]]:
-        numbers = {}
-        for number, fact in enumerate(self.facts):
-            numbers.setdefault(getattr(fact, field), []).append(number)
-        return numbers
-
-    def gold(self, question: MemoryQuestion, memory: Iterable[int]) -> list[int]:
-        """Those facts of `memory` that answer the question.
-
-        The object of such a fact is a correct answer. Where the question's relation is known, the fact also has its subject and
-        relation.
-        """
-        return [
-            number
-            for number in memory
-            if self.facts[number].object in question.answers
-            and (not question.relation or self.facts[number].relation == question.relation)
-            and (not question.relation or self.facts[number].subject == question.subject)
-        ]
-
-
-def knowledge_base(facts: Iterable[Fact], source: str) -> tuple[KnowledgeBase, list[str]]:
-    """The distinct facts, and notes on repeated facts and on pairs of subject and relation with several objects.
-
-    Args:
-        facts: facts in any order; the first occurrence decides a fact's number.
-        source: where they come from, for notes and errors.
-
-    Raises:
-        UserError: there are no facts.
-    """
-    counts = Counter(facts)
-    if not counts:
-        raise UserError(f"{source}: no facts there; give rows of subject, relation and object")
-    num_repeated = sum(counts.values()) - len(counts)
-    notes = [f"{source}: {num_repeated:,} repeated facts, each kept once"] if num_repeated else []
-    objects = Counter((fact.subject, fact.relation) for fact in counts)
-    several = [pair for pair, count in objects.items() if count > 1]
-    if several:
-        subject, relation = several[0]
-        notes.append(
-            f"{source}: {len(several):,} pairs of subject and relation have several objects (such as {subject!r}, {relation!r}): "
-            "each counts as a correct answer"
-        )
-    return KnowledgeBase(tuple(counts)), notes
-
-
-class RejectedRows:
-    """Turns rows into facts, and counts the rows of a file that are not facts."""
-
-    def __init__(self, path):
-        self.path = path
-        self.lines: dict[str, list[int]] = {}
-        """Reason to line numbers."""
-
-    def parse(self, line: int, fields: Sequence) -> Fact | None:
-        """The fact with these fields, with single spaces; None where they are not a fact, which is then counted."""
-        reason = None
-        if len(fields) > 3:
-            reason = "it has more fields than columns (quote commas in CSV)"
-        elif len(fields) < 3 or not all(
-            isinstance(field, (str, int, float)) and str(field).strip() for field in fields
-        ):
-            reason = "a field is missing"
-        elif max(len(str(field)) for field in fields) > MAX_FIELD_LENGTH:
-            reason = f"a field is longer than {MAX_FIELD_LENGTH:,} characters"
-        elif any("\ud800" <= letter <= "\udfff" for field in fields for letter in str(field)):
-            reason = "a field is half a character (a lone surrogate)"
-        if reason:
-            self.lines.setdefault(reason, []).append(line)
-            return None
-        return Fact(*(" ".join(str(field).split()) for field in fields))
-
-    @property
-    def notes(self) -> list[str]:
-        """A line for each reason."""
-        return [
-            f"{self.path}: {len(lines):,} rows dropped, {reason} (line {some_of(lines)})"
-            for reason, lines in self.lines.items()
-        ]
-
-
-def read_facts(paths: Sequence[str | Path]) -> tuple[KnowledgeBase, list[str]]:
-    """Read facts from files, gzipped or not.
+def read_facts(paths: Sequence[str | Path], reading: Reading) -> KnowledgeBase:
+    """Read facts from files.
 
     Formats:
 
-    - `.txt`: WikiMovies' knowledge base (`1 Kismet directed_by William Dieterle`), whose facts are taken in both directions;
-    - `.csv`, or tab-separated under any other name: columns named `subject`, `relation` and `object` by a header, beside which
-      other columns may stand, or these three columns without a header.
+    - a table with tabs, commas, semicolons or pipes between its columns, which are named by a header (`subject`, `relation` and
+      `object`, or names as in `COLUMNS`; other columns may stand beside them), or are these three in this order;
+    - JSON, JSON lines or Parquet of objects with such names, or JSON of lists of three;
+    - N-Triples;
+    - WikiMovies' knowledge base (`1 Kismet directed_by William Dieterle`), whose facts are taken in both directions.
 
-    A row is dropped that lacks a field, has more fields than columns, or has a field of more than 1,000 characters.
-
-    Returns:
-        the facts, and notes on what was dropped or merged.
+    Args:
+        paths: the files, compressed or not.
+        reading: counts what is left out: rows that lack a field, have more fields than columns, or have a field of more than 1,000
+            characters.
 
     Raises:
-        UserError: a file cannot be read, is not UTF-8, or has no such columns; or there are no facts.
+        UserError: a file cannot be read, has none of these formats, or has too many rows that are no facts.
     """
-    facts, notes = [], []
+    facts: dict[Fact, None] = {}
     for path in map(Path, paths):
-        rejected = RejectedRows(path)
-        for line, row in _wikimovies_rows(path, notes) if file_kind(path) == ".txt" else _table_rows(path):
-            fact = rejected.parse(line, row)
-            if fact is not None:
-                facts.append(fact)
-        notes += rejected.notes
-    source = ", ".join(map(str, paths))
-    if not facts:
-        raise UserError("; ".join([f"{source}: no facts there; give rows of subject, relation and object", *notes]))
-    base, more_notes = knowledge_base(facts, source)
-    return base, notes + more_notes
+        with reading.file(path) as report:
+            for place, fields in _rows(path, report):
+                try:
+                    fact = fact_from(fields)
+                except BadFactError as error:
+                    (report.skip if error.is_natural else report.leave_out)(place, str(error))
+                    continue
+                report.used += 1
+                if fact in facts:
+                    report.note(place, "they repeat a fact, which is kept once")
+                facts[fact] = None
+    return KnowledgeBase(tuple(facts))
 
 
 def write_facts(path: Path, base: KnowledgeBase) -> None:
     """Write facts as a TSV file that `read_facts` reads back with the same numbers, atomically."""
-    rows = ["\t".join(COLUMNS), *(f"{fact.subject}\t{fact.relation}\t{fact.object}" for fact in base.facts)]
-    write_atomically(path, "\n".join(rows) + "\n")
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter="\t", lineterminator="\n")
+    writer.writerow(("subject", "relation", "object"))
+    writer.writerows((fact.subject, fact.relation, fact.object) for fact in base.facts)
+    write_atomically(path, buffer.getvalue())
 
 
-def _table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield `(first line number, [subject, relation, object])` of each row. A row with more fields than the header comes whole,
-    and longer than three fields, so that it is rejected."""
-    width = places = None
-    for line, row in read_csv_rows(path) if file_kind(path) == ".csv" else _tab_separated_rows(path):
-        if not any(field.strip() for field in row):
+def _rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence]]:
+    """Yield `(place, fields)` of each row that should be a fact."""
+    kind = content_kind(path)
+    if kind in ("json", "jsonl"):
+        return _named_rows(path, read_json_values(path, report), report)
+    if kind == "parquet":
+        return _named_rows(path, read_records(path, report), report)
+    if kind not in ("text", "xml"):  # a statement of N-Triples may look like XML
+        raise UserError(f"{path}: is not a file of facts; give a table, JSON lines, Parquet or N-Triples")
+    lines = (line for _, line in read_lines(path) if line.strip() and not line.startswith("#"))
+    sample = list(itertools.islice(lines, SNIFFED_ROWS))
+    if _most(STATEMENT.fullmatch(line) for line in sample):
+        return read_ntriples(path, report)
+    if _most(_WIKIMOVIES.fullmatch(line) and not re.search(r"[\t|]", line) for line in sample):
+        return _wikimovies_rows(path, report)
+    if kind == "xml":
+        raise UserError(f"{path}: is XML; give a table, JSON lines, Parquet or N-Triples")
+    return _table_rows(path, report)
+
+
+def _most(results) -> bool:
+    """Whether more than half of the results, at least one, are true."""
+    results = [bool(result) for result in results]
+    return sum(results) > len(results) / 2
+
+
+def _named_rows(path: Path, values, report: FileReport) -> Iterator[tuple[str, Sequence]]:
+    """Yield the rows of `(place, value)` whose values are objects with named fields, or lists of three."""
+    places_of: dict[tuple, list[str] | None] = {}  # names of an object to those of its subject, relation and object
+    for place, value in values:
+        if isinstance(value, list):
+            yield place, value
             continue
-        if places is None:
-            names = [name.strip().lower() for name in row]
-            if set(COLUMNS) <= set(names):
-                places, width = [names.index(name) for name in COLUMNS], len(row)
-                continue
-            if len(row) != 3:
-                raise UserError(
-                    f"{path}: its first line names no columns subject, relation and object ({', '.join(row)[:80]!r}); add them"
-                )
-            places, width = [0, 1, 2], 3
-        yield line, [*row, ""] if len(row) > width else [row[place] if place < len(row) else "" for place in places]
+        names = tuple(value) if isinstance(value, dict) else ()
+        if names not in places_of:
+            columns = find_columns(path, names, COLUMNS)
+            places_of[names] = [names[columns[column]] for column in COLUMNS] if len(columns) == 3 else None
+        if places_of[names] is None:
+            report.leave_out(place, "it has no subject, relation and object")
+            continue
+        subject, relation, object_ = (value[name] for name in places_of[names])
+        for single in object_ if isinstance(object_, list) else [object_]:
+            yield place, (subject, relation, single)
 
 
-def _tab_separated_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    return ((number, line.split("\t")) for number, line in read_lines(path))
+def _table_rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield the rows of a table. A row with more fields than the header comes longer than three fields, so that it is left out."""
+    rows = read_table(path, known_columns=[name for column, names in COLUMNS.items() for name in (column, *names)])
+    first_rows = list(itertools.islice(rows, SNIFFED_ROWS))
+    if not first_rows:
+        return
+    header = first_rows[0][1]
+    places = _places_of_columns(path, header, report)
+    width = len(header)
+    if places is None:
+        width = Counter(len(row) for _, row in first_rows).most_common(1)[0][0]
+        if width != 3:
+            raise UserError(
+                f"{path}: its first line names no columns subject, relation and object ({', '.join(header)[:80]!r}); add them"
+            )
+    relations: Counter[str] = Counter()
+    subject, relation, object_ = places or (0, 1, 2)
+    for line, row in itertools.chain(first_rows[places is not None :], rows):
+        if len(row) > width:
+            yield f"line {line:,}", [*row, "", "", ""]
+            continue
+        row = row + [""] * (width - len(row))
+        relations[row[relation]] += 1
+        yield f"line {line:,}", (row[subject], row[relation], row[object_])
+    if places is None:
+        _remark_on_columns(header, relations, report)
 
 
-def _wikimovies_rows(path: Path, notes: list[str]) -> Iterator[tuple[int, list[str]]]:
+def _places_of_columns(path: Path, header: Sequence[str], report: FileReport) -> list[int] | None:
+    """The places of subject, relation and object in a header; None where the first row is no header."""
+    if len(set(header)) < len(header) == 3:
+        return None
+    columns = find_columns(path, header, COLUMNS)
+    if len(columns) == 2 and len(header) == 3:  # the third column has a name of its own
+        (missing,) = set(COLUMNS) - set(columns)
+        columns[missing] = ({0, 1, 2} - set(columns.values())).pop()
+    if len(columns) < 3:
+        return None
+    places = [columns[column] for column in COLUMNS]
+    if [header[place].strip().lower() for place in places] != list(COLUMNS):
+        report.remark(
+            "its columns are read as "
+            + ", ".join(f"{column} {header[place].strip()!r}" for column, place in zip(COLUMNS, places, strict=True))
+        )
+    return places
+
+
+def _remark_on_columns(header: Sequence[str], relations: Counter[str], report: FileReport) -> None:
+    """Say so where the first row of a table may be a header of unknown names, or its second column holds no relations."""
+    num_rows = relations.total()
+    remedy = "in a first line, call the columns subject, relation and object in their order"
+    if num_rows >= MIN_ROWS_TO_JUDGE and len(relations) > num_rows / 2:
+        report.remark(
+            f"its second column is read as the relation, but has {len(relations):,} different values in {num_rows:,} rows; if it "
+            f"is not, {remedy}"
+        )
+    elif len(header) == 3 and relations[header[1]] == 1 and len(relations) <= num_rows / 2:
+        report.remark(
+            f"its first line ({', '.join(header)[:80]!r}) is read as a fact, but no other row has its relation; if it names the "
+            f"columns, {remedy}"
+        )
+
+
+def _wikimovies_rows(path: Path, report: FileReport) -> Iterator[tuple[str, list[str]]]:
     """Yield the facts of WikiMovies' knowledge base in both directions; a line may hold several objects, separated by commas.
 
-    Plots are texts, not facts. They are left out, and a note says so.
+    Plots are texts, not facts. They are left out.
     """
-    num_plots = 0
+    num_with_commas = 0
     for number, line in read_lines(path):
         if not line.strip():
             continue
-        parts = re.fullmatch(r"\d+ (.+?) ([a-z]+_[a-z_]+) (.+)", line)
+        place, parts = f"line {number:,}", _WIKIMOVIES.fullmatch(line)
         if parts is None:
-            yield number, []
+            report.leave_out(place, "it is not a number, a subject, a relation with an underscore, and objects")
             continue
         subject, relation, objects = parts.groups()
         if relation == "has_plot":
-            num_plots += 1
+            report.skip(place, "a plot is a text, not a fact")
             continue
+        num_with_commas += ", " in objects
         for object_ in objects.split(", "):
-            yield number, [subject, relation, object_]
-            yield number, [object_, INVERSE + relation, subject]
-    if num_plots:
-        notes.append(f"{path}: {num_plots:,} plots left out: they are texts, not facts")
+            yield place, [subject, relation, object_]
+            yield place, [object_, INVERSE + relation, subject]
+    if num_with_commas:
+        report.remark(f"the objects of {num_with_commas:,} lines are split at their commas, as in WikiMovies' files")
 
 
-def read_templates(path: str | Path) -> dict[str, dict[str, list[str]]]:
+def read_templates(path: str | Path, reading: Reading) -> dict[str, dict[str, list[str]]]:
     """Read question templates: rows of relation, template with `{s}` for the subject, and optionally a split.
 
-    The file is tab-separated and has no header. The split is `test` for a template that training does not use; `train`, the
-    default, for all others.
+    The file is a table, usually with tabs, with or without a header. The split is `test` for a template that training does not
+    use; `train`, the default, for all others.
+
+    Args:
+        path: the file.
+        reading: counts rows that are no templates: without `{s}`, with another split, or too long.
 
     Returns:
         relation to split to templates.
 
     Raises:
-        UserError: a row has no `{s}`, another split, or is too long; one template stands in both splits; or there are no rows.
+        UserError: the file cannot be read or has too many such rows, or one template stands in both splits.
     """
-    templates, split_of = {}, {}
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        relation, template, split = [*(part.strip() for part in line.split("\t")), "", ""][:3]
-        split = split or "train"
-        if "{s}" not in template or split not in ("train", "test") or len(template) > MAX_FIELD_LENGTH:
-            raise UserError(
-                f"{path}, line {number:,}: is not a template ({line[:80]!r}); give relation, a template with {{s}} in it (at most "
-                f"{MAX_FIELD_LENGTH:,} characters) and optionally train or test, separated by tabs"
-            )
-        words = relation, *split_words(template)
-        if split_of.setdefault(words, split) != split:
-            raise UserError(f"{path}, line {number:,}: {template!r} stands under train and under test; leave one out")
-        same_split = templates.setdefault(relation, {}).setdefault(split, [])
-        if template not in same_split:
-            same_split.append(template)
-    if not templates:
-        raise UserError(f"{path}: no templates there; give rows of relation and template")
+    templates, split_of, is_first = {}, {}, True
+    names = [name for column, others in TEMPLATE_COLUMNS.items() for name in (column, *others)]
+    with reading.file(path) as report:
+        for number, row in read_table(path, known_columns=names):
+            if is_first and not any("{" in field for field in row):
+                columns = find_columns(path, row, TEMPLATE_COLUMNS)
+                if [columns.get("relation"), columns.get("template")] == [0, 1]:
+                    is_first = False
+                    continue
+            is_first = False
+            relation, template, split, *rest = *(" ".join(field.split()) for field in row), "", ""
+            split = split or "train"
+            reason = _problem_of_template(relation, template, split, any(rest))
+            if reason:
+                report.leave_out(f"line {number:,}", reason)
+                continue
+            words = relation, *split_words(template)
+            if split_of.setdefault(words, split) != split:
+                raise UserError(
+                    f"{path}, line {number:,}: {template!r} stands under train and under test; leave one out"
+                )
+            report.used += 1
+            same_split = templates.setdefault(relation, {}).setdefault(split, [])
+            if template not in same_split:
+                same_split.append(template)
     return templates
+
+
+def _problem_of_template(relation: str, template: str, split: str, has_more: bool) -> str:
+    """Why a row is not a template; empty where it is one."""
+    if not relation or "{s}" not in template:
+        return "it is not a relation and a template with {s} for the subject"
+    if split not in ("train", "test") or has_more:
+        return "its third field is not train or test"
+    if len(template) > MAX_FIELD_LENGTH:
+        return f"the template is longer than {MAX_FIELD_LENGTH:,} characters"
+    return ""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.memnet.data import KnowledgeBase, MemoryQuestion
 from utils.memnet.features import MemoryFeatures, Vocabulary, build_features, encode_texts
 from utils.memnet.memories import MemoryDrawer, draw_memories
+from utils.memnet.records import KnowledgeBase, MemoryQuestion
 
 
 @dataclass
@@ -24,7 +24,7 @@ class MemoryData:
         base: all facts.
         questions: split to questions. `train` and `validation` are never empty; other splits are left out where they are.
         training_facts: numbers of the facts that training may see.
-        notes: what reading dropped or merged, and what the splits leave out, one line each.
+        notes: what to know about the facts, and what the splits leave out, one line each.
     """
 
     base: KnowledgeBase

@@ -6,7 +6,7 @@ import numpy as np
 
 from utils.demo import phrases
 from utils.demo.world import build_world
-from utils.memnet.data import Fact, KnowledgeBase, knowledge_base
+from utils.memnet.records import Fact, KnowledgeBase
 
 DEMO_RELATIONS = ("born_in", "birth_year", "studied_at", "occupation", "works_for")
 
@@ -27,7 +27,7 @@ def demo_people(
     """
     world = build_world(f"memory {seed}", num_train + num_validation + num_test, 100)
     facts = [Fact(fact.subject, fact.relation, fact.object) for fact in world.facts if fact.relation in DEMO_RELATIONS]
-    base, _ = knowledge_base(facts, "the demo world")
+    base = KnowledgeBase.of(facts)
     templates = {
         relation: {split: list(phrases.RELATIONS[relation].questions[split]) for split in ("train", "test")}
         for relation in DEMO_RELATIONS

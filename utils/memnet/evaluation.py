@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from utils.common.evaluation import Evaluation
-from utils.memnet.data import KnowledgeBase, MemoryQuestion
 from utils.memnet.dataset import MemoryData
 from utils.memnet.features import EncodedFacts, MemoryFeatures, assemble, build_features, encode_texts, padded_slots
 from utils.memnet.memories import draw_memories
 from utils.memnet.metrics import SlotScores, evaluate_slots
+from utils.memnet.records import KnowledgeBase, MemoryQuestion
 
 MAX_BATCH_SIZE = 2_048
 """Questions that the model is given at once, at most."""

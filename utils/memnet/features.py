@@ -12,7 +12,8 @@ import numpy as np
 
 from utils.common.batching import epochs_from, length_sorted_batches, pad_rows, round_up
 from utils.common.files import read_json, write_json
-from utils.memnet.data import KnowledgeBase, MemoryQuestion
+from utils.memnet.questions import place_of_words
+from utils.memnet.records import KnowledgeBase, MemoryQuestion
 from utils.text.words import split_words
 
 NUM_HASHES = 2**26
@@ -81,12 +82,23 @@ def open_vocabulary(base: KnowledgeBase, questions: Sequence[MemoryQuestion]) ->
         texts.setdefault(question.subject, []).append(question.text)
     num_subjects = Counter()
     for subject, texts_of_subject in texts.items():
-        name = subject.lower()
-        num_subjects.update(
-            {word for text in texts_of_subject for word in split_words(text.lower().replace(name, " ", 1))}
-        )
+        name = split_words(subject)
+        num_subjects.update({word for text in texts_of_subject for word in _words_beside(name, split_words(text))})
     relations = sorted(relation_word(relation) for relation in base.by_relation)
     return Vocabulary([*relations, *sorted(word for word, count in num_subjects.items() if count > 1)])
+
+
+def _words_beside(name: list[str], words: list[str]) -> list[str]:
+    """The words without those of a name, and without pairs of a character of the name and one of its neighbours."""
+    start = place_of_words(name, words)
+    if start is None:
+        return words
+    before, after = words[:start], words[start + len(name) :]
+    if before and before[-1] != name[0] and before[-1].endswith(name[0]):
+        before.pop()
+    if after and after[0] != name[-1] and after[0].startswith(name[-1]):
+        after.pop(0)
+    return before + after
 
 
 def closed_vocabulary(base: KnowledgeBase, questions: Sequence[MemoryQuestion]) -> Vocabulary:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from utils.memnet.data import KnowledgeBase, MemoryQuestion
+from utils.memnet.records import KnowledgeBase, MemoryQuestion
 from utils.text.words import split_words
 
 

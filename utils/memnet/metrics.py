@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.common.evaluation import Evaluation
-from utils.memnet.data import KnowledgeBase, MemoryQuestion
 from utils.memnet.features import EncodedFacts, MemoryFeatures
+from utils.memnet.records import KnowledgeBase, MemoryQuestion
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from utils.common.plots import plot_attention, plot_history
-from utils.memnet.data import KnowledgeBase, MemoryQuestion
 from utils.memnet.features import MemoryFeatures
 from utils.memnet.metrics import SlotScores
+from utils.memnet.records import KnowledgeBase, MemoryQuestion
 
 NUM_QUESTIONS, NUM_FACTS = 8, 8
 """Questions, and facts of each, in the plot and table of attention."""

@@ -11,12 +11,14 @@ import numpy as np
 from models import load_model
 from utils.common.batching import pad_rows
 from utils.common.errors import UserError
-from utils.memnet.data import Fact, KnowledgeBase, MemoryQuestion, read_facts
+from utils.common.reading import Reading
+from utils.memnet.data import read_facts
 from utils.memnet.evaluation import is_pointer, score_slots
-from utils.memnet.features import EncodedFacts, MemoryFeatures, Vocabulary, encode_facts, encode_texts
+from utils.memnet.features import NUM_HASHES, EncodedFacts, MemoryFeatures, Vocabulary, encode_facts, encode_texts
 from utils.memnet.index import VectorIndex, WordIndex
 from utils.memnet.metrics import SlotScores, evaluate_slots, ranked_values
-from utils.text.words import split_words
+from utils.memnet.records import Fact, KnowledgeBase, MemoryQuestion
+from utils.text.words import is_whole_word, split_words
 from utils.training.finished import checked_number, damaged_run_as_user_error, read_run, read_run_file
 
 ENCODED_AT_ONCE = 8_192
@@ -36,7 +38,7 @@ class MemnetPredictor:
         retrieval: how candidates are found, `words` (an inverted index) or `vectors` (nearest neighbours of the question's vector).
 
     Attributes:
-        notes: what reading the facts dropped or merged, one line each.
+        notes: what reading the facts left out, and what to know about them, one line each.
 
     Example:
 
@@ -80,11 +82,14 @@ class MemnetPredictor:
                 raise ValueError("retrieval is neither words nor vectors")
             vocabulary = Vocabulary.read(run_dir / "vocabulary.json")
             model = load_model(run_dir)
-            if len(vocabulary) != model.get_config()["vocabulary_size"]:
+            sizes = model.get_config()
+            num_hashes = NUM_HASHES if vocabulary.hashed else 0
+            if len(vocabulary) != sizes["vocabulary_size"] or sizes["num_buckets"] ** 2 < num_hashes:
                 raise ValueError("vocabulary.json is that of another model")
-        base, notes = read_facts(fact_files or [run_dir / "facts.tsv"])
+        reading = Reading()
+        base = read_facts(fact_files or [run_dir / "facts.tsv"], reading)
         predictor = cls(model, vocabulary, base, num_candidates, retrieval)
-        predictor.notes = notes
+        predictor.notes = [*reading.notes, *base.notes] if fact_files else []
         return predictor
 
     def answer(
@@ -202,7 +207,9 @@ class MemnetPredictor:
         return [
             word
             for word in dict.fromkeys(split_words(question))
-            if word not in self.vocabulary and not np.isin(self.vocabulary.ids([word]), known_words).any()
+            if is_whole_word(word)
+            and word not in self.vocabulary
+            and not np.isin(self.vocabulary.ids([word]), known_words).any()
         ]
 
 

@@ -1,18 +1,17 @@
-"""Questions about facts: made from templates, or read from JSON lines and WikiMovies' text."""
+"""Questions about facts: made from templates, or from what files say, and the subject that a question is about."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from utils.common.errors import UserError, some_of
-from utils.common.files import file_kind, read_lines
-from utils.memnet.data import MAX_FIELD_LENGTH, Fact, KnowledgeBase, MemoryQuestion, RejectedRows, knowledge_base
-from utils.text.words import split_words
+from utils.common.errors import some_of
+from utils.common.reading import FileReport
+from utils.memnet.question_files import QuestionRecord
+from utils.memnet.records import Fact, KnowledgeBase, MemoryQuestion
+from utils.text.words import folded, split_words
 
 
 def questions_from_templates(
@@ -44,88 +43,105 @@ def questions_from_templates(
     return questions
 
 
-def read_questions(
-    path: str | Path, base: KnowledgeBase | None = None
-) -> tuple[list[MemoryQuestion], KnowledgeBase, list[str]]:
-    """Read questions with their answers.
+def questions_from_records(
+    path: str | Path, records: Sequence[QuestionRecord], base: KnowledgeBase, report: FileReport
+) -> list[MemoryQuestion]:
+    """Questions with the subject, the answers and the memory that the facts have for them.
 
-    Formats:
-
-    - `.jsonl`: `{"question": text or words, "answers": [...]}`, optionally with `"memory": [[subject, relation, object], ...]`;
-    - any other name: WikiMovies' text (`1 who wrote it?<tab>answer, answer`).
+    An answer that differs from an object at most in capital letters or Unicode form is that object.
 
     Args:
-        path: the file, gzipped or not.
-        base: the facts that memories are looked up in. Left out, they are the facts of the file's memories.
-
-    Returns:
-        the questions, the facts, and notes.
-
-    Raises:
-        UserError: a line has another form; or there are no questions, or no facts.
+        path: the file that they are from, for their ids.
+        records: what the file says.
+        base: the facts.
+        report: counts questions whose answers were matched so, whose answers no fact has, that name no subject, or whose memory
+            has facts beside those of `base`.
     """
-    path = Path(path)
-    rejected = RejectedRows(path)
-    records = list(_json_records(path, rejected) if file_kind(path) == ".jsonl" else _text_records(path))
-    if not records:
-        raise UserError(
-            f"{path}: no questions there; give JSON lines, or lines of a number, a question, a tab and answers"
-        )
-    notes = rejected.notes
-    if base is None:
-        facts = [fact for *_, memory in records for fact in memory or ()]
-        if not facts:
-            raise UserError(f"{path}: its questions have no memories; name a file of facts with --facts")
-        base, more_notes = knowledge_base(facts, str(path))
-        notes += more_notes
     numbers = {fact: number for number, fact in enumerate(base.facts)}
-    objects = {fact.object for fact in base.facts}
     find_subject = subject_finder(base)
-    questions, unknown_facts, lines_without_subject = [], {}, []
-    for line, text, answers, memory in records:
+    questions, unknown_facts = [], {}
+    for record in records:
+        memory = record.memory
         known = None if memory is None else tuple(dict.fromkeys(numbers[fact] for fact in memory if fact in numbers))
         unknown_facts |= dict.fromkeys(fact for fact in memory or () if fact not in numbers)
-        subject = find_subject(text) if memory is None else _subject_of_memory(text, memory)
+        if memory is None:
+            subject = record.entity if record.entity in base.by_subject else find_subject(record.text)
+        else:
+            subject = _subject_of_memory(record.text, memory)
         if subject is None and memory is None:
-            lines_without_subject.append(line)
-        answers = tuple(dict.fromkeys(_split_answers(answers, objects) if isinstance(answers, str) else answers))
-        questions.append(MemoryQuestion(f"{path.name}:{line}", text, subject or text, answers, memory=known))
+            report.note(
+                record.place,
+                "they name no subject of the facts; each counts as a subject of its own where subjects are split",
+            )
+        answers = _objects_of(record, base, report)
+        name = f"{Path(path).name}:{record.place.rpartition(' ')[2].replace(',', '')}"
+        questions.append(MemoryQuestion(name, record.text, subject or record.text, answers, memory=known))
     if unknown_facts:
-        notes.append(
-            f"{path}: {len(unknown_facts):,} facts of memories are not among the given facts and were left out "
+        report.remark(
+            f"{len(unknown_facts):,} facts of memories are not among the facts of --facts and are left out "
             f"({some_of(list(map(str, unknown_facts)))})"
         )
-    if lines_without_subject:
-        notes.append(
-            f"{path}: {len(lines_without_subject):,} of {len(questions):,} questions name no subject of the facts; each counts "
-            f"as a subject of its own where subjects are split (line {some_of(lines_without_subject)})"
+    return questions
+
+
+def _objects_of(record: QuestionRecord, base: KnowledgeBase, report: FileReport) -> tuple[str, ...]:
+    """The answers of a question as the facts have them; an answer that no fact has stays as it is."""
+    if isinstance(record.answers, str):
+        answers = _split_answers(record.answers, base)
+    else:
+        answers = [part for answer in record.answers for part in _split_if_known(answer, base)]
+    objects_of = {answer: _objects_like(answer, base) for answer in answers}
+    if any(objects and objects != [answer] for answer, objects in objects_of.items()):
+        report.note(
+            record.place, "their answer is the object of a fact in other capital letters or another Unicode form"
         )
-    return questions, base, notes
+    if not any(objects_of.values()):
+        report.note(record.place, "their answer is the object of no fact")
+    elif not all(objects_of.values()):
+        report.note(record.place, "some of their answers are objects of no fact")
+    return tuple(dict.fromkeys(name for answer, objects in objects_of.items() for name in objects or [answer]))
 
 
-def memory_facts(path: str | Path) -> Iterator[Fact]:
-    """Yield the facts of the memories in a file of questions; a text file has none."""
-    path = Path(path)
-    if file_kind(path) == ".jsonl":
-        for *_, memory in _json_records(path, RejectedRows(path)):
-            yield from memory or ()
+def _objects_like(name: str, base: KnowledgeBase) -> list[str]:
+    """The objects that a name stands for."""
+    return [name] if name in base.objects else base.objects_like(name)
 
 
-def _split_answers(text: str, objects: set[str]) -> list[str]:
-    """Split answers at commas, but keep together what is the object of a fact as a whole ("Me, Myself & Irene")."""
+def _split_if_known(answer: str, base: KnowledgeBase) -> list[str]:
+    """The parts of an answer, if it is no object itself, but all its parts are; else the answer."""
+    parts = [] if _objects_like(answer, base) else _split_answers(answer, base)
+    return parts if parts and all(_objects_like(part, base) for part in parts) else [answer]
+
+
+def _split_answers(text: str, base: KnowledgeBase) -> list[str]:
+    """Split answers at pipes or else at commas, but keep together what is an object as a whole ("Me, Myself & Irene")."""
+    if "|" in text and not _objects_like(text, base):
+        return [part.strip() for part in text.split("|") if part.strip()]
     parts, answers = [part.strip() for part in text.split(", ")], []
     while parts:
-        length = next((end for end in range(len(parts), 1, -1) if ", ".join(parts[:end]) in objects), 1)
+        ends = range(len(parts), 1, -1)
+        length = next((end for end in ends if _objects_like(", ".join(parts[:end]), base)), 1)
         answers.append(", ".join(parts[:length]))
         parts = parts[length:]
     return answers
 
 
-def _subject_of_memory(text: str, memory) -> str | None:
+def _subject_of_memory(text: str, memory: Sequence[Fact]) -> str | None:
     """What the question is about: the longest subject of its memory that stands in it, or else the longest of all."""
     subjects = {fact.subject for fact in memory}
-    named = [subject for subject in subjects if subject in text] or subjects
+    words = split_words(text)
+    named = (
+        [subject for subject in subjects if subject in text]
+        or [subject for subject in subjects if place_of_words(split_words(subject), words) is not None]
+        or subjects
+    )
     return max(sorted(named), key=len, default=None)
+
+
+def place_of_words(part: Sequence[str], words: Sequence[str]) -> int | None:
+    """Where the words of a part, at least one, stand together in a list of words; None where they do not."""
+    starts = range(len(words) - len(part) + 1) if part else ()
+    return next((start for start in starts if words[start : start + len(part)] == part), None)
 
 
 def subject_finder(base: KnowledgeBase) -> Callable[[str], str | None]:
@@ -134,59 +150,23 @@ def subject_finder(base: KnowledgeBase) -> Callable[[str], str | None]:
     The function takes a text. It returns the subject of the facts that stands in it with most words, or None. A subject of one
     word must have the same capital letters: the word "world" does not mean the film "World".
     """
-    max_words = max(len(split_words(subject)) for subject in base.by_subject)
-    subjects = {tuple(re.findall(r"\w+", subject)): subject for subject in base.by_subject}
-    for subject in base.by_subject:
-        words = tuple(split_words(subject))
+    as_written = {tuple(split_words(subject, fold_case=False)): subject for subject in base.by_subject}
+    as_written.pop((), None)
+    max_words = max(map(len, as_written), default=0)
+    subjects = dict(as_written)
+    for words, subject in as_written.items():
         if len(words) > 1:
-            subjects.setdefault(words, subject)
+            subjects.setdefault(tuple(map(folded, words)), subject)
 
     def find_subject(text: str) -> str | None:
-        as_written, lower_case = re.findall(r"\w+", text), split_words(text)
-        for length in range(min(max_words, len(lower_case)), 0, -1):
-            for start in range(len(lower_case) - length + 1):
+        words = split_words(text, fold_case=False)
+        folded_words = list(map(folded, words))
+        for length in range(min(max_words, len(words)), 0, -1):
+            for start in range(len(words) - length + 1):
                 part = slice(start, start + length)
-                subject = subjects.get(tuple(as_written[part])) or subjects.get(tuple(lower_case[part]))
+                subject = subjects.get(tuple(words[part])) or subjects.get(tuple(folded_words[part]))
                 if subject is not None:
                     return subject
         return None
 
     return find_subject
-
-
-def _json_records(path: Path, rejected: RejectedRows):
-    """Yield line number, question, list of answers, and memory or None. Rows of a memory that are not facts are rejected."""
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-            text, answers, memory = record["question"], record["answers"], record.get("memory")
-            text = text if isinstance(text, str) else " ".join(text)
-            if memory is not None:
-                parsed = (rejected.parse(number, list(triple)) for triple in memory)
-                memory = [fact for fact in parsed if fact is not None]
-            if not text.strip() or not answers or isinstance(answers, str):
-                raise ValueError("an empty question or no answers")
-            if len(text) > MAX_FIELD_LENGTH:
-                raise ValueError(f"the question is longer than {MAX_FIELD_LENGTH:,} characters")
-            yield number, text, [" ".join(str(answer).split()) for answer in answers], memory
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{path}, line {number:,}: is not a question ({type(error).__name__}: {str(error)[:80]}); give an object with "
-                "question, answers and optionally memory"
-            ) from None
-
-
-def _text_records(path: Path):
-    """Yield line number, question, the text of its answers, and None."""
-    for number, line in read_lines(path):
-        if not line.strip():
-            continue
-        parts = re.fullmatch(r"(?:\d+ )?([^\t]*\S[^\t]*)\t(.*\S.*)", line)
-        if parts is None or len(parts[1]) > MAX_FIELD_LENGTH:
-            raise UserError(
-                f"{path}, line {number:,}: is not a question ({line[:80]!r}); give a number, a question (at most "
-                f"{MAX_FIELD_LENGTH:,} characters), a tab and answers"
-            )
-        yield number, parts[1].strip(), " ".join(parts[2].split()), None

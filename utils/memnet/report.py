@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from utils.common.files import write_json
-from utils.memnet.data import MemoryQuestion
 from utils.memnet.dataset import MemoryData
+from utils.memnet.records import MemoryQuestion
 
 
 def format_scores(split: str, metrics: dict) -> str:

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError, some_of
+from utils.common.reading import FileReport, Reading
 from utils.common.splitting import hold_out
-from utils.memnet.data import KnowledgeBase, MemoryQuestion, knowledge_base
 from utils.memnet.dataset import MemoryData
 from utils.memnet.features import Vocabulary, encode_facts
 from utils.memnet.index import WordIndex
-from utils.memnet.questions import memory_facts, questions_from_templates, read_questions
+from utils.memnet.question_files import QuestionRecord, read_question_records
+from utils.memnet.questions import questions_from_records, questions_from_templates
+from utils.memnet.records import KnowledgeBase, MemoryQuestion
 from utils.text.words import split_words
 
 MIN_VALUES = 10
@@ -169,6 +171,7 @@ def held_out_values(base: KnowledgeBase, templates, fraction: float, seed: int) 
 
 def split_files(
     files: dict[str, Sequence[Path]],
+    reading: Reading,
     base: KnowledgeBase | None = None,
     *,
     validation_fraction: float = 0.1,
@@ -176,7 +179,6 @@ def split_files(
     candidates: int = 100,
     limit: int = 0,
     seed: int = 0,
-    notes: Sequence[str] = (),
 ) -> MemoryData:
     """Read questions from files; for a split without files, hold out subjects of the training files.
 
@@ -184,33 +186,34 @@ def split_files(
 
     Args:
         files: `train`, `validation` and `test` to files of questions; only `train` needs any.
+        reading: counts what is left out.
         base: the facts; left out, they are those of the questions' memories.
         validation_fraction: fraction of the subjects for validation, where it has no files.
         test_fraction: fraction of the subjects for the test, where it has no files.
         candidates: facts in the memory of a question that has none: those that share rare words with it.
         limit: number of training questions, drawn at random; 0 is all.
         seed: seed of all these draws.
-        notes: notes on the facts, which those of the split follow.
 
     Raises:
         UserError: a file cannot be read, there are no facts, or a split would be empty.
     """
-    notes = list(notes)
-    if base is None:
-        base, new_notes = _facts_of_memories([path for paths in files.values() for path in paths])
-        notes += new_notes
-    questions = {}
-    for split, paths in files.items():
-        if paths:
-            questions[split] = []
-        for path in paths:
-            more_questions, _, new_notes = read_questions(path, base)
-            questions[split] += more_questions
-            notes += new_notes
+    read = {split: [_read_file(path, reading) for path in paths] for split, paths in files.items() if paths}
+    base = base or _facts_of_memories([file for part in read.values() for file in part])
+    questions = {
+        split: [
+            question
+            for path, report, records in part
+            for question in questions_from_records(path, records, base, report)
+        ]
+        for split, part in read.items()
+    }
+    notes = base.notes
     _hold_out_subjects(questions, {"validation": validation_fraction, "test": test_fraction}, seed)
     if any(question.memory is None for part in questions.values() for question in part):
         questions = _with_candidates(questions, base, candidates)
     train = [question for question in questions["train"] if base.gold(question, question.memory)]
+    if questions["train"] and not train:
+        raise UserError(_why_nothing_answers(questions["train"], base, candidates))
     if len(train) < len(questions["train"]):
         notes.append(
             f"{len(questions['train']) - len(train):,} of {len(questions['train']):,} training questions have no answer in their "
@@ -223,19 +226,43 @@ def split_files(
                 f"{split}: {len(empty):,} questions have an empty memory; they count as wrong ({some_of(empty)})"
             )
     questions["train"] = limited(train, limit, seed)
-    questions = checked_splits(questions, notes, splits_with_files=[split for split, paths in files.items() if paths])
+    questions = checked_splits(questions, notes, splits_with_files=list(read))
     training_facts = frozenset(number for question in train for number in question.memory)
     return MemoryData(base, questions, training_facts, notes)
 
 
-def _facts_of_memories(paths: Sequence[Path]) -> tuple[KnowledgeBase, list[str]]:
-    """All facts of the memories in these question files, and notes."""
-    facts = dict.fromkeys(fact for path in paths for fact in memory_facts(path))
-    if not facts:
-        raise UserError(
-            f"{', '.join(map(str, paths))}: the questions have no memories; name a file of facts with --facts"
+def _read_file(path: Path, reading: Reading) -> tuple[Path, FileReport, list[QuestionRecord]]:
+    with reading.file(path) as report:
+        return path, report, read_question_records(path, report)
+
+
+def _facts_of_memories(files: Sequence[tuple[Path, FileReport, list[QuestionRecord]]]) -> KnowledgeBase:
+    """All facts of the memories in these files of questions."""
+    base = KnowledgeBase.of(fact for _, _, records in files for record in records for fact in record.memory or ())
+    if not base.facts:
+        paths = ", ".join(str(path) for path, _, _ in files)
+        raise UserError(f"{paths}: the questions have no memories; name a file of facts with --facts")
+    return base
+
+
+def _why_nothing_answers(questions: Sequence[MemoryQuestion], base: KnowledgeBase, candidates: int) -> str:
+    """The message for training questions none of which has a fact that answers it in its memory."""
+    question = questions[0]
+    example = f"{question.answers[0]!r} ({question.id})"
+    if any(answer in base.objects for question in questions for answer in question.answers):
+        return (
+            f"no training question has its answer in its memory, e.g. {example}: the {candidates} facts with the most words of "
+            "a question, or those that the file gives it; name the facts' subjects in the questions, or raise --candidates"
         )
-    return knowledge_base(list(facts), "the question files")
+    if any(answer in base.by_subject for question in questions for answer in question.answers):
+        return (
+            f"no answer of the training questions is the object of a fact, e.g. {example}; some are subjects: add the facts in the "
+            "other direction to --facts, with a relation of their own"
+        )
+    return (
+        f"no answer of the training questions is the object of a fact, e.g. {example}; "
+        "give the facts that answer the questions, in --facts or as memories, with the same names"
+    )
 
 
 def _hold_out_subjects(questions: dict[str, list], fractions: dict[str, float], seed: int) -> None:
@@ -289,9 +316,12 @@ def checked_splits(
     """
     for split in ("train", "validation"):
         if not questions[split]:
-            raise UserError(
-                f"no {split} questions are left; give more facts, or hold out less (--held-out-values, --validation-fraction)"
+            remedy = (
+                "give more questions, --validation-files, or a larger --validation-fraction"
+                if splits_with_files
+                else "give more facts, or hold out less (--held-out-values, --validation-fraction)"
             )
+            raise UserError(f"no {split} questions are left; {remedy}")
     notes += [f"{split}: no questions" for split, part in questions.items() if not part]
     training_subjects = {question.subject for question in questions["train"]}
     for split, part in questions.items():

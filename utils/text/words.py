@@ -62,6 +62,21 @@ def split_words(text: str, fold_case: bool = True) -> list[str]:
     return [part for word in pattern.findall(normalized(text, fold_case)) for part in _parts(word)]
 
 
+def is_whole_word(word: str) -> bool:
+    """Whether a word stands for itself, and is no pair of characters nor a row of marks, whose parts are words as well.
+
+    >>> is_whole_word("北"), is_whole_word("北京"), is_whole_word("???")
+    (True, False, False)
+    """
+    if word[0] in "!?":
+        return len(word) == 2
+    if word.isascii() or not _is_without_spaces(word[0]):
+        return True
+    import regex
+
+    return regex.fullmatch(r"\X", word) is not None
+
+
 def normalized(text: str, fold_case: bool = True) -> str:
     """The text in the form whose words are compared.
 

@@ -3,17 +3,16 @@
 import numpy as np
 
 from utils.memnet.baselines import BASELINES, Baselines
-from utils.memnet.data import Fact, MemoryQuestion, knowledge_base
 from utils.memnet.features import EncodedFacts, build_features
+from utils.memnet.records import Fact, KnowledgeBase, MemoryQuestion
 
-BASE, _ = knowledge_base(
+BASE = KnowledgeBase.of(
     [
         Fact("Ada Brown", "born_in", "London"),
         Fact("Ada Brown", "works_for", "Mill"),
         Fact("Bob Brown", "born_in", "Rome"),
         Fact("Bob Brown", "works_for", "Mill"),
-    ],
-    "here",
+    ]
 )
 FACTS = EncodedFacts(np.ones((4, 2), np.int32), np.ones((4, 1), np.int32), objects=np.array([0, 1, 2, 1]))
 QUESTIONS = [

@@ -1,13 +1,22 @@
-"""Readers of facts and templates: what they accept, and the message for each bad input."""
+"""Readers of facts and templates: each format, and what is left out, counted, told or refused."""
 
+import bz2
 import gzip
+import json
 
 import pytest
 
 from utils.common.errors import UserError
-from utils.memnet.data import Fact, MemoryQuestion, knowledge_base, read_facts, read_templates, write_facts
+from utils.common.reading import Reading
+from utils.memnet.data import read_facts, read_templates, write_facts
+from utils.memnet.records import Fact, KnowledgeBase
 
 HEADER = "subject\trelation\tobject\n"
+FACTS = (
+    Fact("Ada Lovelace", "born_in", "London, England"),
+    Fact("Ada Lovelace", "birth_year", "1815"),
+    Fact("Bo Quarry", "born_in", "Oslo"),
+)
 
 
 def write(path, text):
@@ -15,140 +24,234 @@ def write(path, text):
     return path
 
 
-def test_reads_tsv_csv_and_gz_alike(tmp_path):
-    expected = (Fact("Ada Lovelace", "born_in", "London, England"), Fact("Ada Lovelace", "birth_year", "1815"))
-    tsv = write(
-        tmp_path / "a.tsv", HEADER + "Ada Lovelace\tborn_in\tLondon, England\nAda  Lovelace \tbirth_year\t1815\n\n"
-    )
-    csv = write(
-        tmp_path / "a.csv",
-        'note,object,Subject,relation\nx,"London, England",Ada Lovelace,born_in\ny,1815,Ada Lovelace,birth_year\n',
-    )
-    packed = tmp_path / "a.tsv.gz"
-    packed.write_bytes(gzip.compress(tsv.read_bytes()))
-    bare = write(tmp_path / "b.tsv", tsv.read_text().removeprefix(HEADER))
-    for path in (tsv, csv, packed, bare):
-        base, notes = read_facts([path])
-        assert base.facts == expected and notes == []
+def facts_of(path, max_bad_fraction=0.0):
+    return read_facts([path], Reading(max_bad_fraction)).facts
 
 
-def test_rows_that_are_dropped_or_merged_are_counted_and_named(tmp_path):
-    rows = ["a\tr\tx", "a\tr", "b\t\ty", "a\tr\tx", f"c\tr\t{'long ' * 300}", "a\tr\tz", "d\tr\tw\tmore"]
-    base, notes = read_facts([write(tmp_path / "f.tsv", HEADER + "\n".join(rows))])
-    assert [fact.object for fact in base.facts] == ["x", "z"]
-    assert len(notes) == 5
-    assert "2 rows dropped, a field is missing (line 3, 4)" in notes[0]
-    assert "1 rows dropped, a field is longer than 1,000 characters (line 6)" in notes[1]
-    assert "1 rows dropped, it has more fields than columns (quote commas in CSV) (line 8)" in notes[2]
-    assert "1 repeated facts" in notes[3]
-    assert "1 pairs of subject and relation have several objects (such as 'a', 'r')" in notes[4]
+def notes_of(path, max_bad_fraction=1.0):
+    reading = Reading(max_bad_fraction)
+    read_facts([path], reading)
+    return [note.removeprefix(f"{path}: ") for note in reading.notes]
 
 
+def table(separator, header="", quote=lambda field, needed: field):
+    rows = [(fact.subject, fact.relation, fact.object) for fact in FACTS]
+    lines = [separator.join(quote(field, separator in field) for field in row) for row in rows]
+    return "\n".join(([header] if header else []) + lines) + "\n"
+
+
+def where_needed(field, needed):
+    return f'"{field}"' if needed else field
+
+
+def always(field, needed):
+    return f'"{field}"'
+
+
+@pytest.mark.parametrize("name", ["f.tsv", "f.csv", "f.txt", "facts"])
 @pytest.mark.parametrize(
-    ("text", "line"),
+    "text",
     [
-        ('subject,relation,object\na,r,x\nb,r,"open\nc,r,z\nd,r,w\n', 3),
-        ('subject,relation,object\n"a" b,r,x\n', 2),
-        ("subject,relation,object\na,r,x\rb,r,y\n", 2),
+        table("\t"),
+        table("|"),
+        table(";"),
+        table(",", quote=where_needed),
+        table(";", "subject;relation;object"),
+        table("\t", "subject\trelation\tobject"),
+        table(",", '"subject","relation","object"', quote=always),
+        table("\t", "Subject\tPredicate\tObject"),
+        table(",", "s,p,o", quote=where_needed),
+        table("\t", "s\tr\to"),
+        table("\t", "h\tr\tt"),
+        table("\t", "head\trelation\ttail"),
+        table("|", "Subject | Property | Value"),
     ],
 )
-def test_broken_csv_is_one_clear_line_and_swallows_no_rows(tmp_path, text, line):
-    with pytest.raises(UserError, match=f"f.csv, line {line}: is not a row of CSV"):
-        read_facts([write(tmp_path / "f.csv", text)])
+def test_tables_are_told_by_what_is_in_them(tmp_path, name, text):
+    assert facts_of(write(tmp_path / name, text)) == FACTS
 
 
-def test_a_carriage_return_within_a_tab_separated_field_is_white_space(tmp_path):
-    base, _ = read_facts([write(tmp_path / "f.tsv", HEADER + 'a\rb\tr\t"x\n')])
-    assert base.facts == (Fact("a b", "r", '"x'),)
+def test_columns_are_found_in_any_order_beside_others(tmp_path):
+    rows = [f'x,"{fact.object}",{fact.subject},7,{fact.relation}' for fact in FACTS]
+    path = write(tmp_path / "f.csv", "\n".join(["note,tail,head,id,relation", *rows]))
+    assert facts_of(path) == FACTS
+    assert notes_of(path) == ["its columns are read as subject 'head', relation 'relation', object 'tail'"]
+    path = write(tmp_path / "f.tsv", "head\ttail\trelation\nAda\tOslo\tborn_in\n")
+    assert facts_of(path) == (Fact("Ada", "born_in", "Oslo"),)
+    path = write(tmp_path / "f.tsv", "city\tsubject\trelation\nOslo\tAda\tborn_in\n")
+    assert facts_of(path) == (Fact("Ada", "born_in", "Oslo"),) and "object 'city'" in notes_of(path)[0]
 
 
-def test_a_file_whose_rows_are_all_dropped_says_why(tmp_path):
-    with pytest.raises(UserError, match=r"no facts there.*2 rows dropped, a field is missing"):
-        read_facts([write(tmp_path / "f.tsv", HEADER + "a\tr\nb\tr\n")])
+def test_compressed_files_and_other_encodings(tmp_path):
+    text = table("\t", "subject\trelation\tobject")
+    for number, data in enumerate((gzip.compress(text.encode()), bz2.compress(text.encode()), text.encode("utf-16"))):
+        assert facts_of(write(tmp_path / f"f{number}", data)) == FACTS
+    assert facts_of(write(tmp_path / "bom", "\ufeff" + text.replace("\n", "\r\n"))) == FACTS
 
 
-def test_a_line_of_ten_megabytes_is_dropped_and_named(tmp_path):
-    for name, row in (("f.tsv", "a\tr\t{}"), ("f.csv", "a,r,{}")):
-        header = HEADER if name.endswith("tsv") else HEADER.replace("\t", ",")
-        text = header + row.format("x" * 10_000_000) + "\n" + row.format("y") + "\n"
-        base, notes = read_facts([write(tmp_path / name, text)])
-        assert [fact.object for fact in base.facts] == ["y"] and "longer than 1,000 characters (line 2)" in notes[0]
+def test_json_and_parquet(tmp_path):
+    import pyarrow
+    from pyarrow import parquet
+
+    rows = [{"head": fact.subject, "relation": fact.relation, "tail": fact.object} for fact in FACTS]
+    triples = [[fact.subject, fact.relation, fact.object] for fact in FACTS]
+    texts = [
+        "\n".join(map(json.dumps, rows)),
+        json.dumps(rows),
+        json.dumps({"data": rows}),
+        json.dumps(triples),
+        "\n".join(map(json.dumps, triples)),
+        json.dumps([rows[0], rows[1] | {"tail": 1815}, rows[2]]),
+        json.dumps([rows[0], rows[1] | {"tail": 1815.0}, rows[2] | {"tail": ["Oslo"]}]),
+    ]
+    for text in texts:
+        assert facts_of(write(tmp_path / "f", text)) == FACTS
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "f.parquet")
+    assert facts_of(tmp_path / "f.parquet") == FACTS
+    several = {"subject": "Ada", "predicate": "knew", "object": ["Babbage", "Mary"]}
+    path = write(tmp_path / "f", json.dumps(several) + "\n" + '{"subject": "Ada", "verb": "x"}\n')
+    assert facts_of(path, 0.5) == (Fact("Ada", "knew", "Babbage"), Fact("Ada", "knew", "Mary"))
+    assert notes_of(path) == ["1 of 3 records left out, it has no subject, relation and object (line 2)"]
+
+
+def test_quotes_are_undone_as_pandas_writes_them_and_kept_where_they_belong_to_a_name(tmp_path):
+    rows = ['"Dwayne ""The Rock"" Johnson"\tborn\tHayward', '"Weird Al" Yankovic\tborn\tDowney', 'Ada\tsaid\t"yes']
+    assert [fact.subject for fact in facts_of(write(tmp_path / "f.tsv", HEADER + "\n".join(rows)))] == [
+        'Dwayne "The Rock" Johnson',
+        '"Weird Al" Yankovic',
+        "Ada",
+    ]
+
+
+def test_rows_that_are_left_out_or_merged_are_counted_and_named(tmp_path):
+    rows = ["a\tr\tx", "a\tr", "b\tr\t", "a\tr\tx", f"c\tr\t{'long ' * 300}", "a\tr\tz", "d\tr\tw\tmore", "\tr\ty"]
+    path = write(tmp_path / "f.tsv", HEADER + "\n".join(rows))
+    base = read_facts([path], Reading(0.5))
+    assert [fact.object for fact in base.facts] == ["x", "z"]
+    assert sorted(notes_of(path)) == [
+        "1 of 6 records left out, a field is longer than 1,000 characters (line 6)",
+        "1 of 6 records left out, a field is missing (line 9)",
+        "1 of 6 records left out, it has more fields than columns (line 8)",
+        "1 record used, but they repeat a fact, which is kept once (line 5)",
+        "2 records left out, its object is empty (line 3, line 4)",
+    ]
+    with pytest.raises(UserError, match=r"3 of 6 records cannot be used, more than --max-bad-fraction 0.1 allows"):
+        read_facts([path], Reading(0.1))
+
+
+def test_counts_of_each_file_are_described(tmp_path):
+    reading = Reading(0.5)
+    read_facts([write(tmp_path / "a", table("\t")), write(tmp_path / "b", table("|") + "x|r\n\n|r|x\n")], reading)
+    assert reading.description()["a"] == {"used": 3, "bad": 0, "left_out": {}, "noticed": {}}
+    assert reading.description()["b"]["bad"] == 1
+
+
+def test_a_first_line_that_may_be_a_header_is_told(tmp_path):
+    rows = [f"p{number}\t{('born', 'died')[number % 2]}\tt{number % 3}" for number in range(12)]
+    path = write(tmp_path / "f.tsv", "\n".join(["person\tevent\tplace", *rows]))
+    assert len(facts_of(path)) == 13
+    assert (
+        "its first line ('person, event, place') is read as a fact, but no other row has its relation"
+        in notes_of(path)[0]
+    )
+    assert notes_of(write(tmp_path / "f.tsv", "\n".join(rows))) == []
+    swapped = [f"p{number}\tt{number}\tborn" for number in range(12)]
+    note = notes_of(write(tmp_path / "f.tsv", "\n".join(swapped)))[0]
+    assert "its second column is read as the relation, but has 12 different values in 12 rows" in note
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "no facts"),
-        (HEADER, "no facts"),
-        (HEADER + "a\tr\t\n", "no facts"),
+        ("", "no record in it can be used"),
+        (HEADER, "no record in it can be used"),
+        (HEADER + "a\tr\t\n", "its object is empty"),
         (b"subject\trelation\tobject\na\tr\tx\nb\tr\t\xff\xfe\n", "line 3: is not UTF-8"),
         ("who,what\na,b\n", "names no columns subject, relation and object"),
+        ("a\tr\tx\tsource\nb\tr\ty\tsource\n", "names no columns subject, relation and object"),
+        ("subject\trelation\tobject\tsubject\na\tr\tx\tb\n", "has the column 'subject' twice"),
+        ("{'a': 1}\n{'b': 2}\n", "broken JSON"),
+        ("<?xml version='1.0'?><a><b/></a>", "is XML"),
+        (b"PK\x03\x04rest", "is not a file of facts"),
+        ("just\nsome\nlines\n", "names no columns"),
     ],
 )
 def test_files_without_facts_are_one_clear_line(tmp_path, text, words):
-    path = write(tmp_path / "f.csv" if "," in str(text) else tmp_path / "f.tsv", text)
+    path = write(tmp_path / "f.tsv", text)
     with pytest.raises(UserError, match=words) as caught:
-        read_facts([path])
+        facts_of(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_line_of_ten_megabytes_is_left_out_and_named(tmp_path):
+    path = write(tmp_path / "f", HEADER + f"a\tr\t{'x' * 10_000_000}\na\tr\ty\n")
+    assert "longer than 1,000 characters (line 2)" in notes_of(path)[0]
+
+
 def test_missing_and_damaged_files(tmp_path):
-    with pytest.raises(UserError, match="cannot be read"):
-        read_facts([tmp_path / "none.tsv"])
-    whole = gzip.compress((HEADER + "a\tr\tx\n" * 5000).encode())
-    with pytest.raises(UserError, match="cannot be read"):
-        read_facts([write(tmp_path / "cut.tsv.gz", whole[: len(whole) // 2])])
+    with pytest.raises(UserError, match="no such file"):
+        facts_of(tmp_path / "none.tsv")
+    whole = gzip.compress((HEADER + "".join(f"a{n}\tr{n * 7919 % 97}\tx{n * n}\n" for n in range(5000))).encode())
+    with pytest.raises(UserError, match="cut short"):
+        facts_of(write(tmp_path / "cut.tsv.gz", whole[: len(whole) // 2]))
 
 
 def test_wikimovies_facts_are_read_in_both_directions(tmp_path):
     lines = ["1 Kismet directed_by William Dieterle", "2 Kismet starred_actors Edward Arnold, Marlene Dietrich"]
-    text = "\n".join([*lines, "3 Kismet has_plot A long one", "", "1 bad", ""])
-    base, notes = read_facts([write(tmp_path / "kb.txt", text)])
-    assert Fact("Kismet", "directed_by", "William Dieterle") in base.facts
-    assert Fact("Marlene Dietrich", "!starred_actors", "Kismet") in base.facts
-    assert len(base.facts) == 6
-    assert any("1 rows dropped" in note and "line 5" in note for note in notes)
+    path = write(tmp_path / "kb", "\n".join([*lines, "3 Kismet has_plot A long one", "", "1 bad", ""]))
+    facts = facts_of(path, 0.5)
+    assert Fact("Kismet", "directed_by", "William Dieterle") in facts
+    assert Fact("Marlene Dietrich", "!starred_actors", "Kismet") in facts and len(facts) == 6
+    notes = " ".join(notes_of(path))
+    assert "(line 5)" in notes and "a plot is a text, not a fact (line 3)" in notes
+    assert "the objects of 1 lines are split at their commas" in notes
+
+
+def test_written_facts_are_read_back_with_the_same_numbers(tmp_path):
+    names = ['a "b"', '"c"', '"', 'd"e', "x, y", "[REC]", "#1", "1 a b_c d", "<a> <b> <c> .", "C++", "王明", "'f'"]
+    base = KnowledgeBase.of([Fact(name, "r", other) for name in names for other in names] + [Fact('"s"', '"r"', '"o"')])
+    write_facts(tmp_path / "facts.tsv", base)
+    assert read_facts([tmp_path / "facts.tsv"], Reading(0)).facts == base.facts
 
 
 TWICE = "born\tWhere was {s} born?\nborn\twhere was {s} born\ttest\n"
 
 
+def templates_of(path, max_bad_fraction=0.0):
+    return read_templates(path, Reading(max_bad_fraction))
+
+
 def test_templates_by_relation_and_split(tmp_path):
-    path = write(
-        tmp_path / "t.tsv",
-        "born\tWhere was {s} born?\nborn\tBirthplace of {s}?\ttest\nborn\tWhere was {s} born?\nyear\tWhen was {s} born?\ttrain\n",
-    )
-    expected = {"born": {"train": ["Where was {s} born?"], "test": ["Birthplace of {s}?"]}}
-    assert read_templates(path) == expected | {"year": {"train": ["When was {s} born?"]}}
-    for text, words in (
-        ("", "no templates"),
-        ("born\tWhere?\n", "line 1"),
-        ("born\t{s}?\tdev\n", "line 1"),
-        (TWICE, "under train and"),
-    ):
-        with pytest.raises(UserError, match=words):
-            read_templates(write(tmp_path / "bad.tsv", text))
+    rows = [
+        "born\tWhere was {s} born?",
+        "born\tBirthplace of {s}, please?\ttest",
+        "born\tWhere was {s} born?",
+        "year\tWhen was {s} born?\ttrain",
+    ]
+    expected = {
+        "born": {"train": ["Where was {s} born?"], "test": ["Birthplace of {s}, please?"]},
+        "year": {"train": ["When was {s} born?"]},
+    }
+    assert templates_of(write(tmp_path / "t", "\n".join(rows))) == expected
+    assert templates_of(write(tmp_path / "t", "\n".join(["relation\ttemplate\tsplit", *rows]))) == expected
+    comma = ["relation,template", 'born,"Birthplace of {s}, please?"']
+    assert templates_of(write(tmp_path / "t", "\n".join(comma))) == {"born": {"train": ["Birthplace of {s}, please?"]}}
+    path = write(tmp_path / "t", "\n".join([*rows, "year\tWhen was it?"]))
+    assert templates_of(path, 0.2) == expected
 
 
-BASE, _ = knowledge_base(
+@pytest.mark.parametrize(
+    ("text", "words"),
     [
-        Fact("Ada", "born", "London"),
-        Fact("Ada", "knew", "Babbage"),
-        Fact("Ada", "knew", "Mary"),
-        Fact("Bob", "born", "Rome"),
+        ("", "no record in it can be used"),
+        ("born\tWhere?\n", r"\{s\} for the subject \(line 1\)"),
+        ("born\t{subject}?\n", r"\{s\} for the subject \(line 1\)"),
+        ("born\t{s}?\tdev\n", "its third field is not train or test"),
+        (f"born\t{{s}} {'long ' * 300}\n", "longer than 1,000 characters"),
+        (TWICE, "line 2: .* stands under train and under test"),
     ],
-    "here",
 )
-
-
-def test_gold_facts_have_subject_relation_and_answer():
-    question = MemoryQuestion("1", "?", "Ada", ("Babbage", "Mary"), "knew")
-    assert BASE.gold(question, range(4)) == [1, 2]
-    loose = MemoryQuestion("2", "?", "Ada", ("Rome",))
-    assert BASE.gold(loose, range(4)) == [3] and BASE.gold(loose, [0, 1]) == []
-
-
-def test_written_facts_are_read_back_with_the_same_numbers(tmp_path):
-    base, _ = knowledge_base([Fact('a "b"', "r", "x, y"), Fact("c", "r", "z"), Fact("a", "q", "z")], "here")
-    write_facts(tmp_path / "facts.tsv", base)
-    assert read_facts([tmp_path / "facts.tsv"]) == (base, [])
+def test_bad_templates_are_one_clear_line(tmp_path, text, words):
+    with pytest.raises(UserError, match=words) as caught:
+        templates_of(write(tmp_path / "bad.tsv", text))
+    assert "bad.tsv" in str(caught.value) and "\n" not in str(caught.value)

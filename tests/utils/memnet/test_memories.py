@@ -5,15 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from utils.memnet.data import Fact, knowledge_base
 from utils.memnet.memories import MemoryDrawer, draw_memories
 from utils.memnet.questions import questions_from_templates
+from utils.memnet.records import Fact, KnowledgeBase
 
 NAMES = ["Ada Brown", "Bob Brown", "Cid Stone", "Dora Stone", "Eve Brown", "Finn Marsh", "Gus Hill"]
-BASE, _ = knowledge_base(
+BASE = KnowledgeBase.of(
     [Fact(name, relation, f"{name[0]}-{relation}") for name in NAMES for relation in ("born", "year", "job")]
-    + [Fact("Ada Brown", "job", "baker")],
-    "here",
+    + [Fact("Ada Brown", "job", "baker")]
 )
 TEMPLATES = {relation: {"train": [f"tell the {relation} of {{s}}"]} for relation in ("born", "year", "job")}
 QUESTIONS = questions_from_templates(BASE, TEMPLATES, NAMES)

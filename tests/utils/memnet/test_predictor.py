@@ -8,10 +8,11 @@ import pytest
 from models.kv_memnet import KVMemNet
 from utils.common.errors import UserError
 from utils.common.files import write_json
-from utils.memnet.data import Fact, write_facts
+from utils.memnet.data import write_facts
 from utils.memnet.demo import demo_people
 from utils.memnet.features import open_vocabulary
 from utils.memnet.predictor import MemnetPredictor
+from utils.memnet.records import Fact
 from utils.memnet.splits import split_templates
 
 
@@ -91,9 +92,9 @@ def test_a_question_that_shares_no_word_with_a_fact_has_no_answer(run_dir):
 
 
 def test_facts_of_a_file_take_the_place_of_the_run_s(run_dir, tmp_path):
-    (tmp_path / "own.tsv").write_text("Zed Quill\toccupation\tjester\nZed Quill\toccupation\n")
+    (tmp_path / "own.tsv").write_text("Zed Quill\toccupation\tjester\nZed Quill\tborn_in\t\n")
     predictor = MemnetPredictor.load(run_dir, [tmp_path / "own.tsv"])
-    assert len(predictor.base.facts) == 1 and "1 rows dropped" in predictor.notes[0]
+    assert len(predictor.base.facts) == 1 and "its object is empty (line 2)" in predictor.notes[0]
     assert predictor.answer(["What is Zed Quillon's profession?"])[0]["unknown_words"] == ["quillon"]
 
 

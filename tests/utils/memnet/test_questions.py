@@ -1,27 +1,22 @@
-"""Questions from templates and files: what they hold, and the message for each bad input."""
+"""Questions from templates, and from what files say, with the subject and answers that the facts have for them."""
 
 import json
+import unicodedata
 
 import pytest
 
-from utils.common.errors import UserError
-from utils.memnet.data import Fact, knowledge_base
-from utils.memnet.questions import questions_from_templates, read_questions
+from utils.common.reading import Reading
+from utils.memnet.question_files import read_question_records
+from utils.memnet.questions import questions_from_records, questions_from_templates, subject_finder
+from utils.memnet.records import Fact, KnowledgeBase
 
-
-def write(path, text):
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-BASE, _ = knowledge_base(
+BASE = KnowledgeBase.of(
     [
         Fact("Ada", "born", "London"),
         Fact("Ada", "knew", "Babbage"),
         Fact("Ada", "knew", "Mary"),
         Fact("Bob", "born", "Rome"),
-    ],
-    "here",
+    ]
 )
 TEMPLATES = {"born": {"train": ["Where was {s} born?", "Birthplace of {s}?"]}, "knew": {"train": ["Who knew {s}?"]}}
 
@@ -43,84 +38,97 @@ def test_each_subject_and_relation_is_asked_about_once_per_template():
     )
 
 
-def test_questions_as_json_lines_bring_their_memory(tmp_path):
-    lines = [
-        {
-            "question": ["who", "knew", "Ada"],
-            "answers": ["Mary"],
-            "memory": [["Ada", "knew", "Mary"], ["Ada", "knew", "Mary"]],
-        },
+def questions_of(path, base, text):
+    """The questions of a file, and the notes."""
+    path.write_text(text, encoding="utf-8")
+    reading = Reading()
+    with reading.file(path) as report:
+        records = read_question_records(path, report)
+    questions = questions_from_records(path, records, base, report)
+    return questions, [note.removeprefix(f"{path}: ") for note in reading.notes]
+
+
+def test_memories_are_numbers_of_facts(tmp_path):
+    memory = [["Ada", "knew", "Mary"], ["Ada", "knew", "Mary"]]
+    rows = [
+        {"question": ["who", "knew", "Ada"], "answers": ["Mary"], "memory": memory},
         {"question": "where?", "answers": ["Rome"], "memory": []},
     ]
-    path = write(tmp_path / "q.jsonl", "\n".join(map(json.dumps, lines)) + "\n\n")
-    questions, base, _ = read_questions(path)
-    assert base.facts == (Fact("Ada", "knew", "Mary"),)
-    assert [(q.text, q.subject, q.memory) for q in questions] == [
-        ("who knew Ada", "Ada", (0,)),
-        ("where?", "where?", ()),
+    text = "\n".join(map(json.dumps, rows))
+    questions, notes = questions_of(tmp_path / "q.jsonl", BASE, text)
+    assert [(q.id, q.text, q.subject, q.memory) for q in questions] == [
+        ("q.jsonl:1", "who knew Ada", "Ada", (2,)),
+        ("q.jsonl:2", "where?", "where?", ()),
     ]
-    questions, _, notes = read_questions(path, BASE)
-    assert questions[0].memory == (2,) and notes == []
-    other, _ = knowledge_base([Fact("Bob", "born", "Rome")], "here")
-    note = read_questions(path, other)[2][0]
-    assert "1 facts of memories are not among the given facts" in note and "('Ada / knew / Mary')" in note
+    assert notes == []
+    _, notes = questions_of(tmp_path / "q.jsonl", KnowledgeBase.of([Fact("Bob", "born", "Rome")]), text)
+    assert "1 facts of memories are not among the facts of --facts and are left out ('Ada / knew / Mary')" in notes[0]
 
 
-def test_facts_of_memories_follow_the_same_rules(tmp_path):
-    memory = [
-        ["Ada", "knew", "Mary  Ann"],
-        ["Ada", "knew", None],
-        ["", "knew", "x"],
-        ["Ada", "knew", "\ud83d"],
-        ["Ada", "knew"],
-    ]
-    record = {"question": "who?", "answers": ["Mary\nAnn"], "memory": memory}
-    path = tmp_path / "q.jsonl"
-    path.write_text(json.dumps(record) + "\n")
-    (question,), base, notes = read_questions(path)
-    assert base.facts == (Fact("Ada", "knew", "Mary Ann"),) and question.answers == ("Mary Ann",)
-    assert (
-        "3 rows dropped, a field is missing" in notes[0] and "1 rows dropped, a field is half a character" in notes[1]
-    )
+def test_the_subject_of_a_memory_is_named_in_the_question_in_any_form(tmp_path):
+    memory = [["Zoë Müller", "knew", "Bo"], ["A Longer Name", "knew", "Cy"]]
+    row = {"question": unicodedata.normalize("NFD", "who knew zoë müller?"), "answers": ["Bo"], "memory": memory}
+    base = KnowledgeBase.of(Fact(*triple) for triple in memory)
+    (question,), _ = questions_of(tmp_path / "q", base, json.dumps(row))
+    assert question.subject == "Zoë Müller"
 
 
 def test_answers_that_hold_commas_are_found_among_the_objects(tmp_path):
-    base, _ = knowledge_base([Fact("Jim", "made", "Me, Myself & Irene"), Fact("Jim", "made", "Rome")], "here")
-    path = write(tmp_path / "q.txt", "1 what did Jim make?\tOslo, Me, Myself & Irene, Rome\n")
-    assert read_questions(path, base)[0][0].answers == ("Oslo", "Me, Myself & Irene", "Rome")
+    base = KnowledgeBase.of([Fact("Jim", "made", "Me, Myself & Irene"), Fact("Jim", "made", "Rome")])
+    (question,), notes = questions_of(tmp_path / "q", base, "1 what did Jim make?\tOslo, Me, Myself & Irene, Rome\n")
+    assert question.answers == ("Oslo", "Me, Myself & Irene", "Rome")
+    assert notes == ["1 record used, but some of their answers are objects of no fact (line 1)"]
+
+
+def test_one_text_of_several_answers_is_split_only_into_objects(tmp_path):
+    def answers_of(text):
+        return questions_of(tmp_path / "q", BASE, json.dumps({"question": "who knew Ada?", "answers": text}))[0][
+            0
+        ].answers
+
+    assert answers_of("Babbage, Mary") == answers_of("Babbage|Mary") == ("Babbage", "Mary")
+    assert answers_of("Paris, Rome") == ("Paris, Rome",)
+
+
+def test_answers_in_other_capital_letters_or_unicode_forms_are_matched_and_counted(tmp_path):
+    base = KnowledgeBase.of([Fact("Ada", "born", "Köln"), Fact("Bob", "born", "Rome")])
+    rows = [
+        {"question": "where was Ada born?", "answers": [unicodedata.normalize("NFD", "KÖLN")]},
+        {"question": "where was Bob born?", "answers": ["Rome"]},
+        {"question": "where was Bob born?", "answers": ["Roma"]},
+    ]
+    questions, notes = questions_of(tmp_path / "q", base, "\n".join(map(json.dumps, rows)))
+    assert [question.answers for question in questions] == [("Köln",), ("Rome",), ("Roma",)]
+    assert notes == [
+        "1 record used, but their answer is the object of a fact in other capital letters or another Unicode form (line 1)",
+        "1 record used, but their answer is the object of no fact (line 3)",
+    ]
 
 
 def test_questions_as_text_find_their_subject(tmp_path):
-    path = write(tmp_path / "q.txt", "1 where was Bob born?\tRome\n2 who does bob know?\tA, B\n")
-    questions, _, notes = read_questions(path, BASE)
+    questions, notes = questions_of(tmp_path / "q", BASE, "1 where was Bob born?\tRome\n2 who does bob know?\tMary\n")
     assert [(q.text, q.subject, q.answers, q.memory) for q in questions] == [
         ("where was Bob born?", "Bob", ("Rome",), None),
-        ("who does bob know?", "who does bob know?", ("A", "B"), None),
+        ("who does bob know?", "who does bob know?", ("Mary",), None),
     ]
-    assert "1 of 2 questions name no subject of the facts" in notes[0] and "(line 2)" in notes[0]
-    two, _ = knowledge_base([Fact("Ann Lee", "born", "Rome")], "here")
-    assert read_questions(write(tmp_path / "q.txt", "where was ann lee born?\tRome\n"), two)[0][0].subject == "Ann Lee"
+    assert len(notes) == 1 and "name no subject of the facts" in notes[0] and "(line 2)" in notes[0]
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "words"),
+    ("text", "subject"),
     [
-        ("q.jsonl", "", "no questions"),
-        ("q.jsonl", "{broken\n", "line 1"),
-        ("q.jsonl", '{"question": "a"}\n', "line 1"),
-        ("q.jsonl", '{"question": "a", "answers": []}\n', "line 1"),
-        ("q.jsonl", json.dumps({"question": "long " * 300, "answers": ["b"]}) + "\n", "longer than 1,000 characters"),
-        ("q.txt", "1 no tab here\n", "line 1"),
-        ("q.txt", "1 no answer\t\n", "line 1"),
+        ("Who designed C++?", "C++"),
+        ("Who designed C#, then?", "C#"),
+        ("Who designed C?", "C"),
+        ("Who sings for !!!?", "!!!"),
+        ("where was ann lee born?", "Ann Lee"),
+        ("the world", None),
+        ("王明在哪里出生？", "王明"),
+        ("मीना का जन्म कहाँ हुआ?", "मीना"),
+        (unicodedata.normalize("NFD", "Where was Zoë born?"), "Zoë"),
+        ("?", None),
     ],
 )
-def test_bad_questions_are_one_clear_line(tmp_path, name, text, words):
-    path = write(tmp_path / name, text)
-    with pytest.raises(UserError, match=words) as caught:
-        read_questions(path, BASE)
-    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
-
-
-def test_questions_without_memories_need_facts(tmp_path):
-    with pytest.raises(UserError, match="have no memories; name a file of facts with --facts"):
-        read_questions(write(tmp_path / "q.txt", "1 who?\tA\n"))
+def test_the_subject_with_most_words_is_found(text, subject):
+    names = ("C", "C++", "C#", "!!!", "Ann", "Ann Lee", "World", "王", "王明", "मीना", "मोना", "Zoë", "?")
+    assert subject_finder(KnowledgeBase.of(Fact(name, "r", "x") for name in names))(text) == subject

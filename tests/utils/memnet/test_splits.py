@@ -5,8 +5,9 @@ import json
 import pytest
 
 from utils.common.errors import UserError
-from utils.memnet.data import Fact, knowledge_base
+from utils.common.reading import Reading
 from utils.memnet.demo import demo_people
+from utils.memnet.records import Fact, KnowledgeBase
 from utils.memnet.splits import split_files, split_subjects, split_templates
 
 SMALL = {"max_templates": 0}
@@ -53,9 +54,7 @@ def test_unseen_values_and_templates_are_unseen_and_the_others_are_not(demo):
 
 
 def some_facts(people=40, relations=("born", "year")):
-    return knowledge_base([Fact(f"Person {n}", r, f"{r} {n % 20}") for n in range(people) for r in relations], "here")[
-        0
-    ]
+    return KnowledgeBase.of(Fact(f"Person {n}", r, f"{r} {n % 20}") for n in range(people) for r in relations)
 
 
 TEMPLATES = {"born": {"train": ["born {s}?", "birth {s}?", "cradle {s}?"]}, "year": {"train": ["year {s}?"]}}
@@ -69,7 +68,7 @@ def test_of_three_templates_the_last_is_kept_for_the_test():
 
 
 def test_the_split_depends_on_its_seed_and_not_on_the_order_of_the_file():
-    reversed_base = knowledge_base(list(reversed(some_facts().facts)), "here")[0]
+    reversed_base = KnowledgeBase.of(reversed(some_facts().facts))
     texts = [
         {question.text for question in split_templates(base, TEMPLATES, seed=seed, **SMALL).questions["test"]}
         for base, seed in ((some_facts(), 0), (reversed_base, 0), (some_facts(), 1))
@@ -101,7 +100,7 @@ def question_file(path, subjects, memory=True):
 
 def test_question_files_are_split_by_subject_and_questions_without_an_answer_are_left_out(tmp_path):
     names = [f"person{number}" for number in range(30)] * 2
-    data = split_files({"train": [question_file(tmp_path / "q.jsonl", names)]})
+    data = split_files({"train": [question_file(tmp_path / "q.jsonl", names)]}, Reading())
     parts = {name: {question.subject for question in part} for name, part in data.questions.items()}
     assert [len(parts[name]) for name in ("validation", "test")] == [3, 6]
     assert not parts["train"] & parts["test"] and not parts["train"] & parts["validation"]
@@ -112,10 +111,10 @@ def test_question_files_are_split_by_subject_and_questions_without_an_answer_are
 
 
 def test_questions_without_a_memory_get_candidates(tmp_path):
-    base = knowledge_base([Fact(f"Person {n}", r, f"{r}{n}") for n in range(30) for r in ("born", "year")], "here")[0]
+    base = KnowledgeBase.of(Fact(f"Person {n}", r, f"{r}{n}") for n in range(30) for r in ("born", "year"))
     lines = [f"1 where was person {n} born?\tborn{n}" for n in range(30)]
     (tmp_path / "q.txt").write_text("\n".join(lines) + "\n")
-    data = split_files({"train": [tmp_path / "q.txt"]}, base, candidates=6)
+    data = split_files({"train": [tmp_path / "q.txt"]}, Reading(), base, candidates=6)
     for part in data.questions.values():
         for question in part:
             assert 2 <= len(question.memory) <= 6 and base.gold(question, question.memory)
@@ -125,7 +124,7 @@ def test_questions_without_a_memory_get_candidates(tmp_path):
 def test_a_subject_in_two_files_is_noted(tmp_path):
     train = question_file(tmp_path / "a.jsonl", [f"person{number}" for number in range(20)])
     test = question_file(tmp_path / "b.jsonl", ["person3", "person99"])
-    data = split_files({"train": [train], "test": [test]}, validation_fraction=0.05)
+    data = split_files({"train": [train], "test": [test]}, Reading(), validation_fraction=0.05)
     assert "1 of 2 test questions are about subjects that training asks about too (such as 'person3'" in data.notes[-1]
 
 
@@ -141,7 +140,7 @@ def test_names_that_differ_in_capitals_alone_stay_together():
 
 def test_held_out_values_stand_in_no_training_fact_of_any_relation():
     facts = [Fact(f"p{number}", relation, str(number % 20)) for number in range(60) for relation in ("born", "died")]
-    base, _ = knowledge_base(facts, "here")
+    base = KnowledgeBase.of(facts)
     templates = {"born": {"train": ["When was {s} born?"]}}
     data = split_templates(base, templates, value_fraction=0.3, test_fraction=0.3)
     assert data.questions["test_unseen_value"]

@@ -1,0 +1,65 @@
+"""Facts, and what should be known about a knowledge base."""
+
+import unicodedata
+
+import pytest
+
+from utils.memnet.records import BadFactError, Fact, KnowledgeBase, MemoryQuestion, fact_from
+
+BASE = KnowledgeBase.of(
+    [
+        Fact("Ada", "born", "London"),
+        Fact("Ada", "knew", "Babbage"),
+        Fact("Ada", "knew", "Mary"),
+        Fact("Bob", "born", "Rome"),
+        Fact("Ada", "knew", "Mary"),
+    ]
+)
+
+
+def test_gold_facts_have_subject_relation_and_answer():
+    question = MemoryQuestion("1", "?", "Ada", ("Babbage", "Mary"), "knew")
+    assert BASE.gold(question, range(4)) == [1, 2]
+    loose = MemoryQuestion("2", "?", "Ada", ("Rome",))
+    assert BASE.gold(loose, range(4)) == [3] and BASE.gold(loose, [0, 1]) == []
+
+
+def test_facts_have_names_with_single_spaces():
+    assert fact_from(["a \u00a0 b", "r", 1815]) == fact_from(("a b", "r", 1815.0)) == Fact("a b", "r", "1815")
+    assert fact_from(["a", "r", 0.5]).object == "0.5" and fact_from(["a", "r", 0]).object == "0"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (["a", "r"], "a field is missing"),
+        (["a", None, "x"], "a field is missing"),
+        (["a", "r", "x", "y"], "more fields than columns"),
+        (["a", "r", " "], "its object is empty"),
+        (["a", "r", float("nan")], "its object is empty"),
+        (["a", "r", {"b": 1}], "its object is empty"),
+        (["a", "r", "\ud83d"], "half a character"),
+        (["a" * 1001, "r", "x"], "longer than 1,000 characters"),
+    ],
+)
+def test_fields_that_are_no_fact_say_why(fields, words):
+    with pytest.raises(BadFactError, match=words) as caught:
+        fact_from(fields)
+    assert caught.value.is_natural == ("object is empty" in words)
+
+
+def test_objects_are_found_in_other_capital_letters_and_unicode_forms():
+    base = KnowledgeBase.of([Fact("a", "r", "Köln"), Fact("b", "r", "KÖLN"), Fact("c", "r", "ＡＢＣ")])
+    assert base.objects_like(unicodedata.normalize("NFD", "köln")) == ["Köln", "KÖLN"]
+    assert base.objects_like("abc") == ["ＡＢＣ"] and base.objects_like("Koln") == []
+
+
+def test_notes_say_what_the_model_cannot_tell_apart():
+    assert BASE.notes == [
+        "1 pairs of subject and relation have several objects (such as 'Ada', 'knew'): each counts as a correct answer"
+    ]
+    base = KnowledgeBase.of(Fact(name, "r", "x") for name in ("Yahoo", "Yahoo!", "C", "C++", "?", "…"))
+    assert base.notes == [
+        "2 subjects have no words (such as '?'): no question can name them",
+        "2 subjects have the words of another one (such as 'Yahoo' and 'Yahoo!'): the model cannot tell them apart",
+    ]

@@ -1,0 +1,193 @@
+"""Plain records of the task: facts, questions, and a knowledge base."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from utils.common.files import has_lone_surrogate
+from utils.text.words import normalized, split_words
+
+MAX_FIELD_LENGTH = 1_000
+"""Characters in a field of a fact, in a question or in a template, at most. A longer one is taken for damage."""
+INVERSE = "!"
+"""Prefix of an inverse relation: `!directed_by` leads from a director to the films."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A triple, such as ("Ada Lovelace", "birth_year", "1815")."""
+
+    subject: str
+    relation: str
+    object: str
+
+    def __str__(self) -> str:
+        return f"{self.subject} / {self.relation} / {self.object}"
+
+
+class BadFactError(ValueError):
+    """Fields that are no fact. Its text says why, for a report of a file.
+
+    Args:
+        reason: what is wrong.
+        is_natural: whether such fields are to be expected, as an empty object is in a table with gaps.
+    """
+
+    def __init__(self, reason: str, is_natural: bool = False):
+        super().__init__(reason)
+        self.is_natural = is_natural
+
+
+def fact_from(fields: Sequence) -> Fact:
+    """The fact with these fields, texts or numbers.
+
+    >>> print(fact_from(["Ada  Lovelace ", "birth_year", 1815.0]))
+    Ada Lovelace / birth_year / 1815
+
+    Raises:
+        BadFactError: they are no fact.
+    """
+    if len(fields) != 3:
+        raise BadFactError("it has more fields than columns" if len(fields) > 3 else "a field is missing")
+    subject, relation, object_ = texts = [name_text(field) for field in fields]
+    if not subject or not relation:
+        raise BadFactError("a field is missing")
+    if not object_:
+        raise BadFactError("its object is empty", is_natural=True)
+    if max(map(len, texts)) > MAX_FIELD_LENGTH:
+        raise BadFactError(f"a field is longer than {MAX_FIELD_LENGTH:,} characters")
+    if any(map(has_lone_surrogate, texts)):
+        raise BadFactError("a field is half a character (a lone surrogate)")
+    return Fact(subject, relation, object_)
+
+
+def name_text(value) -> str:
+    """A name as text with single spaces; a whole number has no decimal point. What is neither text nor number is empty.
+
+    >>> name_text(" New\\u00a0 York"), name_text(1815.0), name_text(None)
+    ('New York', '1815', '')
+    """
+    if isinstance(value, str):
+        return " ".join(value.split())
+    if isinstance(value, float) and not math.isfinite(value):
+        return ""
+    if isinstance(value, (int, float)):
+        return str(int(value) if value == int(value) and not isinstance(value, bool) else value)
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryQuestion:
+    """A question that is answered from facts.
+
+    Args:
+        id: name of the question, unique in its file.
+        text: the question.
+        subject: what it is about. Splits keep the questions about one subject together.
+        answers: the correct answers; each of them counts.
+        relation: the relation that it asks about; empty where it is not known.
+        template: the template that it was made from; empty where there is none.
+        memory: numbers of the facts that the data gives for it; None where the data gives none.
+    """
+
+    id: str
+    text: str
+    subject: str
+    answers: tuple[str, ...]
+    relation: str = ""
+    template: str = ""
+    memory: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class KnowledgeBase:
+    """Distinct facts, numbered in their order. Where a subject and relation have several objects, each is a correct answer."""
+
+    facts: tuple[Fact, ...]
+
+    @classmethod
+    def of(cls, facts: Iterable[Fact]) -> KnowledgeBase:
+        """The knowledge base of facts that may repeat; the first occurrence decides a fact's number."""
+        return cls(tuple(dict.fromkeys(facts)))
+
+    @cached_property
+    def by_subject(self) -> dict[str, list[int]]:
+        """The numbers of each subject's facts."""
+        return self._numbers_by("subject")
+
+    @cached_property
+    def by_relation(self) -> dict[str, list[int]]:
+        """The numbers of each relation's facts."""
+        return self._numbers_by("relation")
+
+    @cached_property
+    def objects(self) -> frozenset[str]:
+        """All objects."""
+        return frozenset(fact.object for fact in self.facts)
+
+    @cached_property
+    def _objects_by_form(self) -> dict[str, list[str]]:
+        forms: dict[str, list[str]] = {}
+        for object_ in dict.fromkeys(fact.object for fact in self.facts):
+            forms.setdefault(normalized(object_), []).append(object_)
+        return forms
+
+    def objects_like(self, name: str) -> list[str]:
+        """The objects that differ from a name at most in capital letters or in their Unicode form.
+
+        >>> KnowledgeBase.of([Fact("Zoé", "born_in", "Köln")]).objects_like("KO\\u0308LN")
+        ['Köln']
+        """
+        return self._objects_by_form.get(normalized(name), [])
+
+    def _numbers_by(self, field: str) -> dict[str, list[int]]:
+        numbers = {}
+        for number, fact in enumerate(self.facts):
+            numbers.setdefault(getattr(fact, field), []).append(number)
+        return numbers
+
+    def gold(self, question: MemoryQuestion, memory: Iterable[int]) -> list[int]:
+        """Those facts of `memory` that answer the question.
+
+        The object of such a fact is a correct answer. Where the question's relation is known, the fact also has its subject and
+        relation.
+        """
+        return [
+            number
+            for number in memory
+            if self.facts[number].object in question.answers
+            and (not question.relation or self.facts[number].relation == question.relation)
+            and (not question.relation or self.facts[number].subject == question.subject)
+        ]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know about these facts, one line each."""
+        notes = []
+        objects = Counter((fact.subject, fact.relation) for fact in self.facts)
+        several = [pair for pair, count in objects.items() if count > 1]
+        if several:
+            subject, relation = several[0]
+            notes.append(
+                f"{len(several):,} pairs of subject and relation have several objects (such as {subject!r}, {relation!r}): "
+                "each counts as a correct answer"
+            )
+        names: dict[tuple[str, ...], list[str]] = {}
+        for subject in self.by_subject:
+            names.setdefault(tuple(split_words(subject)), []).append(subject)
+        without_words = names.pop((), [])
+        if without_words:
+            notes.append(
+                f"{len(without_words):,} subjects have no words (such as {without_words[0]!r}): no question can name them"
+            )
+        alike = [subjects for subjects in names.values() if len(subjects) > 1]
+        if alike:
+            notes.append(
+                f"{sum(map(len, alike)):,} subjects have the words of another one (such as {alike[0][0]!r} and {alike[0][1]!r}): "
+                "the model cannot tell them apart"
+            )
+        return notes
