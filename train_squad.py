@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Literal
 
 from utils.common.errors import UserError
+from utils.common.reading import Reading
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import CachedRunConfig, as_flag
 
@@ -165,17 +166,21 @@ def main(config: Config) -> int:
         config = replace(config, dropout=0.0, attention_dropout=0.0, label_smoothing=0.0, weight_decay=0.0, ema=0.0)
 
     # --- data
-    from utils.squad.features import prepare_features, training_batches
+    from utils.squad.cache import describe_labels, prepare_features
+    from utils.squad.features import training_batches
     from utils.squad.splits import describe_data, draw, load_splits, with_one_answer
     from utils.squad.tokenizer import prepare_tokenizer
 
     files = {"train": config.train_files, "validation": config.validation_files, "test": config.test_files}
-    questions, sources = load_splits(config.data, files, config.validation_fraction, config.seed)
+    reading = Reading(config.max_bad_fraction)
+    questions, sources = load_splits(config.data, files, config.validation_fraction, config.seed, reading)
+    for note in reading.notes:
+        print(note)
     if config.limit or config.overfit:
         questions["train"] = draw(questions["train"], config.overfit or config.limit, config.seed)
     if config.overfit:
         questions = dict.fromkeys(("train", "validation"), with_one_answer(questions["train"]))
-    data = describe_data(questions, sources)
+    data = describe_data(questions, sources) | {"reading": reading.description()}
     if checkpoint:
         data["init_from"] = {"architecture": checkpoint.architecture, "checksum": checkpoint.checksum}
     set_up_run(config, data["checksum"] | ({"init_from": checkpoint.checksum} if checkpoint else {}))
@@ -187,6 +192,7 @@ def main(config: Config) -> int:
         name: prepare_features(name, part, tokenizer, cache_dir=config.cache_dir, **windows)
         for name, part in questions.items()
     }
+    data["labels"] = describe_labels(features["train"])
 
     # --- model
     steps_per_epoch = OVERFIT_STEPS if config.overfit else math.ceil(len(features["train"]) / config.batch_size)
@@ -198,14 +204,14 @@ def main(config: Config) -> int:
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps per epoch, {config.precision}")
 
     # --- training
-    from utils.squad.evaluation import evaluate, example_rows, format_scores, validation_scores
+    from utils.squad import evaluation
     from utils.squad.predictor import SquadPredictor
     from utils.training.fit import fit
     from utils.training.tracking import start_tracking
 
     def evaluate_epoch(model):
         predictor = SquadPredictor(model, tokenizer, **windows, length_penalty=config.length_penalty)
-        return validation_scores(predictor, features["validation"], questions["validation"])
+        return evaluation.validation_scores(predictor, features["validation"], questions["validation"])
 
     with start_tracking(config.tracking, "qkv-zoo-squad", config.run_dir, asdict(config)) as tracker:
         rows = fit(
@@ -229,23 +235,23 @@ def main(config: Config) -> int:
         answers = {name: predictor.answer_features(features[name], questions[name]) for name in splits}
         predictor.fit_null_threshold(questions["validation"], answers["validation"])
         predictions = {name: answers[name].predictions(predictor.null_threshold) for name in splits}
-        evaluations = {name: evaluate(questions[name], predictions[name]) for name in splits}
-        last = splits[-1]  # the test data, or the validation data if there is no test data
-        baselines = {name: {last: scores} for name, scores in evaluate_baselines(questions[last]).items()}
+        scored, evaluations = evaluation.evaluate_labelled(questions, predictions)
+        last = list(evaluations)[-1]  # the test data, or the validation data if no test data can be scored
+        baselines = {name: {last: scores} for name, scores in evaluate_baselines(scored[last]).items()}
 
         # --- report
         from utils.squad.plots import plot_scores
         from utils.training.export import export_saved_model
         from utils.training.publish import Headline, publish
 
-        answers[last].write(config.run_dir, predictor.null_threshold)
-        plot_scores(config.run_dir, rows, questions[last], predictions[last])
+        answers[splits[-1]].write(config.run_dir, predictor.null_threshold)
+        plot_scores(config.run_dir, rows, scored[last], predictions[last])
         if config.export:
             axes = dict.fromkeys(predictor.model.feature_names, ("batch", "sequence"))
             export_saved_model(predictor.model, config.run_dir / "saved_model", axes)
-        for name, evaluation in evaluations.items():
-            print(format_scores(name, evaluation, config.seed))
-        examples = example_rows(questions["validation"][:200], predictions["validation"])
+        for name, scores in evaluations.items():
+            print(evaluation.format_scores(name, scores, config.seed))
+        examples = evaluation.example_rows(questions["validation"][:200], predictions["validation"])
         publish(
             config,
             "squad",
@@ -260,7 +266,7 @@ def main(config: Config) -> int:
             tables={"validation_examples": (["question", "answers", "prediction", "f1"], examples)},
             example_question=EXAMPLE,
         )
-    return memorisation_exit_status(evaluations["validation"].metrics) if config.overfit else 0
+    return evaluation.memorisation_exit_status(evaluations["validation"].metrics) if config.overfit else 0
 
 
 def with_model_settings(config: Config) -> Config:
@@ -317,13 +323,6 @@ def compile_model(model, config: Config, total_steps: int) -> None:
     )
     loss = {end: PositionCrossEntropy(config.label_smoothing) for end in ("start", "end")}
     model.compile(optimizer, loss=loss, jit_compile=config.jit_compile)
-
-
-def memorisation_exit_status(scores: dict[str, float]) -> int:
-    """Print whether all questions were memorised, and return 0 if they were, else 1."""
-    is_memorised = scores["exact_match"] == 100.0 and scores["f1"] == 100.0
-    print(f"memorised {scores['total']} questions: {'yes' if is_memorised else 'NO'}")
-    return 0 if is_memorised else 1
 
 
 if __name__ == "__main__":

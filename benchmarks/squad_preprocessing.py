@@ -100,7 +100,7 @@ def scale(options, folder: Path) -> tuple[list[Path], dict]:
 def preprocess(options, files, folder: Path) -> dict:
     """Do what a first run does before it builds a model, and measure it."""
     from utils.squad.data import read_squad_files
-    from utils.squad.features import prepare_features
+    from utils.squad.cache import prepare_features
     from utils.squad.tokenizer import prepare_tokenizer
 
     run_dir, cache_dir = folder / "run", folder / "cache"

@@ -1,39 +1,29 @@
-"""SQuAD questions as plain records: readers for JSON files and TensorFlow Datasets, and checks.
+"""Questions about paragraphs as plain records, from files in any of the layouts of `utils.squad.layouts`.
 
-Format (Rajpurkar et al. 2016, version 1.1; Rajpurkar, Jia and Liang 2018, version 2.0):
-`{"data": [{"title", "paragraphs": [{"context", "qas": [{"id", "question", "answers": [{"text", "answer_start"}],
-"is_impossible"}]}]}]}`, where `context[answer_start : answer_start + len(text)] == text` in characters. Other keys
-(`version`, `plausible_answers`, ...) are ignored.
+In a record, `context[answer.start : answer.start + len(answer.text)] == answer.text` in characters (Rajpurkar et al. 2016). A
+question without an answer is unanswerable (Rajpurkar, Jia and Liang 2018) or not labelled.
 """
 
-import gzip
+from __future__ import annotations
+
 import hashlib
-import http.client
 import json
-import re
-import urllib.request
-import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import ChainMap
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from utils.common.errors import UserError
-from utils.common.files import open_binary
-
-TFDS_URLS = {
-    "squad": "https://rajpurkar.github.io/SQuAD-explorer/dataset/train-v1.1.json",
-    "squad/v1.1": "https://rajpurkar.github.io/SQuAD-explorer/dataset/train-v1.1.json",
-    "squad/v2.0": "https://rajpurkar.github.io/SQuAD-explorer/dataset/train-v2.0.json",
-}
-"""The names that `read_tfds` knows, each with a file that TensorFlow Datasets downloads for it."""
-
-_REMEDY = "use --train-files/--validation-files with local SQuAD files, or --data demo"
-_TYPE_NAMES = {str: "a string", int: "a whole number", bool: "true or false", list: "a list", dict: "an object"}
+from utils.common.files import has_lone_surrogate
+from utils.common.reading import FileReport, Reading
+from utils.squad.layouts import QUESTION, BadRecord, Entry, as_text, raw_answers, read_entries, text_field, truth_field
+from utils.squad.offsets import character_offset, find_near, offset_unit
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reference answer: its text and its character offset in the context."""
+    """A reference answer: its text and its character offset in the context, -1 where that is not known."""
 
     text: str
     start: int
@@ -41,7 +31,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with its paragraph; `answers` is empty for an unanswerable (2.0) or unlabelled question."""
+    """A question with its paragraph; `answers` is empty for an unanswerable or unlabelled question."""
 
     id: str
     title: str
@@ -50,110 +40,224 @@ class Question:
     answers: tuple[Answer, ...]
     is_impossible: bool = False
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether it is known what the answer is, or that there is none."""
+        return self.is_impossible or bool(self.answers)
 
-def read_squad(path: str | Path, *, require_answers: bool = True, check_offsets: bool = True) -> list[Question]:
-    """Read one SQuAD v1.1 or v2.0 file, `.json` or `.json.gz`, in file order.
+
+def read_squad(
+    path: str | Path,
+    reading: Reading | None = None,
+    *,
+    require_answers: bool = True,
+    require_offsets: bool = True,
+    ids_are_keys: bool = False,
+    known: dict[str, Question] | None = None,
+) -> list[Question]:
+    """Read one file, in file order; its content tells its layout.
+
+    Records that cannot be used are left out, and counted in `reading`. So is what is unusual about records that are used:
+
+    - A question whose list of answers is empty is unanswerable, as in the official script of version 2.0. But where this is so for
+      the whole file and answers are not required, the file is not labelled.
+    - A question without an id is named after its place in the file.
+    - A question whose id was used before is left out if it is the same question, and renamed if it is another one.
 
     Args:
         path: the file.
-        require_answers: refuse a question that has no answer and is not marked `is_impossible`. Pass False for files
-            whose questions are only to be answered, not scored.
-        check_offsets: refuse answers whose `answer_start` does not point at their text. Training needs the offsets;
-            scoring uses the texts alone and may pass False.
+        reading: counts what is left out; a new one allows 5 % of the records to be bad.
+        require_answers: leave out questions that have no label. Pass False for questions that need only be answered.
+        require_offsets: repair offsets that do not point at their answer, and leave out answers that are not in the context.
+            Training needs the offsets; scores need the texts alone.
+        ids_are_keys: another file refers to the ids. A second question with the same id is then left out, not renamed.
+        known: the questions of earlier files by their ids.
 
     Raises:
-        UserError: unreadable or broken file, wrong schema, no questions, duplicate id, empty context, question or
-            answer text, missing answers, wrong offset.
+        UserError: the file cannot be read, too many records are bad, or no record can be used.
     """
-    path = Path(path)
-    questions = []
-    for i, article in enumerate(_get(_object(read_json(path), "the top level", path), "data", list, "", path)):
-        where = f"data[{i}]"
-        title = _get(_object(article, where, path), "title", str, where, path, default="")
-        for j, paragraph in enumerate(_get(article, "paragraphs", list, where, path)):
-            where = f"data[{i}].paragraphs[{j}]"
-            context = _get(_object(paragraph, where, path), "context", str, where, path)
-            for k, entry in enumerate(_get(paragraph, "qas", list, where, path)):
-                where = f"data[{i}].paragraphs[{j}].qas[{k}]"
-                entry = _object(entry, where, path)
-                answers = []
-                for n, answer in enumerate(_get(entry, "answers", list, where, path, default=[])):
-                    place = f"{where}.answers[{n}]"
-                    text = _get(_object(answer, place, path), "text", str, place, path)
-                    answers.append(Answer(text, _get(answer, "answer_start", int, place, path)))
-                identifier = _get(entry, "id", str, where, path)
-                question = _get(entry, "question", str, where, path)
-                impossible = _get(entry, "is_impossible", bool, where, path, default=False)
-                questions.append(Question(identifier, title, context, question, tuple(answers), impossible))
-    _check(questions, path, require_answers, check_offsets)
-    return questions
+    with (reading or Reading()).file(path) as report:
+        return collect_questions(
+            read_entries(path, report),
+            report,
+            require_answers=require_answers,
+            require_offsets=require_offsets,
+            ids_are_keys=ids_are_keys,
+            known=known,
+        )
 
 
-def read_squad_files(paths: Iterable[str | Path], **options) -> list[Question]:
+def read_squad_files(paths: Iterable[str | Path], reading: Reading | None = None, **options) -> list[Question]:
     """Read several files one after another; `options` are those of `read_squad`.
 
     Raises:
-        UserError: as for `read_squad`; no file is named; or two files share a question id.
+        UserError: as for `read_squad`, or no file is named.
     """
-    questions, source = [], {}
+    known: dict[str, Question] = {}
     for path in _paths(paths):
-        part = read_squad(path, **options)
-        for question in part:
-            if question.id in source:
-                raise UserError(
-                    f"{source[question.id]} and {path}: question id {question.id!r} is in both; "
-                    "give every question once (drop one file or rename the ids)"
-                )
-            source[question.id] = path
-        questions += part
-    if not questions:
-        raise UserError("no SQuAD files are named; name at least one .json or .json.gz file")
-    return questions
+        known |= {question.id: question for question in read_squad(path, reading, known=known, **options)}
+    if not known:
+        raise UserError("no files with questions are named; name at least one")
+    return list(known.values())
 
 
-def read_tfds(name: str, split: str, data_dir: str | Path | None = None) -> list[Question]:
-    """Read SQuAD from TensorFlow Datasets, downloading and preparing it once, with progress bars.
+def collect_questions(
+    entries: Iterable[Entry],
+    report: FileReport,
+    *,
+    require_answers: bool = True,
+    require_offsets: bool = True,
+    ids_are_keys: bool = False,
+    known: dict[str, Question] | None = None,
+) -> list[Question]:
+    """Make records of entries and count them; see `read_squad`."""
+    known = known or {}
+    questions: dict[str, Question] = {}
+    misplaced: dict[str, str] = {}  # ids of questions with a wrong offset, and where they are
+    without_answers: dict[str, str] = {}  # ids of questions with an empty list of answers, and where they are
+    contexts: dict[str, str] = {}  # equal paragraphs become one object, because rows repeat them
+    for entry in entries:
+        try:
+            question, is_empty = _as_question(entry, contexts, report, require_offsets)
+        except BadRecord as error:
+            report.leave_out(entry.where(), str(error))
+            continue
+        if require_answers and not question.is_labelled:
+            report.skip(entry.where(), "there are no answers")
+            continue
+        earlier = questions.get(question.id) or known.get(question.id)
+        if earlier and (question.context, question.question) == (earlier.context, earlier.question):
+            _join_answers(questions, earlier, question, entry, report)
+            continue
+        if earlier and ids_are_keys:
+            report.leave_out(entry.where(), "another question has the same id")
+            continue
+        if earlier or not question.id:
+            problem = "another question has the same id" if earlier else "there is no id"
+            report.note(entry.where(), f"{problem}: the question is named after its place in the file")
+            question = replace(question, id=_name_by_place(report, entry, ChainMap(questions, known)))
+        questions[question.id] = question
+        if is_empty:
+            without_answers[question.id] = entry.where()
+        if require_offsets and not all(_is_placed(question.context, answer) for answer in question.answers):
+            misplaced[question.id] = entry.where()
+    if misplaced:
+        _repair_offsets(questions, misplaced, report)
+    is_unlabelled = not require_answers and len(without_answers) == len(questions)
+    for identifier, where in without_answers.items():
+        if is_unlabelled:
+            questions[identifier] = replace(questions[identifier], is_impossible=False)
+            report.note(where, "the list of answers is empty in the whole file: it is taken as not labelled")
+        else:
+            report.note(where, "the list of answers is empty: the question is taken as unanswerable")
+    report.used += len(questions)
+    return list(questions.values())
 
-    If nothing is prepared under `data_dir`, one short request first checks that the host of the download answers: without a
-    network, TensorFlow Datasets itself would keep trying for minutes.
 
-    Args:
-        name: `squad` or `squad/v1.1` (version 1.1), or `squad/v2.0`.
-        split: `train` or `validation`, slices such as `train[:1000]` included.
-        data_dir: where prepared datasets live; TensorFlow Datasets' own folder by default.
+def _as_question(
+    entry: Entry, contexts: dict[str, str], report: FileReport, with_places: bool
+) -> tuple[Question, bool]:
+    """The record of an entry, and whether its list of answers is empty although nothing says that it is unanswerable.
 
     Raises:
-        UserError: unknown name or split, a host that does not answer, a failed download, or records that do not pass the checks.
+        BadRecord: the entry cannot be used.
     """
-    if name not in TFDS_URLS:
-        known = ", ".join(TFDS_URLS)
-        raise UserError(f"--data {name}: not a SQuAD dataset of TensorFlow Datasets; give one of {known}")
-    if not re.match(r"(train|validation)($|\W)", split):
-        raise UserError(f"--data {name}: no split {split!r}; give train or validation, or a slice such as train[:1000]")
-    import tensorflow_datasets as tfds
+    context = as_text(entry.context)
+    if context not in contexts:
+        _check_text(context, "context")
+    context = contexts.setdefault(context, context)
+    question = text_field(entry.fields, QUESTION)
+    _check_text(question, "question")
+    is_impossible = truth_field(entry.fields, "is_impossible")
+    pairs = raw_answers(entry.fields, with_places)
+    largest = 4 * len(context)  # in bytes of UTF-8
+    answers = tuple(
+        [
+            Answer(text, -1 if start is None or start < 0 else min(start, largest))
+            for text, start in pairs or ()
+            if text.strip()
+        ]
+    )
+    for answer in answers:
+        _check_text(answer.text, "answer")
+    if is_impossible and answers:
+        raise BadRecord("there are answers although is_impossible is true")
+    if answers and len(answers) < len(pairs):
+        report.note(entry.where(), "one of the answers is empty and left out")
+    is_empty = pairs is not None and not answers and not is_impossible
+    identifier, title = (
+        "" if has_lone_surrogate(text) else text for text in (entry.identifier, as_text(entry.title) or "")
+    )
+    return Question(identifier, title, context, question, answers, is_impossible or is_empty), is_empty
 
-    builder = tfds.builder(name, data_dir=data_dir)
-    if not (builder.data_path / "dataset_info.json").exists():
-        _check_reachable(name, TFDS_URLS[name], builder.data_dir)
-        tfds.enable_progress_bar()
-        try:
-            builder.download_and_prepare()
-        except Exception as error:  # network, checksum, disk: whatever it was, the remedy is the same
-            raise UserError(f"--data {name}: download failed ({_short(error, 200)}); retry, or {_REMEDY}") from error
-    try:
-        dataset = builder.as_dataset(split=split)
-    except ValueError as error:
-        raise UserError(
-            f"--data {name}: cannot read split {split!r} ({_short(error, 200)}); give train or validation"
-        ) from error
-    questions = []
-    for record in tfds.as_numpy(dataset):
-        texts, starts = record["answers"]["text"], record["answers"]["answer_start"]
-        answers = tuple(Answer(text.decode(), int(start)) for text, start in zip(texts, starts, strict=True))
-        fields = (record[key].decode() for key in ("id", "title", "context", "question"))
-        questions.append(Question(*fields, answers, bool(record.get("is_impossible", False))))
-    _check(questions, f"tensorflow_datasets {name} {split}", require_answers=True, check_offsets=True)
-    return questions
+
+def _check_text(text: str | None, name: str) -> None:
+    if not text or not text.strip():
+        raise BadRecord(f"the {name} is empty")
+    if has_lone_surrogate(text):
+        raise BadRecord(f"the {name} holds half a character (a lone surrogate)")
+
+
+def _name_by_place(report: FileReport, entry: Entry, taken: Container[str]) -> str:
+    """An id such as `questions-17` for the 17th question of `questions.json.gz`."""
+    name = f"{Path(report.path).name.split('.')[0]}-{entry.number}"
+    return name if name not in taken else next(f"{name}-{n}" for n in count(2) if f"{name}-{n}" not in taken)
+
+
+def _join_answers(
+    questions: dict[str, Question], earlier: Question, question: Question, entry: Entry, report: FileReport
+) -> None:
+    """Add the answers of a record to those of an earlier one with the same id, paragraph and question."""
+    added = tuple(answer for answer in question.answers if answer not in earlier.answers)
+    if added and earlier.answers and earlier.id in questions:
+        questions[earlier.id] = replace(earlier, answers=earlier.answers + added)
+        report.skip(entry.where(), "an earlier record has the same question: their answers are joined")
+    else:
+        report.skip(entry.where(), "an earlier record has the same question")
+
+
+def _is_placed(context: str, answer: Answer) -> bool:
+    return answer.start >= 0 and context.startswith(answer.text, answer.start)
+
+
+def _repair_offsets(questions: dict[str, Question], misplaced: dict[str, str], report: FileReport) -> None:
+    """Convert offsets that count other units, look for misplaced answers nearby, and leave out those that do not occur."""
+    unit = offset_unit(
+        (question.context, answer.text, answer.start)
+        for question in questions.values()
+        for answer in question.answers
+        if answer.start >= 0
+    )
+    for question in list(questions.values()) if unit else [questions[identifier] for identifier in misplaced]:
+        where = misplaced.get(question.id, f"question {question.id!r}")
+        placed = [_place(question.context, answer, unit) for answer in question.answers]
+        answers = tuple(dict.fromkeys(answer for answer, _ in placed if answer))
+        if answers:
+            questions[question.id] = replace(question, answers=answers)
+            for remark in sorted({remark for _, remark in placed if remark}):
+                report.note(where, remark)
+        elif question.answers:
+            report.leave_out(where, "the answer is not in the context")
+            del questions[question.id]
+
+
+def _place(context: str, answer: Answer, unit: str | None) -> tuple[Answer | None, str]:
+    """An answer whose offset points at its text, and what was done to it; None where the text does not occur."""
+    start = character_offset(context, answer.start, unit) if answer.start >= 0 else -1
+    if _is_placed(context, Answer(answer.text, start)):
+        return Answer(
+            answer.text, start
+        ), "" if start == answer.start else f"answer_start counts {unit}: it is converted"
+    found = find_near(context, answer.text, max(start, 0))
+    if not found:
+        return None, "one of the answers is not in the context and left out"
+    if found[0] == start:
+        remark = "the context spells the answer in another way (capitals, white space or accents)"
+    elif answer.start < 0:
+        remark = "there is no answer_start: the first occurrence of the answer is taken"
+    else:
+        remark = "answer_start is wrong: the nearest occurrence of the answer is taken"
+    return Answer(found[1], found[0]), remark
 
 
 def describe(questions: Sequence[Question], paths: Iterable[str | Path] = ()) -> dict:
@@ -178,126 +282,10 @@ def describe(questions: Sequence[Question], paths: Iterable[str | Path] = ()) ->
         "questions": len(questions),
         "answers": sum(len(question.answers) for question in questions),
         "unanswerable": sum(question.is_impossible for question in questions),
+        "unlabelled": sum(not question.is_labelled for question in questions),
         "checksum": f"sha256:{digest.hexdigest()}",
     }
 
 
-def read_json(path: str | Path):
-    """Parse a UTF-8 JSON file, decompressed if its name ends in `.gz`.
-
-    Raises:
-        UserError: missing or unreadable file, a folder, broken gzip, or broken JSON (with line and column).
-    """
-    path = Path(path)
-    content = _read_content(path)
-    if content.startswith(b"\x1f\x8b"):
-        raise UserError(f"{path}: this is gzip, not plain JSON; let its name end in .gz")
-    if not content.strip():
-        raise UserError(f"{path}: the file is empty; copy or download it again")
-    try:
-        return json.loads(content.decode("utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise UserError(
-            f"{path}: broken JSON at line {error.lineno}, column {error.colno} ({error.msg}); "
-            "repair the file or download it again"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text at byte {error.start}; save the file as UTF-8 JSON") from error
-    except (RecursionError, ValueError) as error:
-        raise UserError(f"{path}: cannot be parsed ({_short(error)}); give a SQuAD-style JSON file") from error
-
-
-def _read_content(path: Path) -> bytes:
-    try:
-        with open_binary(path) as file:
-            return file.read()
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file; check the path") from error
-    except IsADirectoryError as error:
-        raise UserError(f"{path}: this is a folder; name the .json or .json.gz files in it") from error
-    except EOFError as error:
-        raise UserError(f"{path}: the gzip file is cut short; copy or download it again") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(
-            f"{path}: not a readable gzip file ({_short(error)}); download it again, or drop .gz from the name "
-            "if it is plain JSON"
-        ) from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from error
-
-
 def _paths(paths: str | Path | Iterable[str | Path]) -> list[Path]:
     return [Path(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-
-
-def _object(value, where: str, path: Path) -> dict:
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: {where} is not an object; give SQuAD's layout: data, paragraphs, qas, answers")
-    return value
-
-
-def _get(record: dict, key: str, expected_type: type, where: str, path: Path, default=None):
-    """The value under `key`, of exactly the expected type; `default` replaces an absent key."""
-    name = f"{where}.{key}" if where else key
-    if key not in record:
-        if default is not None:
-            return default
-        raise UserError(f"{path}: {name} is missing; give SQuAD's layout: data, paragraphs, qas, answers")
-    if type(record[key]) is not expected_type:
-        raise UserError(f"{path}: {name} is {_short(record[key])}, not {_TYPE_NAMES[expected_type]}; correct it")
-    return record[key]
-
-
-def _check(questions: Sequence[Question], source: str | Path, require_answers: bool, check_offsets: bool) -> None:
-    """Check the content of records; `source` names the file or dataset in messages."""
-    if not questions:
-        raise UserError(f"{source}: there are no questions in it; give a SQuAD file with data, paragraphs and qas")
-    ids, wrong, total = set(), [], 0
-    for question in questions:
-        record = f"{source}: question {question.id!r}"
-        if question.id in ids:
-            raise UserError(f"{record} appears twice; give every question an id of its own")
-        ids.add(question.id)
-        if not question.context.strip():
-            raise UserError(f"{record} has an empty context; fill it in or remove the question")
-        if not question.question.strip():
-            raise UserError(f"{record} has an empty question text; fill it in or remove the question")
-        if question.is_impossible and question.answers:
-            raise UserError(f"{record} has answers but is_impossible is true; remove one of the two")
-        if require_answers and not question.answers and not question.is_impossible:
-            raise UserError(f"{record} has no answers; add one, set is_impossible to true, or remove the question")
-        for answer in question.answers:
-            if not answer.text.strip():
-                raise UserError(f"{record} has an empty answer text; remove that answer")
-            total += 1
-            if answer.start < 0 or not question.context.startswith(answer.text, answer.start):
-                wrong.append((question, answer))
-    if wrong and check_offsets:
-        question, answer = wrong[0]
-        text_there = question.context[answer.start :][: len(answer.text)] if answer.start >= 0 else ""
-        starts = [match.start() for match in re.finditer(re.escape(answer.text), question.context)]
-        if starts:
-            remedy = f"correct it, e.g. to {min(starts, key=lambda start: abs(start - answer.start))}"
-        else:
-            remedy = "the text does not occur in the context at all: correct or remove the answer"
-        raise UserError(
-            f"{source}: question {question.id!r}: answer_start {answer.start} should point at {_short(answer.text)} "
-            f"but the text there is {_short(text_there)} ({len(wrong)} of {total} answers are wrong; offsets count characters "
-            f"from 0, not bytes or words); {remedy}"
-        )
-
-
-def _check_reachable(name: str, url: str, folder: str, seconds: float = 5.0) -> None:
-    try:
-        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
-    except (OSError, http.client.HTTPException) as error:
-        raise UserError(
-            f"--data {name}: not prepared in {folder}, and {url} cannot be reached ({_short(error)}); "
-            f"check the network, or {_REMEDY}"
-        ) from error
-
-
-def _short(value, length: int = 60) -> str:
-    """One line of bounded length; strings in quotes, with line breaks escaped."""
-    text = repr(value) if isinstance(value, str) else " ".join(str(value).split())
-    return text if len(text) <= length else text[: length - 3] + "..."

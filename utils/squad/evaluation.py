@@ -2,23 +2,27 @@
 
     python -m utils.squad.evaluation DATASET PREDICTIONS [--null-scores FILE [--null-threshold X]]
 
-The command prints one JSON line with `exact_match`, `f1` and `total`. PREDICTIONS is a JSON object of question id to answer text.
-Both files may be gzipped (`.gz`). A question of DATASET without a prediction scores 0. The metrics are those of
-`utils/squad/metrics.py`. The command needs neither TensorFlow nor Keras.
+The command prints one JSON line with `exact_match`, `f1` and `total`. DATASET has any layout that training reads. PREDICTIONS is a
+JSON object of question id to answer text, or has Hugging Face's records with `id` and `prediction_text`. A question of DATASET
+without a prediction scores 0. What is left out of the files is said on standard error.
+
+The metrics are those of `utils/squad/metrics.py`. Answers in Chinese, Japanese, Thai and other languages without spaces are
+compared by character; the JSON line then counts these questions as `by_character`. `--compare-by` chooses for all questions.
+
+The command needs neither TensorFlow nor Keras.
 """
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from utils.common.errors import UserError
 from utils.common.evaluation import Evaluation
-from utils.squad.data import Question, read_json, read_squad
+from utils.common.reading import MAX_BAD_FRACTION, Reading
+from utils.squad.data import Question, read_squad
 from utils.squad.metrics import (
     apply_null_threshold,
     average_scores,
@@ -26,7 +30,11 @@ from utils.squad.metrics import (
     question_scores,
     score_predictions,
 )
+from utils.squad.predictions import read_null_scores, read_predictions
 from utils.squad.splits import article_groups
+
+COMPARE_BY = {"language": None, "word": False, "character": True}
+"""The choices of `--compare-by`, as `by_character` of the metrics."""
 
 
 def evaluate(questions: Sequence[Question], predictions: Mapping[str, str]) -> Evaluation:
@@ -52,6 +60,26 @@ def evaluate(questions: Sequence[Question], predictions: Mapping[str, str]) -> E
     return Evaluation(metrics, {"exact_match": exact_match, "f1": f1}, np.array(groups))
 
 
+def evaluate_labelled(questions: dict[str, Sequence[Question]], predictions: dict[str, Mapping[str, str]]):
+    """Score the questions that have labels, and say how many have none.
+
+    Args:
+        questions: the questions of each split.
+        predictions: the predictions of the splits that are to be scored.
+
+    Returns:
+        `(scored, evaluations)`: the labelled questions of each split, and their `Evaluation`; a split without any is in neither.
+    """
+    scored = {name: [question for question in questions[name] if question.is_labelled] for name in predictions}
+    for name, part in scored.items():
+        if num_unlabelled := len(questions[name]) - len(part):
+            print(
+                f"{name}: {num_unlabelled:,} of {len(questions[name]):,} questions have no label: answered, not scored"
+            )
+    scored = {name: part for name, part in scored.items() if part}
+    return scored, {name: evaluate(part, predictions[name]) for name, part in scored.items()}
+
+
 def validation_scores(predictor, features, questions: Sequence[Question]) -> dict[str, float]:
     """EM and F1 over all validation questions after an epoch, with the best threshold for "no answer" on them.
 
@@ -70,7 +98,16 @@ def format_scores(split: str, evaluation: Evaluation, seed: int) -> str:
     """One line with EM and F1 of a split, and the interval of F1."""
     scores, (low, high) = evaluation.metrics, evaluation.intervals(seed)["f1"]
     line = f"{split}: EM {scores['exact_match']:.2f}  F1 {scores['f1']:.2f} ({low:.2f} to {high:.2f})"
-    return f"{line} on {scores['total']:,} questions"
+    by_character = scores.get("by_character", 0)
+    part = "all" if by_character == scores["total"] else f"{by_character:,}"
+    return f"{line} on {scores['total']:,} questions" + (f", {part} compared by character" if by_character else "")
+
+
+def memorisation_exit_status(scores: dict[str, float]) -> int:
+    """Print whether all questions were memorised, and return 0 if they were, else 1."""
+    is_memorised = scores["exact_match"] == 100.0 and scores["f1"] == 100.0
+    print(f"memorised {scores['total']} questions: {'yes' if is_memorised else 'NO'}")
+    return 0 if is_memorised else 1
 
 
 def example_rows(questions: Sequence[Question], predictions: Mapping[str, str]) -> list[tuple[str, str, str, float]]:
@@ -82,73 +119,65 @@ def example_rows(questions: Sequence[Question], predictions: Mapping[str, str]) 
     ]
 
 
-def read_predictions(path: str | Path) -> dict[str, str]:
-    """Read `{question id: answer text}` from JSON, gzipped or not.
-
-    Raises:
-        UserError: unreadable file, broken JSON, not an object, or a value that is not a string.
-    """
-    return _read_mapping(path, str, "an answer text (a string)")
-
-
-def read_null_scores(path: str | Path) -> dict[str, float]:
-    """Read `{question id: null score}` from JSON, gzipped or not.
-
-    Raises:
-        UserError: unreadable file, broken JSON, not an object, or a value that is not a finite number.
-    """
-    return _read_mapping(path, (int, float), "a finite number")
-
-
-def _read_mapping(path: str | Path, types: type | tuple[type, ...], description: str) -> dict:
-    values = read_json(path)
-    if not isinstance(values, dict):
-        content = "a list" if isinstance(values, list) else "a single value"
-        raise UserError(f"{path}: holds {content}; give one object that maps each question id to {description}")
-    for identifier, value in values.items():
-        has_wrong_type = not isinstance(value, types) or isinstance(value, bool)
-        if has_wrong_type or (isinstance(value, float) and not math.isfinite(value)):
-            raise UserError(f"{path}: the value of {identifier!r} is {str(value)[:40]!r}; give {description}")
-    return values
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status, 2 for bad input."""
     parser = argparse.ArgumentParser(prog="python -m utils.squad.evaluation", description="Official SQuAD scores.")
-    parser.add_argument("dataset", metavar="DATASET", help="SQuAD v1.1 or v2.0 file, .json or .json.gz")
-    parser.add_argument("predictions", metavar="PREDICTIONS", help="JSON object of question id to answer text")
-    parser.add_argument("--null-scores", metavar="FILE", help="JSON object of question id to null score (2.0)")
-    parser.add_argument("--null-threshold", metavar="X", type=float, help='answer "" where the null score exceeds X')
+    add = parser.add_argument
+    add("dataset", metavar="DATASET", help="questions with reference answers")
+    add("predictions", metavar="PREDICTIONS", help="question id to answer text")
+    add("--null-scores", metavar="FILE", help="JSON object of question id to null score (2.0)")
+    add("--null-threshold", metavar="X", type=float, help='answer "" where the null score exceeds X')
+    add(
+        "--compare-by",
+        choices=COMPARE_BY,
+        default="language",
+        help="what answers are split into; by default the language decides",
+    )
+    add(
+        "--max-bad-fraction",
+        metavar="X",
+        type=float,
+        default=MAX_BAD_FRACTION,
+        help="records of a file that may be unusable, 0-1",
+    )
     options = parser.parse_args(arguments)
+    reading = Reading(options.max_bad_fraction)
     try:
-        print(json.dumps(_scores_of_files(options)))
+        scores = _scores_of_files(options, reading)
+        for note in reading.notes:
+            print(note, file=sys.stderr)
+        print(json.dumps(scores))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _scores_of_files(options: argparse.Namespace) -> dict[str, float | int]:
+def _scores_of_files(options: argparse.Namespace, reading: Reading) -> dict[str, float | int]:
     if options.null_threshold is not None and not options.null_scores:
         raise UserError("--null-threshold needs --null-scores FILE")
-    questions = read_squad(options.dataset, check_offsets=False)
-    predictions = read_predictions(options.predictions)
+    if not 0 <= options.max_bad_fraction < 1:
+        raise UserError(f"--max-bad-fraction {options.max_bad_fraction}: must be at least 0 and less than 1")
+    by_character = COMPARE_BY[options.compare_by]
+    questions = read_squad(options.dataset, reading, require_offsets=False, ids_are_keys=True)
+    predictions = read_predictions(options.predictions, reading)
     if predictions.keys().isdisjoint(question.id for question in questions):
         raise UserError(
             f"{options.predictions}: none of its {len(predictions)} ids is in {options.dataset}; "
             "give the predictions made for this dataset (the dataset comes first)"
         )
     if not options.null_scores:
-        return score_predictions(questions, predictions)
+        return score_predictions(questions, predictions, by_character)
     try:
-        null_scores = read_null_scores(options.null_scores)
-        threshold, f1 = best_null_threshold(questions, predictions, null_scores)
+        null_scores = read_null_scores(options.null_scores, reading)
+        threshold, f1 = best_null_threshold(questions, predictions, null_scores, by_character)
         if options.null_threshold is not None:
             predictions = apply_null_threshold(predictions, null_scores, options.null_threshold)
     except UserError as error:
         message = str(error)
         raise UserError(message if options.null_scores in message else f"{options.null_scores}: {message}") from error
-    return score_predictions(questions, predictions) | {"best_f1": f1, "best_f1_threshold": threshold}
+    scores = score_predictions(questions, predictions, by_character)
+    return scores | {"best_f1": f1, "best_f1_threshold": threshold}
 
 
 if __name__ == "__main__":

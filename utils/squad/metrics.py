@@ -1,12 +1,11 @@
-"""The official SQuAD metrics: normalisation, exact match, F1, the threshold for "no answer", and averages by group.
+"""The official SQuAD metrics: exact match, F1, the threshold for "no answer", and averages by group.
 
 Scores are percentages (0-100): the best over a question's reference answers, averaged over all questions (Rajpurkar et al. 2016;
-for version 2.0 Rajpurkar, Jia and Liang 2018). Answers are compared after lower-casing and after removing punctuation, articles and
-extra white space.
+for version 2.0 Rajpurkar, Jia and Liang 2018). Answers are compared after normalisation, by word, or by character where the
+paragraph's words have no spaces between them (`utils.squad.normalization`).
 """
 
 import re
-import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -14,29 +13,18 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.squad.data import Question
+from utils.squad.normalization import answer_tokens, is_by_character, normalize_answer
 
 QUESTION_WORDS = ("who", "what", "when", "where", "which", "why", "how many/much", "how", "other")
 LENGTH_BUCKETS = ("1", "2", "3-4", "5-8", "9+")
 
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
-
-def normalize_answer(text: str) -> str:
-    """Lower-case, drop ASCII punctuation, then the words a/an/the, then collapse white space: in this order.
-
-    >>> normalize_answer("The  Eiffel Tower!")
-    'eiffel tower'
-    """
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
-
-
-def exact_match_score(prediction: str, answer: str) -> float:
+def exact_match_score(prediction: str, answer: str, *, by_character: bool = False) -> float:
     """1.0 if both texts are equal once normalised, otherwise 0.0."""
-    return float(normalize_answer(prediction) == normalize_answer(answer))
+    return float(normalize_answer(prediction, by_character) == normalize_answer(answer, by_character))
 
 
-def f1_score(prediction: str, answer: str, *, match_empty: bool = False) -> float:
+def f1_score(prediction: str, answer: str, *, match_empty: bool = False, by_character: bool = False) -> float:
     """Harmonic mean of token precision and recall (0-1) of the normalised texts, each taken as a bag of tokens.
 
     Args:
@@ -44,15 +32,18 @@ def f1_score(prediction: str, answer: str, *, match_empty: bool = False) -> floa
         answer: reference answer.
         match_empty: the rule of version 2.0, by which two texts that are empty once normalised score 1.0. In version 1.1 they
             score 0.0.
+        by_character: tokens are characters where words have no spaces between them, see `normalize_answer`.
     """
-    predicted, expected = normalize_answer(prediction).split(), normalize_answer(answer).split()
+    predicted, expected = answer_tokens(prediction, by_character), answer_tokens(answer, by_character)
     if match_empty and not predicted and not expected:
         return 1.0
     common = sum((Counter(predicted) & Counter(expected)).values())
     return 2 * common / (len(predicted) + len(expected)) if common else 0.0
 
 
-def question_scores(questions: Sequence[Question], predictions: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray]:
+def question_scores(
+    questions: Sequence[Question], predictions: Mapping[str, str], by_character: bool | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Score every question by itself.
 
     If any question is unanswerable, the rules of version 2.0 hold for all questions: reference answers that are empty once
@@ -62,6 +53,7 @@ def question_scores(questions: Sequence[Question], predictions: Mapping[str, str
         questions: records with reference answers.
         predictions: question id to answer text; "" stands for "no answer". A question without a prediction scores 0, even if
             "no answer" is correct.
+        by_character: how answers are compared; None: as the language of each question's paragraph has it.
 
     Returns:
         `(exact_match, f1)`, float64 arrays of shape `(questions,)` in percent, whose means are the metrics.
@@ -77,32 +69,42 @@ def question_scores(questions: Sequence[Question], predictions: Mapping[str, str
         prediction = predictions.get(question.id)
         if prediction is None:
             continue
+        characters = _by_character(question, by_character)
         references = {answer.text for answer in question.answers}
         if version_2:
-            references = {text for text in references if normalize_answer(text)} or {""}
-        exact_match[i] = 100 * max(exact_match_score(prediction, text) for text in references)
-        f1[i] = 100 * max(f1_score(prediction, text, match_empty=version_2) for text in references)
+            references = {text for text in references if normalize_answer(text, characters)} or {""}
+        exact_match[i] = 100 * max(exact_match_score(prediction, text, by_character=characters) for text in references)
+        f1[i] = 100 * max(
+            f1_score(prediction, text, match_empty=version_2, by_character=characters) for text in references
+        )
     return exact_match, f1
 
 
-def score_predictions(questions: Sequence[Question], predictions: Mapping[str, str]) -> dict[str, float | int]:
-    """Average the scores over all questions.
+def score_predictions(
+    questions: Sequence[Question], predictions: Mapping[str, str], by_character: bool | None = None
+) -> dict[str, float | int]:
+    """Average the scores over all questions; `by_character` is that of `question_scores`.
 
     Returns:
         `exact_match` and `f1` (0-100), `total` questions, `missing` (questions without a prediction, which score 0; the
-        official 2.0 script leaves them out of its average) and `extra` (predictions for unknown ids, which are ignored). With
-        unanswerable questions also `has_ans_*` and `no_ans_*` for each of `exact_match`, `f1` and `total`.
+        official 2.0 script leaves them out of its average) and `extra` (predictions for unknown ids, which are ignored).
+        `by_character` is the number of questions that are scored by character, where there are any. With unanswerable questions
+        also `has_ans_*` and `no_ans_*` for each of `exact_match`, `f1` and `total`.
 
     Raises:
         UserError: there are no questions, or a question has no reference answer.
     """
     if not questions:
         raise UserError("there are no questions to score; give a dataset with at least one")
-    return average_scores(questions, predictions, *question_scores(questions, predictions))
+    return average_scores(questions, predictions, *question_scores(questions, predictions, by_character), by_character)
 
 
 def average_scores(
-    questions: Sequence[Question], predictions: Mapping[str, str], exact_match: np.ndarray, f1: np.ndarray
+    questions: Sequence[Question],
+    predictions: Mapping[str, str],
+    exact_match: np.ndarray,
+    f1: np.ndarray,
+    by_character: bool | None = None,
 ) -> dict[str, float | int]:
     """`score_predictions` where the scores of each question are known, as from `question_scores`."""
     known = {question.id for question in questions}
@@ -113,6 +115,8 @@ def average_scores(
         "missing": len(known - predictions.keys()),
         "extra": len(predictions.keys() - known),
     }
+    if num_by_character := sum(_by_character(question, by_character) for question in questions):
+        scores["by_character"] = num_by_character
     impossible = np.array([question.is_impossible for question in questions])
     if impossible.any():
         for name, selected in (("has_ans", ~impossible), ("no_ans", impossible)):
@@ -138,7 +142,10 @@ def apply_null_threshold(
 
 
 def best_null_threshold(
-    questions: Sequence[Question], predictions: Mapping[str, str], null_scores: Mapping[str, float]
+    questions: Sequence[Question],
+    predictions: Mapping[str, str],
+    null_scores: Mapping[str, float],
+    by_character: bool | None = None,
 ) -> tuple[float, float]:
     """Find the threshold for `apply_null_threshold` that gives the highest F1 on these questions.
 
@@ -156,8 +163,8 @@ def best_null_threshold(
     has_score = np.isfinite(null)
     if not has_score.any():
         raise UserError("none of the questions has a prediction; give predictions for this dataset")
-    f1_without_answers = question_scores(questions, dict.fromkeys(predictions, ""))[1]
-    gains = (question_scores(questions, predictions)[1] - f1_without_answers)[has_score]
+    f1_without_answers = question_scores(questions, dict.fromkeys(predictions, ""), by_character)[1]
+    gains = (question_scores(questions, predictions, by_character)[1] - f1_without_answers)[has_score]
     thresholds, numbers = np.unique(null[has_score], return_inverse=True)
     total_gains = np.concatenate([[0.0], np.cumsum(np.bincount(numbers, weights=gains))])
     thresholds = np.concatenate([[thresholds[0] - 1.0], thresholds])
@@ -178,8 +185,8 @@ def breakdown(
     Returns:
         `{"question_word": {...}, "answer_length": {...}}`. Each maps the name of a group to `(count, exact_match, f1)` in the unit
         of the arrays. Groups without questions are left out. The question word is the first one in the question ("In what year ..."
-        counts as what). The length is that of the first reference answer, in words separated by white space; unanswerable questions
-        have no length.
+        counts as what). The length is that of the first reference answer, in words separated by white space, or in characters
+        where the question is scored by character; unanswerable questions have no length.
     """
     words = np.array([_question_word(question.question) for question in questions])
     lengths = np.array([_length_bucket(question) for question in questions])
@@ -192,6 +199,10 @@ def breakdown(
         }
         for part, (names, labels) in parts.items()
     }
+
+
+def _by_character(question: Question, by_character: bool | None) -> bool:
+    return is_by_character(question.context) if by_character is None else by_character
 
 
 def _null_score(null_scores: Mapping[str, float], identifier: str) -> float:
@@ -215,5 +226,6 @@ def _question_word(question: str) -> str:
 def _length_bucket(question: Question) -> str:
     if not question.answers:
         return ""
-    length = len(question.answers[0].text.split())
+    text = question.answers[0].text
+    length = len(answer_tokens(text, by_character=True) if is_by_character(question.context) else text.split())
     return LENGTH_BUCKETS[int(np.searchsorted([1, 2, 4, 8], length))]

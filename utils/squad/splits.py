@@ -11,15 +11,25 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
+from utils.common.reading import Reading
 from utils.common.splitting import hold_out
-from utils.squad.data import Question, describe, read_squad_files, read_tfds
+from utils.squad.data import Question, describe, read_squad_files
 from utils.squad.demo import demo_squad
+from utils.squad.tfds import read_tfds
 
 MAX_ARTICLE_FRACTION = 0.1
 """An article with more than this fraction of all questions is treated as separate paragraphs."""
+NEEDS = {
+    "train": {},
+    "validation": {"require_offsets": False},
+    "test": {"require_offsets": False, "require_answers": False},
+}
+"""What `read_squad` has to find in the files of each split. Test questions without a label are answered and not scored."""
 
 
-def load_splits(data: str, files: dict[str, list[Path]], validation_fraction: float, seed: int):
+def load_splits(
+    data: str, files: dict[str, list[Path]], validation_fraction: float, seed: int, reading: Reading | None = None
+):
     """Read the questions of a run, and hold out validation questions where no file gives them.
 
     Args:
@@ -27,6 +37,7 @@ def load_splits(data: str, files: dict[str, list[Path]], validation_fraction: fl
         files: `train`, `validation` and `test`, each a list of SQuAD files, maybe empty.
         validation_fraction: fraction of the training questions to hold out, 0-1; not used where there are validation questions.
         seed: decides which articles are held out.
+        reading: counts the records that are left out.
 
     Returns:
         `(questions, sources)`: the questions of `train`, `validation` and maybe `test`, and for each data set that was read its
@@ -36,11 +47,12 @@ def load_splits(data: str, files: dict[str, list[Path]], validation_fraction: fl
         UserError: bad data, or two splits share a paragraph.
     """
     if files["train"]:
-        questions = {name: read_squad_files(paths) for name, paths in files.items() if paths}
+        questions = {name: read_squad_files(paths, reading, **NEEDS[name]) for name, paths in files.items() if paths}
     elif data == "demo":
         questions = demo_squad()
     else:
-        questions = {"train": read_tfds(data, "train"), "test": read_tfds(data, "validation")}
+        parts = {"train": "train", "test": "validation"}
+        questions = {name: read_tfds(data, part, reading=reading) for name, part in parts.items()}
     sources = {name: describe(part, files[name]) for name, part in questions.items()}
     if "validation" not in questions:
         parts = split_by_article(questions["train"], validation_fraction, seed)
@@ -116,12 +128,16 @@ def article_groups(questions: Sequence[Question]) -> list[str]:
 def check_disjoint(questions: dict[str, list[Question]]) -> None:
     """Check that no paragraph is in two splits: a score on paragraphs that the model was trained or chosen on says nothing.
 
+    Questions without a label are not scored and may be about any paragraph.
+
     Raises:
         UserError: names the first shared paragraph.
     """
     owners: dict[str, tuple[str, str]] = {}  # paragraph to its split and a question about it
     for name, part in questions.items():
-        paragraphs = {" ".join(question.context.lower().split()): question.id for question in part}
+        paragraphs = {
+            " ".join(question.context.lower().split()): question.id for question in part if question.is_labelled
+        }
         for paragraph, identifier in paragraphs.items():
             if paragraph in owners:
                 other, other_id = owners[paragraph]

@@ -1,23 +1,17 @@
-"""Questions to batches: windows, labels, arrays by hand, the cache, and the stream of training batches."""
+"""Questions to batches: windows, labels, arrays by hand, and the stream of training batches."""
 
-from dataclasses import fields
 from itertools import islice
 
 import numpy as np
 import pytest
 
+from tests.helpers.squad_questions import invented_questions
 from utils.common.errors import UserError
-from utils.squad import features as squad_features
 from utils.squad.data import Answer, Question
 from utils.squad.features import (
-    TokenizedTexts,
     assemble,
     batch_order,
     build_features,
-    cached_features,
-    load_features,
-    save_features,
-    tokenize,
     training_batches,
 )
 from utils.text.tokenization import train_tokenizer
@@ -42,63 +36,12 @@ def small():
 
 @pytest.fixture(scope="module")
 def world():
-    """Seeded paragraphs of 5 to 60 invented words with one to three answers each, and a tokenizer of their pieces."""
-    rng = np.random.default_rng(29)
-    words = ["".join(rng.choice(list("abcdeéïøß"), rng.integers(2, 9))) for _ in range(40)] + ["2,000", "😀", "O'Neill"]
-    questions = []
-    for number in range(30):
-        paragraph = [str(word) for word in rng.choice(words, rng.integers(5, 61))]
-        starts = np.cumsum([0, *(len(word) + 1 for word in paragraph[:-1])])
-        answers = []
-        for first in rng.integers(0, len(paragraph), rng.integers(1, 4)):
-            text = " ".join(paragraph[first : first + rng.integers(1, 4)])
-            answers.append(Answer(text, int(starts[first])))
-        text = " ".join(rng.choice(words, rng.integers(1, 9)))
-        questions.append(Question(f"q{number}", "title", " ".join(paragraph), text, tuple(answers)))
-    tokenizer = train_tokenizer([text for q in questions for text in (q.context, q.question)], 60)
-    return questions, tokenizer
+    return invented_questions()
 
 
 @pytest.fixture(scope="module")
 def features(world):
     return build_features(*world, max_length=61, doc_stride=13, max_question_length=11)
-
-
-def assert_equal(first, second):
-    for field in fields(first):
-        one, other = getattr(first, field.name), getattr(second, field.name)
-        if isinstance(one, TokenizedTexts):
-            assert_equal(one, other)
-        elif isinstance(one, np.ndarray):
-            assert one.dtype == other.dtype
-            np.testing.assert_array_equal(one, other)
-        else:
-            assert one == other and type(one) is type(other)
-
-
-# --- tokens
-
-
-def test_words_stems_and_shapes():
-    text = "Painted paints PAINTED 1843 4x4 ! iPhone A ø 東"
-    tokenizer = train_tokenizer([text], 99, min_frequency=9)  # no piece but characters
-    texts = tokenize(["", text], tokenizer)
-    assert texts.offsets.tolist() == [0, 0, len(texts.token_ids)]
-    pieces = {}
-    for start, *described in zip(texts.starts, texts.word_ids, texts.stem_ids, texts.shape_ids, strict=True):
-        word = text.split()[text[:start].count(" ")]
-        pieces.setdefault(word, set()).add(tuple(int(value) for value in described))
-    assert len(texts.token_ids) > len(pieces) == 10
-    assert all(len(described) == 1 for described in pieces.values())  # all pieces of a word say the same of it
-    word_ids, stem_ids, shapes = ({word: next(iter(d))[n] for word, d in pieces.items()} for n in range(3))
-    assert shapes == dict(zip(text.split(), [2, 1, 3, 4, 5, 6, 7, 2, 1, 7], strict=True))
-    assert word_ids["Painted"] == word_ids["PAINTED"] != word_ids["paints"] and min(word_ids.values()) > 0
-    assert stem_ids["Painted"] == stem_ids["paints"] == stem_ids["PAINTED"] != stem_ids["1843"]
-
-
-def test_chunks_change_nothing(world):
-    texts = [q.context for q in world[0]]
-    assert_equal(tokenize(texts, world[1], chunk=7), tokenize(texts, world[1]))
 
 
 # --- windows and labels
@@ -189,14 +132,23 @@ def test_unanswerable_and_unlabelled_questions_point_at_the_start(small):
     assert build_features(records, small, **WINDOWS, labelled=False).answer_spans.tolist() == [[0, 0], [0, 0]]
 
 
-def test_labels_that_do_not_decode_are_counted_and_refused_above_one_percent(small):
-    good = [question("Ada wrote the notes.", "the notes", identifier=f"q{n}") for n in range(99)]
-    bad = question("Ada wrote the notes.", "note", identifier="bad")
-    features = build_features([*good, bad], small, **WINDOWS)
-    assert features.num_labels == 100
-    assert features.label_mismatches == ("bad: labelled tokens read 'notes', the answer is 'note'",)
-    with pytest.raises(UserError, match=r"^2 of 101 labels .*bad: .*--tokenizer$"):
-        build_features([*good, bad, bad], small, **WINDOWS)
+def test_a_label_that_is_wider_than_its_answer_is_used_and_counted(small):
+    good = question("Ada wrote the notes.", "the notes", identifier="good")
+    inside = question("Ada wrote the notes.", "note", identifier="inside")
+    features = build_features([good, inside], small, **WINDOWS)
+    assert features.num_labels == 2 and features.lost_labels == ()
+    assert features.label_mismatches == ("inside: the label reads 'notes', the answer is 'note'",)
+    assert features.answer_spans.tolist() == [[8, 9], [9, 9]]
+
+
+def test_answers_that_no_window_holds_are_counted(small):
+    record = question("Ada wrote the notes in 1843.", "Ada wrote the notes in 1843")
+    features = build_features([record], small, max_length=12, doc_stride=2)
+    assert features.lost_labels == ("q: no window holds the whole answer of 6 tokens",)
+    assert features.answer_spans.tolist() == [[0, 0]] * 2
+    dropped = question("Ada \u200b wrote.", "\u200b")  # the tokenizer drops invisible characters
+    features = build_features([dropped], small, **WINDOWS)
+    assert features.lost_labels == ("q: the tokenizer drops the answer '\\u200b'",)
 
 
 def test_no_room_beside_a_long_question(small):
@@ -206,61 +158,6 @@ def test_no_room_beside_a_long_question(small):
         build_features([record], small, max_length=12, doc_stride=2)
     cut = build_features([record], small, max_length=12, doc_stride=2, max_question_length=5)
     assert cut.question_lengths.tolist() == [5]
-
-
-# --- cache
-
-
-def test_cache_hit_and_miss(world, tmp_path, monkeypatch):
-    questions, tokenizer = world
-    settings = {"max_length": 50, "doc_stride": 7}
-    built = cached_features(questions, tokenizer, tmp_path / "new", **settings)
-    assert_equal(built, build_features(questions, tokenizer, **settings))
-    cached_features(questions, tokenizer, tmp_path / "new", max_length=50, doc_stride=8)
-    cached_features(questions[1:], tokenizer, tmp_path / "new", **settings)
-    cached_features(questions, train_tokenizer(["another"], 50), tmp_path / "new", **settings, labelled=False)
-    assert len(list((tmp_path / "new").iterdir())) == 4
-    monkeypatch.setattr(squad_features, "build_features", None)  # a hit builds nothing
-    assert_equal(cached_features(questions, tokenizer, tmp_path / "new", **settings), built)
-
-
-@pytest.mark.parametrize("damage", ["empty", "cut", "half", "flipped", "garbage", "another archive"])
-def test_a_damaged_cache_file_is_built_again(world, tmp_path, capsys, damage):
-    questions, tokenizer = world
-    built = cached_features(questions, tokenizer, tmp_path, **WINDOWS)
-    (file,) = tmp_path.iterdir()
-    data = file.read_bytes()
-    middle = len(data) // 2
-    flipped = data[:middle] + bytes([data[middle] ^ 255]) + data[middle + 1 :]
-    file.write_bytes(
-        {"empty": b"", "cut": data[:-10], "half": data[:middle], "flipped": flipped}.get(damage, b"no archive " * 99)
-    )
-    if damage == "another archive":
-        np.savez(file, num_labels=3)
-    assert_equal(cached_features(questions, tokenizer, tmp_path, **WINDOWS), built)
-    assert "unreadable cache file, built again" in capsys.readouterr().out
-    assert_equal(load_features(file), built)
-
-
-def test_a_cache_that_cannot_be_written_costs_nothing(world, tmp_path, capsys):
-    (tmp_path / "file").write_text("in the way")
-    built = cached_features(*world, tmp_path / "file" / "cache", **WINDOWS)
-    assert_equal(built, build_features(*world, **WINDOWS))
-    assert "cannot keep the tokenized data" in capsys.readouterr().out
-
-
-def test_a_failed_save_leaves_the_old_file(features, tmp_path, monkeypatch):
-    file = tmp_path / "features.npz"
-    save_features(features, file)
-
-    def no_space(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(squad_features.np, "savez", no_space)
-    with pytest.raises(OSError, match="No space left"):
-        save_features(features, file)
-    assert_equal(load_features(file), features)
-    assert list(tmp_path.iterdir()) == [file]
 
 
 # --- batches

@@ -129,6 +129,21 @@ def test_questions_without_a_reference_are_refused():
         score_predictions([], {})
 
 
+def test_scores_follow_the_language_of_each_paragraph():
+    """A mixed data set has questions of both kinds."""
+    english = Question("en", "t", "Ada was in Paris.", "Where?", (Answer("in Paris", 0),))
+    chinese = Question("zh", "t", "王明在北京大学任教。", "？", (Answer("北京大学", 3),))
+    predictions = {"en": "Paris", "zh": "在北京大学"}
+    scores = score_predictions([english, chinese], predictions)
+    assert scores["f1"] == pytest.approx(100 * (2 / 3 + 8 / 9) / 2) and scores["by_character"] == 1
+    assert "by_character" not in score_predictions([english], predictions)
+    assert score_predictions([chinese], predictions, by_character=False)["f1"] == 0
+    assert score_predictions([english], predictions, by_character=True)["by_character"] == 1
+    assert breakdown([chinese], *question_scores([chinese], predictions))["answer_length"] == {
+        "3-4": (1, 0.0, pytest.approx(100 * 8 / 9))
+    }
+
+
 def test_best_null_threshold_by_hand():
     predictions = {"a1": "red blue", "a2": "gold", "a3": "x", "n1": "x", "n2": "y"}
     null_scores = {"a1": -4.0, "a2": 1.0, "a3": 5.0, "n1": 0.5, "n2": 3.0}

@@ -1,11 +1,14 @@
 """Splits of SQuAD questions: whole articles are held out, no paragraph is shared, numbers are drawn."""
 
 import hashlib
+import json
 import random
+from dataclasses import replace
 
 import pytest
 
 from utils.common.errors import UserError
+from utils.common.reading import Reading
 from utils.squad.data import Answer, Question, describe, read_squad_files
 from utils.squad.splits import (
     article_groups,
@@ -109,11 +112,12 @@ def test_groups_are_articles_or_else_paragraphs():
 def test_a_paragraph_in_two_splits_is_refused():
     questions = make_questions({"one": [1], "two": [1]})
     check_disjoint({"train": questions[:1], "test": questions[1:]})
-    copy = Question("copy", "three", "PARAGRAPH 0 of  one.", "What?", ())
+    copy = Question("copy", "three", "PARAGRAPH 0 of  one.", "What?", (Answer("PARAGRAPH", 0),))
     with pytest.raises(
         UserError, match=r"the test data \(question copy\) and the train data \(question one-0-0\) share"
     ):
         check_disjoint({"train": questions, "test": [copy]})
+    check_disjoint({"train": questions, "test": [replace(copy, answers=())]})  # it is not scored
 
 
 def test_splits_of_the_demo_data():
@@ -123,6 +127,34 @@ def test_splits_of_the_demo_data():
     assert data["counts"] == {"train": 4000, "validation": 400, "test": 800}
     assert data["files"] == {"train": [], "validation": [], "test": []}
     assert data["contents"]["test"]["questions"] == 800 and data["checksum"]["test"].startswith("sha256:")
+
+
+def test_each_split_has_needs_of_its_own(tmp_path):
+    """Training needs offsets, validation needs labels, and test questions may have neither."""
+
+    def write(name, *answers):
+        rows = [
+            {"id": f"{name}-{number}", "context": f"{name} in 1843", "question": f"{number}?", "answers": value}
+            for number, value in enumerate(answers)
+        ]
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(rows))
+        return [path]
+
+    good, elsewhere = [{"text": "1843", "answer_start": 0}], [{"text": "1901", "answer_start": -1}]
+    files = {
+        "train": write("train", *[good] * 30, elsewhere, None),
+        "validation": write("validation", good, elsewhere, None),
+        "test": write("test", good, elsewhere, None),
+    }
+    reading = Reading()
+    questions, sources = load_splits("", files, 0.05, 0, reading)
+    assert {name: len(part) for name, part in questions.items()} == {"train": 30, "validation": 2, "test": 3}
+    assert questions["train"][0].answers[0].start == 9
+    assert [question.is_labelled for question in questions["test"]] == [True, True, False]
+    assert sources["test"]["unlabelled"] == 1
+    counts = {name: (part["used"], part["bad"]) for name, part in reading.description().items()}
+    assert counts == {"train.json": (30, 1), "validation.json": (2, 0), "test.json": (3, 0)}
 
 
 def test_drawn_questions_follow_from_the_seed():

@@ -1,0 +1,112 @@
+"""Features that are kept on disk between runs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from utils.common.files import write_atomically
+from utils.squad.features import SquadFeatures, build_features
+from utils.squad.tokens import TokenizedTexts
+
+FORMAT = 2
+"""Part of the cache key: raise it when the meaning of a field of `SquadFeatures` changes."""
+MANY_MISMATCHES = 0.05
+"""Fraction of labels that differ from their answer from which on the tokenizer is questioned. Published data has 1 to 3 %."""
+
+
+def prepare_features(
+    split: str, questions, tokenizer, *, cache_dir: str | Path, max_length: int, doc_stride: int
+) -> SquadFeatures:
+    """Make the features of one split, labelled for `train`, and print what they are.
+
+    Args:
+        split: `train`, `validation` or `test`.
+        questions: `utils.squad.data.Question` records.
+        tokenizer: `tokenizers.Tokenizer`.
+        cache_dir: folder in which features are kept.
+        max_length: longest window in tokens.
+        doc_stride: tokens by which neighbouring windows overlap.
+    """
+    settings = {"max_length": max_length, "doc_stride": doc_stride, "labelled": split == "train"}
+    features = cached_features(questions, tokenizer, cache_dir, progress=split, **settings)
+    line = (
+        f"{split}: {len(questions):,} questions, {len(features):,} windows, mean length {features.lengths.mean():.0f}"
+    )
+    num_cut = int((np.diff(features.questions.offsets) > features.question_lengths).sum())
+    line += f"; {num_cut} questions cut to {features.question_lengths.max()} tokens" if num_cut else ""
+    mismatches, lost = features.label_mismatches, features.lost_labels
+    if features.num_labels:
+        line += f"; {len(mismatches):,} of {features.num_labels:,} labels differ from their answer"
+        line += f" (such as {mismatches[0]})" if mismatches else ""
+    if len(mismatches) > MANY_MISMATCHES * features.num_labels:
+        line += "; the tokenizer cuts this text coarsely, another --tokenizer may fit it better"
+    line += f"; {len(lost):,} answers are lost (such as {lost[0]})" if lost else ""
+    print(line, flush=True)
+    return features
+
+
+def describe_labels(features: SquadFeatures) -> dict[str, int]:
+    """The counts of `prepare_features` for `results.json`: labels, those that differ from their answer, and those that are lost."""
+    return {
+        "labels": features.num_labels,
+        "different_from_answer": len(features.label_mismatches),
+        "lost": len(features.lost_labels),
+    }
+
+
+def cached_features(questions, tokenizer, cache_dir: str | Path, progress: str | None = None, **settings):
+    """`build_features`, kept on disk under a key made of the records, the tokenizer and the settings."""
+    digest = hashlib.sha256(repr((FORMAT, sorted(settings.items()))).encode())
+    digest.update(tokenizer.to_str().encode())
+    for question in questions:
+        record = (question.id, question.question, question.context, question.answers, question.is_impossible)
+        digest.update(repr(record).encode("utf-8", "surrogatepass"))
+    path = Path(cache_dir) / f"squad-{digest.hexdigest()[:20]}.npz"
+    if path.exists():
+        try:
+            return load_features(path)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            print(f"{path}: unreadable cache file, built again")
+    features = build_features(questions, tokenizer, progress=progress, **settings)
+    try:
+        save_features(features, path)
+    except OSError as error:
+        print(f"{path}: cannot keep the tokenized data ({error.strerror}); the next run will build it again")
+    return features
+
+
+def save_features(features: SquadFeatures, path: Path) -> None:
+    """Write features to one `.npz` file, atomically."""
+    arrays = {}
+    for field in fields(features):
+        value = getattr(features, field.name)
+        if isinstance(value, TokenizedTexts):
+            arrays |= {f"{field.name}.{inner.name}": getattr(value, inner.name) for inner in fields(value)}
+        else:
+            arrays[field.name] = np.asarray(value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # not compressed: reading stays quick
+    write_atomically(path, buffer.getbuffer())
+
+
+def load_features(path: Path) -> SquadFeatures:
+    """Read what `save_features` wrote."""
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    texts = {
+        group: TokenizedTexts(**{field.name: arrays[f"{group}.{field.name}"] for field in fields(TokenizedTexts)})
+        for group in ("questions", "contexts")
+    }
+    plain = {field.name: arrays[field.name] for field in fields(SquadFeatures) if field.name in arrays}
+    plain["num_labels"] = int(plain["num_labels"])
+    for name in ("label_mismatches", "lost_labels"):
+        plain[name] = tuple(str(line) for line in plain[name])
+    plain["special_ids"] = tuple(int(value) for value in plain["special_ids"])
+    return SquadFeatures(**texts, **plain)

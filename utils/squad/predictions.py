@@ -1,0 +1,79 @@
+"""Predictions and null scores from files, in the layouts that the field's tools write."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from utils.common.errors import UserError
+from utils.common.files import content_kind, read_json
+from utils.common.reading import FileReport, Reading
+from utils.common.records import read_records
+from utils.squad.layouts import IDENTIFIER, as_text, first_value
+
+PREDICTION = ("prediction_text", "prediction", "answer", "answer_text")
+"""The names under which a record holds its prediction; the first one is Hugging Face's."""
+
+
+def read_predictions(path: str | Path, reading: Reading | None = None) -> dict[str, str]:
+    """Read `{question id: answer text}`, or records such as Hugging Face's `{"id": ..., "prediction_text": ...}`.
+
+    A number is taken as a text and noted. A prediction that is null or no text is left out; its question then has none.
+
+    Args:
+        path: JSON, JSON lines, Parquet or a table.
+        reading: counts what is left out; a new one allows 5 % of the records to be bad.
+
+    Raises:
+        UserError: the file cannot be read, too many records are bad, or no record can be used.
+    """
+    predictions: dict[str, str] = {}
+    with (reading or Reading()).file(path) as report:
+        for identifier, value in _pairs(path, report):
+            text = as_text(value)
+            if text is None:
+                report.leave_out(
+                    f"question {identifier!r}", f"the prediction is {'null' if value is None else 'not a text'}"
+                )
+            elif identifier in predictions:
+                report.leave_out(f"question {identifier!r}", "there is an earlier prediction for it")
+            else:
+                predictions[identifier] = text
+                report.used += 1
+                if not isinstance(value, str):
+                    report.note(f"question {identifier!r}", "the prediction is a number: it is taken as a text")
+    return predictions
+
+
+def read_null_scores(path: str | Path, reading: Reading | None = None) -> dict[str, float]:
+    """Read `{question id: null score}` from JSON.
+
+    Raises:
+        UserError: the file cannot be read, holds no such object, or a value is not a finite number.
+    """
+    with (reading or Reading()).file(path) as report:
+        values = read_json(path)
+        if not isinstance(values, dict):
+            raise UserError(f"{path}: holds no JSON object; give one that maps each question id to a finite number")
+        for identifier, value in values.items():
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not is_number or not math.isfinite(value):
+                raise UserError(f"{path}: the value of {identifier!r} is {str(value)[:40]!r}; give a finite number")
+        report.used += len(values)
+    return values
+
+
+def _pairs(path: str | Path, report: FileReport) -> Iterator[tuple[str, object]]:
+    """Yield the question id and the value of each prediction of a file."""
+    document = read_json(path) if content_kind(path) == "json" else None
+    if isinstance(document, dict) and first_value(document, PREDICTION) is None:
+        yield from document.items()
+        return
+    for place, record in read_records(path, report, known_columns=(*IDENTIFIER, *PREDICTION)):
+        identifier = as_text(first_value(record, IDENTIFIER))
+        names = [name for name in PREDICTION if name in record]
+        if identifier is None or not names:
+            report.leave_out(place, f"it has no {'id' if identifier is None else PREDICTION[0]}")
+        else:
+            yield identifier, record[names[0]]

@@ -1,0 +1,136 @@
+"""The tokens of texts: where they stand, and what the words are that they are part of."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import unicodedata
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class TokenizedTexts:
+    """The tokens of many texts, in flat arrays of length `(tokens of all texts,)`.
+
+    Args:
+        offsets: `(texts + 1,)`; text `t` owns the slice `offsets[t]:offsets[t + 1]`.
+        token_ids: ids of the tokenizer.
+        word_ids: hash of the lower-cased word that the token is part of, never 0.
+        stem_ids: hash of that word's stem, never 0.
+        shape_ids: 1 lower case, 2 Capitalised, 3 CAPITALS, 4 digits, 5 digits and others, 6 punctuation, 7 other.
+        starts: the token's first character in its text. Tokens begin and end where a reader's characters do: combining marks,
+            joined emoji and the like stay whole, even where the tokenizer drops or splits them.
+        ends: the character after its last.
+    """
+
+    offsets: np.ndarray
+    token_ids: np.ndarray
+    word_ids: np.ndarray
+    stem_ids: np.ndarray
+    shape_ids: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+
+@functools.lru_cache(maxsize=200_000)
+def _describe_word(word: str) -> tuple[int, int, int]:
+    """`(word hash, stem hash, shape)` of one word as the text has it."""
+    lowered = unicodedata.normalize("NFC", word.lower())
+    if not any(character.isalnum() for character in word):
+        shape = 6
+    elif word.isdigit():
+        shape = 4
+    elif any(character.isdigit() for character in word):
+        shape = 5
+    elif word.islower():
+        shape = 1
+    elif word.isupper() and len(word) > 1:
+        shape = 3
+    else:
+        shape = 2 if word[0].isupper() else 7
+    return _hash(lowered), _hash(_stemmer().stemWord(lowered)), shape
+
+
+@functools.cache
+def _stemmer():
+    import snowballstemmer
+
+    return snowballstemmer.stemmer("english")
+
+
+def _hash(text: str) -> int:
+    return (zlib.crc32(text.encode("utf-8", "surrogatepass")) & 0x7FFFFFFF) or 1
+
+
+def tokenize(texts: list[str], tokenizer, progress: str | None = None, chunk: int = 2048) -> TokenizedTexts:
+    """Tokenize texts in parallel, without special tokens, and describe the word that each token is part of.
+
+    Args:
+        texts: texts to tokenize.
+        tokenizer: `tokenizers.Tokenizer`.
+        progress: words to show before the counts on a terminal; None is silent.
+        chunk: texts that are tokenized together.
+    """
+    columns = {name: [] for name in ("token_ids", "word_ids", "stem_ids", "shape_ids", "starts", "ends")}
+    lengths = [0]
+    for first in range(0, len(texts), chunk):
+        part = texts[first : first + chunk]
+        rows = {name: [] for name in columns}
+        for text, encoding in zip(part, tokenizer.encode_batch(part, add_special_tokens=False), strict=True):
+            offsets = _widened(text, encoding.offsets)
+            words, previous, description = encoding.word_ids, -1, (1, 1, 7)
+            lengths.append(len(offsets))
+            rows["token_ids"] += encoding.ids
+            for position, (word, (start, end)) in enumerate(zip(words, offsets, strict=True)):
+                if word is None or word != previous:
+                    last = position
+                    while word is not None and last + 1 < len(words) and words[last + 1] == word:
+                        last += 1
+                    description = _describe_word(text[start : offsets[last][1]].strip())
+                    previous = word
+                rows["word_ids"].append(description[0])
+                rows["stem_ids"].append(description[1])
+                rows["shape_ids"].append(description[2])
+                rows["starts"].append(start)
+                rows["ends"].append(end)
+        for name, values in rows.items():
+            columns[name].append(np.asarray(values, np.int32))
+        if progress and sys.stdout.isatty():
+            done = first + len(part)
+            print(f"\r{progress}: {done:,} of {len(texts):,}", end="\n" if done == len(texts) else "", flush=True)
+    flat = {name: np.concatenate(parts) if parts else np.zeros(0, np.int32) for name, parts in columns.items()}
+    return TokenizedTexts(offsets=np.cumsum(np.asarray(lengths, np.int64)), **flat)
+
+
+def _widened(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The offsets of tokens, moved outwards to the borders of graphemes: what a reader takes for one character.
+
+    An uncased tokenizer drops accents, and with them the vowels of Hindi and Thai; others split a letter from its mark.
+    """
+    if text.isascii() or not _joining().search(text):
+        return offsets
+    first, stop = [], []  # of the grapheme that each character is part of
+    for match in _grapheme().finditer(text):
+        length = match.end() - match.start()
+        first += [match.start()] * length
+        stop += [match.end()] * length
+    return [(first[start], stop[end - 1]) if start < end else (start, end) for start, end in offsets]
+
+
+@functools.cache
+def _grapheme():
+    import regex
+
+    return regex.compile(r"\X")
+
+
+@functools.cache
+def _joining():
+    """A character that may be joined to its neighbour."""
+    import regex
+
+    kinds = ("Extend", "SpacingMark", "ZWJ", "Prepend", "V", "T", "Regional_Indicator")
+    return regex.compile("[" + "".join(rf"\p{{GCB={kind}}}" for kind in kinds) + "]")
