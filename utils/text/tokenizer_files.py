@@ -135,13 +135,15 @@ def tokenizer_notes(folder: Path, tokenizer) -> list[str]:
                 f"{folder}: tokenizer_config.json says {name} is {str(settings[name]).lower()}, but {file.name} does "
                 f"{'so' if does_it else 'not'}; {file.name} holds"
             )
-    capitals = pieces_with_capitals(tokenizer.get_vocab())
+    vocabulary = tokenizer.get_vocab()
+    pieces = sorted(vocabulary, key=vocabulary.get)
+    capitals = pieces_with_capitals(pieces)
     if capitals and is_lower_casing(tokenizer):
         notes.append(
             f"{folder}: the tokenizer lower-cases text, but {len(capitals):,} pieces have capitals (such as {capitals[0]!r}); "
             "check do_lower_case"
         )
-    has_letters = any(piece != piece.upper() for piece in tokenizer.get_vocab())
+    has_letters = any(piece != piece.upper() for piece in pieces)
     if not capitals and has_letters and not is_lower_casing(tokenizer):
         notes.append(
             f"{folder}: the tokenizer keeps capitals, but no piece has any: words with them are unknown tokens"

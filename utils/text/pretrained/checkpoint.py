@@ -14,7 +14,7 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.text.pretrained.config import LAYOUTS, encoder_arguments, position_offset, read_config
-from utils.text.pretrained.layout import SPAN_HEAD, encoder_weights, expected_shapes, is_head, variable_path
+from utils.text.pretrained.layout import BUFFERS, SPAN_HEAD, encoder_weights, expected_shapes, is_head, variable_path
 from utils.text.pretrained.tensors import StoredTensor, read_tensors, stored_tensors
 
 
@@ -73,7 +73,7 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
             span_head[SPAN_HEAD[inner]] = tensor
         elif is_head(layout, inner):
             heads.append(name)
-        else:
+        elif inner not in BUFFERS:
             unknown.append(name)
     if unknown:
         raise UserError(

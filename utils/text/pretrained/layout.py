@@ -39,13 +39,14 @@ _HEADS = {
     "electra": ("discriminator_predictions.", "generator_predictions.", "generator_lm_head.", "classifier."),
     "distilbert": ("vocab_transform.", "vocab_layer_norm.", "vocab_projector.", "pre_classifier.", "classifier."),
 }
-_BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
+BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
+"""Tensors that are no weights."""
 SPAN_HEAD = {"qa_outputs.weight": "kernel", "qa_outputs.bias": "bias"}
 
 
 def is_head(layout: str, name: str) -> bool:
-    """Whether a tensor belongs to a head, or is no weight at all."""
-    return name.startswith((*_HEADS[layout], "qa_outputs.")) or name in _BUFFERS
+    """Whether a tensor belongs to a known head."""
+    return name.startswith((*_HEADS[layout], "qa_outputs."))
 
 
 def variable_path(layout: str, name: str) -> str | None:
