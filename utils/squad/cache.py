@@ -14,7 +14,7 @@ from utils.common.files import write_atomically
 from utils.squad.features import SquadFeatures, build_features
 from utils.squad.tokens import TokenizedTexts
 
-FORMAT = 2
+FORMAT = 3
 """Part of the cache key: raise it when the meaning of a field of `SquadFeatures` changes."""
 MANY_MISMATCHES = 0.05
 """Fraction of labels that differ from their answer from which on the tokenizer is questioned. Published data has 1 to 3 %."""
@@ -105,7 +105,8 @@ def load_features(path: Path) -> SquadFeatures:
         for group in ("questions", "contexts")
     }
     plain = {field.name: arrays[field.name] for field in fields(SquadFeatures) if field.name in arrays}
-    plain["num_labels"] = int(plain["num_labels"])
+    for name in ("num_labels", "num_separators"):
+        plain[name] = int(plain[name])
     for name in ("label_mismatches", "lost_labels"):
         plain[name] = tuple(str(line) for line in plain[name])
     plain["special_ids"] = tuple(int(value) for value in plain["special_ids"])

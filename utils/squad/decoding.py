@@ -13,8 +13,6 @@ from utils.squad.metrics import apply_null_threshold, normalize_answer
 
 MAX_ANSWER_TOKENS = 30
 """Tokens of the longest answer."""
-TOKENS_AROUND_QUESTION = 2
-"""[CLS] and [SEP], which stand in a window before the paragraph, with the question between them."""
 N_BEST = 20
 """Answers that are kept for each question."""
 
@@ -124,7 +122,7 @@ def _spans_of_questions(model, features, num_questions: int, batch_size: int, n_
         windows = order[batch_start : batch_start + batch_size]
         outputs = model.predict_on_batch(assemble(features, windows))
         start_logits, end_logits = np.asarray(outputs["start"]), np.asarray(outputs["end"])
-        shift = TOKENS_AROUND_QUESTION + features.question_lengths[features.window_question[windows]]
+        shift = features.tokens_around_question + features.question_lengths[features.window_question[windows]]
         count = features.window_end[windows] - features.window_start[windows]
         position = np.arange(start_logits.shape[1])[None, :]
         in_context = (position >= shift[:, None]) & (position < (shift + count)[:, None])

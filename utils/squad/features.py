@@ -14,7 +14,7 @@ from utils.common.batching import epochs_from, length_sorted_batches, round_up
 from utils.common.errors import UserError
 from utils.squad.normalization import is_by_character, normalize_answer
 from utils.squad.tokens import TokenizedTexts, tokenize
-from utils.text.tokenization import special_token_ids
+from utils.text.tokenization import separators_between, special_token_ids
 
 LENGTH_MULTIPLE = 16
 """Batches are padded to a multiple of this length, so that few different shapes are compiled."""
@@ -42,6 +42,7 @@ class SquadFeatures:
         label_mismatches: a line for each label whose text differs from its answer, mostly because the answer ends within a word.
         lost_labels: a line for each answer that no window holds as a whole.
         special_ids: ids of padding, sequence start and separator.
+        num_separators: separators between the question and the paragraph, see `utils.text.tokenization.separators_between`.
     """
 
     questions: TokenizedTexts
@@ -57,6 +58,7 @@ class SquadFeatures:
     label_mismatches: tuple[str, ...]
     lost_labels: tuple[str, ...]
     special_ids: tuple[int, int, int]
+    num_separators: int
 
     def __len__(self):
         return len(self.window_question)
@@ -66,9 +68,15 @@ class SquadFeatures:
         return int(self.window_context[np.searchsorted(self.window_question, question)])
 
     @property
+    def tokens_around_question(self) -> int:
+        """Special tokens before the paragraph: the sequence start, and the separators after the question."""
+        return 1 + self.num_separators
+
+    @property
     def lengths(self) -> np.ndarray:
         """Tokens of each assembled window, special tokens included."""
-        return 3 + self.question_lengths[self.window_question] + self.window_end - self.window_start
+        special = self.tokens_around_question + 1
+        return special + self.question_lengths[self.window_question] + self.window_end - self.window_start
 
 
 def build_features(
@@ -82,7 +90,7 @@ def build_features(
 ) -> SquadFeatures:
     """Cut every question's paragraph into windows of at most `max_length` tokens.
 
-    A window reads `[CLS] question [SEP] slice of the paragraph [SEP]`.
+    A window reads `[CLS] question [SEP] slice of the paragraph [SEP]`; tokenizers like RoBERTa's put two separators in the middle.
 
     Args:
         questions: `utils.squad.data.Question` records.
@@ -97,7 +105,8 @@ def build_features(
     Raises:
         UserError: there is no room for the paragraph.
     """
-    special_ids = special_token_ids(tokenizer)
+    special_ids, num_separators = special_token_ids(tokenizer), separators_between(tokenizer)
+    num_before, num_special = 1 + num_separators, 2 + num_separators
     context_index: dict[str, int] = {}
     window_question, window_context, window_start, window_end = [], [], [], []
     answer_offsets, answer_spans, num_labels = [0], [], 0
@@ -105,7 +114,7 @@ def build_features(
     context_numbers = np.asarray([context_index.setdefault(q.context, len(context_index)) for q in questions], np.int32)
     tokenized_questions = tokenize([q.question for q in questions], tokenizer, progress and f"{progress}: questions")
     question_lengths = np.minimum(np.diff(tokenized_questions.offsets), max_question_length).astype(np.int32)
-    if max_length - 3 - int(question_lengths.max(initial=0)) <= doc_stride:
+    if max_length - num_special - int(question_lengths.max(initial=0)) <= doc_stride:
         raise UserError(
             f"--max-length {max_length} leaves no room beside a question of {question_lengths.max()} tokens and a "
             f"--doc-stride of {doc_stride}: raise the one or lower the others"
@@ -115,7 +124,7 @@ def build_features(
         context = int(context_numbers[number])
         begin, stop = contexts.offsets[context], contexts.offsets[context + 1]
         starts, ends = contexts.starts[begin:stop], contexts.ends[begin:stop]
-        room = max_length - 3 - int(question_lengths[number])
+        room = max_length - num_special - int(question_lengths[number])
         spans = []
         if labelled and not question.is_impossible:
             for answer in dict.fromkeys(question.answers):
@@ -135,7 +144,7 @@ def build_features(
             window_context.append(context)
             window_start.append(first)
             window_end.append(last)
-            shift = 2 + int(question_lengths[number]) - first
+            shift = num_before + int(question_lengths[number]) - first
             inside = {(a + shift, b + shift) for a, b in spans if a >= first and b < last}
             covered |= {(a - shift, b - shift) for a, b in inside}
             answer_spans += sorted(inside) or [(0, 0)]
@@ -159,6 +168,7 @@ def build_features(
         label_mismatches=tuple(mismatches),
         lost_labels=tuple(lost),
         special_ids=special_ids,
+        num_separators=num_separators,
     )
 
 
@@ -198,15 +208,16 @@ def assemble(features: SquadFeatures, windows: np.ndarray) -> dict[str, np.ndarr
         question_length = features.question_lengths[question]
         context_begin = features.contexts.offsets[context] + features.window_start[window]
         context_length = features.window_end[window] - features.window_start[window]
-        question_place = slice(1, 1 + question_length)
-        context_place = slice(2 + question_length, 2 + question_length + context_length)
-        last = 2 + question_length + context_length
+        context_start = features.tokens_around_question + question_length
+        last = context_start + context_length
+        question_place, context_place = slice(1, 1 + question_length), slice(context_start, last)
         for name in ("token_ids", "word_ids", "stem_ids", "shape_ids"):
             question_values, context_values = getattr(features.questions, name), getattr(features.contexts, name)
             batch[name][row, question_place] = question_values[question_begin : question_begin + question_length]
             batch[name][row, context_place] = context_values[context_begin : context_begin + context_length]
-        batch["token_ids"][row, [0, 1 + question_length, last]] = (start_id, separator_id, separator_id)
-        batch["segment_ids"][row, 2 + question_length : last + 1] = 1
+        batch["token_ids"][row, 0] = start_id
+        batch["token_ids"][row, [*range(1 + question_length, context_start), last]] = separator_id
+        batch["segment_ids"][row, context_start : last + 1] = 1
         batch["padding_mask"][row, : last + 1] = 1
     return batch
 

@@ -5,6 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from tests.helpers.paths import FIXTURES
 from tests.helpers.squad_questions import invented_questions
 from utils.common.errors import UserError
 from utils.squad.data import Answer, Question
@@ -14,7 +15,7 @@ from utils.squad.features import (
     build_features,
     training_batches,
 )
-from utils.text.tokenization import train_tokenizer
+from utils.text.tokenization import load_tokenizer, train_tokenizer
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "who", "wrote", "notes", "?", "ada", "the", "##s", "in", "1843", "."]
 WINDOWS = {"max_length": 384, "doc_stride": 128}
@@ -158,6 +159,29 @@ def test_no_room_beside_a_long_question(small):
         build_features([record], small, max_length=12, doc_stride=2)
     cut = build_features([record], small, max_length=12, doc_stride=2, max_question_length=5)
     assert cut.question_lengths.tolist() == [5]
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm_roberta", "camembert"])
+def test_windows_are_the_pairs_that_the_tokenizer_itself_makes(kind):
+    tokenizer = load_tokenizer(FIXTURES / "sentences" / kind)
+    records = [
+        question("The river burned, and the mill did not.", "the mill", text="What burned?"),
+        question("The mill is on the river in May.", "May", text="Where is the mill?", identifier="long"),
+    ]
+    features = build_features(records, tokenizer, max_length=70, doc_stride=9)
+    assert features.num_separators == (1 if kind == "bert" else 2) and len(features) == 2
+    batch = assemble(features, np.arange(2))
+    for row, record in enumerate(records):
+        expected = tokenizer.encode(record.question, record.context)
+        length = features.lengths[row]
+        assert batch["token_ids"][row, :length].tolist() == expected.ids
+        assert batch["padding_mask"][row].sum() == length
+        is_context = [number == 1 for number in expected.sequence_ids]
+        assert np.flatnonzero(batch["segment_ids"][row])[:-1].tolist() == np.flatnonzero(is_context).tolist()
+        first, last = features.answer_spans[row]
+        text = record.context[expected.offsets[first][0] : expected.offsets[last][1]]
+        assert text.strip(" .") == record.answers[0].text
+    assert (build_features(records, tokenizer, max_length=40, doc_stride=9).lengths <= 40).all()
 
 
 # --- batches
