@@ -25,7 +25,7 @@ MAX_LINE_BYTES = 32 * 2**20
 MAX_DOCUMENT_BYTES = 2 * 2**30
 """Bytes of a file that is read as a whole, such as a JSON document, after decompression."""
 MAX_COMPRESSION = 200
-"""A compressed document that grows more than this many times, and above `MIN_BOMB_BYTES`, is taken for a bomb. Text grows 3 to 30
+"""A compressed file that grows more than this many times, and above `MIN_BOMB_BYTES`, is taken for a bomb. Text grows 3 to 30
 times."""
 MIN_BOMB_BYTES = 64 * 2**20
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
@@ -101,11 +101,43 @@ def open_binary(path: str | Path):
         for start, decompress in _COMPRESSED.items():
             if magic.startswith(start):
                 file.close()
-                return decompress(path)
+                return io.BufferedReader(_Decompressed(path, decompress), _BLOCK_BYTES)
     except BaseException:
         file.close()
         raise
     return file
+
+
+class _Decompressed(io.RawIOBase):
+    """The content of a compressed file, as long as it does not grow without measure."""
+
+    def __init__(self, path: str | Path, decompress):
+        self.path = path
+        self.file = decompress(path)
+        self.limit = max(MIN_BOMB_BYTES, MAX_COMPRESSION * os.path.getsize(path))
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def readinto(self, buffer):
+        data = self.file.read(len(buffer))
+        if self.file.tell() > self.limit:
+            raise UserError(
+                f"{self.path}: is a compressed file that grows more than {MAX_COMPRESSION} times, to over "
+                f"{self.limit // 2**20:,} MiB; if it is no bomb, decompress it first"
+            )
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        return self.file.seek(offset, whence)
+
+    def close(self):
+        self.file.close()
+        super().close()
 
 
 def read_document(path: str | Path) -> str:
@@ -115,13 +147,13 @@ def read_document(path: str | Path) -> str:
         UserError: the file cannot be read, is larger than `MAX_DOCUMENT_BYTES`, grows without measure when it is decompressed, or
             is not text.
     """
+    content = bytearray()
     with _errors_of(path), open_binary(path) as file:
-        limit = MAX_DOCUMENT_BYTES
-        if not isinstance(file, io.BufferedReader):
-            limit = min(limit, max(MIN_BOMB_BYTES, MAX_COMPRESSION * os.path.getsize(path)))
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise UserError(f"{path}: holds more than {limit // 2**20:,} MiB of text; split it into smaller files")
+        while block := file.read(_BLOCK_BYTES):  # a single call would reserve memory for all that may be read
+            content += block
+            if len(content) > MAX_DOCUMENT_BYTES:
+                limit = MAX_DOCUMENT_BYTES // 2**20
+                raise UserError(f"{path}: holds more than {limit:,} MiB of text; split it into smaller files")
     try:
         return content.decode(_encoding(content))
     except UnicodeDecodeError as error:
