@@ -32,14 +32,12 @@ class ResponseFormat:
             are categories, fractions get as many levels as `utils.tracing.credit.choose_levels` says.
         answer_per_time: rows of one student and time are one answer, although their items differ; the items are skills. None lets
             the responses tell.
-        needs_columns: a file without one of `columns` is an error; otherwise, common names are looked for.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     expand_skills: bool = False
     credit_levels: int = 0
     answer_per_time: bool | None = None
-    needs_columns: bool = True
 
 
 COMMON_FORMAT = ResponseFormat()
@@ -47,7 +45,10 @@ COMMON_FORMAT = ResponseFormat()
 
 
 def read_responses(
-    paths: Sequence[str | Path], reading: Reading, response_format: ResponseFormat = COMMON_FORMAT
+    paths: Sequence[str | Path],
+    reading: Reading,
+    response_format: ResponseFormat = COMMON_FORMAT,
+    needs_columns: bool = True,
 ) -> tuple[list[list[ResponseSequence]], ResponseFormat]:
     """Read the files of a run, which are understood alike. What is in a file tells its layout:
 
@@ -62,6 +63,7 @@ def read_responses(
         paths: the files.
         reading: counts what is left out, and holds the notes.
         response_format: how the responses are read.
+        needs_columns: a table without one of the format's columns is an error; otherwise, common names are looked for.
 
     Returns:
         the students' sequences of each file, and the format with what the responses told: `credit_levels` is 0 where responses are
@@ -73,7 +75,8 @@ def read_responses(
     paths = [Path(path) for path in paths]
     with contextlib.ExitStack() as open_reports:
         reports = [open_reports.enter_context(reading.file(path)) for path in paths]
-        logs = [_read_log(path, report, response_format) for path, report in zip(paths, reports, strict=True)]
+        columns = response_format.columns
+        logs = [_read_log(path, report, columns, needs_columns) for path, report in zip(paths, reports, strict=True)]
         if response_format.answer_per_time is None:
             response_format = replace(response_format, answer_per_time=times_tell_answers(logs))
         for log, report in zip(logs, reports, strict=True):
@@ -92,13 +95,12 @@ def read_responses(
     ], response_format
 
 
-def _read_log(path: Path, report: FileReport, response_format: ResponseFormat) -> ResponseLog:
+def _read_log(path: Path, report: FileReport, columns: Mapping[str, str], needs_columns: bool) -> ResponseLog:
     """The rows of one file, after the first checks."""
-    layout = find_block_layout(path) if content_kind(path) == "text" else None
-    if layout is not None:
+    if content_kind(path) == "text" and (layout := find_block_layout(path)):
         log = read_block_log(path, layout, report)
     else:
-        log = read_table_log(path, response_format.columns, report, response_format.needs_columns)
+        log = read_table_log(path, columns, report, needs_columns)
     if report.used:
         log.leave_out_mixed_responses(report)
     report.check()

@@ -146,5 +146,9 @@ def score_table(
 def format_scores(name: str, metrics: dict[str, float]) -> str:
     """The main metrics of a split as a line."""
     titles = {"accuracy": "accuracy", "qwk": "QWK", "nll": "NLL", "qwk_best_rule": "best-rule QWK", "auc": "AUC"}
-    scores = [f"{title} {metrics[metric]:.4f}" for metric, title in titles.items() if metric in metrics]
+    scores = [
+        f"{title} not defined" if np.isnan(metrics[metric]) else f"{title} {metrics[metric]:.4f}"
+        for metric, title in titles.items()
+        if metric in metrics
+    ]
     return f"{name}: {', '.join(scores)}"

@@ -83,7 +83,7 @@ class TracingPredictor:
             UserError: the file cannot be read, or too many of its records cannot be used.
         """
         reading = Reading()
-        (histories,), understood = read_responses([path], reading, self.response_format)
+        (histories,), understood = read_responses([path], reading, self.response_format, needs_columns=False)
         if understood.credit_levels != self.response_format.credit_levels:
             raise UserError(f"{path}: has fractions of credit, but the run was trained on categories; give categories")
         return histories, reading.notes
@@ -217,10 +217,10 @@ class TracingPredictor:
 
 
 def _stored_format(stored: dict | None) -> ResponseFormat:
-    """The format that a run has stored; its columns may be missing in another file."""
+    """The format that a run has stored."""
     if stored is None:
         return ResponseFormat()
     columns = {str(column): str(name) for column, name in stored["columns"].items()}
     flags = {name: stored[name] is True for name in ("expand_skills", "answer_per_time")}
     levels = checked_number(stored, "credit_levels", 0, MAX_CATEGORIES)
-    return ResponseFormat(columns, credit_levels=levels, needs_columns=False, **flags)
+    return ResponseFormat(columns, credit_levels=levels, **flags)

@@ -14,9 +14,13 @@ from utils.common.reading import FileReport
 from utils.tracing.response_log import ResponseLog
 
 MIN_EXPECTED_CONFLICTS = 20
-"""So many groups of rows must be expected to disagree by chance before their agreement says that each group is one answer."""
-MAX_CONFLICT_RATIO = 0.05
-"""The groups of one answer disagree in less than this fraction of what is expected by chance."""
+"""So many answers must be expected to have different responses by chance before their agreement says that they are one."""
+ONE_ANSWER = 0.05
+"""Rows of one answer have different responses in less than this fraction of what is expected of different answers."""
+SEVERAL_ANSWERS = 0.5
+"""Rows of several answers have different responses in more than this fraction of what is expected."""
+MIN_CONFLICTS = 3
+"""Fewer different responses are taken for damaged records."""
 
 
 def join_repeated_rows(log: ResponseLog, by_time: bool, expand_skills: bool, report: FileReport) -> None:
@@ -30,7 +34,8 @@ def join_repeated_rows(log: ResponseLog, by_time: bool, expand_skills: bool, rep
     - with `by_time`: all rows of a student with the same time, whatever their items, which are skills.
 
     A joined answer has the names of its skills (or items) in alphabetical order with a plus between: `addition+fractions`. Where
-    its rows have different responses, nobody knows the answer: they are left out as bad records.
+    its rows have different responses, nobody knows the answer: they are left out as bad records. Where that is as frequent as
+    among different answers, times may be whole days, and every row counts as an answer.
 
     Args:
         log: the rows; they are changed.
@@ -40,15 +45,48 @@ def join_repeated_rows(log: ResponseLog, by_time: bool, expand_skills: bool, rep
     """
     log.sort()
     leader = find_leaders(log, by_time)
-    rows = np.flatnonzero(leader != np.arange(len(leader)))
-    if not len(rows):
-        return
     shared = "time" if by_time else "item and time" if log.has_time else "item in a row"
-    if expand_skills:
+    are_repeated_rows_kept = expand_skills and bool((np.diff(leader) <= 0).any())
+    _join_answers(log, leader, shared, by_time, expand_skills, report)
+    if log.has_time and log.has_skills and not by_time and not are_repeated_rows_kept:
+        # Times may be those of writing the rows, and differ a little. The responses show whether it is one answer.
+        leader = _consecutive_leaders(log.columns)
+        if _agree(*count_conflicts(log.responses(), leader)):
+            _join_answers(log, leader, "item in a row", by_time, expand_skills, report)
+
+
+def _join_answers(
+    log: ResponseLog, leader: np.ndarray, shared: str, by_time: bool, expand_skills: bool, report: FileReport
+) -> None:
+    """Join the rows of each answer, unless they are to be kept apart or seem to be several answers.
+
+    Args:
+        log: the rows.
+        leader: the first row of each row's answer, `(rows,)`.
+        shared: what the rows of an answer have in common.
+        by_time: the items are skills, whose names are joined.
+        expand_skills: keep the rows apart.
+        report: counts the rows.
+    """
+    rows = np.flatnonzero(leader != np.arange(len(leader)))
+    conflicts, expected = count_conflicts(log.responses(), leader) if len(rows) else (0, 0)
+    if conflicts >= MIN_CONFLICTS and conflicts >= SEVERAL_ANSWERS * expected:
+        report.remark(
+            f"{len(rows):,} rows share student and {shared} with another row, but their responses differ as often as those of "
+            "different answers: each row counts as an answer"
+        )
+    elif expand_skills:
         reason = f"they repeat an answer (same student, {shared}), which a model can copy (--expand-skills)"
         for line in log.columns["line"][rows].tolist():
             report.note(log.place(line), reason)
-        return
+    elif len(rows):
+        _join(log, leader, rows, shared, by_time, report)
+
+
+def _join(
+    log: ResponseLog, leader: np.ndarray, rows: np.ndarray, shared: str, by_time: bool, report: FileReport
+) -> None:
+    """Join these rows, which are not their own leaders, with their leaders. The other arguments are those of `_join_answers`."""
     responses = log.responses()
     conflicts = np.zeros(len(log), bool)
     conflicts[leader[rows[responses[rows] != responses[leader[rows]]]]] = True
@@ -77,7 +115,7 @@ def find_leaders(log: ResponseLog, by_time: bool) -> np.ndarray:
     columns = log.columns
     leader = np.arange(len(log), dtype=np.int32)
     if not log.has_time:
-        return _consecutive_leaders(columns, leader) if log.has_skills else leader
+        return _consecutive_leaders(columns) if log.has_skills else leader
     is_new = np.append(True, (np.diff(columns["student"]) != 0) | (np.diff(columns["time"]) != 0))
     is_shared = ~is_new | np.append(~is_new[1:], False)  # rows with the time of the row before or after
     rows = np.flatnonzero(is_shared)
@@ -91,7 +129,9 @@ def find_leaders(log: ResponseLog, by_time: bool) -> np.ndarray:
     return leader
 
 
-def _consecutive_leaders(columns: dict[str, np.ndarray], leader: np.ndarray) -> np.ndarray:
+def _consecutive_leaders(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """The leaders of rows that follow one another, with the same student and item and different skills."""
+    leader = np.arange(len(columns["student"]), dtype=np.int32)
     student, item, skill = (columns[name] for name in ("student", "item", "skill"))
     goes_on = (
         (np.diff(student) == 0) & (np.diff(item) == 0) & (np.diff(skill) != 0) & (skill[1:] >= 0) & (skill[:-1] >= 0)
@@ -139,7 +179,7 @@ def times_tell_answers(logs: Sequence[ResponseLog]) -> bool:
     logs = [log for log in logs if log.has_time]
     if any(log.items_are_skills for log in logs):
         return True
-    expected = conflicts = 0.0
+    conflicts, expected = 0, 0.0
     for log in logs:
         log.sort()
         leader = find_leaders(log, by_time=True)
@@ -147,13 +187,29 @@ def times_tell_answers(logs: Sequence[ResponseLog]) -> bool:
             continue
         one_item = find_leaders(log, by_time=False)
         rows = np.flatnonzero(one_item == np.arange(len(log)))  # one row of each student, time and item
-        responses, moment = log.responses(), leader[rows]
-        sizes = np.bincount(moment, minlength=len(log))
-        firsts = np.flatnonzero(sizes > 1)
-        _, counts = np.unique(responses[rows], return_counts=True)
-        shares = counts / counts.sum()
-        agreement = {int(size): (shares**size).sum() for size in np.unique(sizes[firsts])}
-        expected += sum(1 - agreement[size] for size in sizes[firsts].tolist())
-        differs = responses[rows] != responses[moment]
-        conflicts += len(np.unique(moment[differs]))
-    return expected >= MIN_EXPECTED_CONFLICTS and conflicts <= MAX_CONFLICT_RATIO * expected
+        places = np.zeros(len(log), np.int32)
+        places[rows] = np.arange(len(rows))
+        counts = count_conflicts(log.responses()[rows], places[leader[rows]])
+        conflicts, expected = conflicts + counts[0], expected + counts[1]
+    return _agree(conflicts, expected)
+
+
+def _agree(conflicts: int, expected: float) -> bool:
+    """Whether groups of rows agree so often that each is one answer."""
+    return expected >= MIN_EXPECTED_CONFLICTS and conflicts <= ONE_ANSWER * expected
+
+
+def count_conflicts(responses: np.ndarray, leader: np.ndarray) -> tuple[int, float]:
+    """In how many groups of rows responses differ, and in how many this is expected of independent responses.
+
+    Args:
+        responses: `(rows,)`.
+        leader: the first row of each row's group, `(rows,)`.
+    """
+    sizes = np.bincount(leader, minlength=len(leader))
+    _, counts = np.unique(responses, return_counts=True)
+    frequencies = counts / counts.sum()
+    group_sizes, num_groups = np.unique(sizes[sizes > 1], return_counts=True)
+    agreement = (frequencies ** group_sizes[:, None]).sum(axis=1)
+    conflicts = len(np.unique(leader[responses != responses[leader]]))
+    return conflicts, float((num_groups * (1 - agreement)).sum())

@@ -213,7 +213,7 @@ def _divide(data: ResponseData, held_out: HeldOut) -> ResponseData:
     if data.truth is not None:
         data.truth_students = {split: [rows[s.student] for s in part] for split, part in data.sequences.items()}
     data.item_skills, skill_notes = find_skills(data.sequences["train"], data.item_numbers)
-    data.notes += skill_notes + _notes_on_unknown_items(data)
+    data.notes += skill_notes + _notes_on_unknown_items(data) + _notes_on_single_categories(data)
     return data
 
 
@@ -258,6 +258,17 @@ def _notes_on_unknown_items(data: ResponseData) -> list[str]:
                 f"({some_of(unknown)})"
             )
     return notes
+
+
+def _notes_on_single_categories(data: ResponseData) -> list[str]:
+    categories = {
+        split: np.unique(np.concatenate([s.responses for s in part])) for split, part in data.sequences.items()
+    }
+    return [
+        f"{split}: all responses are {present[0]}, so that AUC and kappa are not defined or say nothing"
+        for split, present in categories.items()
+        if len(present) == 1
+    ]
 
 
 def _distinct_names(students: list[ResponseSequence], path: Path, earlier: list[str]) -> list[ResponseSequence]:

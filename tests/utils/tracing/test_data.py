@@ -145,7 +145,7 @@ def test_all_files_of_a_run_have_the_same_levels_of_credit(tmp_path):
     (_, (bob,)), understood = read_responses([train, test], Reading())
     assert bob.responses.tolist() == [0, 2] and understood.credit_levels == 3
     categories = table(tmp_path / "categories.csv", ["cat,a,3"])
-    with pytest.raises(UserError, match="categories.csv: a response is 3, but .*train.csv has fractions of credit"):
+    with pytest.raises(UserError, match=r"categories.csv: a response is 3, but .*train.csv has fractions of credit"):
         read_responses([train, categories], Reading())
     with pytest.raises(UserError, match="a response is 3, but --credit-levels is for fractions"):
         read_responses([categories], Reading(), ResponseFormat(credit_levels=5))

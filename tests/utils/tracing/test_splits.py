@@ -143,5 +143,5 @@ def test_truth_of_other_files_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no true parameters"):
         read()
     (tmp_path / "a.txt").write_text((tmp_path / "a.txt").read_text() + "0\n\n\n")
-    with pytest.raises(UserError, match="with --truth each record is needed, .* the student has no responses"):
+    with pytest.raises(UserError, match=r"with --truth each record is needed, .* the student has no responses"):
         read()
