@@ -11,7 +11,8 @@ from utils.common.tables import find_columns
 
 ALIASES = {
     "student": (
-        "student_id", "students", "user", "user_id", "uid", "learner", "learner_id", "subject", "subject_id", "person", "person_id",
+        "student_id", "student_name", "students", "user", "user_id", "user_name", "uid", "learner", "learner_id", "subject",
+        "subject_id", "person", "person_id",
         "pupil", "pupil_id", "examinee", "examinee_id", "respondent", "respondent_id", "stu_id", "anon_student_id",
     ),
     "item": (

@@ -244,7 +244,7 @@ def _student_of_wide_table(
     is_wide = (
         len(header) - (student is not None) > 1
         and len(set(header)) == len(header)
-        and not any(re.fullmatch(r"[-+.\d]*", name) and place != student for place, name in enumerate(header))
+        and not all(re.fullmatch(r"[-+.\d]+", name) for name in header)  # then the names are missing
         and cells
         and sum(_is_response(cell) for cell in cells) >= 0.95 * len(cells)
         and len(set(names)) == len(names)
@@ -267,10 +267,12 @@ def _rows_of_wide_table(
     seen = set()
     for line, fields in rows:
         name = f"{log.path.name}:{len(seen)}" if student is None else fields[student] if len(fields) > student else ""
-        if len(fields) != len(header) or name in seen:
-            reason = (
-                "its student has a row already" if name in seen else "it has more or fewer fields than the first line"
-            )
+        if len(fields) != len(header):
+            reason = f"it does not have {len(header)} fields as the first line has"
+            report.leave_out(log.place(line), reason, len(header) - 1)
+            continue
+        if name in seen:
+            reason = "its student has a row already (--columns tells what is what in a row per response)"
             report.leave_out(log.place(line), reason, len(header) - 1)
             continue
         seen.add(name)
