@@ -14,7 +14,7 @@ import pytest
 from models import load_model
 from tests.helpers import hostile_models as hostile
 from tests.helpers.model_cases import CASES
-from utils.common.archives import check_npz
+from utils.common.archives import check_npz, open_npy
 
 MANY = 10**9
 
@@ -193,6 +193,7 @@ def test_an_archive_of_zeros_is_refused_before_it_is_read(tmp_path, little_memor
         header_of((10**12, 10**12)),
         header_of((-1,)),
         header_of((10**12,), "<U0"),
+        header_of((True,)) + bytes(4),
         header_of((3,)) + bytes(8),
         b"\x93NUMPY\x02\x00" + (2**32 - 1).to_bytes(4, "little") + bytes(100),
         b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 65_535,
@@ -233,3 +234,19 @@ def test_an_archive_of_other_files_or_of_odd_ones(tmp_path):
                 archive.writestr(name, header_of((0,)))
         with pytest.raises(ValueError, match=r"its file|one name"):
             check_npz(file)
+
+
+def test_an_array_file_that_is_not_as_large_as_it_says(tmp_path, little_memory):
+    file = tmp_path / "a.npy"
+    np.save(file, np.arange(6.0).reshape(2, 3))
+    assert open_npy(file).tolist() == [[0, 1, 2], [3, 4, 5]]
+    for content in (
+        header_of((10**15,)),
+        header_of((3,)) + bytes(100),
+        header_of((1,), "|O") + b"cos\nsystem\n.",
+        b"PK",
+        b"",
+    ):
+        file.write_bytes(content)
+        with pytest.raises(ValueError):
+            open_npy(file)

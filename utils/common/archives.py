@@ -37,6 +37,19 @@ def open_npz(path: str | Path):
     return arrays
 
 
+def open_npy(path: str | Path):
+    """Open an `.npy` file as a memory map, after a check that it is as large as its header says.
+
+    Raises:
+        ValueError, OSError: the file is damaged or cannot be read.
+    """
+    import numpy as np
+
+    with open(path, "rb") as file:
+        _check_array(Path(path).name, file.read(MAX_HEADER_BYTES), os.path.getsize(path))
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
 def check_npz(path: str | Path) -> None:
     """Check an `.npz` file before `numpy.load`: each array is as large as its shape says, and none grows without measure.
 
@@ -58,7 +71,9 @@ def check_npz(path: str | Path) -> None:
             )
         for member in members:
             with archive.open(member) as file:
-                _check_array(member, file.read(MAX_HEADER_BYTES))
+                if not member.filename.endswith(".npy"):
+                    raise ValueError(f"its file {member.filename!r} is no array")
+                _check_array(member.filename, file.read(MAX_HEADER_BYTES), member.file_size)
 
 
 def _check_members(members: list[zipfile.ZipInfo]) -> None:
@@ -73,23 +88,27 @@ def _check_members(members: list[zipfile.ZipInfo]) -> None:
             raise ValueError(f"its file {member.filename!r} is compressed in an unusual way")
 
 
-def _check_array(member: zipfile.ZipInfo, head: bytes) -> None:
-    """Check that an array is as large as its shape says, from its first bytes.
+def _check_array(name: str, head: bytes, size: int) -> None:
+    """Check that an array's file is as large as its shape says.
 
     NumPy reserves memory for whatever shape stands there, and reads a file that is no array at once.
+
+    Args:
+        name: of the file.
+        head: its first bytes, which hold the header.
+        size: its size in bytes.
     """
     from numpy.lib import format as npy
 
-    name, file = member.filename, io.BytesIO(head)
-    if not name.endswith(".npy"):
-        raise ValueError(f"its file {name!r} is no array")
+    file = io.BytesIO(head)
     try:
         read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(file)]
         shape, _, dtype = read_header(file)
     except Exception:  # NumPy parses the header as Python code, so a damaged one gives any kind of error
         raise ValueError(f"its array {name!r} has a damaged header") from None
     count = math.prod(shape)
-    is_whole = min(shape, default=0) >= 0 and file.tell() + count * dtype.itemsize == member.file_size
+    is_shape = all(type(length) is int and length >= 0 for length in shape)
+    is_whole = is_shape and file.tell() + count * dtype.itemsize == size
     if not dtype.hasobject and (not is_whole or (count and not dtype.itemsize)):
         raise ValueError(f"its array {name!r} is not as large as its shape {shape} says")
 
