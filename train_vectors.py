@@ -135,11 +135,12 @@ def main(config: Config) -> int:
     from utils.vectors.text_vectors import text_embedder
 
     # --- data
+    embed = text_embedder(config.embed_with, config.cache_dir)
     splits = read_splits(  # bad data ends the script before anything is written
         config.train_files,
         config.validation_files,
         config.test_files,
-        embed=text_embedder(config.embed_with, config.cache_dir),
+        embed=embed,
         validation_fraction=config.validation_fraction,
         test_fraction=config.test_fraction,
         split_seed=config.split_seed,
@@ -218,6 +219,7 @@ def main(config: Config) -> int:
             headline=Headline("mrr", "MRR", "val_score", plain=tuple(baselines), digits=4),
             tracker=tracker,
             details={
+                "encoder": embed.encoder.description() if embed else {},
                 "skill_over_mean": skill(evaluations["test"], baselines["mean"], ("cosine", "centred_cosine")),
                 "over_best_baseline": gains,
                 "shuffled_context": {name: in_random_order[name] for name in ("cosine", "hit@5", "mrr")},

@@ -28,14 +28,16 @@ class VectorsPredictor:
         model: a model of next vectors, such as `models.amn.AMN`.
         encoder: folder or hub name of the sentence encoder that made the training vectors, or empty.
         demo_seed: seed of the demo world that the model was trained on, or None.
+        encoder_key: the `key` of the sentence encoder when the model was trained; empty where it is not known.
     """
 
-    def __init__(self, model, encoder: str = "", demo_seed: int | None = None):
+    def __init__(self, model, encoder: str = "", demo_seed: int | None = None, encoder_key: str = ""):
         self.model = model
         self.context_length = model.config["context_length"]
         self.dim = model.config["dim"]
         self.encoder = encoder
         self.demo_seed = demo_seed
+        self.encoder_key = encoder_key
 
     @classmethod
     def load(cls, run_dir: str | Path) -> VectorsPredictor:
@@ -46,12 +48,13 @@ class VectorsPredictor:
         """
         from models import load_model
 
-        settings, _ = read_run(run_dir, "vectors")
+        settings, results = read_run(run_dir, "vectors")
         with damaged_run_as_user_error(run_dir):
             demo_seed = None if settings["train_files"] else checked_number(settings, "split_seed", 0, MAX_SEED)
             if not isinstance(settings["embed_with"], str):
                 raise ValueError("embed_with is no name")
-            return cls(load_model(run_dir), settings["embed_with"], demo_seed)
+            encoder_key = results.get("details", {}).get("encoder", {}).get("key", "")
+            return cls(load_model(run_dir), settings["embed_with"], demo_seed, encoder_key)
 
     def read_documents(
         self, path: Path | None = None, cache_dir: Path = Path(".cache")
@@ -74,7 +77,7 @@ class VectorsPredictor:
             return demo_vectors(self.demo_seed), []
         if not self.encoder and file_kind(path) in TEXT_KINDS:
             raise UserError(f"{path}: is text, but the run was trained on vectors; give a file of vectors")
-        return read_file(path, text_embedder(self.encoder, cache_dir))
+        return read_file(path, text_embedder(self.encoder, cache_dir, self.encoder_key))
 
     def predict(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The model's outputs for these contexts (see `utils.vectors.features.contexts`)."""

@@ -6,13 +6,15 @@ import functools
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from utils.common.errors import UserError
 from utils.text.embedding import embed, token_ids
 from utils.vectors.chunks import embed_file
+from utils.vectors.data import VectorDocuments
 
 
 class SentenceEncoder:
@@ -78,11 +80,14 @@ class SentenceEncoder:
             assign(layer, declared.weights)
         max_length = settings.max_length or checkpoint.encoder["max_length"]
         encoder = cls(model, pretrained.tokenizer, checkpoint.checksum, max_length, settings.prompt)
-        encoder.notes = (*pretrained.notes, f"{name}: {encoder.description()}")
+        encoder.notes = (*pretrained.notes, f"{name}: {encoder}")
         return encoder
 
-    def description(self) -> str:
-        """How it makes vectors, in words."""
+    def description(self) -> dict:
+        """What `results.json` holds of it."""
+        return {"key": self.key, "vectors": str(self)}
+
+    def __str__(self) -> str:
         steps = [f"{self.model.pooling} pooling"]
         steps += [f"a dense layer of {layer['units']} ({layer['activation']})" for layer in self.model.dense]
         steps.append("unit norm" if self.model.normalize else "no normalisation")
@@ -95,21 +100,42 @@ class SentenceEncoder:
         return embed(self.model, ids, self.padding_id, progress)
 
 
-def text_embedder(name: str, cache_dir: Path) -> Callable | None:
-    """A function that turns a file of text into documents and notes (see `utils.vectors.chunks.embed_file`).
+class TextEmbedder:
+    """Turns a file of text into documents and notes (see `utils.vectors.chunks.embed_file`).
+
+    The encoder is loaded when it is first needed.
 
     Args:
-        name: the encoder's folder or hub name, loaded at the first call; empty: there is no encoder, and None is returned.
+        name: the encoder's folder or hub name.
         cache_dir: the folder of the cache.
+        key: the `key` that the encoder must have, from the run that was trained on its vectors; empty for any.
     """
-    if not name:
-        return None
 
-    @functools.cache
-    def load() -> SentenceEncoder:
-        encoder = SentenceEncoder.load(name)
+    def __init__(self, name: str, cache_dir: Path, key: str = ""):
+        self.name = name
+        self.cache_dir = Path(cache_dir) / "vectors"
+        self.key = key
+
+    def __call__(self, path: Path) -> tuple[VectorDocuments, list[str]]:
+        return embed_file(path, self.encoder, self.cache_dir)
+
+    @functools.cached_property
+    def encoder(self) -> SentenceEncoder:
+        """The encoder. What should be known about it is printed when it is loaded.
+
+        Raises:
+            UserError: it cannot be used, or makes other vectors than the run was trained on.
+        """
+        encoder = SentenceEncoder.load(self.name)
         for note in encoder.notes:
             print(note, file=sys.stderr)
+        if self.key not in ("", encoder.key):
+            raise UserError(
+                f"{self.name}: makes other vectors than those that the run was trained on; restore its files, or train again"
+            )
         return encoder
 
-    return lambda path: embed_file(path, load(), Path(cache_dir) / "vectors")
+
+def text_embedder(name: str, cache_dir: Path, key: str = "") -> TextEmbedder | None:
+    """The `TextEmbedder` of an encoder, or None where `name` is empty."""
+    return TextEmbedder(name, cache_dir, key) if name else None

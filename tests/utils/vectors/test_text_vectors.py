@@ -7,6 +7,7 @@ import pytest
 
 from models.text_encoder import TextEncoder
 from tests.helpers.paths import FIXTURES
+from utils.common.errors import UserError
 from utils.text.tokenization import load_tokenizer
 from utils.vectors.chunks import embed_file
 from utils.vectors.text_vectors import SentenceEncoder, text_embedder
@@ -63,3 +64,12 @@ def test_files_of_text_are_embedded_in_the_cache(encoder, tmp_path):
     np.testing.assert_allclose(data.take(np.array([0])), encoder.embed(data.texts), atol=1e-3)
     assert notes == [] and len(list((tmp_path / "cache" / "vectors").iterdir())) == 1
     assert text_embedder("", tmp_path) is None
+
+
+def test_a_run_needs_the_encoder_that_it_was_trained_with(encoder, tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_text("This sentence has quite enough words to stand alone here.")
+    text_embedder(str(BERT), tmp_path / "cache", encoder.key)(path)
+    with pytest.raises(UserError, match="makes other vectors than those that the run was trained on"):
+        text_embedder(str(BERT), tmp_path / "cache", "another key")(path)
+    assert encoder.description()["vectors"] == "mean pooling, unit norm, texts of at most 96 tokens"
