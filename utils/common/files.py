@@ -260,6 +260,8 @@ def _errors_of(path: str | Path):
         raise UserError(f"{path}: no such file; check the path") from None
     except EOFError:
         raise UserError(f"{path}: the compressed file is cut short; copy or download it again") from None
+    except MemoryError:  # the header of an xz file may ask for 4 GiB
+        raise UserError(f"{path}: takes more memory than there is; decompress or split it") from None
     except DAMAGED as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path}: cannot be read ({reason}); name a file that exists and is complete") from None

@@ -19,6 +19,9 @@ SNIFFED_LINES = 50
 """Lines that decide the separator."""
 MAX_ROW_LINES = 1_000
 """Lines of one row, whose quoted fields may hold line breaks."""
+MAX_LINES_IN_VAIN = 20
+"""How many lines may be read ahead in vain for each line of a file, because of quotes that are part of the text. Beyond it, rows
+are looked for within `MAX_LINES_IN_VAIN` lines."""
 
 
 def read_table(
@@ -41,15 +44,41 @@ def read_table(
     """
     csv.field_size_limit(sys.maxsize)  # for the whole process: the csv module has no limit per reader
     separator = separator or find_separator(path, known_columns)
-    lines, ahead, width = read_lines(path), deque(), 0  # `ahead` holds lines that were read ahead
-    while True:
-        number, line = ahead.popleft() if ahead else next(lines, (0, None))
-        if line is None:
-            return
-        fields = _quoted_row(line, lines, ahead, separator, width) if '"' in line else line.split(separator)
+    lines, width = _Lines(path), 0
+    while pair := lines.next():
+        number, line = pair
+        fields = _quoted_row(line, lines, separator, width) if '"' in line else line.split(separator)
         if len(fields) > 1 or fields[0].strip():
             width = width or len(fields)
             yield number, fields
+
+
+class _Lines:
+    """The lines of a file, of which some can be read ahead and put back."""
+
+    def __init__(self, path: str | Path):
+        self._lines = read_lines(path)
+        self._ahead: deque = deque()
+        self._num_read = 0
+        self._num_put_back = 0
+
+    def next(self) -> tuple[int, str] | None:
+        """The next `(line number, line)`; None at the end."""
+        if self._ahead:
+            return self._ahead.popleft()
+        self._num_read += 1
+        return next(self._lines, None)
+
+    def put_back(self, pairs: Sequence[tuple[int, str]]) -> None:
+        """Take lines back, so that they are the next ones again."""
+        self._ahead.extendleft(reversed(pairs))
+        self._num_put_back += len(pairs)
+
+    @property
+    def max_row_lines(self) -> int:
+        """How many lines a row may have. Quotes that never fit together must not cost a thousand lines each time."""
+        is_vain = self._num_put_back > MAX_LINES_IN_VAIN * self._num_read
+        return MAX_LINES_IN_VAIN if is_vain else MAX_ROW_LINES
 
 
 def find_separator(path: str | Path, known_columns: Collection[str] = ()) -> str:
@@ -130,24 +159,20 @@ def _split(line: str, separator: str) -> list[str]:
         return line.split(separator)
 
 
-def _quoted_row(line: str, lines: Iterator[tuple[int, str]], ahead: deque, separator: str, width: int) -> list[str]:
+def _quoted_row(line: str, lines: _Lines, separator: str, width: int) -> list[str]:
     """The fields of the row that begins with this line, and may go on over the following ones.
 
     Args:
         line: a line with a quote in it.
-        lines: the lines that follow those in `ahead`.
-        ahead: lines that were read already; those that do not belong to the row are put back here.
+        lines: the following lines; those that do not belong to the row are put back.
         separator: what separates the fields.
         width: number of fields of the table's rows, 0 where it is not known yet.
     """
-    taken = []  # the following lines that the row needs
+    taken, limit = [], lines.max_row_lines  # the following lines that the row needs
 
     def row_lines():
         yield line + "\n"
-        while len(taken) < MAX_ROW_LINES:
-            pair = ahead.popleft() if ahead else next(lines, None)
-            if pair is None:
-                return
+        while len(taken) < limit and (pair := lines.next()):
             taken.append(pair)
             yield pair[1] + "\n"
 
@@ -162,7 +187,7 @@ def _quoted_row(line: str, lines: Iterator[tuple[int, str]], ahead: deque, separ
         is_row = fields is not None and (separator in ",;" or _had_to_be_quoted(raw_fields, fields, separator))
     if is_row:
         return fields
-    ahead.extendleft(reversed(taken))
+    lines.put_back(taken)
     return raw_fields
 
 
