@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.common.files import has_lone_surrogate
 from utils.common.reading import FileReport
 from utils.tracing.credit import MISSING, response_value
 from utils.tracing.sequences import ResponseSequence
@@ -208,17 +209,17 @@ class ResponseLog:
         elif response < 0:
             report.leave_out(self.place(line), REASONS[response])
         elif student < 0:
-            report.leave_out(self.place(line), "the student is empty")
+            report.leave_out(self.place(line), "the student is empty or no valid text")
         elif self.items_are_skills:
             report.skip(self.place(line), "there is no skill, which counts as the item")
         else:
-            report.leave_out(self.place(line), "the item is empty")
+            report.leave_out(self.place(line), "the item is empty or no valid text")
 
 
 def _number(text: str, names: dict[str, int]) -> int:
-    """The number of a name, which is new if need be; -1 for a cell without a name."""
+    """The number of a name, which is new if need be; -1 for a cell without a name, or with one that cannot be written again."""
     name = text.strip()
-    return -1 if name.casefold() in MISSING else names.setdefault(name, len(names))
+    return -1 if name.casefold() in MISSING or has_lone_surrogate(name) else names.setdefault(name, len(names))
 
 
 def number_of_times(text: str) -> Callable[[str], float]:

@@ -86,7 +86,7 @@ GOOD = "".join(f"4\n{n},2,3,5\n0,1,1,0\n" for n in range(20))
         ("²\n1,2\n0,1\n", "the numbers of a student's entries differ"),
         ("2\n1,2\n0,x\n", "the response is not a number"),
         ("2\n1,2\n0,-1\n", "the response is less than 0"),
-        ("3\n1,,2\n0,1,1\n", "the item is empty"),
+        ("3\n1,,2\n0,1,1\n", "the item is empty or no valid text"),
     ],
 )
 def test_bad_students_and_steps_are_left_out(tmp_path, block, reason):

@@ -217,3 +217,10 @@ def test_random_tables_are_read_back(tmp_path):
         name: ([row[1] for row in rows if row[0] == name], [row[2] for row in rows if row[0] == name], None)
         for name in {row[0] for row in rows}
     }
+
+
+def test_names_that_cannot_be_written_are_bad_records(tmp_path):
+    records = [{"student": "s", "item": str(n), "response": 1} for n in range(30)]
+    content = "\n".join(map(json.dumps, records)) + '\n{"student": "s", "item": "\\ud83d", "response": 1}\n'
+    sequences, notes = read_file(write(tmp_path / "r.jsonl", content))
+    assert len(sequences[0].items) == 30 and notes == ["1 of 31 records left out, the item is empty or no valid text (line 31)"]
