@@ -9,9 +9,14 @@ from dataclasses import replace
 
 from utils.common.evaluation import Evaluation
 from utils.squad.evaluation import evaluate
+from utils.squad.normalization import is_by_character
+from utils.text.scripts import writing_system
 
-WORD = re.compile(r"\w+(?:['\u2019.,-]\w+)*")
-SENTENCE = re.compile(r"[^.!?]+(?:[.!?](?!\s)[^.!?]*)*[.!?]?")
+WORD = r"\w+(?:['\u2019.,-]\w+)*"
+"""A word or number, which may have punctuation within."""
+CHARACTER = r"[A-Za-z0-9]+(?:['\u2019.,-][A-Za-z0-9]+)*|\w"
+"""The same where words have no spaces between them: a Latin word, a number, or one character."""
+SENTENCE = re.compile("[^.!?।॥。！？؟]+(?:[.!?](?!\\s)[^.!?।॥。！？؟]*)*[.!?।॥。！？؟]?")
 
 
 def evaluate_baselines(questions) -> dict[str, Evaluation]:
@@ -31,7 +36,8 @@ def overlap_answers(questions) -> dict[str, str]:
 
     Names and numbers that the question contains are skipped. A word counts more, the fewer of the paragraph's sentences contain it:
     the idea of the sliding-window baseline of Richardson et al. 2013, with which Rajpurkar et al. 2016 compare. Only the question
-    and its paragraph are used.
+    and its paragraph are used. Where words have no spaces between them, characters are counted in their place. A sentence without
+    a name or number is the answer as a whole.
 
     Args:
         questions: `utils.squad.data.Question` records.
@@ -41,15 +47,16 @@ def overlap_answers(questions) -> dict[str, str]:
     """
     answers = {}
     for question in questions:
-        question_words = {word.lower() for word in WORD.findall(question.question)}
+        word_pattern = _word_pattern(question.context)
+        question_words = {word.lower() for word in word_pattern.findall(question.question)}
         sentences = [match.group().strip() for match in SENTENCE.finditer(question.context)] or [question.context]
-        words = [{word.lower() for word in WORD.findall(sentence)} for sentence in sentences]
+        words = [{word.lower() for word in word_pattern.findall(sentence)} for sentence in sentences]
         counts = Counter(word for bag in words for word in bag)
         weights = [
             sum(math.log1p(len(sentences) / counts[word]) for word in sorted(bag & question_words)) for bag in words
         ]
         sentence = sentences[weights.index(max(weights))]
-        answers[question.id] = _name_or_number(sentence, question_words) or sentence
+        answers[question.id] = _name_or_number(sentence, question_words, word_pattern) or sentence
     return answers
 
 
@@ -69,10 +76,20 @@ def human_answers(questions):
     return others, {question.id: question.answers[1].text for question in with_several}
 
 
-def _name_or_number(sentence: str, question_words: set[str]) -> str:
+def _word_pattern(context: str):
+    if is_by_character(context):
+        return re.compile(CHARACTER)
+    if context.isascii() or writing_system([context]) == "Latin":
+        return re.compile(WORD)
+    import regex
+
+    return regex.compile(WORD)  # here, \w has the combining marks of Hindi and others
+
+
+def _name_or_number(sentence: str, question_words: set[str], word_pattern) -> str:
     """The first run of capitalised words or numbers that are not in the question; the sentence's first word does not count."""
     run = None
-    for number, match in enumerate(WORD.finditer(sentence)):
+    for number, match in enumerate(word_pattern.finditer(sentence)):
         word = match.group()
         if word.lower() not in question_words and (word[0].isdigit() or (word[0].isupper() and number)):
             run = (run[0] if run else match.start(), match.end())

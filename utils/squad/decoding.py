@@ -9,7 +9,8 @@ import numpy as np
 
 from utils.common.files import write_json
 from utils.squad.features import assemble
-from utils.squad.metrics import apply_null_threshold, normalize_answer
+from utils.squad.metrics import apply_null_threshold
+from utils.squad.normalization import answer_tokens, is_by_character
 
 MAX_ANSWER_TOKENS = 30
 """Tokens of the longest answer."""
@@ -89,7 +90,8 @@ def answer_questions(
         model: returns `{"start", "end"}` logits of shape `(batch, sequence)` for the inputs of `assemble`.
         features: `utils.squad.features.SquadFeatures` of `questions`, in the same order.
         questions: `utils.squad.data.Question` records.
-        length_penalty: an answer of n words has the weight `exp(start + end) / n ** length_penalty`.
+        length_penalty: an answer of n words has the weight `exp(start + end) / n ** length_penalty`; of n characters where the
+            paragraph's words have no spaces between them. The unit does not matter: it is a factor that all answers share.
         batch_size: windows per batch.
         n_best: answers that are kept for each question.
     """
@@ -150,14 +152,16 @@ def _best_texts(context: str, spans: dict, characters: dict, length_penalty: flo
     `characters` maps a span to the first character of its text and the one after its last.
     """
     top = max((score for score, _, _ in spans.values()), default=0.0)
+    by_character = is_by_character(context)
     pooled: dict[str, dict] = {}
     for span, (score, start_logit, end_logit) in sorted(spans.items(), key=lambda item: -item[1][0]):
         first_character, stop = characters[span]
         text = context[first_character:stop]
-        key = normalize_answer(text) or text
+        tokens = answer_tokens(text, by_character)
+        key = " ".join(tokens) or text
         best_span = {"start": first_character, "start_logit": start_logit, "end_logit": end_logit}
         entry = pooled.setdefault(key, {"text": text, "weight": 0.0, "best_span": best_span})
-        entry["weight"] += float(np.exp(score - top)) / max(len(key.split()), 1) ** length_penalty
+        entry["weight"] += float(np.exp(score - top)) / max(len(tokens), 1) ** length_penalty
     best = sorted(pooled.values(), key=lambda entry: -entry["weight"])[:n_best]
     total = sum(entry["weight"] for entry in best)
     return [{"text": entry["text"], "probability": entry["weight"] / total, **entry["best_span"]} for entry in best]

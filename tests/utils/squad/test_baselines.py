@@ -24,6 +24,24 @@ def test_word_overlap_finds_the_name_in_the_sentence_that_shares_most_words():
     assert overlap_answers(questions) == {"a": "1843", "b": "Ada Lovelace"}
 
 
+def test_word_overlap_in_other_scripts():
+    """Marks stay in Hindi words; Chinese is counted by character; sentences end as each script has it."""
+    hindi = "राम दिल्ली में रहता है। मीनू 1943 में गाँव आई। नदी बड़ी है।"
+    chinese = "王明住在北京。他于1990年在北京大学任教！那里很美。"
+    questions = [
+        Question("hi", "", hindi, "मीनू कब आई?", ()),
+        Question("hi-2", "", hindi, "दिल्ली में कौन?", ()),
+        Question("zh", "", chinese, "他在哪一年任教？", ()),
+        Question("zh-2", "", chinese, "王明住哪里？", ()),
+    ]
+    assert overlap_answers(questions) == {
+        "hi": "1943",
+        "hi-2": "राम दिल्ली में रहता है।",
+        "zh": "1990",
+        "zh-2": "王明住在北京。",
+    }
+
+
 def test_a_person_is_scored_against_the_others():
     questions = [
         question("one", "Who sold it?", "Ada Lovelace"),

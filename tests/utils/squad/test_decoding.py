@@ -149,6 +149,26 @@ def test_pooled_answers_and_the_length_penalty(tokenizer):
         np.testing.assert_allclose(by_text["Oslo"] / by_text["Oslo in May"], 3.0**penalty, rtol=1e-5)
 
 
+def test_the_length_penalty_counts_characters_where_words_have_no_spaces():
+    context = "王明在北京大学任教。"
+    tokenizer = train_tokenizer([context] * 3, 60)
+    record = question(0, context)
+    features = build_features([record], tokenizer, max_length=64, doc_stride=8, labelled=False)
+
+    class Model:
+        def predict_on_batch(self, inputs):
+            """The answer begins at the first character and ends at any other: all spans have equal logits."""
+            ids = inputs["token_ids"]
+            first = ids == tokenizer.token_to_id("王")
+            return {"start": np.where(first, 0.0, -30.0), "end": np.zeros(ids.shape)}
+
+    n_best = answer_questions(Model(), features, [record], length_penalty=1.0).n_best["q0"]
+    by_text = {entry["text"]: entry["probability"] for entry in n_best}
+    np.testing.assert_allclose(by_text["王明"] / by_text["王明在北"], 2.0, rtol=1e-5)
+    # The full stop is no character of the answer, so that both texts are one answer with two weights.
+    np.testing.assert_allclose(by_text["王明在北京大学任教"] / by_text["王"], 2 / 9, rtol=1e-5)
+
+
 def test_an_answer_that_only_the_second_window_holds(tokenizer):
     """Offsets are those of the whole paragraph, and the first window's certainty of no answer does not silence it."""
     record = question(0, CONTEXTS[0])
