@@ -77,8 +77,7 @@ def _join_answers(
         )
     elif expand_skills:
         reason = f"they repeat an answer (same student, {shared}), which a model can copy (--expand-skills)"
-        for line in log.columns["line"][rows].tolist():
-            report.note(log.place(line), reason)
+        log.count_rows(report.note, rows, reason)
     elif len(rows):
         _join(log, leader, rows, shared, by_time, report)
 
@@ -93,8 +92,7 @@ def _join(
     conflicts = conflicts[leader]
     rows = rows[~conflicts[rows]]
     reason = f"they repeat an answer for another skill (same student, {shared}) and are merged with it"
-    for line in log.columns["line"][rows].tolist():
-        report.note(log.place(line), reason)
+    log.count_rows(report.note, rows, reason)
     if by_time:
         _join_names(log.columns, "item", log.items, leader, rows)
     if log.has_skills:
@@ -152,19 +150,32 @@ def _consecutive_leaders(columns: dict[str, np.ndarray]) -> np.ndarray:
 def _join_names(
     columns: dict[str, np.ndarray], column: str, names: dict[str, int], leader: np.ndarray, rows: np.ndarray
 ) -> None:
-    """Give the first row of each answer the joined names of all its rows."""
-    numbers = columns[column].copy()
-    members: dict[int, set[int]] = {}
-    for first, number in zip(leader[rows].tolist(), numbers[rows].tolist(), strict=True):
-        members.setdefault(first, {int(numbers[first])}).add(number)
-    name_of_number, joined = list(names), {}
-    for first, parts in members.items():
-        key = tuple(sorted(parts - {-1}))
-        if key and key not in joined:
-            joined[key] = names.setdefault("+".join(sorted(name_of_number[part] for part in key)), len(names))
-        if key:
-            numbers[first] = joined[key]
-    columns[column] = numbers
+    """Give the first row of each answer the joined names of all its rows, in alphabetical order."""
+    rows = np.append(np.unique(leader[rows]), rows)
+    rows = rows[columns[column][rows] >= 0]
+    names_by_number = list(names)
+    rank = np.empty(len(names), np.int32)
+    rank[np.argsort(np.array(names_by_number, object))] = np.arange(len(names))
+    rows = rows[np.lexsort((rank[columns[column][rows]], leader[rows]))]
+    first, number = leader[rows], columns[column][rows]
+    is_other = np.append(True, (np.diff(first) != 0) | (np.diff(number) != 0))[: len(rows)]
+    first, number = first[is_other], number[is_other]
+    starts = np.flatnonzero(np.append(True, np.diff(first) != 0)[: len(first)])
+    sizes = np.diff(np.append(starts, len(first)))
+    joined = number[starts]
+    for place in range(1, sizes.max(initial=0)):  # add the second name of each answer, then the third, ...
+        answers, base = np.flatnonzero(sizes > place), np.int64(len(names))
+        pairs = joined[answers] * base + number[starts[answers] + place]
+        different, pair_of_answer = np.unique(pairs, return_inverse=True)
+        numbers = []
+        for left, right in zip(*(part.tolist() for part in np.divmod(different, base)), strict=True):
+            name = f"{names_by_number[left]}+{names_by_number[right]}"
+            numbers.append(names.setdefault(name, len(names)))
+            if numbers[-1] == len(names_by_number):
+                names_by_number.append(name)
+        joined[answers] = np.array(numbers, np.int32)[pair_of_answer]
+    columns[column] = columns[column].copy()
+    columns[column][first[starts]] = joined
 
 
 def times_tell_answers(logs: Sequence[ResponseLog]) -> bool:

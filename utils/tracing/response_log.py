@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.files import has_lone_surrogate
-from utils.common.reading import FileReport
+from utils.common.reading import NUM_EXAMPLES, FileReport
 from utils.tracing.credit import MISSING, response_value
 from utils.tracing.sequences import ResponseSequence
 
@@ -143,10 +143,23 @@ class ResponseLog:
             reason: why.
             report: counts them.
         """
-        for line in self.columns["line"][rows].tolist():
-            report.leave_out(self.place(line), reason)
-            report.used -= 1
+        self.count_rows(report.leave_out, rows, reason)
+        report.used -= int(rows.sum())
         self.keep(~rows)
+
+    def count_rows(self, count: Callable[[str, str, int], None], rows: np.ndarray, reason: str) -> None:
+        """Count rows in a report; the first ones with their places.
+
+        Args:
+            count: a method of the report.
+            rows: places of rows, or a boolean array `(rows,)`.
+            reason: why they are counted.
+        """
+        lines = self.columns["line"][rows]
+        for line in lines[:NUM_EXAMPLES].tolist():
+            count(self.place(line), reason, 1)
+        if len(lines) > NUM_EXAMPLES:
+            count(self.place(int(lines[NUM_EXAMPLES])), reason, len(lines) - NUM_EXAMPLES)
 
     def leave_out_mixed_responses(self, report: FileReport) -> None:
         """Leave out what does not fit: fractions among categories above 1, or numbers above 1 among fractions of credit."""
