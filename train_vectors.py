@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Literal
 
 from utils.common.errors import UserError
+from utils.common.reading import Reading
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import CachedRunConfig, check_common, check_held_out, check_ranges, weighted_parts
 
@@ -40,8 +41,9 @@ class Config(CachedRunConfig):
     data: Literal["demo"] = "demo"
     """Built-in data, where no files are given: invented passages, with a hashed bag of words as a sentence's vector."""
     train_files: list[Path] = field(default_factory=list)
-    """Vectors with their documents: .npz of `vectors` and `document`, or .npy with the documents beside it (NAME.document.npy).
-    Or text, for --embed-with: .txt (one document) or .jsonl (one per line: {"text": "..."})."""
+    """Vectors with their documents: .npz of `vectors` and `document`, .npy with the documents beside it (NAME.document.npy), or
+    records (JSON lines, Parquet) of `document` and `vector`. Or text, for --embed-with: plain text (one document), or records of
+    documents (`text`), of split documents (`sentences`) or of chunks (`document`, `chunk`)."""
     validation_files: list[Path] = field(default_factory=list)
     """Files to choose the best epoch on. Left out: documents are held out."""
     test_files: list[Path] = field(default_factory=list)
@@ -56,6 +58,8 @@ class Config(CachedRunConfig):
     """Train on this many documents, the first of the training split; 0 is all."""
     embed_with: str = ""
     """Folder or hub name of a sentence encoder (BERT, MiniLM, ...) that turns text into vectors."""
+    language: str = ""
+    """Of text: ISO 639 code such as `de`, for the abbreviations that do not end a sentence. Left out: by its writing system."""
 
     model: Literal["amn", "lstm", "gru", "transformer", "all"] = "amn"
     """The model to train; `all` trains the four and compares them."""
@@ -135,18 +139,24 @@ def main(config: Config) -> int:
     from utils.vectors.text_vectors import text_embedder
 
     # --- data
-    embed = text_embedder(config.embed_with, config.cache_dir)
-    splits = read_splits(  # bad data ends the script before anything is written
-        config.train_files,
-        config.validation_files,
-        config.test_files,
-        embed=embed,
-        validation_fraction=config.validation_fraction,
-        test_fraction=config.test_fraction,
-        split_seed=config.split_seed,
-        limit=config.limit,
-        min_context=config.min_context,
-    )
+    reading = Reading(config.max_bad_fraction)
+    embed = text_embedder(config.embed_with, config.cache_dir, language=config.language)
+    try:
+        splits = read_splits(  # bad data ends the script before anything is written
+            config.train_files,
+            config.validation_files,
+            config.test_files,
+            reading=reading,
+            embed=embed,
+            validation_fraction=config.validation_fraction,
+            test_fraction=config.test_fraction,
+            split_seed=config.split_seed,
+            limit=config.limit,
+            min_context=config.min_context,
+        )
+    finally:  # also where the documents that are left are too few
+        for line in reading.notes:
+            print(line)
     for line in splits.summary():
         print(line)
     train, validation, test = (splits.parts[name] for name in ("train", "validation", "test"))
@@ -229,7 +239,7 @@ def main(config: Config) -> int:
                 "baseline_intervals": {name: baseline.intervals() for name, baseline in baselines.items()},
             },
             tables={"scores": scores_table({**baselines, **evaluations})},
-            example_question=example_question(config.test_files or config.train_files, test.rows[0]),
+            example_question=example_question(config.test_files or config.train_files, test),
         )
     return 0
 

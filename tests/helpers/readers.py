@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from tests.helpers import small_runs
 from tests.helpers.paths import FIXTURES
 from tests.helpers.small_files import FORMATS
@@ -169,20 +171,29 @@ def read_item_parameters(path):
 
 
 def read_vectors(path):
-    from utils.vectors.data import read_vectors
+    from utils.vectors.data import read_file
 
-    data = read_vectors(path)
-    data = data[0] if isinstance(data, tuple) else data
-    data.take(slice(None))
+    data = read_file(path / "v.npy" if path.is_dir() else path, _reading())
+    data.take(np.arange(data.count))
 
 
 def read_documents(path):
-    from utils.vectors.chunks import read_documents, sentences
+    from utils.vectors.chunks import encodable_chunks
+    from utils.vectors.data import read_file
 
-    documents = read_documents(path)
-    documents = documents[0] if isinstance(documents, tuple) else documents
-    for _, text in documents:
-        sentences(text)
+    read_file(path, _reading(), lambda _, documents, report: encodable_chunks(documents, _Encoder(), report))
+
+
+class _Encoder:
+    """The part of a sentence encoder that cuts texts."""
+
+    max_tokens = 5
+
+    def tokenize(self, texts):
+        from utils.vectors.chunks import Tokens
+
+        encodings = _tokenizer().encode_batch(list(texts), add_special_tokens=False)
+        return [Tokens(encoding.offsets, encoding.ids.count(1)) for encoding in encodings]
 
 
 # --- ranking

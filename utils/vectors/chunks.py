@@ -1,124 +1,155 @@
-"""Texts as documents of sentences, and the vectors of the sentences, cached on the disk."""
+"""Vectors of the chunks of texts, cached on the disk."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from utils.common.archives import open_npz
 from utils.common.errors import UserError
-from utils.common.files import file_kind, read_lines, write_arrays
-from utils.vectors.data import VectorDocuments, read_vectors
+from utils.common.files import write_arrays
+from utils.common.reading import FileReport
+from utils.text.sentences import MAX_CHARACTERS, chunks, cut
+from utils.vectors.data import VectorDocuments
+from utils.vectors.text_records import TextDocument
 
-MIN_WORDS = 8
-"""Words in a chunk; a shorter sentence joins its neighbour."""
-MAX_CHARACTERS = 2_000
-"""Characters in a chunk; a longer sentence is cut."""
+VERSION = 2
+"""Raise this when the same chunks give other vectors; what is in the cache is then computed again."""
+TOKENIZED_AT_ONCE = 4_096
+
+
+class Tokens(NamedTuple):
+    """The tokens of a text, without special ones: the place of each, `(first character, after the last)`, and the unknown ones."""
+
+    spans: Sequence[tuple[int, int]]
+    num_unknown: int
 
 
 class Encoder(Protocol):
-    """What `embed_file` needs of a sentence encoder."""
+    """What `embed_documents` needs of a sentence encoder."""
 
     key: str
     """Identifies everything that shapes a vector: weights, tokenizer, pooling, maximum length."""
+    max_tokens: int
+    """Tokens of a text that it reads; what follows is cut off."""
+
+    def tokenize(self, texts: list[str]) -> list[Tokens]:
+        """The tokens of each text."""
 
     def embed(self, texts: list[str], progress: str) -> np.ndarray:
         """The vectors of these texts, `(texts, dim)`; `progress` names what is embedded, for progress lines."""
 
 
-def read_documents(path: str | Path) -> tuple[list[tuple[str, str]], list[str]]:
-    """Read the documents of a text file.
+def embed_documents(
+    path: str | Path,
+    documents: Sequence[TextDocument],
+    encoder: Encoder,
+    cache_dir: Path,
+    report: FileReport,
+    language: str = "",
+) -> VectorDocuments:
+    """The vectors of the chunks of some documents. Chunks that were embedded before are read from the cache.
 
-    - `.txt`: one document, named like the file.
-    - `.jsonl`: a document per line, `{"text": "...", "name": "..."}`; without `name` it is named by file and line.
-
-    Either may be gzipped (`.gz`). Documents without text are left out.
-
-    Returns:
-        pairs of name and text, and notes on what was left out.
-
-    Raises:
-        UserError: a line is no JSON object with a text, or no text is left.
-    """
-    path = Path(path)
-    kind = file_kind(path)
-    if kind == ".txt":
-        records = [(1, path.name, "\n".join(line for _, line in read_lines(path)))]
-    elif kind == ".jsonl":
-        records = [_parse_record(path, number, line) for number, line in read_lines(path) if line.strip()]
-    else:
-        raise UserError(f"{path}: must be .txt (one document) or .jsonl (one per line)")
-    empty_lines = [number for number, _, text in records if not text.split()]
-    documents = [(name, text) for _, name, text in records if text.split()]
-    if not documents:
-        raise UserError(f"{path}: holds no text")
-    examples = ", ".join(f"{number:,}" for number in empty_lines[:5])
-    note = f"{path}: {len(empty_lines):,} documents without text left out (line {examples})"
-    return documents, [note] if empty_lines else []
-
-
-def _parse_record(path: Path, number: int, line: str) -> tuple[int, str, str]:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        record = None
-    if not isinstance(record, dict) or not isinstance(record.get("text"), str):
-        raise UserError(f'{path}, line {number:,}: must be a JSON object with a text, such as {{"text": "..."}}')
-    return number, str(record.get("name") or f"{path.name}:{number}"), record["text"]
-
-
-def sentences(text: str) -> list[str]:
-    """Split a text into its sentences, in order.
-
-    A sentence of fewer than `MIN_WORDS` words joins the one before; at the start, the one after. A very long one is cut.
-    """
-    joined: list[str] = []
-    for sentence in re.split(r"(?<=[.!?][\"')\]])\s+|(?<=[.!?])\s+|\n\s*\n", text):
-        sentence = " ".join((sentence or "").split())
-        if not sentence:
-            continue
-        if joined and min(len(sentence.split()), len(joined[-1].split())) < MIN_WORDS:
-            joined[-1] += " " + sentence
-        else:
-            joined.append(sentence)
-    return [
-        sentence[start : start + MAX_CHARACTERS]
-        for sentence in joined
-        for start in range(0, len(sentence), MAX_CHARACTERS)
-    ]
-
-
-def embed_file(path: str | Path, encoder: Encoder, cache_dir: Path) -> tuple[VectorDocuments, list[str]]:
-    """The vectors of a text file's sentences. A file that was embedded before is read from the cache.
+    A document that is not split yet is split into sentences; short ones are joined, and long ones are cut to what the encoder
+    reads. Chunks that the user has made stay as they are; those of which the encoder reads only the beginning are counted.
 
     Args:
-        path: a file for `read_documents`.
-        encoder: turns sentences into vectors; its `key` is part of the cache's.
+        path: the file of the documents.
+        documents: at least one.
+        encoder: turns chunks into vectors; its `key` is part of the cache's.
         cache_dir: the folder of the cache, which is created.
-
-    Returns:
-        the documents, and notes on what was left out.
+        report: counts chunks that are cut, and those in words that the encoder does not know.
+        language: ISO 639 code of the texts, for their abbreviations; empty: by the writing system of each document.
 
     Raises:
-        UserError: the file cannot be used, or two documents have one name.
+        UserError: the encoder gives vectors that are not finite, or the cache is damaged.
     """
-    documents, notes = read_documents(path)
-    numbers = {name: number for number, (name, _) in enumerate(documents)}
-    for number, (name, _) in enumerate(documents):
-        if numbers[name] != number:
-            raise UserError(f"{path}: two documents have the name {name!r}; give each its own")
-    chunks = [(name, chunk) for name, text in documents for chunk in sentences(text)]
-    key = hashlib.sha256(json.dumps([encoder.key, chunks]).encode()).hexdigest()[:24]
+    texts, numbers = encodable_chunks(documents, encoder, report, language)
+    vectors = _cached_vectors(path, texts, encoder, cache_dir)
+    names = [document.name for document in documents]
+    return VectorDocuments(vectors, np.array(numbers, np.int64), texts, names, str(path))
+
+
+def encodable_chunks(
+    documents: Sequence[TextDocument], encoder: Encoder, report: FileReport, language: str = ""
+) -> tuple[list[str], list[int]]:
+    """The chunks of some documents, and the number of each chunk's document (see `embed_documents`)."""
+    texts, numbers = [], []
+    for number, document in enumerate(documents):
+        parts = chunks(document.text, language) if document.chunks is None else document.chunks
+        texts += parts
+        numbers += [number] * len(parts)
+    pieces, numbers_of_pieces = [], []
+    for start in range(0, len(texts), TOKENIZED_AT_ONCE):
+        block = texts[start : start + TOKENIZED_AT_ONCE]
+        for text, tokens, number in zip(block, encoder.tokenize(block), numbers[start:], strict=False):
+            fitting = _fitting_pieces(text, tokens, encoder, documents[number], report)
+            pieces += fitting
+            numbers_of_pieces += [number] * len(fitting)
+    return pieces, numbers_of_pieces
+
+
+def _fitting_pieces(
+    text: str, tokens: Tokens, encoder: Encoder, document: TextDocument, report: FileReport
+) -> Sequence[str]:
+    """A chunk in pieces that the encoder reads whole; one that the user has made stays as it is."""
+    place = f"document {document.name!r}"
+    if tokens.num_unknown > len(tokens.spans) / 2:
+        report.note(
+            place, "more than half of a chunk's tokens are unknown to the encoder; is it made for this language?"
+        )
+    is_too_long = len(tokens.spans) > encoder.max_tokens
+    if document.chunks is not None:
+        if is_too_long:
+            report.note(place, f"the encoder reads only the first {encoder.max_tokens:,} tokens of a chunk")
+        return [text]
+    if not is_too_long and len(text) <= MAX_CHARACTERS:
+        return [text]
+    pieces = cut_to_fit(text, tokens, encoder)
+    report.note(
+        place, f"a sentence is longer than the encoder reads ({encoder.max_tokens:,} tokens) and was cut into pieces"
+    )
+    return pieces
+
+
+def cut_to_fit(text: str, tokens: Tokens, encoder: Encoder) -> list[str]:
+    """A text in pieces that the encoder reads whole."""
+    pieces = cut(text, tokens.spans, encoder.max_tokens)
+    if len(pieces) == 1:  # nothing more can be cut: a single character of many tokens
+        return pieces
+    fitting = []
+    for piece, tokens_of_piece in zip(pieces, encoder.tokenize(pieces), strict=True):
+        is_too_long = (
+            len(tokens_of_piece.spans) > encoder.max_tokens
+        )  # a piece may be tokenized otherwise than within its text
+        fitting += cut_to_fit(piece, tokens_of_piece, encoder) if is_too_long else [piece]
+    return fitting
+
+
+def _cached_vectors(path: str | Path, texts: Sequence[str], encoder: Encoder, cache_dir: Path) -> np.ndarray:
+    """The vectors of these texts, float16 `(texts, dim)`, of unit norm."""
+    key = hashlib.sha256(json.dumps([VERSION, encoder.key, texts]).encode()).hexdigest()[:24]
     cached = Path(cache_dir) / f"{key}.npz"
     if not cached.exists():
-        vectors = encoder.embed([chunk for _, chunk in chunks], str(path)).astype(np.float16)
-        names, texts = (np.array(column) for column in zip(*chunks, strict=True))
-        document = np.array([numbers[name] for name in names], np.int32)
+        vectors = encoder.embed(texts, str(path))
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not (np.isfinite(norms) & (norms > 0)).all():
+            row = int(np.flatnonzero(~(np.isfinite(norms) & (norms > 0)))[0])
+            raise UserError(
+                f"{path}: the encoder has no vector for {texts[row][:80]!r} (it is zero or not finite); use another encoder"
+            )
         cached.parent.mkdir(parents=True, exist_ok=True)
-        write_arrays(cached, {"vectors": vectors, "document": document, "names": names, "texts": texts})
-    return replace(read_vectors(cached), file=str(path)), notes
+        write_arrays(cached, {"vectors": (vectors / norms).astype(np.float16)})
+    try:
+        with open_npz(cached) as archive:
+            vectors = archive["vectors"]
+            if vectors.shape[:1] != (len(texts),) or vectors.ndim != 2:
+                raise ValueError(f"it holds {vectors.shape}")
+            return vectors
+    except Exception as error:  # NumPy parses the header as Python code, so a damaged one gives any kind of error
+        raise UserError(f"{cached}: cannot be read ({error}); delete it, and it is made again") from None

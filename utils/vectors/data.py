@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tokenize
-import zipfile
-import zlib
+import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,16 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.common.files import file_kind
-
-ROWS_AT_ONCE = 65_536
-"""Rows of a file that are read together, so that a file need not fit into memory."""
-MIN_SIZE, MAX_SIZE = 1e-15, 1e15
-"""Range of a vector's largest absolute element; outside of it the norm leaves the range of float32."""
-TEXT_KINDS = (".txt", ".jsonl")
-"""Files of text, which an encoder must turn into vectors."""
-UNREADABLE = (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
-"""What NumPy raises for files that are cut off or damaged."""
+from utils.common.files import content_kind, file_kind, read_json
+from utils.common.reading import FileReport, Reading
+from utils.common.tables import read_table
+from utils.vectors.arrays import read_arrays
+from utils.vectors.columns import VECTOR_COLUMNS, VectorTable, changes, columns_of, in_order, usable_rows
+from utils.vectors.plain_text import read_plain_text, refuse_other_formats
+from utils.vectors.records import KNOWN_COLUMNS, read_record_file
+from utils.vectors.text_records import CHUNK_NAMES, TEXT_NAMES
 
 
 @dataclass(frozen=True)
@@ -30,11 +27,13 @@ class VectorDocuments:
     """The vectors of some documents, in order.
 
     Args:
-        vectors: float16, float32 or float64 `(count, dim)`, possibly a memory map. None is zero; norms are arbitrary.
+        vectors: numbers `(rows, dim)`, possibly a memory map. Norms are arbitrary.
         document: int `(count,)`, the number of each vector's document, from 0 and never decreasing.
         texts: the text of each vector, or None.
         names: the name of each document.
         file: where the vectors come from, for messages.
+        rows: int `(count,)`, the row of `vectors` where each vector stands, where some are left out or stand in another order.
+            None: all are used as they stand. None of those that are used is zero.
     """
 
     vectors: np.ndarray
@@ -42,85 +41,121 @@ class VectorDocuments:
     texts: Sequence[str] | None
     names: Sequence[str]
     file: str
+    rows: np.ndarray | None = None
 
     @property
     def dim(self) -> int:
         """The number of elements of a vector."""
         return self.vectors.shape[1]
 
+    @property
+    def count(self) -> int:
+        """The number of vectors that are used."""
+        return len(self.document)
+
     @cached_property
     def starts(self) -> np.ndarray:
-        """The first row of each document, followed by the number of all rows."""
+        """The first vector of each document, followed by the number of all vectors."""
         return np.append(np.flatnonzero(np.diff(self.document, prepend=-1)), len(self.document))
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        """The vectors of these rows as float32, scaled to unit norm."""
-        vectors = np.asarray(self.vectors[rows], np.float32)
+    def file_rows(self, numbers: np.ndarray) -> np.ndarray:
+        """The rows of the file where these vectors stand."""
+        return np.asarray(numbers) if self.rows is None else self.rows[numbers]
+
+    def take(self, numbers: np.ndarray) -> np.ndarray:
+        """These vectors as float32, scaled to unit norm."""
+        vectors = np.asarray(self.vectors[self.file_rows(numbers)], np.float32)
         return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
-def read_file(path: Path, embed: Callable | None = None) -> tuple[VectorDocuments, list[str]]:
-    """Read the documents of a file of vectors or of text.
+def read_file(path: str | Path, reading: Reading, embed: Callable | None = None) -> VectorDocuments:
+    """Read the documents of a file of vectors or of text; what is in the file decides how it is read.
+
+    - arrays (`.npz`, `.npy`): see `utils.vectors.arrays`
+    - records of vectors or of text (JSON, JSON lines, Parquet, a table with a header): see `utils.vectors.records`
+    - plain text: one document
+
+    Vectors that are zero or not finite are left out and counted.
 
     Args:
-        path: `.npz` or `.npy` (see `read_vectors`), or `.txt` or `.jsonl` (see `utils.vectors.chunks`).
-        embed: turns a file of text into documents and notes. None: text is refused.
-
-    Returns:
-        the documents, and notes on what was left out.
+        path: the file.
+        reading: counts what is left out, and holds remarks.
+        embed: turns the documents of a file of text into vectors: a function of path, documents and report, such as
+            `utils.vectors.text_vectors.text_embedder` returns. None: text is refused.
 
     Raises:
         UserError: the file cannot be used.
     """
-    if file_kind(path) not in TEXT_KINDS:
-        return read_vectors(path), []
-    if embed is None:
-        raise UserError(f"{path}: is text; name the encoder that turns it into vectors with --embed-with FOLDER")
-    return embed(path)
+    with reading.file(path) as report:
+        kind = content_kind(path)
+        if kind in ("npy", "zip"):
+            contents = read_arrays(path, report)
+        elif kind == "folder":
+            raise UserError(f"{path}: is a folder; name its files")
+        elif kind == "xml":
+            raise UserError(f'{path}: is XML or HTML; extract its text, for example as JSON lines of {{"text": "..."}}')
+        elif kind in ("json", "jsonl", "parquet") and not _is_text_in_brackets(path, kind):
+            contents = read_record_file(path, report)
+        else:
+            refuse_other_formats(path)
+            is_table = kind == "text" and _is_table(path)
+            contents = read_record_file(path, report) if is_table else read_plain_text(path, report)
+        if isinstance(contents, VectorTable):
+            if embed is not None:
+                report.remark("holds vectors, which are used as they are; the encoder is not")
+            return _documents(path, contents, report)
+        if embed is None:
+            raise UserError(f"{path}: is text; name the encoder that turns it into vectors with --embed-with FOLDER")
+        report.check()  # before the work of embedding
+        return embed(path, contents, report)
 
 
-def read_vectors(path: str | Path) -> VectorDocuments:
-    """Read a file of vectors.
+def _is_text_in_brackets(path: str | Path, kind: str) -> bool:
+    """Whether a file begins like JSON, but is a text whose first character is a bracket."""
+    if kind != "json" or file_kind(path) == ".json":
+        return False
+    try:
+        read_json(path)
+    except UserError:
+        return file_kind(path) != ".jsonl"
+    return False
 
-    - `.npz`: arrays `vectors` `(count, dim)` and `document` `(count,)`, any integers; optionally `texts` and `names`, one of each
-      per row.
-    - `.npy`: the vectors, read from the disk piece by piece. The documents stand beside it: `NAME.document.npy` for `NAME.npy`.
 
-    The rows of a document must follow one another.
+def _is_table(path: str | Path) -> bool:
+    """Whether a file of text is a table with a header that names a column of text or of vectors."""
+    rows = list(itertools.islice(read_table(path, known_columns=KNOWN_COLUMNS), 2))
+    if len(rows) < 2 or len(rows[0][1]) < 2 or len(rows[0][1]) != len(rows[1][1]):
+        return False
+    header = rows[0][1]
+    return all(re.fullmatch(r"[\w .-]{1,40}", name.strip()) for name in header) and bool(
+        columns_of(path, header, {"vectors": VECTOR_COLUMNS["vectors"], "text": (*TEXT_NAMES, *CHUNK_NAMES)})
+    )
 
-    Raises:
-        UserError: the file is missing, unreadable or cut off; an array has a wrong shape or type; a vector is zero or not finite;
-            or the rows of a document do not follow one another.
-    """
-    path = Path(path)
-    if path.suffix == ".npy":
-        arrays = {"vectors": _load(path, mmap_mode="r"), "document": _load(path.with_suffix(".document.npy"))}
-    elif path.suffix == ".npz":
-        with _load(path, is_archive=True) as archive:
-            arrays = {name: _read_member(path, archive, name) for name in archive.files}
-    else:
-        raise UserError(f"{path}: must be .npz (vectors and document) or .npy (vectors, with the documents beside it)")
-    missing = [name for name in ("vectors", "document") if name not in arrays]
-    if missing:
-        raise UserError(f"{path}: has no array {' nor '.join(missing)}; it needs vectors and document")
-    vectors, labels = arrays["vectors"], arrays["document"]
-    if vectors.ndim != 2 or vectors.dtype not in (np.float16, np.float32, np.float64) or not vectors.size:
-        raise UserError(
-            f"{path}: vectors are {vectors.dtype} {vectors.shape}; they must be float16, float32 or float64 (count, dim)"
-        )
-    if labels.shape != vectors.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
-        raise UserError(
-            f"{path}: document is {labels.dtype} {labels.shape}; it must be one integer for each of {len(vectors):,} vectors"
-        )
-    for name in ("texts", "names"):
-        if name in arrays and arrays[name].shape != (len(vectors),):
-            raise UserError(f"{path}: has {arrays[name].size:,} {name} for {len(vectors):,} vectors; give one for each")
-    _check_sizes(path, vectors)
-    first_rows = _first_rows(path, labels)
-    document = np.repeat(np.arange(len(first_rows)), np.diff(np.append(first_rows, len(labels))))
-    names = [str(name) for name in arrays.get("names", labels)[first_rows]]
-    texts = [str(text) for text in arrays["texts"]] if "texts" in arrays else None
-    return VectorDocuments(vectors, document, texts, names, str(path))
+
+def _documents(path: str | Path, table: VectorTable, report: FileReport) -> VectorDocuments:
+    """The rows of a file that can be used, as documents."""
+    rows = usable_rows(table, report)
+    report.check()
+    order = in_order(path, rows, table.document, table.position, table.places)
+    if table.position is not None and (order != rows).any():
+        report.remark("its rows are put in the order of their positions")
+    labels = table.document[order]
+    starts = changes(labels)
+    firsts = order[starts]
+    labels = labels[starts].tolist()
+    names = (
+        [table.names[row] or str(label) for row, label in zip(firsts, labels, strict=True)]
+        if table.names
+        else map(str, labels)
+    )
+    return VectorDocuments(
+        table.vectors,
+        np.cumsum(starts) - 1,
+        [table.texts[row] for row in order] if table.texts else None,
+        list(names),
+        str(path),
+        None if len(order) == len(table.vectors) and (order == np.arange(len(order))).all() else order,
+    )
 
 
 def join(files: Sequence[VectorDocuments]) -> VectorDocuments:
@@ -134,8 +169,15 @@ def join(files: Sequence[VectorDocuments]) -> VectorDocuments:
     document = np.concatenate([data.document + offset for data, offset in zip(files, offsets, strict=True)])
     texts = [text for data in files for text in data.texts] if all(data.texts for data in files) else None
     names = [name for data in files for name in data.names]
+    offsets = np.cumsum([0] + [len(data.vectors) for data in files[:-1]])
+    rows = np.concatenate(
+        [data.file_rows(np.arange(data.count)) + offset for data, offset in zip(files, offsets, strict=True)]
+    )
     vectors = np.concatenate([data.vectors for data in files])
-    return VectorDocuments(vectors, document, texts, names, ", ".join(data.file for data in files))
+    is_whole = all(data.rows is None for data in files)
+    return VectorDocuments(
+        vectors, document, texts, names, ", ".join(data.file for data in files), None if is_whole else rows
+    )
 
 
 def check_same_dim(data: VectorDocuments, other: VectorDocuments) -> None:
@@ -144,58 +186,3 @@ def check_same_dim(data: VectorDocuments, other: VectorDocuments) -> None:
         raise UserError(
             f"{data.file}: its vectors have {data.dim} elements, those of {other.file} {other.dim}; embed both with one model"
         )
-
-
-def _load(path: Path, is_archive: bool = False, **options):
-    """Open a NumPy array, or an archive of arrays."""
-    try:
-        loaded = np.load(path, **options)
-    except FileNotFoundError:
-        raise UserError(f"{path}: not found; name a file of vectors, with the documents in it or beside it") from None
-    except UNREADABLE as error:
-        raise UserError(f"{path}: cannot be read ({_first_line(error)}); it may be cut off: write it again") from None
-    if isinstance(loaded, np.ndarray) == is_archive:
-        kind = "one array" if is_archive else "an archive of arrays"
-        raise UserError(f"{path}: holds {kind}, but its name ends in {path.suffix}; np.save writes .npy, np.savez .npz")
-    return loaded
-
-
-def _read_member(path: Path, archive, name: str) -> np.ndarray:
-    try:
-        return archive[name]
-    except UNREADABLE as error:
-        remedy = "give texts as np.array(texts, str)" if "allow_pickle" in str(error) else "write it again"
-        raise UserError(f"{path}: its array {name} cannot be read ({_first_line(error)}); {remedy}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _check_sizes(path: Path, vectors: np.ndarray) -> None:
-    for start in range(0, len(vectors), ROWS_AT_ONCE):
-        block = np.asarray(vectors[start : start + ROWS_AT_ONCE])
-        sizes = np.abs(block).max(axis=1).astype(np.float64)
-        wrong = np.flatnonzero(~((sizes > MIN_SIZE) & (sizes < MAX_SIZE)))
-        if len(wrong):
-            size = sizes[wrong[0]]
-            if size == 0:
-                problem = "is zero"
-            elif np.isfinite(size):
-                problem = f"has elements of size {size:g}"
-            else:
-                problem = "is not finite"
-            raise UserError(f"{path}, row {start + wrong[0]:,}: the vector {problem}; remove the row or embed it again")
-
-
-def _first_rows(path: Path, labels: np.ndarray) -> np.ndarray:
-    """The first row of each document, in order; the label of a document must not return after another's."""
-    first_rows = np.flatnonzero(np.diff(labels, prepend=labels[:1] - 1))
-    _, positions = np.unique(labels[first_rows], return_index=True)
-    if len(positions) < len(first_rows):
-        row = first_rows[np.setdiff1d(np.arange(len(first_rows)), positions)[0]]
-        raise UserError(
-            f"{path}, row {row:,}: document {labels[row]} began earlier, and another document stands between; "
-            "put the rows of each document together"
-        )
-    return first_rows

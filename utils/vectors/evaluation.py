@@ -112,7 +112,7 @@ def context_weights(
         weights["attention"] = predictions["attention"][chosen]
 
     def text_of(row: int) -> str:
-        return data.texts[row] if data.texts else f"row {row:,} ({data.names[data.document[row]]})"
+        return data.texts[row] if data.texts else f"row {data.file_rows(row):,} ({data.names[data.document[row]]})"
 
     examples = []
     for number, row in enumerate(rows[:DRAWN_CONTEXTS]):

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.common.files import file_kind
+from utils.common.reading import Reading
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run
-from utils.vectors.data import TEXT_KINDS, VectorDocuments, read_file
+from utils.vectors.data import VectorDocuments, read_file
 from utils.vectors.demo import demo_vectors
 from utils.vectors.features import contexts
 from utils.vectors.metrics import EXCLUSION
@@ -29,15 +29,19 @@ class VectorsPredictor:
         encoder: folder or hub name of the sentence encoder that made the training vectors, or empty.
         demo_seed: seed of the demo world that the model was trained on, or None.
         encoder_key: the `key` of the sentence encoder when the model was trained; empty where it is not known.
+        language: ISO 639 code of the training texts; empty: by their writing system.
     """
 
-    def __init__(self, model, encoder: str = "", demo_seed: int | None = None, encoder_key: str = ""):
+    def __init__(
+        self, model, encoder: str = "", demo_seed: int | None = None, encoder_key: str = "", language: str = ""
+    ):
         self.model = model
         self.context_length = model.config["context_length"]
         self.dim = model.config["dim"]
         self.encoder = encoder
         self.demo_seed = demo_seed
         self.encoder_key = encoder_key
+        self.language = language
 
     @classmethod
     def load(cls, run_dir: str | Path) -> VectorsPredictor:
@@ -51,10 +55,11 @@ class VectorsPredictor:
         settings, results = read_run(run_dir, "vectors")
         with damaged_run_as_user_error(run_dir):
             demo_seed = None if settings["train_files"] else checked_number(settings, "split_seed", 0, MAX_SEED)
-            if not isinstance(settings["embed_with"], str):
-                raise ValueError("embed_with is no name")
+            encoder, language = settings["embed_with"], settings.get("language", "")
+            if not isinstance(encoder, str) or not isinstance(language, str):
+                raise ValueError("embed_with or language is no name")
             encoder_key = results.get("details", {}).get("encoder", {}).get("key", "")
-            return cls(load_model(run_dir), settings["embed_with"], demo_seed, encoder_key)
+            return cls(load_model(run_dir), encoder, demo_seed, encoder_key, language)
 
     def read_documents(
         self, path: Path | None = None, cache_dir: Path = Path(".cache")
@@ -75,9 +80,9 @@ class VectorsPredictor:
             raise UserError("this model predicts rows of a file; name a file of vectors or text with --file")
         if path is None:
             return demo_vectors(self.demo_seed), []
-        if not self.encoder and file_kind(path) in TEXT_KINDS:
-            raise UserError(f"{path}: is text, but the run was trained on vectors; give a file of vectors")
-        return read_file(path, text_embedder(self.encoder, cache_dir, self.encoder_key))
+        reading = Reading()
+        embed = text_embedder(self.encoder, cache_dir, self.encoder_key, self.language)
+        return read_file(path, reading, embed or _refuse_text), reading.notes
 
     def predict(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The model's outputs for these contexts (see `utils.vectors.features.contexts`)."""
@@ -131,13 +136,14 @@ class VectorsPredictor:
                 raise UserError(f"'{row}': must be a row of {data.file}, from 0 to {len(data.vectors) - 1:,}")
         if not len(rows):
             return []
-        outputs = self.predict_rows(data, np.asarray(rows, np.int64), include_row=True)
+        numbers = [_number_of_row(data, row) for row in rows]
+        outputs = self.predict_rows(data, np.asarray(numbers, np.int64), include_row=True)
         queries = outputs.get("query", outputs["predicted"])
-        blocks = range(0, len(data.vectors), CANDIDATES_AT_ONCE)
-        candidates = (np.arange(start, min(start + CANDIDATES_AT_ONCE, len(data.vectors))) for start in blocks)
+        blocks = range(0, data.count, CANDIDATES_AT_ONCE)
+        candidates = (np.arange(start, min(start + CANDIDATES_AT_ONCE, data.count)) for start in blocks)
         similarities = np.concatenate([queries @ data.take(block).T for block in candidates], axis=1)
         answers = []
-        for row, similarity in zip(rows, similarities, strict=True):
+        for row, similarity in zip(numbers, similarities, strict=True):
             start = data.starts[data.document[row]]
             similarity[max(start, row + 1 - EXCLUSION) : row + 1] = -np.inf
             in_document = np.where(data.document == data.document[row], similarity, -np.inf)
@@ -160,9 +166,23 @@ def shuffled(inputs: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
     return {**inputs, "vectors": np.take_along_axis(inputs["vectors"], order[..., None], axis=1)}
 
 
-def _describe(data: VectorDocuments, row: int) -> dict:
-    text = data.texts[row] if data.texts else None
-    return {"row": int(row), "document": data.names[data.document[row]], "text": text}
+def _refuse_text(path: str | Path, *_) -> VectorDocuments:
+    raise UserError(f"{path}: is text, but the run was trained on vectors; give a file of vectors")
+
+
+def _number_of_row(data: VectorDocuments, row: int) -> int:
+    """The number of the vector that stands in a row of the file."""
+    if data.rows is None:
+        return row
+    numbers = np.flatnonzero(data.rows == row)
+    if not len(numbers):
+        raise UserError(f"'{row}': the vector in this row of {data.file} cannot be used; name another row")
+    return int(numbers[0])
+
+
+def _describe(data: VectorDocuments, number: int) -> dict:
+    text = data.texts[number] if data.texts else None
+    return {"row": int(data.file_rows(number)), "document": data.names[data.document[number]], "text": text}
 
 
 def _concatenate(outputs: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -39,7 +39,7 @@ def write_files(
     """
     predicted = predictions["predicted"]
     arrays = {
-        "rows": splits.parts["test"].rows,
+        "rows": splits.parts["test"].data.file_rows(splits.parts["test"].rows),
         "predicted": predicted,
         "query": predictions.get("query", predicted),
     }
@@ -122,15 +122,15 @@ def scores_table(evaluations: dict[str, Evaluation]) -> tuple[list[str], list[li
     return ["predictions", *TABLE_METRICS], rows
 
 
-def example_question(files: Sequence[Path], test_row: int) -> list[str]:
+def example_question(files: Sequence[Path], test: VectorSplit) -> list[str]:
     """What the closing line asks the trained model: which row follows one of the test's.
 
     Args:
-        files: the files of the test documents; none: the demo world.
-        test_row: a row of the test documents. Of several files, another row is named, because each file has its own numbers.
+        files: the files of the test documents; none: the demo world. Of several, a row of the first one is named.
+        test: the test split.
 
     Returns:
         arguments of `predict.py` after the run directory.
     """
-    row = test_row if len(files) < 2 else 0
+    row = int(test.data.file_rows(test.rows[0] if len(files) < 2 else 0))
     return [str(row), *(["--file", str(files[0])] if files else [])]

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from utils.common.errors import UserError
+from utils.common.errors import UserError, some_of
+from utils.common.reading import Reading
 from utils.common.splitting import hold_out
-from utils.vectors.data import ROWS_AT_ONCE, VectorDocuments, check_same_dim, join, read_file
+from utils.vectors.columns import ROWS_AT_ONCE
+from utils.vectors.data import VectorDocuments, check_same_dim, join, read_file
 from utils.vectors.demo import demo_vectors
+from utils.vectors.overlap import Overlap, overlaps
 
 SPLITS = ("train", "validation", "test")
+MAX_SHARED_FRACTION = 0.5
+"""Fraction of a file's documents that may also be in the training files."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,13 @@ class VectorSplits:
 
     Args:
         parts: `train`, `validation` and `test`; of one file, no document is in two of them.
-        notes: lines on documents that were left out and on vectors that two splits share.
+        notes: lines on documents that are too short, and on those that two splits share.
+        reading: counts of what was left out of each file, for `results.json`.
     """
 
     parts: dict[str, VectorSplit]
     notes: list[str]
+    reading: dict[str, dict] = field(default_factory=dict)
 
     @property
     def dim(self) -> int:
@@ -59,6 +66,8 @@ class VectorSplits:
         digest = hashlib.sha256()
         for data in {part.data.file: part.data for part in self.parts.values()}.values():
             digest.update(data.document.tobytes())
+            if data.rows is not None:
+                digest.update(data.rows.tobytes())
             for start in range(0, len(data.vectors), ROWS_AT_ONCE):
                 digest.update(np.ascontiguousarray(data.vectors[start : start + ROWS_AT_ONCE]).tobytes())
         for part in self.parts.values():
@@ -79,6 +88,7 @@ class VectorSplits:
             "documents": {name: len(part.documents) for name, part in self.parts.items()},
             "dim": self.dim,
             "notes": self.notes,
+            "reading": self.reading,
         }
 
 
@@ -87,6 +97,7 @@ def read_splits(
     validation_files: Sequence[Path] = (),
     test_files: Sequence[Path] = (),
     *,
+    reading: Reading | None = None,
     embed: Callable | None = None,
     validation_fraction: float = 0.15,
     test_fraction: float = 0.2,
@@ -96,11 +107,14 @@ def read_splits(
 ) -> VectorSplits:
     """Read the documents, and hold out some of the training documents for each split that has no files.
 
+    Documents that also stand in the validation or test split are left out of training, and a note names them.
+
     Args:
         train_files: files of vectors or of text; none: the demo world.
         validation_files: files for the validation split, or none to hold documents out.
         test_files: the same for the test split.
-        embed: turns a file of text into documents and notes; None where there is no encoder.
+        reading: counts records that cannot be used; left out, with its own limit.
+        embed: turns documents of text into vectors (see `utils.vectors.data.read_file`); None where there is no encoder.
         validation_fraction: fraction of the documents that is held out for validation, after those for the test.
         test_fraction: fraction of the documents that is held out for the test.
         split_seed: seed of what is held out, and of the demo world.
@@ -108,15 +122,16 @@ def read_splits(
         min_context: vectors that must stand before a target.
 
     Raises:
-        UserError: a file cannot be used, files differ in the size of their vectors, or a split has no target.
+        UserError: a file cannot be used, files differ in the size of their vectors, a split has no target, or most documents of
+            the files for validation or test are in those for training.
     """
+    reading = reading or Reading()
     paths = {"train": train_files, "validation": validation_files, "test": test_files}
     files, notes = {}, []
     for name in SPLITS:
-        contents = [read_file(path, embed) for path in paths[name]]
-        notes += [note for _, notes_of_file in contents for note in notes_of_file]
+        contents = [read_file(path, reading, embed) for path in paths[name]]
         if contents:
-            files[name] = join([data for data, _ in contents])
+            files[name] = join(contents)
     files = files or {"train": demo_vectors(split_seed)}
     main = files["train"]
     needed = 1 + ("validation" not in files) + ("test" not in files)
@@ -129,12 +144,21 @@ def read_splits(
     for name, fraction in (("test", test_fraction), ("validation", validation_fraction)):
         if name not in files:
             documents[name], documents["train"] = hold_out_documents(documents["train"], fraction, split_seed)
+    data_of = {name: files.get(name, main) for name in SPLITS}
+    for data in data_of.values():
+        check_same_dim(data, main)
+    for (name, other), shared in overlaps({name: (data_of[name], documents[name]) for name in SPLITS}).items():
+        if other == "train":
+            _check_files_differ(name, data_of[name], len(documents[name]), shared, data_of[name] is main)
+            is_left_out = len(shared.others) <= MAX_SHARED_FRACTION * len(documents["train"])
+            documents["train"] = np.setdiff1d(documents["train"], shared.others if is_left_out else [])
+        else:
+            is_left_out = False
+        notes += overlap_notes(name, data_of[name], len(documents[name]), other, shared, is_left_out)
     if limit:
         documents["train"] = documents["train"][:limit]
     parts = {}
-    for name in SPLITS:
-        data = files.get(name, main)
-        check_same_dim(data, main)
+    for name, data in data_of.items():
         rows = target_rows(data, documents[name], min_context)
         if not len(rows):
             raise UserError(
@@ -145,7 +169,7 @@ def read_splits(
         if num_short:
             notes.append(f"{data.file}: {num_short:,} {name} documents are too short to predict a vector")
         parts[name] = VectorSplit(data, documents[name], rows)
-    return VectorSplits(parts, notes + shared_vectors(parts))
+    return VectorSplits(parts, notes, reading.description())
 
 
 def hold_out_documents(documents: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -161,30 +185,48 @@ def target_rows(data: VectorDocuments, documents: np.ndarray, min_context: int) 
     return np.concatenate([np.zeros(0, np.int64), *rows])
 
 
-def shared_vectors(parts: dict[str, VectorSplit]) -> list[str]:
-    """Notes on vectors that are in two splits, equal to the last bit."""
-    hashes_of_files = {id(part.data): row_hashes(part.data.vectors) for part in parts.values()}
-    hashes = {
-        name: np.unique(hashes_of_files[id(part.data)][np.isin(part.data.document, part.documents)])
-        for name, part in parts.items()
-    }
+def _check_files_differ(
+    name: str, data: VectorDocuments, num_documents: int, shared: Overlap, is_held_out: bool
+) -> None:
+    """Check that most documents of a split's own files are not in the training files."""
+    if not is_held_out and len(shared.documents) > MAX_SHARED_FRACTION * num_documents:
+        raise UserError(
+            f"{data.file}: {_count(name, data, num_documents, shared)} are in the training files as well, so scores would not be "
+            f"those of new documents; name other --{name}-files, or none, and documents are held out"
+        )
+
+
+def _count(name: str, data: VectorDocuments, num_documents: int, shared: Overlap) -> str:
+    examples = some_of([data.names[number] for number in shared.documents])
+    return f"{len(shared.documents):,} of the {num_documents:,} {name} documents ({examples})"
+
+
+def overlap_notes(
+    name: str, data: VectorDocuments, num_documents: int, other: str, shared: Overlap, is_left_out: bool
+) -> list[str]:
+    """Lines on what two splits share.
+
+    Args:
+        name: the first split.
+        data: its file.
+        num_documents: the number of its documents.
+        other: the second split.
+        shared: what they share.
+        is_left_out: whether the second split's shared documents are left out of it.
+    """
     notes = []
-    for name, other in (("validation", "train"), ("test", "train"), ("test", "validation")):
-        if name in hashes and other in hashes:
-            count = len(np.intersect1d(hashes[name], hashes[other]))
-            if count:
-                notes.append(
-                    f"{count:,} different vectors of the {name} documents are in the {other} documents as well"
-                )
+    if len(shared.documents):
+        if is_left_out:
+            outcome = f"{len(shared.others):,} {other} documents are left out"
+        elif other == "train":
+            outcome = "too many to leave them out, so scores are not those of new documents"
+        else:
+            outcome = "so the epoch is chosen on documents that are scored"
+        notes.append(
+            f"{data.file}: {_count(name, data, num_documents, shared)} are in the {other} documents as well; {outcome}"
+        )
+    if shared.num_vectors:
+        notes.append(
+            f"{shared.num_vectors:,} different vectors of the {name} documents are in the {other} documents as well"
+        )
     return notes
-
-
-def row_hashes(vectors: np.ndarray) -> np.ndarray:
-    """A 64-bit hash of each row; rows of equal bits have equal hashes."""
-    multipliers = np.random.default_rng(0).integers(1, 2**63, vectors.shape[1], dtype=np.uint64) | np.uint64(1)
-    bits = {2: np.uint16, 4: np.uint32, 8: np.uint64}[vectors.dtype.itemsize]
-    hashes = np.empty(len(vectors), np.uint64)
-    for start in range(0, len(hashes), ROWS_AT_ONCE):
-        block = np.ascontiguousarray(vectors[start : start + ROWS_AT_ONCE]).view(bits).astype(np.uint64)
-        hashes[start : start + ROWS_AT_ONCE] = (block * multipliers).sum(axis=1)  # wraps around
-    return hashes

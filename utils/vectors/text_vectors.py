@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
+from utils.common.reading import FileReport
 from utils.text.embedding import embed, token_ids
-from utils.vectors.chunks import embed_file
+from utils.vectors.chunks import Tokens, embed_documents
 from utils.vectors.data import VectorDocuments
+from utils.vectors.text_records import TextDocument
 
 
 class SentenceEncoder:
@@ -38,6 +40,12 @@ class SentenceEncoder:
         self.max_length = max_length
         self.prompt = prompt
         self.notes = tuple(notes)
+        prompt_tokens = len(tokenizer.encode(prompt, add_special_tokens=False).ids) if prompt else 0
+        self.max_tokens = max(1, max_length - tokenizer.num_special_tokens_to_add(is_pair=False) - prompt_tokens)
+        self.unknown_id = next(
+            (tokenizer.token_to_id(name) for name in ("[UNK]", "<unk>") if tokenizer.token_to_id(name) is not None),
+            None,
+        )
         weights = [array.tobytes() for layer in model.dense_layers for array in layer.get_weights()]
         dense = [model.dense, hashlib.sha256(b"".join(weights)).hexdigest()]
         parts = [
@@ -94,6 +102,11 @@ class SentenceEncoder:
         steps.append(f"texts of at most {self.max_length:,} tokens")
         return ", ".join(steps + ([f"the prompt {self.prompt[:40]!r} before each"] if self.prompt else []))
 
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
+        """The tokens of each text, without special ones and without the prompt."""
+        encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [Tokens(encoding.offsets, encoding.ids.count(self.unknown_id)) for encoding in encodings]
+
     def embed(self, texts: Sequence[str], progress: str = "") -> np.ndarray:
         """The vectors of these texts, float32 `(texts, dim)`."""
         ids = token_ids(self.tokenizer, [self.prompt + text for text in texts], self.max_length)
@@ -101,7 +114,7 @@ class SentenceEncoder:
 
 
 class TextEmbedder:
-    """Turns a file of text into documents and notes (see `utils.vectors.chunks.embed_file`).
+    """Turns documents of text into vectors (see `utils.vectors.chunks.embed_documents`).
 
     The encoder is loaded when it is first needed.
 
@@ -109,15 +122,17 @@ class TextEmbedder:
         name: the encoder's folder or hub name.
         cache_dir: the folder of the cache.
         key: the `key` that the encoder must have, from the run that was trained on its vectors; empty for any.
+        language: ISO 639 code of the texts; empty: by their writing system.
     """
 
-    def __init__(self, name: str, cache_dir: Path, key: str = ""):
+    def __init__(self, name: str, cache_dir: Path, key: str = "", language: str = ""):
         self.name = name
         self.cache_dir = Path(cache_dir) / "vectors"
         self.key = key
+        self.language = language
 
-    def __call__(self, path: Path) -> tuple[VectorDocuments, list[str]]:
-        return embed_file(path, self.encoder, self.cache_dir)
+    def __call__(self, path: str | Path, documents: Sequence[TextDocument], report: FileReport) -> VectorDocuments:
+        return embed_documents(path, documents, self.encoder, self.cache_dir, report, self.language)
 
     @functools.cached_property
     def encoder(self) -> SentenceEncoder:
@@ -136,6 +151,6 @@ class TextEmbedder:
         return encoder
 
 
-def text_embedder(name: str, cache_dir: Path, key: str = "") -> TextEmbedder | None:
+def text_embedder(name: str, cache_dir: Path, key: str = "", language: str = "") -> TextEmbedder | None:
     """The `TextEmbedder` of an encoder, or None where `name` is empty."""
-    return TextEmbedder(name, cache_dir, key) if name else None
+    return TextEmbedder(name, cache_dir, key, language) if name else None

@@ -1,0 +1,102 @@
+"""Parquet files of vectors, read column by column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from utils.common.errors import UserError
+from utils.common.reading import FileReport
+from utils.vectors.columns import VECTOR_COLUMNS, VectorTable, columns_of, label_text, leave_out_rows, number_or_none
+
+ROWS_AT_ONCE = 16_384
+
+
+def read_parquet_vectors(path: str | Path, report: FileReport) -> VectorTable | None:
+    """The vectors of a Parquet file, with `document` and optionally `text`, `name` and `position`.
+
+    The vectors are lists of numbers in one column. What is not a list of as many numbers as most is left out.
+
+    Returns:
+        the rows as float32; None where the file has no column of vectors.
+
+    Raises:
+        UserError: the file cannot be read, or does not say which document each vector belongs to.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            lists = [field.name for field in schema if _is_list_of_numbers(field.type)]
+            vectors = columns_of(path, lists, {"vectors": VECTOR_COLUMNS["vectors"]})
+            if not vectors:
+                return None
+            columns = columns_of(path, schema.names, VECTOR_COLUMNS) | vectors
+            label = columns.get("document") or columns.get("names")
+            if label is None:
+                raise UserError(f"{path}: does not say which document each vector belongs to; add a column `document`")
+            rows = _Rows(columns | {"label": label})
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=sorted(set(rows.columns.values()))):
+                rows.add(batch)
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(f"{path}: is no readable Parquet file ({reason}); write it again") from None
+    return rows.table(report)
+
+
+def _is_list_of_numbers(kind) -> bool:
+    from pyarrow import types
+
+    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return is_list and (types.is_floating(kind.value_type) or types.is_integer(kind.value_type))
+
+
+class _Rows:
+    """The rows that were read so far.
+
+    Args:
+        columns: our name of each column to its name in the file.
+    """
+
+    def __init__(self, columns: dict[str, str]):
+        self.columns = columns
+        self.elements: list[np.ndarray] = []  # of each batch, one vector after another
+        self.lengths: list[np.ndarray] = []
+        self.values: dict[str, list] = {name: [] for name in columns if name != "vectors"}
+
+    def add(self, batch) -> None:
+        """Add a batch of rows."""
+        from pyarrow import compute
+
+        vectors = batch.column(self.columns["vectors"])
+        self.lengths.append(compute.fill_null(compute.list_value_length(vectors), 0).to_numpy(zero_copy_only=False))
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, which is counted later
+            self.elements.append(vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32))
+        for name, values in self.values.items():
+            values += batch.column(self.columns[name]).to_pylist()
+
+    def table(self, report: FileReport) -> VectorTable | None:
+        """All rows; those whose vector has another length than most are counted and marked."""
+        lengths = np.concatenate([np.zeros(0, np.int64), *self.lengths])
+        present = lengths[lengths > 0]
+        dim = int(np.bincount(present).argmax()) if len(present) else 1
+        positions = [number_or_none(value) for value in self.values.get("position", ())]
+        has_place = np.array([position is not None for position in positions] or np.ones(len(lengths)), bool)
+        usable = lengths == dim
+        leave_out_rows(report, np.flatnonzero(~usable), f"its vector is not a list of {dim} numbers")
+        leave_out_rows(report, np.flatnonzero(usable & ~has_place), "its position is not a number")
+        vectors = np.zeros((len(lengths), dim), np.float32)
+        vectors[usable] = np.concatenate(
+            [part[np.repeat(size == dim, size)] for part, size in zip(self.elements, self.lengths, strict=True)]
+        ).reshape(-1, dim)
+        return VectorTable(
+            vectors,
+            np.array([label_text(value) for value in self.values["label"]]),
+            [str(value or "") for value in self.values["texts"]] if "texts" in self.values else None,
+            [str(value or "") for value in self.values["names"]] if "names" in self.values else None,
+            np.array([position or 0 for position in positions]) if positions else None,
+            ~(usable & has_place),
+        )
