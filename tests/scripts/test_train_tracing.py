@@ -14,8 +14,8 @@ from tests.helpers.in_process import run_in_process
 from tests.helpers.scripts import error_line, run, start
 from tests.helpers.tracing_sequences import write_three_lines
 from utils.common.errors import UserError
-from utils.tracing.sequences import ResponseSequence
 from utils.tracing.predictor import TracingPredictor
+from utils.tracing.sequences import ResponseSequence
 
 SCRIPT = "train_tracing.py"
 SMALL = (
@@ -192,6 +192,32 @@ def test_random_responses_of_a_file_are_predicted_by_chance_alone(model, tmp_pat
     assert 0.4 < test["auc"] < 0.6 and test["nll"] > np.log(2) - 0.02
 
 
+def test_repeated_rows_of_a_table_give_nothing_away(tmp_path):
+    """Coins, each written once for each skill of its item, in a table with names and separators of its own."""
+    rng = np.random.default_rng(6)
+    lines = ["who;task;mark;when;skill"]
+    for student in range(150):
+        for second in range(12):
+            task, mark = rng.integers(20), ("false", "true")[rng.integers(2)]
+            lines += [f"s{student};q{task};{mark};2020-01-01 10:00:{second:02};k{(task + n) % 5}" for n in range(3)]
+    (tmp_path / "coins.txt").write_text("\n".join([*lines, "s0;q1;NA;2020-01-02;k1", "s0;q1;1;soon;k1"]) + "\n")
+    options = ("--train-files", "coins.txt", "--columns", "student=who", "item=task", "response=mark", "time=when")
+    more = ("--epochs", 4, "--tracking", "off", "--no-export", "--no-jit-compile", "--run-dir", "run")
+    status, output, errors = run(*options, *more, cwd=tmp_path, script=SCRIPT)
+    assert status == 0, errors
+    assert "3,600 records used, but they repeat an answer for another skill (same student, item and time)" in output
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert 0.4 < results["metrics"]["test"]["auc"] < 0.6
+    data = results["data"]
+    assert sum(data["counts"].values()) == 1800 and data["format"]["expand_skills"] is False
+    counts = data["reading"]["coins.txt"]
+    assert (counts["used"], counts["bad"], sum(counts["left_out"].values())) == (5400, 1, 2)
+    assert list(counts["noticed"].values()) == [3600]
+    (tmp_path / "history.tsv").write_text("user_id\tquestion\tcorrect\nann\tq1\t1\n")
+    status, output, errors = run("run", "q2", "--file", "history.tsv", cwd=tmp_path, script="predict.py")
+    assert status == 0 and "student ann, 1 responses" in output, errors
+
+
 def test_the_best_epoch_is_that_of_the_lowest_loss_whatever_it_is_made_of(tmp_path):
     """Under soft QWK alone probabilities become extreme: their likelihood falls while agreement grows."""
     flags = ("--data", "static", "--loss", "soft_qwk", "--learning-rate", "0.02", "--run-dir", "run", "--no-export")
@@ -207,7 +233,7 @@ def test_the_best_epoch_is_that_of_the_lowest_loss_whatever_it_is_made_of(tmp_pa
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--train-files", "none.txt"), "none.txt: cannot be read"),
+        (("--train-files", "none.txt"), "none.txt: no such file"),
         (("--test-files", "none.txt"), "goes with --train-files"),
         (("--train-files", "none.txt", "--students", "9"), "are for simulated data"),
         (("--loss", "kappa"), "--loss kappa: give one of cross_entropy, focal"),
@@ -227,6 +253,10 @@ def test_the_best_epoch_is_that_of_the_lowest_loss_whatever_it_is_made_of(tmp_pa
         ),
         (("--no-attention",), "--no-attention: only for --model integrated; leave it out for deep_gpcm"),
         (("--truth", "truth.json"), "--truth goes with --train-files"),
+        (("--train-files", "none.txt", "--columns", "who=x"), "--columns who=x: give COLUMN=NAME"),
+        (("--train-files", "none.txt", "--columns", "item"), "--columns item: give COLUMN=NAME"),
+        (("--train-files", "none.txt", "--credit-levels", "1"), "--credit-levels 1: must be from 2"),
+        (("--expand-skills",), "go with --train-files"),
         (("--num-slot", "3"), "did you mean --num-slots"),
     ],
 )

@@ -90,9 +90,10 @@ def is_skill(name: str) -> bool:
 
 def _check_unique(path: Path, header: Sequence[str], column: str) -> None:
     """Check that only one thing in the header can be meant. The id and the name of one thing are no two things."""
-    if find_columns(path, header, {column: []}):
-        return
-    names = [header[place] for alias in ALIASES[column] for place in find_columns(path, header, {alias: []}).values()]
+    aliases = (column, *ALIASES[column])
+    names = [header[place] for alias in aliases for place in find_columns(path, header, {alias: []}).values()]
+    if column != "response" and find_columns(path, header, {column: []}):
+        return  # the plain name wins; but a column of responses beside one of correctness may hold the texts of answers
     things = {re.sub(r"[\W_]|(id|name|s)$", "", name.casefold()) for name in names}
     if len(things) > 1:
         raise UserError(

@@ -120,6 +120,7 @@ def test_columns_that_the_user_names(tmp_path):
             "who,what,correct",
             "names no column of student and item, but who, what, correct; say which they are with --columns",
         ),
+        ("user_id,question,response,correct", "columns 'response' and 'correct' could both be the response"),
         ("student,response", "names no column of item"),
         ("a,b,c", "names no column of student and item and response"),
         ("7,12,1", "names no column"),
@@ -223,4 +224,6 @@ def test_names_that_cannot_be_written_are_bad_records(tmp_path):
     records = [{"student": "s", "item": str(n), "response": 1} for n in range(30)]
     content = "\n".join(map(json.dumps, records)) + '\n{"student": "s", "item": "\\ud83d", "response": 1}\n'
     sequences, notes = read_file(write(tmp_path / "r.jsonl", content))
-    assert len(sequences[0].items) == 30 and notes == ["1 of 31 records left out, the item is empty or no valid text (line 31)"]
+    assert len(sequences[0].items) == 30 and notes == [
+        "1 of 31 records left out, the item is empty or no valid text (line 31)"
+    ]
