@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -41,8 +42,9 @@ def split_subjects(
     """
     names = {}
     for subject in sorted(set(subjects)):
-        names.setdefault(" ".join(split_words(subject)) or subject, []).append(subject)
-    groups = [names[name] for name in sorted(names)]
+        names.setdefault(tuple(split_words(subject)) or subject, []).append(subject)
+    # The order must not depend on how words are split, so that published splits stay.
+    groups = sorted(names.values(), key=lambda group: " ".join(re.findall(r"\w+", group[0].lower())) or group[0])
     order = np.random.default_rng(seed).permutation(len(groups)).tolist()
     fractions = {"test": test_fraction, "validation": validation_fraction}
     parts = hold_out([1] * len(groups), fractions, order=order)

@@ -9,6 +9,8 @@ import unicodedata
 
 from utils.text.scripts import SCRIPTS_WITHOUT_SPACES
 
+SCRIPTS_OF_CHARACTERS = (*SCRIPTS_WITHOUT_SPACES, "Hangul")
+"""Scripts whose characters are words, alone and in pairs. Korean has spaces, but particles are attached to its names."""
 MAX_MARKS = 8
 """Of a longer row of question and exclamation marks, this many count."""
 REPLACED = {"™": " ", "℠": " ", "−": "-", "♯": "#", "ـ": ""}
@@ -26,8 +28,9 @@ def split_words(text: str, fold_case: bool = True) -> list[str]:
 
     - Text is normalised first (Unicode's NFKC, without invisible characters), so that composed and decomposed, full-width and
       half-width forms are the same words. Combining marks stay in their words.
-    - Where words stand side by side without spaces (Chinese, Japanese, Thai, ...), each character is a word, and so is each pair
-      of neighbours, between its two characters. So the words of a name always stand together in the words of a text that has it.
+    - Where words stand side by side without spaces (Chinese, Japanese, Thai, ...), and in Korean, each character is a word, and so
+      is each pair of neighbours, between its two characters. So the words of a name always stand together in the words of a text
+      that has it.
     - Signs that names live on belong to the word: `C++`, `C#`, `Disney+`, `.NET`, `A-`, `A*`. A row of question and exclamation
       marks that stands alone gives its beginnings, so that the band "???" is part of "Who sings for ????".
     - An emoji is a word.
@@ -70,7 +73,7 @@ def is_whole_word(word: str) -> bool:
     """
     if word[0] in "!?":
         return len(word) == 2
-    if word.isascii() or not _is_without_spaces(word[0]):
+    if word.isascii() or not _is_of_characters(word[0]):
         return True
     import regex
 
@@ -109,7 +112,7 @@ def _parts(word: str) -> list[str]:
     """What stands in the list of words for one match of the pattern."""
     if word[0] in "!?":
         return [word[:length] for length in range(2, min(len(word), MAX_MARKS) + 1)]
-    if word.isascii() or not _is_without_spaces(word[0]):
+    if word.isascii() or not _is_of_characters(word[0]):
         return [word]
     import regex
 
@@ -133,7 +136,7 @@ def _pattern(character: str, start: str, letter: str, opening: str, other: str =
     single_letter = rf"(?<!{character}|['.*-]){letter}(?:--?|\*)(?!{character}|[*-])"  # A-, C--, A*
     attached = rf"(?:(?<={letter})(?:\+\++|[+#](?!{character})))?"  # C++, C#, Disney+
     word = rf"(?:(?<![^{opening}])\.(?={letter}))?{start}{character}*{attached}"  # .NET
-    return rf"{other}{single_letter}|{word}|(?<![^'{opening}])[!?]{{2,}}"
+    return rf"{other}{single_letter}|{word}|(?<![^'{opening}])(?:!!|\?\?)[!?]*"
 
 
 @functools.cache
@@ -145,30 +148,30 @@ def _ascii_pattern() -> re.Pattern:
 def _unicode_pattern():
     import regex
 
-    unspaced = _unspaced_set()
+    of_characters = _characters_set()
     return regex.compile(
         _pattern(
-            rf"[[\p{{L}}\p{{M}}\p{{N}}\p{{Pc}}]--{unspaced}]",
-            rf"[[\p{{L}}\p{{N}}\p{{Pc}}]--{unspaced}]",
-            rf"[\p{{L}}--{unspaced}]",
-            rf' \n("[[\p{{Ps}}\p{{Pi}}]--[\0-\x7f]]{unspaced}',
-            other=rf"{unspaced}[{unspaced}\p{{M}}]*|\p{{RI}}{{2}}|[\p{{Extended_Pictographic}}--[©®〰]]|",
+            rf"[[\p{{L}}\p{{M}}\p{{N}}\p{{Pc}}]--{of_characters}]",
+            rf"[[\p{{L}}\p{{N}}\p{{Pc}}]--{of_characters}]",
+            rf"[\p{{L}}--{of_characters}]",
+            rf' \n("[[\p{{Ps}}\p{{Pi}}]--[\0-\x7f]]{of_characters}',
+            other=rf"{of_characters}[{of_characters}\p{{M}}]*|\p{{RI}}{{2}}|[\p{{Extended_Pictographic}}--[©®〰]]|",
         ),
         regex.V1,
     )
 
 
-def _unspaced_set() -> str:
-    """The pattern of a character of a script that is written without spaces; the Japanese sound mark belongs to two of them."""
-    scripts = "".join(rf"\p{{Script={name}}}" for name in SCRIPTS_WITHOUT_SPACES)
+def _characters_set() -> str:
+    """The pattern of a character of `SCRIPTS_OF_CHARACTERS`; the Japanese sound mark belongs to two of them."""
+    scripts = "".join(rf"\p{{Script={name}}}" for name in SCRIPTS_OF_CHARACTERS)
     return rf"[[{scripts}ー]&&[\p{{L}}\p{{M}}\p{{N}}]]"
 
 
 @functools.lru_cache(maxsize=65_536)
-def _is_without_spaces(character: str) -> bool:
+def _is_of_characters(character: str) -> bool:
     import regex
 
-    return regex.match(_unspaced_set(), character, regex.V1) is not None
+    return regex.match(_characters_set(), character, regex.V1) is not None
 
 
 @functools.cache
