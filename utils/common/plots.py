@@ -2,6 +2,7 @@
 
 import io
 import math
+import warnings
 from pathlib import Path
 
 from utils.common.files import write_atomically
@@ -162,11 +163,24 @@ def figure_and_axes(width: float, height: float, columns: int, rows: int = 1):
 
 
 def save_figure(figure, path: str | Path) -> None:
-    """Write a figure as a PNG file, atomically. 256 colours make the file about a third as large and look the same."""
+    """Write a figure as a PNG file, atomically. 256 colours make the file about a third as large and look the same.
+
+    Letters that matplotlib's fonts lack are drawn as boxes; one line is printed about them.
+    """
     from PIL import Image
 
     drawn, reduced = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, dpi=DOTS_PER_INCH)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        figure.savefig(drawn, dpi=DOTS_PER_INCH)
+    num_missing = 0
+    for warning in caught:
+        if str(warning.message).startswith("Glyph "):
+            num_missing += 1
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if num_missing:
+        print(f"{path}: {num_missing:,} letters are drawn as boxes; matplotlib's fonts do not have them")
     image = Image.open(drawn).convert("RGB")
     image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(reduced, "PNG", optimize=True)
     write_atomically(path, reduced.getvalue())

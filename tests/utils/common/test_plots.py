@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from utils.common.plots import plot_attention, plot_bars, plot_comparison, plot_history
+from utils.common.plots import figure_and_axes, plot_attention, plot_bars, plot_comparison, plot_history, save_figure
 
 
 def png_size(path):
@@ -109,3 +109,11 @@ def test_a_comparison_names_every_model_and_score(tmp_path, texts):
     plot_comparison(rows, tmp_path / "plot.png", "SQuAD", "score")
     assert {"SQuAD", "score", "EM", "F1", "plain", "bert\n--rate=2e-4", "4.17", "62.3"} <= set(texts)
     assert png_size(tmp_path / "plot.png") == (960, 355)
+
+
+def test_letters_without_a_glyph_are_told_in_one_line(tmp_path, capsys):
+    figure, (axes,) = figure_and_axes(2, 2, columns=1)
+    axes.set_title("मीना 王明")
+    save_figure(figure, tmp_path / "plot.png")
+    lines = capsys.readouterr().out.splitlines()
+    assert (tmp_path / "plot.png").exists() and len(lines) == 1 and "letters are drawn as boxes" in lines[0]
