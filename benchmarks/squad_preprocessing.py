@@ -99,8 +99,8 @@ def scale(options, folder: Path) -> tuple[list[Path], dict]:
 
 def preprocess(options, files, folder: Path) -> dict:
     """Do what a first run does before it builds a model, and measure it."""
-    from utils.squad.data import read_squad_files
     from utils.squad.cache import prepare_features
+    from utils.squad.data import read_squad_files
     from utils.squad.tokenizer import prepare_tokenizer
 
     run_dir, cache_dir = folder / "run", folder / "cache"
@@ -121,7 +121,7 @@ def preprocess(options, files, folder: Path) -> dict:
         "peak_memory_gib": round(peak_memory_gib(), 3),
         "windows": len(features),
         "mean_length": round(float(features.lengths.mean()), 1),
-        "label_mismatches": len(features.label_mismatches),
+        "wider_labels": len(features.wider_labels),
         "cache_mib": round(sum(file.stat().st_size for file in cache_dir.iterdir()) / 2**20, 1),
     }
 
@@ -143,7 +143,7 @@ def as_markdown(report: dict) -> str:
             f"| {report['questions_per_second']:,.0f} | {report['peak_memory_gib']:.2f} |",
             "",
             f"- {data['questions']:,} questions, {source}{', '.join(data['files'])}; windows of mean length "
-            f"{report['mean_length']}; {report['label_mismatches']} labels differ; cache of {report['cache_mib']} MiB",
+            f"{report['mean_length']}; {report['wider_labels']} labels wider than their answer; cache of {report['cache_mib']} MiB",
             f"- vocabulary {settings['vocabulary_size']:,}, maximum length {settings['max_length']}, stride "
             f"{settings['doc_stride']}",
             f"- {report['hardware']}, {report['threads']} threads; commit {report['commit']}",

@@ -14,10 +14,10 @@ from utils.common.files import write_atomically
 from utils.squad.features import SquadFeatures, build_features
 from utils.squad.tokens import TokenizedTexts
 
-FORMAT = 3
+FORMAT = 4
 """Part of the cache key: raise it when the meaning of a field of `SquadFeatures` changes."""
-MANY_MISMATCHES = 0.05
-"""Fraction of labels that differ from their answer from which on the tokenizer is questioned. Published data has 1 to 3 %."""
+MANY_WIDER = 0.05
+"""Fraction of labels that are wider than their answer from which on the tokenizer is questioned. Published data has 1 to 3 %."""
 
 
 def prepare_features(
@@ -40,22 +40,27 @@ def prepare_features(
     )
     num_cut = int((np.diff(features.questions.offsets) > features.question_lengths).sum())
     line += f"; {num_cut} questions cut to {features.question_lengths.max()} tokens" if num_cut else ""
-    mismatches, lost = features.label_mismatches, features.lost_labels
-    if features.num_labels:
-        line += f"; {len(mismatches):,} of {features.num_labels:,} labels differ from their answer"
-        line += f" (such as {mismatches[0]})" if mismatches else ""
-    if len(mismatches) > MANY_MISMATCHES * features.num_labels:
+    kinds = {
+        "labels are wider than their answer": features.wider_labels,
+        "labels are cut": features.cut_labels,
+        "answers are lost": features.lost_labels,
+    }
+    for kind, labels in kinds.items():
+        if features.num_labels and (labels or kind.endswith("answer")):
+            line += f"; {len(labels):,} of {features.num_labels:,} {kind}"
+            line += f" (such as {labels[0]})" if labels else ""
+    if len(features.wider_labels) > MANY_WIDER * features.num_labels:
         line += "; the tokenizer cuts this text coarsely, another --tokenizer may fit it better"
-    line += f"; {len(lost):,} answers are lost (such as {lost[0]})" if lost else ""
     print(line, flush=True)
     return features
 
 
 def describe_labels(features: SquadFeatures) -> dict[str, int]:
-    """The counts of `prepare_features` for `results.json`: labels, those that differ from their answer, and those that are lost."""
+    """The counts of `prepare_features`, for `results.json`."""
     return {
         "labels": features.num_labels,
-        "different_from_answer": len(features.label_mismatches),
+        "wider_than_answer": len(features.wider_labels),
+        "cut": len(features.cut_labels),
         "lost": len(features.lost_labels),
     }
 
@@ -107,7 +112,7 @@ def load_features(path: Path) -> SquadFeatures:
     plain = {field.name: arrays[field.name] for field in fields(SquadFeatures) if field.name in arrays}
     for name in ("num_labels", "num_separators"):
         plain[name] = int(plain[name])
-    for name in ("label_mismatches", "lost_labels"):
+    for name in ("wider_labels", "cut_labels", "lost_labels"):
         plain[name] = tuple(str(line) for line in plain[name])
     plain["special_ids"] = tuple(int(value) for value in plain["special_ids"])
     return SquadFeatures(**texts, **plain)

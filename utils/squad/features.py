@@ -39,7 +39,8 @@ class SquadFeatures:
         answer_spans: `(spans, 2)`, first and last token of an answer, as positions in the assembled sequence. A window that does
             not hold its question's answer has the single span (0, 0), the sequence-start token.
         num_labels: answers that were labelled.
-        label_mismatches: a line for each label whose text differs from its answer, mostly because the answer ends within a word.
+        wider_labels: a line for each label that has more than its answer, which begins or ends within a token.
+        cut_labels: a line for each label that lacks part of its answer, because the tokenizer drops it.
         lost_labels: a line for each answer that no window holds as a whole.
         special_ids: ids of padding, sequence start and separator.
         num_separators: separators between the question and the paragraph, see `utils.text.tokenization.separators_between`.
@@ -55,7 +56,8 @@ class SquadFeatures:
     answer_offsets: np.ndarray
     answer_spans: np.ndarray
     num_labels: int
-    label_mismatches: tuple[str, ...]
+    wider_labels: tuple[str, ...]
+    cut_labels: tuple[str, ...]
     lost_labels: tuple[str, ...]
     special_ids: tuple[int, int, int]
     num_separators: int
@@ -110,7 +112,7 @@ def build_features(
     context_index: dict[str, int] = {}
     window_question, window_context, window_start, window_end = [], [], [], []
     answer_offsets, answer_spans, num_labels = [0], [], 0
-    mismatches, lost = [], []
+    wider, cut, lost = [], [], []
     context_numbers = np.asarray([context_index.setdefault(q.context, len(context_index)) for q in questions], np.int32)
     tokenized_questions = tokenize([q.question for q in questions], tokenizer, progress and f"{progress}: questions")
     question_lengths = np.minimum(np.diff(tokenized_questions.offsets), max_question_length).astype(np.int32)
@@ -136,7 +138,8 @@ def build_features(
                 spans.append(span)
                 text = question.context[starts[span[0]] : ends[span[1]]]
                 if text != answer.text and not _are_equal(text, answer.text, question.context):
-                    mismatches.append(f"{question.id}: the label reads {text!r}, the answer is {answer.text!r}")
+                    differing = wider if answer.text.strip() in text else cut
+                    differing.append(f"{question.id}: the label reads {text!r}, the answer is {answer.text!r}")
         first, covered = 0, set()
         while True:
             last = min(first + room, stop - begin)
@@ -165,7 +168,8 @@ def build_features(
         answer_offsets=np.asarray(answer_offsets, np.int64),
         answer_spans=np.asarray(answer_spans, np.int32).reshape(-1, 2),
         num_labels=num_labels,
-        label_mismatches=tuple(mismatches),
+        wider_labels=tuple(wider),
+        cut_labels=tuple(cut),
         lost_labels=tuple(lost),
         special_ids=special_ids,
         num_separators=num_separators,

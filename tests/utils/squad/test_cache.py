@@ -83,10 +83,10 @@ def test_the_printed_line_counts_labels(tmp_path, capsys):
     features = prepare_features("train", questions, tokenizer, cache_dir=tmp_path, **WINDOWS)
     line = capsys.readouterr().out
     assert line == (
-        "train: 31 questions, 31 windows, mean length 14; 1 of 31 labels differ from their answer "
+        "train: 31 questions, 31 windows, mean length 14; 1 of 31 labels are wider than their answer "
         "(such as inside: the label reads 'makers', the answer is 'maker')\n"
     )
-    assert describe_labels(features) == {"labels": 31, "different_from_answer": 1, "lost": 0}
+    assert describe_labels(features) == {"labels": 31, "wider_than_answer": 1, "cut": 0, "lost": 0}
     prepare_features("train", questions[-9:], tokenizer, cache_dir=tmp_path, **WINDOWS)
     assert "another --tokenizer may fit it better" in capsys.readouterr().out  # more than 5 %
     prepare_features("test", questions, tokenizer, cache_dir=tmp_path, **WINDOWS)

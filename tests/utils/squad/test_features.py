@@ -54,7 +54,7 @@ def test_arrays_by_hand(small):
     assert len(features) == 2 and features.lengths.tolist() == [12, 11]
     assert features.answer_offsets.tolist() == [0, 1, 3]
     assert features.answer_spans.tolist() == [[6, 6], [7, 8], [8, 8]]
-    assert features.num_labels == 3 and features.label_mismatches == ()
+    assert features.num_labels == 3 and features.wider_labels == features.cut_labels == ()
     inputs = assemble(features, np.array([0, 1]))
     first, second = [2, 4, 5, 6, 7, 3, 8, 5, 9, 6, 11, 3], [2, 4, 5, 6, 7, 3, 6, 11, 12, 13, 3]
     assert inputs["token_ids"].tolist() == [first + [0] * 4, second + [0] * 5]
@@ -96,7 +96,9 @@ def test_windows_cover_every_token_and_share_the_stride(world, features):
 
 def test_labels_decode_to_the_answers(world, features):
     questions, _ = world
-    assert features.label_mismatches == () and features.num_labels == sum(len(set(q.answers)) for q in questions)
+    assert features.wider_labels == features.cut_labels == () and features.num_labels == sum(
+        len(set(q.answers)) for q in questions
+    )
     decoded_answers = [set() for _ in questions]
     for window in range(len(features)):
         number, context = features.window_question[window], features.window_context[window]
@@ -122,7 +124,7 @@ def test_accents_and_emoji_keep_their_offsets():
     features = build_features([question(context, *answers)], train_tokenizer([context], 90, min_frequency=1), **WINDOWS)
     shift = 2 + int(features.question_lengths[0])
     spans = [(features.contexts.starts[a - shift], features.contexts.ends[b - shift]) for a, b in features.answer_spans]
-    assert [context[a:b] for a, b in spans] == list(answers) and features.label_mismatches == ()
+    assert [context[a:b] for a, b in spans] == list(answers) and features.wider_labels == features.cut_labels == ()
 
 
 def test_unanswerable_and_unlabelled_questions_point_at_the_start(small):
@@ -138,7 +140,7 @@ def test_a_label_that_is_wider_than_its_answer_is_used_and_counted(small):
     inside = question("Ada wrote the notes.", "note", identifier="inside")
     features = build_features([good, inside], small, **WINDOWS)
     assert features.num_labels == 2 and features.lost_labels == ()
-    assert features.label_mismatches == ("inside: the label reads 'notes', the answer is 'note'",)
+    assert features.wider_labels == ("inside: the label reads 'notes', the answer is 'note'",)
     assert features.answer_spans.tolist() == [[8, 9], [9, 9]]
 
 
@@ -147,6 +149,9 @@ def test_answers_that_no_window_holds_are_counted(small):
     features = build_features([record], small, max_length=12, doc_stride=2)
     assert features.lost_labels == ("q: no window holds the whole answer of 6 tokens",)
     assert features.answer_spans.tolist() == [[0, 0]] * 2
+    cut = question("Ada \u200bwrote.", "\u200bwrote")
+    features = build_features([cut], small, **WINDOWS)
+    assert features.cut_labels == ("q: the label reads 'wrote', the answer is '\\u200bwrote'",)
     dropped = question("Ada \u200b wrote.", "\u200b")  # the tokenizer drops invisible characters
     features = build_features([dropped], small, **WINDOWS)
     assert features.lost_labels == ("q: the tokenizer drops the answer '\\u200b'",)
