@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from utils.common.errors import UserError
+from utils.common.files import has_lone_surrogate
 from utils.squad.data import Question
 from utils.squad.decoding import N_BEST, Answers, answer_questions
 from utils.squad.features import SquadFeatures, build_features
@@ -131,6 +132,9 @@ class SquadPredictor:
 
 def _as_question(number: int, record: dict) -> Question:
     for name in ("question", "context"):
-        if not str(record.get(name) or "").strip():
+        text = record.get(name)
+        if not isinstance(text, str) or not text.strip():
             raise UserError(f"record {number + 1}: its {name} is empty; give a question and a context with text")
+        if has_lone_surrogate(text):
+            raise UserError(f"record {number + 1}: its {name} holds half a character (a lone surrogate); correct it")
     return Question(str(number), "", record["context"], record["question"], ())

@@ -169,6 +169,21 @@ def test_the_length_penalty_counts_characters_where_words_have_no_spaces():
     np.testing.assert_allclose(by_text["王明在北京大学任教"] / by_text["王"], 2 / 9, rtol=1e-5)
 
 
+def test_answers_keep_the_marks_that_the_tokenizer_drops():
+    from tokenizers import BertWordPieceTokenizer, Tokenizer
+
+    context = "मीनू दिल्ली की है।"
+    learner = BertWordPieceTokenizer(lowercase=True, strip_accents=True)  # as bert-base-multilingual-uncased has it
+    learner.train_from_iterator([context] * 3, show_progress=False)
+    record = question(0, context)
+    features = build_features(
+        [record], Tokenizer.from_str(learner.to_str()), max_length=64, doc_stride=8, labelled=False
+    )
+    n_best = answer_questions(FakeModel(), features, [record], length_penalty=0.4, n_best=500).n_best["q0"]
+    words = {word for entry in n_best for word in entry["text"].split()}
+    assert {"मीनू", "दिल्ली", "की", "है", "है।"} <= words and {"मीन", "दल", "क", "ह"}.isdisjoint(words)
+
+
 def test_an_answer_that_only_the_second_window_holds(tokenizer):
     """Offsets are those of the whole paragraph, and the first window's certainty of no answer does not silence it."""
     record = question(0, CONTEXTS[0])

@@ -104,10 +104,18 @@ def test_the_length_penalty_of_the_run_is_used(run_dir, tmp_path):
     assert weights[0] / weights[1] == pytest.approx(4.0**2, rel=1e-4)  # four words once normalised
 
 
-@pytest.mark.parametrize("record", [{}, {"question": " ", "context": "x"}, {"question": "x", "context": ""}])
+@pytest.mark.parametrize(
+    "record",
+    [{}, {"question": " ", "context": "x"}, {"question": "x", "context": ""}, {"question": "x", "context": 3}],
+)
 def test_an_empty_record_is_named(predictor, record):
     with pytest.raises(UserError, match=r"^record 2: its (question|context) is empty; give"):
         predictor.answer([RECORDS[0], record])
+
+
+def test_half_a_character_is_named(predictor):
+    with pytest.raises(UserError, match=r"^record 1: its context holds half a character"):
+        predictor.answer([{"question": "Who?", "context": "Ada \ud83d."}])
 
 
 def test_the_threshold_is_fitted_where_questions_have_no_answer(predictor):
