@@ -54,7 +54,9 @@ def parse_columns(texts: Sequence[str]) -> dict[str, str]:
     return columns
 
 
-def find_response_columns(path: Path, header: Sequence[str], chosen: Mapping[str, str]) -> dict[str, int]:
+def find_response_columns(
+    path: Path, header: Sequence[str], chosen: Mapping[str, str], needs_chosen: bool = True
+) -> dict[str, int]:
     """The places of the columns in a table, by their common names or those that the user gives.
 
     Where a table names skills but no items, the column of skills is that of the items.
@@ -63,10 +65,13 @@ def find_response_columns(path: Path, header: Sequence[str], chosen: Mapping[str
         path: the file, for messages.
         header: the names in the file.
         chosen: from `parse_columns`.
+        needs_chosen: a chosen name that is not in the header is an error; otherwise, common names are looked for.
 
     Raises:
         UserError: a chosen name is not in the header, or two columns could be meant.
     """
+    if not needs_chosen:
+        chosen = {column: name for column, name in chosen.items() if not name or find_columns(path, header, {name: []})}
     names = {column: name for column, name in chosen.items() if name}
     columns = find_columns(path, header, ALIASES, names)
     for column in ("student", "item", "response", "skill"):
@@ -105,6 +110,16 @@ def _check_unique(path: Path, header: Sequence[str], column: str) -> None:
 def columns_in_words(header: Sequence[str], columns: Mapping[str, int]) -> str:
     """Which column of a file is what, as `--columns` takes it."""
     return " ".join(f"{column}={quoted(header[place])}" for column, place in columns.items())
+
+
+def missing_columns(path: Path, header: Sequence[str], columns: Mapping[str, int]) -> UserError:
+    """The error for a table in which some required columns are not known."""
+    missing = [column for column in REQUIRED if column not in columns]
+    listed = ", ".join(map(quoted, header[:12])) + (", ..." if len(header) > 12 else "")
+    return UserError(
+        f"{path}: its first line names no column of {' and '.join(missing)}, but {listed[:200] or 'nothing'}; say which they are "
+        f"with --columns {' '.join(f'{column}=NAME' for column in missing)}"
+    )
 
 
 def quoted(name: str) -> str:

@@ -13,12 +13,14 @@ from utils.common.errors import UserError
 from utils.common.files import content_kind, read_json
 from utils.common.reading import FileReport, Reading
 from utils.tracing.blocks import find_block_layout, read_block_log
+from utils.tracing.columns import REQUIRED, find_response_columns, missing_columns
 from utils.tracing.credit import choose_levels, credit_category, has_fractions, levels_in_words
+from utils.tracing.matrices import is_matrix, read_matrix_log
 from utils.tracing.repeated_rows import join_repeated_rows, times_tell_answers
 from utils.tracing.response_log import ResponseLog
 from utils.tracing.sequences import ResponseSequence
 from utils.tracing.simulation import Truth
-from utils.tracing.tables import read_table_log
+from utils.tracing.tables import open_table, read_table_log
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ def read_responses(
     """Read the files of a run, which are understood alike. What is in a file tells its layout:
 
     - lines per student (`utils.tracing.blocks`): three, as DKVMN and AKT have them, four with skills, six as pyKT has them;
-    - a table, JSON, JSON lines or Parquet (`utils.tracing.tables`): a row per response, or a row per student with lists as pyKT has
-      it, with a column per item, or with responses by item as py-irt has it.
+    - a table, JSON, JSON lines or Parquet: a row per response, or per student with lists as pyKT has it (`utils.tracing.tables`);
+      or a row per student with a column per item, or with responses by item as py-irt has it (`utils.tracing.matrices`).
 
     A student's rows are ordered by time where there are times, else they keep the order of the file. Rows that repeat an answer for
     another skill are joined (`utils.tracing.repeated_rows`).
@@ -80,19 +82,17 @@ def read_responses(
         if response_format.answer_per_time is None:
             response_format = replace(response_format, answer_per_time=times_tell_answers(logs))
         for log, report in zip(logs, reports, strict=True):
-            join_repeated_rows(
-                log, response_format.answer_per_time and log.has_time, response_format.expand_skills, report
-            )
-    response_format = replace(response_format, credit_levels=_credit_levels(logs, response_format.credit_levels))
-    if response_format.credit_levels:
+            by_time = response_format.answer_per_time and log.has_time
+            join_repeated_rows(log, by_time, response_format.expand_skills, report)
+    levels = _credit_levels(logs, response_format.credit_levels)
+    if levels:
         for report in reports:
             report.remark(
-                f"responses are fractions of credit; each becomes the nearest of {response_format.credit_levels} levels "
-                f"({levels_in_words(response_format.credit_levels)}), which are the categories (--credit-levels)"
+                f"responses are fractions of credit; each becomes the nearest of {levels} levels ({levels_in_words(levels)}), "
+                "which are the categories (--credit-levels)"
             )
-    return [
-        log.sequences(lambda values: _categories(values, response_format.credit_levels)) for log in logs
-    ], response_format
+    sequences = [log.sequences(lambda values: _categories(values, levels)) for log in logs]
+    return sequences, replace(response_format, credit_levels=levels)
 
 
 def _read_log(path: Path, report: FileReport, columns: Mapping[str, str], needs_columns: bool) -> ResponseLog:
@@ -100,7 +100,14 @@ def _read_log(path: Path, report: FileReport, columns: Mapping[str, str], needs_
     if content_kind(path) == "text" and (layout := find_block_layout(path)):
         log = read_block_log(path, layout, report)
     else:
-        log = read_table_log(path, columns, report, needs_columns)
+        table = open_table(path, columns, report)
+        places = find_response_columns(path, table.header, columns, needs_columns)
+        if is_matrix(places, table):
+            log = read_matrix_log(table, places, report)
+        elif places.keys() >= set(REQUIRED):
+            log = read_table_log(table, places, report)
+        else:
+            raise missing_columns(path, table.header, places)
     if report.used:
         log.leave_out_mixed_responses(report)
     report.check()

@@ -46,7 +46,7 @@ def join_repeated_rows(log: ResponseLog, by_time: bool, expand_skills: bool, rep
     log.sort()
     leader = find_leaders(log, by_time)
     shared = "time" if by_time else "item and time" if log.has_time else "item in a row"
-    are_repeated_rows_kept = expand_skills and bool((np.diff(leader) <= 0).any())
+    are_repeated_rows_kept = expand_skills and bool((leader != np.arange(len(leader))).any())
     _join_answers(log, leader, shared, by_time, expand_skills, report)
     if log.has_time and log.has_skills and not by_time and not are_repeated_rows_kept:
         # Times may be those of writing the rows, and differ a little. The responses show whether it is one answer.
@@ -194,7 +194,7 @@ def times_tell_answers(logs: Sequence[ResponseLog]) -> bool:
     for log in logs:
         log.sort()
         leader = find_leaders(log, by_time=True)
-        if (np.diff(leader) > 0).all():
+        if (leader == np.arange(len(leader))).all():
             continue
         one_item = find_leaders(log, by_time=False)
         rows = np.flatnonzero(one_item == np.arange(len(log)))  # one row of each student, time and item

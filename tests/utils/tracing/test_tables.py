@@ -139,7 +139,7 @@ def test_a_column_per_item(tmp_path, header):
     path = write(tmp_path / "r.csv", f"{header}\ns0,0,1,\ns1,NA,1,1.0\n")
     sequences, notes = read_file(path)
     assert contents(sequences) == {"s0": (items[:2], [0, 1], None), "s1": (items[1:], [1, 1], None)}
-    assert notes[0].startswith(f"read as a row per student and a column per item ({', '.join(items)})")
+    assert notes[0].startswith(f"read as a row per student with a column per item ({', '.join(items)})")
     assert "2 records left out, there is no response" in notes[1]
 
 
