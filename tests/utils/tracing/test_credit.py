@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from utils.tracing import blocks, credit, response_log
+from utils.tracing import blocks, credit, response_log, tables
 from utils.tracing.credit import choose_levels, credit_category, response_value
 
 
-@pytest.mark.parametrize("module", [blocks, credit, response_log], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [blocks, credit, response_log, tables], ids=lambda module: module.__name__)
 def test_examples_run(module):
     assert doctest.testmod(module).failed == 0
 
