@@ -14,7 +14,6 @@ others.
 
 import argparse
 import csv
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,50 +21,9 @@ import numpy as np
 from utils.common.files import write_atomically
 from utils.common.reading import Reading
 from utils.tracing.data import read_responses
+from utils.tracing.expanded_skills import Transitions, find_transitions
 from utils.tracing.metrics import area_under_curve
 from utils.tracing.sequences import ResponseSequence
-
-MIN_AGREEMENT = 0.99
-"""A pair of skills that agrees at least so often"""
-MIN_EXPECTED_DIFFERENCES = 10
-"""and should differ at least so many times is an answer with two skills."""
-FITTING_ROUNDS = 60
-
-
-@dataclass(frozen=True)
-class Transitions:
-    """All responses of a data set, and how each follows the one before.
-
-    Args:
-        students: number of each response's student, `(responses,)`.
-        skills: number of its skill, `(responses,)`.
-        responses: 0 or 1, `(responses,)`.
-        follows: whether the response before it is of the same student and of another skill, `(responses,)`.
-        expected: probability that it agrees with the response before it, `(responses,)`.
-    """
-
-    students: np.ndarray
-    skills: np.ndarray
-    responses: np.ndarray
-    follows: np.ndarray
-    expected: np.ndarray
-
-    @property
-    def agrees(self) -> np.ndarray:
-        """Whether each response is that of the row before it."""
-        return np.append(False, self.responses[1:] == self.responses[:-1])
-
-    def repeated(self) -> np.ndarray:
-        """The rows that look like repetitions of the answer before them, boolean `(responses,)`."""
-        pairs = np.append(0, self.skills[:-1]) * (self.skills.max() + 1) + self.skills
-        rows = np.flatnonzero(self.follows)
-        _, pair = np.unique(pairs[rows], return_inverse=True)
-        counts, agreements = np.bincount(pair), np.bincount(pair, self.agrees[rows])
-        differences = np.bincount(pair, 1 - self.expected[rows])
-        is_repetition = (agreements >= MIN_AGREEMENT * counts) & (differences >= MIN_EXPECTED_DIFFERENCES)
-        repeated = np.zeros(len(self.skills), bool)
-        repeated[rows] = is_repetition[pair] & self.agrees[rows]
-        return repeated
 
 
 def main():
@@ -96,29 +54,6 @@ def main():
     if options.predictions:
         count = sum(len(sequence.items) for sequence in last_part)
         print_scores(options.predictions, first_repeated[-count:])
-
-
-def find_transitions(sequences: list[ResponseSequence]) -> Transitions:
-    """Number students and skills, and fit how often responses are expected to agree."""
-    numbers = {skill: number for number, skill in enumerate(sorted({s for part in sequences for s in part.items}))}
-    students = np.repeat(np.arange(len(sequences)), [len(sequence.items) for sequence in sequences])
-    skills = np.array([numbers[skill] for sequence in sequences for skill in sequence.items])
-    responses = np.concatenate([sequence.responses for sequence in sequences])
-    correct = fit_rasch(students, skills, responses)
-    agreement = correct[1:] * correct[:-1] + (1 - correct[1:]) * (1 - correct[:-1])
-    follows = (students[1:] == students[:-1]) & (skills[1:] != skills[:-1])
-    return Transitions(students, skills, responses, np.append(False, follows), np.append(1.0, agreement))
-
-
-def fit_rasch(students: np.ndarray, skills: np.ndarray, responses: np.ndarray) -> np.ndarray:
-    """The probability that each response is 1 by its student and skill, `sigmoid(theta + beta)` with normal priors."""
-    theta, beta = np.zeros(students.max() + 1), np.zeros(skills.max() + 1)
-    for _ in range(FITTING_ROUNDS):
-        for parameters, places, precision in ((theta, students, 1.0), (beta, skills, 0.1)):
-            correct = 1 / (1 + np.exp(-(theta[students] + beta[skills])))
-            gradient = np.bincount(places, responses - correct, len(parameters)) - precision * parameters
-            parameters += gradient / (np.bincount(places, correct * (1 - correct), len(parameters)) + precision)
-    return 1 / (1 + np.exp(-(theta[students] + beta[skills])))
 
 
 def print_row(name: str, transitions: Transitions, repeated: np.ndarray) -> None:

@@ -1,38 +1,31 @@
 """benchmarks/tracing_expanded_rows.py on coins that are repeated for some pairs of skills."""
 
-import numpy as np
+import csv
+import sys
 
-from benchmarks.tracing_expanded_rows import find_transitions, write_joined
-from utils.tracing.sequences import ResponseSequence
-
-
-def coins(pairs, students=60, answers=40):
-    """Students' sequences; an answer to the first skill of a pair is written again for the second one."""
-    rng, sequences, repeated = np.random.default_rng(0), [], []
-    for student in range(students):
-        skills, responses = [], []
-        for _ in range(answers):
-            skill, response = str(rng.integers(6)), int(rng.random() < 0.5)
-            written = [skill, pairs[skill]] if skill in pairs else [skill]
-            skills += written
-            responses += [response] * len(written)
-            repeated += [False, True][: len(written)]
-        sequences.append(ResponseSequence(str(student), tuple(skills), np.array(responses)))
-    return sequences, np.array(repeated)
+from benchmarks import tracing_expanded_rows
+from tests.helpers.tracing_sequences import repeated_coins
 
 
-def test_repeated_rows_are_found_and_no_others(tmp_path):
-    sequences, repeated = coins({"1": "8", "4": "7"})
-    transitions = find_transitions(sequences)
-    np.testing.assert_array_equal(transitions.repeated(), repeated)
-    assert not find_transitions(coins({})[0]).repeated().any()
-    write_joined([sequences], [tmp_path / "joined.txt"], repeated)
-    count, skills, responses = (tmp_path / "joined.txt").read_text().splitlines()[:3]
+def test_repeated_rows_are_counted_joined_and_scored(tmp_path, monkeypatch, capsys):
+    sequences, repeated = repeated_coins({"1": "8", "4": "7"})
+    lines = [
+        line for s in sequences for line in (str(len(s.items)), ",".join(s.items), ",".join(map(str, s.responses)))
+    ]
+    (tmp_path / "coins.txt").write_text("\n".join(lines))
+    with open(tmp_path / "predictions.csv", "w") as file:
+        rows = csv.writer(file)
+        rows.writerow(["response", "p1"])
+        responses = [int(response) for s in sequences for response in s.responses]
+        rows.writerows(
+            [response, response if copied else 0.5] for response, copied in zip(responses, repeated, strict=True)
+        )
+    options = ("--out", tmp_path, "--predictions", tmp_path / "predictions.csv")
+    monkeypatch.setattr(sys, "argv", ["benchmark", f"coins={tmp_path / 'coins.txt'}", *map(str, options)])
+    tracing_expanded_rows.main()
+    output = capsys.readouterr().out
+    assert f"| {repeated.sum():,} | {repeated.mean():.1%} |" in output
+    assert f"| look repeated | {repeated.sum():,} | 1.0000 |" in output and "| the others | 2,400 | 0.5000 |" in output
+    count, skills, responses = (tmp_path / "coins_0.txt").read_text().splitlines()[:3]
     assert int(count) == len(skills.split(",")) == len(responses.split(",")) == 40
     assert {"1+8", "4+7"} < set(skills.split(",")) and "8" not in skills.split(",")
-
-
-def test_agreement_by_chance_is_that_of_student_and_skill():
-    transitions = find_transitions(coins({})[0])
-    agrees = transitions.agrees[transitions.follows].mean()
-    assert abs(transitions.expected[transitions.follows].mean() - agrees) < 0.03

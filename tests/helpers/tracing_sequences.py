@@ -33,3 +33,22 @@ def kappa_by_loop(decided, responses):
     observed = sum((a - b) ** 2 for a, b in pairs) / count
     expected = sum((a - b) ** 2 for a, b in itertools.product(decided, responses)) / count**2
     return 1 - observed / expected
+
+
+def repeated_coins(pairs, students=60, answers=40):
+    """Students who toss coins, and which responses repeat an answer.
+
+    Args:
+        pairs: first skill to second skill; an answer to the first one is written again for the second one.
+    """
+    rng, sequences, repeated = np.random.default_rng(0), [], []
+    for student in range(students):
+        skills, responses = [], []
+        for _ in range(answers):
+            skill, response = str(rng.integers(6)), int(rng.random() < 0.5)
+            written = [skill, pairs[skill]] if skill in pairs else [skill]
+            skills += written
+            responses += [response] * len(written)
+            repeated += [False, True][: len(written)]
+        sequences.append(ResponseSequence(str(student), tuple(skills), np.array(responses)))
+    return sequences, np.array(repeated)

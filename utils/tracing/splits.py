@@ -15,6 +15,7 @@ from utils.common.errors import UserError, some_of
 from utils.common.reading import Reading
 from utils.common.splitting import hold_out
 from utils.tracing.data import COMMON_FORMAT, ResponseFormat, read_responses, read_truth
+from utils.tracing.expanded_skills import notes_on_expanded_skills
 from utils.tracing.features import item_numbers
 from utils.tracing.sequences import ResponseSequence, count_categories
 from utils.tracing.simulation import SIMULATIONS, Truth
@@ -180,9 +181,8 @@ def read_files(
     everyone = [sequence for part in sequences.values() for sequence in part]
     _check_students(everyone)
     num_categories, empty_categories = count_categories(everyone, categories or response_format.credit_levels)
-    data = ResponseData(
-        sequences, num_categories, files, [*reading.notes, *empty_categories], response_format=response_format
-    )
+    notes = [*reading.notes, *empty_categories, *notes_on_expanded_skills(everyone, num_categories)]
+    data = ResponseData(sequences, num_categories, files, notes, response_format=response_format)
     data.reading = reading.description()
     if truth_file:
         if any(counts["left_out"] for counts in data.reading.values()):
