@@ -30,13 +30,13 @@ class Reader:
     Args:
         read: reads the file or folder of this name. It may raise `UserError` and nothing else.
         make_examples: returns name of a format to the contents of its files, by their names.
-        file: the file among them that is named to the reader; empty: the folder.
+        names_file: whether the first file is named to the reader where there are several, not their folder.
         slow: how many inputs of a quick reader take as long as one of this.
     """
 
     read: Callable[[Path], object]
     make_examples: Callable[[], dict[str, dict[str, bytes]]]
-    file: str = ""
+    names_file: bool = False
     slow: int = 1
 
     @cache  # noqa: B019 (readers live as long as the process)
@@ -46,7 +46,7 @@ class Reader:
 
     def path(self, folder: Path, files: dict[str, bytes]) -> Path:
         """The path that is named to the reader, for these files in a folder."""
-        return folder / (self.file or next(iter(files))) if self.file or len(files) == 1 else folder
+        return folder / next(iter(files)) if len(files) == 1 or self.names_file else folder
 
 
 def _formats(kind: str) -> Callable[[], dict[str, dict[str, bytes]]]:
@@ -173,27 +173,32 @@ def read_item_parameters(path):
 def read_vectors(path):
     from utils.vectors.data import read_file
 
-    data = read_file(path / "v.npy" if path.is_dir() else path, _reading())
+    data = read_file(path, _reading())
     data.take(np.arange(data.count))
 
 
 def read_documents(path):
     from utils.vectors.chunks import encodable_chunks
-    from utils.vectors.data import read_file
+    from utils.vectors.data import VectorDocuments, read_file
 
-    read_file(path, _reading(), lambda _, documents, report: encodable_chunks(documents, _Encoder(), report))
+    def embed(path, documents, report):
+        texts, numbers = encodable_chunks(documents, _Letters(), report)
+        names = [document.name for document in documents]
+        return VectorDocuments(np.ones((len(texts), 2)), np.array(numbers, np.int64), texts, names, str(path))
+
+    data = read_file(path, _reading(), embed)
+    data.take(np.arange(data.count))
 
 
-class _Encoder:
-    """The part of a sentence encoder that cuts texts."""
+class _Letters:
+    """Stands in for a sentence encoder: each letter is a token."""
 
-    max_tokens = 5
+    max_tokens = 20
 
     def tokenize(self, texts):
         from utils.vectors.chunks import Tokens
 
-        encodings = _tokenizer().encode_batch(list(texts), add_special_tokens=False)
-        return [Tokens(encoding.offsets, encoding.ids.count(1)) for encoding in encodings]
+        return [Tokens([(place, place + 1) for place in range(len(text))], 0) for text in texts]
 
 
 # --- ranking
@@ -325,7 +330,7 @@ READERS = {
     "memory questions": Reader(read_memory_questions, _formats("memory questions")),
     "responses": Reader(read_responses, _formats("responses")),
     "item parameters": Reader(read_item_parameters, _formats("item parameters")),
-    "vectors": Reader(read_vectors, _formats("vectors"), file=""),
+    "vectors": Reader(read_vectors, _formats("vectors"), names_file=True),
     "documents": Reader(read_documents, _formats("documents")),
     "rankings": Reader(read_rankings, _formats("rankings")),
     "searched texts": Reader(read_searched_texts, _formats("searched texts")),

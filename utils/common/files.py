@@ -24,10 +24,10 @@ MAX_LINE_BYTES = 32 * 2**20
 """Bytes of one line of a text file; a longer one is taken for damage."""
 MAX_DOCUMENT_BYTES = 2 * 2**30
 """Bytes of a file that is read as a whole, such as a JSON document, after decompression."""
-MAX_COMPRESSION = 200
+MAX_COMPRESSION = 50
 """A compressed file that grows more than this many times, and above `MIN_BOMB_BYTES`, is taken for a bomb. Text grows 3 to 30
 times."""
-MIN_BOMB_BYTES = 64 * 2**20
+MIN_BOMB_BYTES = 32 * 2**20
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
 """What Python raises for files that cannot be read or decompressed."""
 
