@@ -97,9 +97,9 @@ def load_tokenizer(path: str | Path):
         tokenizer.no_padding()
         tokenizer.no_truncation()
         tokenizer.encode("A tokenizer that cannot read any text, such as 中 or \U0001f600, fails here.")
-    except UserError:
+    except (UserError, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:  # the Rust side raises bare Exception
+    except BaseException as error:  # the Rust side raises Exception, and where it fails unexpectedly PanicException
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
             f"{file}: not a tokenizer file ({reason[:200]}); name a tokenizer.json, a vocab.txt or their folder"
@@ -108,7 +108,10 @@ def load_tokenizer(path: str | Path):
 
 
 def special_token_ids(tokenizer) -> tuple[int, int, int]:
-    """The ids of the padding, start and separator tokens, under BERT's or RoBERTa's names.
+    """The ids of the padding, start and separator tokens.
+
+    Start and separator are those that the tokenizer puts around a text. The padding token, and for a tokenizer that adds nothing the
+    others too, are found by the names that BERT or RoBERTa has for them.
 
     Raises:
         UserError: the tokenizer lacks one of them.
@@ -119,7 +122,8 @@ def special_token_ids(tokenizer) -> tuple[int, int, int]:
         if not known_ids:
             raise UserError(f"the tokenizer has no {' or '.join(names)} token; use one made for BERT or RoBERTa")
         ids.append(known_ids[0])
-    return tuple(ids)
+    around = tokenizer.encode("").ids
+    return (ids[0], around[0], around[-1]) if len(around) > 1 else tuple(ids)
 
 
 def separators_between(tokenizer) -> int:

@@ -63,7 +63,7 @@ def read_wordpiece(file: Path):
     tokens = {role: _token(settings.get(role), default) for role, default in _ROLES.items()}
     missing = [token for role, token in tokens.items() if role != "mask_token" and token not in set(pieces)]
     if missing:
-        raise UserError(f"{file}: has no line {missing[0]}, so it is no vocabulary of BERT; {_SAVE_AS_JSON}")
+        raise UserError(f"{file}: has no line {missing[0][:80]!r}, so it is no vocabulary of BERT; {_SAVE_AS_JSON}")
     lowercase = settings.get("do_lower_case")
     tokenizer = BertWordPieceTokenizer(
         {piece: number for number, piece in enumerate(pieces)},
@@ -189,11 +189,13 @@ def _check_class(file: Path, settings: dict, known: tuple[str, ...]) -> None:
     """Check that the tokenizer that a vocabulary was made for does nothing else than the one of this project."""
     name = str(settings.get("tokenizer_class") or known[0])
     if name.removesuffix("Fast") not in known:
-        raise UserError(f"{file}: is the vocabulary of a {name[:80]}, which is not supported; {_SAVE_AS_JSON} for some")
+        raise UserError(
+            f"{file}: is the vocabulary of a {name[:80]!r}, which is not supported; {_SAVE_AS_JSON} for some"
+        )
     for setting in ("word_tokenizer_type", "subword_tokenizer_type"):
         if settings.get(setting) not in (None, "basic", "wordpiece"):
             value = str(settings[setting])[:80]
-            raise UserError(f"{file}: tokenizer_config.json asks for {setting} {value}, which is not supported")
+            raise UserError(f"{file}: tokenizer_config.json asks for {setting} {value!r}, which is not supported")
     if settings.get("do_basic_tokenize") is False:
         raise UserError(f"{file}: tokenizer_config.json asks for do_basic_tokenize false, which is not supported")
 

@@ -50,6 +50,13 @@ def test_texts_and_pairs_have_the_ids_that_transformers_gives_them(kind):
             assert pair.ids == expected[f"pair_ids_{number}"].tolist()
 
 
+def test_special_tokens_are_those_that_the_tokenizer_puts_around_a_text():
+    tokenizer = load_tokenizer(SENTENCES / "camembert")
+    assert special_token_ids(tokenizer) == (1, 5, 6)
+    tokenizer.add_special_tokens(["[CLS]", "[SEP]"])  # names of BERT that this tokenizer does not use
+    assert special_token_ids(tokenizer) == (1, 5, 6)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_separators_between_two_texts(kind):
     tokenizer = load_tokenizer(SENTENCES / kind)
@@ -119,9 +126,9 @@ def test_tokens_that_were_added_keep_their_numbers(tmp_path):
 
 
 def test_a_vocabulary_of_another_kind_of_tokenizer(tmp_path):
-    fails(vocabulary(tmp_path / "a", ["the 123", "mill 45"]), "vocab.txt", "has no line [UNK]", "AutoTokenizer")
+    fails(vocabulary(tmp_path / "a", ["the 123", "mill 45"]), "vocab.txt", "has no line '[UNK]'", "AutoTokenizer")
     fails(vocabulary(tmp_path / "b", UNCASED, tokenizer_class="BertJapaneseTokenizer"), "BertJapaneseTokenizer")
-    fails(vocabulary(tmp_path / "c", UNCASED, word_tokenizer_type="mecab"), "word_tokenizer_type mecab")
+    fails(vocabulary(tmp_path / "c", UNCASED, word_tokenizer_type="mecab"), "word_tokenizer_type 'mecab'")
     fails(vocabulary(tmp_path / "d", UNCASED, do_basic_tokenize=False), "do_basic_tokenize")
     folder = vocabulary(tmp_path / "e", UNCASED)
     (folder / "config.json").write_text(json.dumps({"tokenizer_class": "PhobertTokenizer"}))

@@ -154,7 +154,7 @@ def _check_tensors(tensors: dict[str, StoredTensor], encoder: dict, num_unused_p
     if unexpected:
         problems.append(f"{_count_and_names([tensors[path].name for path in unexpected], 'tensor')} unexpected")
     problems += [
-        f"{tensor.name} has shape {tensor.shape}, but config.json asks for {expected[path]}"
+        f"{tensor.name[:100]!r} has shape {tensor.shape}, but config.json asks for {expected[path]}"
         for path, tensor in tensors.items()
         if path in expected and tensor.shape != expected[path]
     ]
@@ -178,4 +178,4 @@ def _count_and_names(names, noun: str) -> str:
     """`2 tensors (a, b)`, with at most three names."""
     names = list(names)
     others = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{len(names)} {noun}{'s' if len(names) > 1 else ''} ({', '.join(names[:3])}{others})"
+    return f"{len(names)} {noun}{'s' if len(names) > 1 else ''} ({', '.join(repr(name[:100]) for name in names[:3])}{others})"

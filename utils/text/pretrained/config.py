@@ -16,6 +16,7 @@ LAYOUTS = {
     "xlm-roberta": "roberta",
 }
 """The layout of each supported `model_type`: how its tensors are named and its positions are counted."""
+_SUPPORTED = ", ".join(LAYOUTS)
 ACTIVATIONS = {"gelu": "gelu", "relu": "relu", "silu": "silu", "swish": "silu"}
 ACTIVATIONS |= dict.fromkeys(("gelu_new", "gelu_pytorch_tanh"), "gelu_tanh")
 
@@ -35,8 +36,12 @@ def read_config(folder: Path) -> dict:
         )
     config = read_settings(file)
     kind = config.get("model_type")
+    if kind is None:
+        raise UserError(
+            f'{file}: model_type is missing; add it, such as "model_type": "bert", if it is one of: {_SUPPORTED}'
+        )
     if not isinstance(kind, str) or kind not in LAYOUTS:
-        raise UserError(f"{file}: model_type {str(kind)[:80]!r} is not supported; these are: {', '.join(LAYOUTS)}")
+        raise UserError(f"{file}: model_type {str(kind)[:80]!r} is not supported; these are: {_SUPPORTED}")
     if config.get("position_embedding_type", "absolute") not in ("absolute", None):
         raise UserError(
             f"{file}: position_embedding_type {str(config['position_embedding_type'])[:80]!r} is not supported; "

@@ -100,6 +100,7 @@ def path_within(folder: Path, path, named_in: Path) -> Path:
         UserError: the path is no text or leads out of the folder.
     """
     parts = PurePosixPath(path).parts if isinstance(path, str) else ("..",)
-    if ".." in parts or "\0" in str(path) or "\\" in str(path) or PurePosixPath(*parts).is_absolute():
+    is_name = all(re.fullmatch(r"[^\0\\/\ud800-\udfff]{1,100}", part) and part != ".." for part in parts)
+    if not is_name:
         raise UserError(f"{named_in}: names {str(path)[:80]!r}, which is not within its folder; correct it")
     return folder.joinpath(*parts)

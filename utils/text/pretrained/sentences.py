@@ -139,8 +139,8 @@ def _read_steps(folder: Path, steps, hidden_dim: int) -> tuple[str, tuple[DenseL
             normalize = True
         elif kind != "Dropout":
             raise UserError(
-                f"{folder / 'modules.json'}: the step {kind[:80]} at this place is not supported; the steps must be a Transformer, "
-                "a Pooling, then any Dense, then a Normalize or none"
+                f"{folder / 'modules.json'}: the step {kind[:80]!r} at this place is not supported; the steps must be a "
+                "Transformer, a Pooling, then any Dense, then a Normalize or none"
             )
     if not pooling:
         raise UserError(f"{folder / 'modules.json'}: names no Pooling; name a checkpoint that makes vectors of texts")

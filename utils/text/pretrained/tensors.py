@@ -75,7 +75,9 @@ def stored_tensors(folder: Path) -> dict[str, StoredTensor]:
     headers = {part: _read_header(path) for part, path in parts.items()}
     for name, part in places.items():
         if name not in headers[str(part)]:
-            raise UserError(f"{parts[str(part)]}: lacks the tensor {name}, which {index.name} names; download it again")
+            raise UserError(
+                f"{parts[str(part)]}: lacks the tensor {str(name)[:100]!r}, which {index.name} names; download it again"
+            )
     return {name: headers[str(part)][name] for name, part in places.items()}
 
 
@@ -92,7 +94,7 @@ def read_tensors(tensors: Iterable[StoredTensor]) -> list[np.ndarray]:
     for tensor in tensors:
         if tensor.kind not in FLOATS:
             raise UserError(
-                f"{tensor.file}: the tensor {tensor.name} is stored as {tensor.kind}; quantised weights are not supported: "
+                f"{tensor.file}: the tensor {tensor.name[:100]!r} is stored as {tensor.kind}; quantised weights are not supported: "
                 "name the original checkpoint"
             )
         try:
@@ -103,7 +105,7 @@ def read_tensors(tensors: Iterable[StoredTensor]) -> list[np.ndarray]:
             raise _damaged(tensor.file, error) from None
         if not np.isfinite(array).all():
             raise UserError(
-                f"{tensor.file}: the tensor {tensor.name} holds values that are not finite numbers; "
+                f"{tensor.file}: the tensor {tensor.name[:100]!r} holds values that are not finite numbers; "
                 "download the checkpoint again"
             )
         arrays.append(array)

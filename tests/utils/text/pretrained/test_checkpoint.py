@@ -94,12 +94,12 @@ def test_a_checkpoint_in_bfloat16_is_read_before_keras_is_there(copy):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"vocab_size": 301}, ["word_embeddings.weight has shape"]),
+        ({"vocab_size": 301}, ["word_embeddings.weight' has shape"]),
         ({"intermediate_size": 41}, ["intermediate.dense", "41"]),
         ({"num_hidden_layers": 3}, ["missing", "block_2/"]),
         ({"num_hidden_layers": 1}, ["unexpected", "encoder.layer.1."]),
         ({"num_hidden_layers": 10**9}, ["asks for 1,000,000,000 layers"]),
-        ({"max_position_embeddings": 10**12}, ["position_embeddings.weight has shape"]),
+        ({"max_position_embeddings": 10**12}, ["position_embeddings.weight' has shape"]),
     ],
 )
 def test_a_config_that_does_not_fit(copy, changes, words):

@@ -206,6 +206,9 @@ def test_a_tokenizer_without_special_tokens_gets_them(copy):
         ([("Pooling", "../1_Pooling")], ["'../1_Pooling'", "not within its folder"]),
         ([("Pooling", "/etc")], ["not within its folder"]),
         ([("Pooling", 7)], ["not within its folder"]),
+        ([("Pooling", "a" * 300)], ["not within its folder"]),
+        ([("Pooling", "\ud800")], ["not within its folder"]),
+        ([("a\nb", "")], ["a\\nb", "not supported"]),
         ([("Pooling", "9_Pooling")], ["9_Pooling", "config.json"]),
     ],
 )

@@ -53,7 +53,7 @@ def test_whole_and_in_parts(tmp_path):
 
 def test_an_index_that_cannot_be_used(tmp_path):
     write_parts(tmp_path, e="one.safetensors")
-    fails(tmp_path, "one.safetensors", "lacks the tensor e")
+    fails(tmp_path, "one.safetensors", "lacks the tensor 'e'")
     write_parts(tmp_path, e="three.safetensors")
     fails(tmp_path, "has no three.safetensors", "missing part")
     write_parts(tmp_path, e="../one.safetensors")
@@ -153,4 +153,4 @@ def test_weights_in_other_formats_get_advice_of_their_own(tmp_path, names, words
 
 def test_values_that_are_no_numbers(tmp_path):
     save_file({"a": np.array([1, np.inf], np.float16)}, tmp_path / "model.safetensors")
-    fails(tmp_path, "the tensor a holds values that are not finite numbers")
+    fails(tmp_path, "the tensor 'a' holds values that are not finite numbers")
