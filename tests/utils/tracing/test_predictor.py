@@ -9,6 +9,7 @@ from models.integrated_gpcm import IntegratedAttentionGPCM
 from tests.helpers.tracing_sequences import SEQUENCES
 from utils.common.errors import UserError
 from utils.tracing import predictor as module
+from utils.tracing.data import ResponseFormat
 from utils.tracing.features import Piece, cut
 from utils.tracing.predictor import TracingPredictor
 from utils.tracing.recovery import last_errors
@@ -99,3 +100,19 @@ def test_a_response_that_the_model_does_not_have_is_refused(predictor):
     history = ResponseSequence("ann", ("1", "2"), np.array([3, 4]), None, "history.csv", (2, 3))
     with pytest.raises(UserError, match=r"history\.csv, line 3: a response is 4, but the model knows 0 to 3"):
         predictor.predict([history], ["1"])
+
+
+def test_histories_are_read_as_the_training_files_were(predictor, tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text("pupil;question_id;score\nann;a;0,5\nann;b;1\n")
+    trained = TracingPredictor(
+        predictor.model, NUMBERS, response_format=ResponseFormat({"student": "pupil"}, credit_levels=3)
+    )
+    (ann,), notes = trained.read_histories(path)
+    assert ann.items == ("a", "b") and ann.responses.tolist() == [1, 2] and "3 levels" in notes[-1]
+    with pytest.raises(UserError, match="has fractions of credit, but the run was trained on categories"):
+        TracingPredictor(predictor.model, NUMBERS, response_format=ResponseFormat({"student": "pupil"})).read_histories(
+            path
+        )
+    path.write_text("student,item,response\nann,a,1\n")
+    assert trained.read_histories(path)[0][0].responses.tolist() == [2]
