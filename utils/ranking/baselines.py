@@ -14,7 +14,7 @@ import numpy as np
 
 from utils.common.evaluation import Evaluation
 from utils.common.files import write_arrays
-from utils.ranking.evaluation import EvaluationSet, evaluate_scores, first_places
+from utils.ranking.evaluation import EvaluationSet, evaluate_scores, text_numbers
 from utils.ranking.records import Candidate, Query
 from utils.text.words import split_words
 
@@ -69,7 +69,7 @@ def baseline_scores(queries: Sequence[Query], candidates: Sequence[Candidate]) -
         name to float32 `(questions, candidates)`.
     """
     shape, votes = (len(queries), len(candidates)), [candidate.votes for candidate in candidates]
-    indexed, places = np.unique(first_places(candidates), return_inverse=True)  # each document once
+    _, indexed, places = np.unique(text_numbers(candidates), return_index=True, return_inverse=True)  # each text once
     bm25 = BM25([candidates[place].text for place in indexed])
     scores = {
         "random": np.zeros(shape, np.float32),

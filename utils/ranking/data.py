@@ -140,7 +140,7 @@ def _record_layout(path: Path, kind: str) -> str:
         value
         for _, value in _first(read_records(path, report) if kind == "parquet" else read_json_values(path, report))
     ]
-    if values and all(isinstance(value, str) for value in values):
+    if sum(isinstance(value, str) for value in values) > len(values) / 2:
         return "strings"
     if any(map(is_thread, values)):
         return "threads"

@@ -23,8 +23,7 @@ class EvaluationSet:
 
     Args:
         queries: the questions.
-        candidates: their own candidates, one question's after another's, then others. A document of a collection may be a
-            candidate of several questions.
+        candidates: their own candidates, one question's after another's, then others.
         query_ids: token ids of each question.
         candidate_ids: token ids of each candidate.
     """
@@ -44,14 +43,14 @@ class EvaluationSet:
         documents: Sequence[Candidate] = (),
         document_ids: Sequence[Sequence[int]] = (),
     ) -> EvaluationSet:
-        """The questions of a split, and where their answers are searched.
+        """The questions of a split, and where their answers are searched. Texts that occur already are not added.
 
         Args:
             parts: the questions of each split.
             features: the features of each split.
             name: the split.
             searched: splits whose answers are searched, `name` first.
-            documents: documents that are searched as well; those that are answers already are left out.
+            documents: documents that are searched as well.
             document_ids: the token ids of each document.
         """
         pairs = [
@@ -64,8 +63,11 @@ class EvaluationSet:
             )
         ]
         pairs += zip(documents, document_ids, strict=True)
-        num_own, is_copy = len(features[name].candidate_ids), document_copies([candidate for candidate, _ in pairs])
-        kept = [pair for number, pair in enumerate(pairs) if number < num_own or not is_copy[number]]
+        num_own, seen, kept = len(features[name].candidate_ids), set(), []
+        for number, pair in enumerate(pairs):
+            if number < num_own or pair[0].text not in seen:
+                kept.append(pair)
+            seen.add(pair[0].text)
         return cls(parts[name], [pair[0] for pair in kept], features[name].query_ids, [pair[1] for pair in kept])
 
     @cached_property
@@ -77,28 +79,6 @@ class EvaluationSet:
     def texts(self) -> np.ndarray:
         """A number for the text of each candidate, `(candidates,)`, equal for equal texts."""
         return text_numbers(self.candidates)
-
-    @cached_property
-    def is_copy(self) -> np.ndarray:
-        """True for a document that stands earlier among the candidates already, `(candidates,)`."""
-        return document_copies(self.candidates)
-
-
-def first_places(candidates: Sequence[Candidate]) -> np.ndarray:
-    """The first place of each candidate, `(candidates,)`: that of its first copy for a document, else its own."""
-    first: dict[tuple[str, str], int] = {}
-    return np.array(
-        [
-            first.setdefault((candidate.id, candidate.text), place) if candidate.is_document else place
-            for place, candidate in enumerate(candidates)
-        ],
-        np.int64,
-    )
-
-
-def document_copies(candidates: Sequence[Candidate]) -> np.ndarray:
-    """True for a document that stands earlier among the candidates already, bool `(candidates,)`."""
-    return first_places(candidates) != np.arange(len(candidates))
 
 
 def evaluate_scores(
@@ -116,7 +96,7 @@ def evaluate_scores(
     """
     queries, starts = evaluation_set.queries, evaluation_set.starts
     own = rerank(queries, scores, starts, included)
-    everything = retrieve(queries, scores, starts, evaluation_set.texts, included, evaluation_set.is_copy)
+    everything = retrieve(queries, scores, starts, evaluation_set.texts, included)
     return Evaluation.from_examples(own | {f"{name}_all": values for name, values in everything.items()})
 
 
@@ -194,17 +174,15 @@ def retrieve(
     starts: np.ndarray,
     texts: np.ndarray,
     included: np.ndarray | None = None,
-    is_copy: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Metrics of finding each question's candidates among all, over the questions with a relevant one.
 
-    A question's own candidates have their grades, all others grade 0. Other candidates with the very text of an own candidate are
-    left out for that question, and a document that is a candidate of several questions counts once.
+    A question's own candidates have their grades, all others grade 0. A text that is a candidate of several questions is searched
+    once; as an own candidate, where it is one.
 
     Args:
         queries, scores, starts, included: as for `rerank`.
         texts: integer `(candidates,)`, equal for equal texts (`text_numbers`).
-        is_copy: bool `(candidates,)`, True for a document that stands earlier among the candidates; None if there is none.
 
     Returns:
         name to values, `(questions that count,)`.
@@ -213,16 +191,13 @@ def retrieve(
     grades = np.zeros((len(numbers), scores.shape[1]), np.float32)
     for row, number in enumerate(numbers):
         grades[row, starts[number] : starts[number + 1]] = [c.relevance for c in queries[number].candidates]
-    return ranking_metrics(scores[numbers], grades, searched_candidates(numbers, starts, texts, is_copy))
+    return ranking_metrics(scores[numbers], grades, searched_candidates(numbers, starts, texts))
 
 
-def searched_candidates(
-    numbers: Sequence[int], starts: np.ndarray, texts: np.ndarray, is_copy: np.ndarray | None = None
-) -> np.ndarray:
+def searched_candidates(numbers: Sequence[int], starts: np.ndarray, texts: np.ndarray) -> np.ndarray:
     """Which candidates are searched for each of these questions, bool `(numbers, candidates)`; see `retrieve`."""
-    mask = np.ones((len(numbers), len(texts)), bool)
-    if is_copy is not None:
-        mask[:, is_copy] = False
+    mask = np.zeros((len(numbers), len(texts)), bool)
+    mask[:, np.unique(texts, return_index=True)[1]] = True
     for row, number in enumerate(numbers):
         own = slice(starts[number], starts[number + 1])
         mask[row, np.isin(texts, texts[own])] = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -14,6 +15,8 @@ MAX_COMPARED_WORDS = 100
 """Words at the start of a question that are compared. What follows is mostly code and signatures."""
 MIN_SHARED_WORDS = 2
 """Rare words that two texts must share before they are compared. More of them mean fewer comparisons and longer lists."""
+MAX_GROUP = 0.5
+"""Fraction of the questions that may be in one group because they share wrong answers."""
 
 
 class _Groups:
@@ -97,6 +100,9 @@ def question_groups(queries: Sequence[Query]) -> list[int]:
     The texts of questions that have a `group` are not compared: templates make them similar. A document of a collection keeps no
     questions together: all splits search the same collection.
 
+    Where wrong answers were drawn from those of other questions, they would connect nearly all questions. If a group has more than
+    half of them, only questions that share a right answer are kept together.
+
     Returns:
         the group number of each question.
     """
@@ -105,10 +111,15 @@ def question_groups(queries: Sequence[Query]) -> list[int]:
     labels = near_duplicates([queries[number].text for number in ungrouped])
     groups.join_equal(zip(ungrouped, labels, strict=True))
     groups.join_equal((number, query.group) for number, query in enumerate(queries) if query.group)
-    groups.join_equal(
-        (number, candidate.text)
-        for number, query in enumerate(queries)
-        for candidate in query.candidates
-        if not candidate.is_document
-    )
-    return groups.labels
+    groups_by_right_answers = copy.deepcopy(groups)
+    for joined, lowest in ((groups, -1.0), (groups_by_right_answers, 0.0)):
+        joined.join_equal(
+            (number, candidate.text)
+            for number, query in enumerate(queries)
+            for candidate in query.candidates
+            if candidate.relevance > lowest and not candidate.is_document
+        )
+        found = joined.labels
+        if max(Counter(found).values(), default=0) <= MAX_GROUP * len(found):
+            break
+    return found

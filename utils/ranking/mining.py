@@ -12,7 +12,6 @@ import numpy as np
 
 from utils.common.files import write_arrays
 from utils.ranking.baselines import BM25
-from utils.ranking.evaluation import document_copies
 from utils.ranking.features import RankingFeatures
 from utils.ranking.records import Query
 
@@ -25,33 +24,30 @@ def mine_negatives(
     features: RankingFeatures,
     margin: float,
     max_negatives: int,
-    is_copy: np.ndarray | None = None,
 ) -> list[np.ndarray]:
     """The highest-scoring candidates of other questions, without those that may be answers.
 
     A candidate may be an answer if it scores more than `best - margin * |best|`, where `best` is the score of the question's most
     relevant candidate (Moreira et al. 2024, NV-Retriever, "TopK-PercPos"). Candidates of the question's own group, and those with
-    the text of one of its own candidates, are left out as well. Among equal scores, such as those of texts in which BM25 finds no
-    word, the choice is random.
+    the text of one of its own candidates, are left out as well, and a text is chosen once. Among equal scores, such as those of
+    texts in which BM25 finds no word, the choice is random.
 
     Args:
         scores: float `(questions, candidates)`.
         features: the questions and their candidates.
         margin: see above; a fraction, or minus infinity to leave out none for its score.
         max_negatives: maximal number of negatives per question.
-        is_copy: bool `(candidates,)`, True for a document that is a candidate of an earlier question already; None: there is none.
 
     Returns:
         the numbers of the chosen candidates for each question, highest score first.
     """
     negatives, rng = [], np.random.default_rng(0)
+    is_first = np.isin(np.arange(len(features.texts)), np.unique(features.texts, return_index=True)[1])
     for question, row in enumerate(scores):
         own = features.own_candidates(question)
         best = row[own[features.relevance[own].argmax()]] if len(own) else math.inf
         is_other = features.groups[features.owners] != features.groups[question]
-        is_other &= ~np.isin(features.texts, features.texts[own])
-        if is_copy is not None:
-            is_other &= ~is_copy
+        is_other &= is_first & ~np.isin(features.texts, features.texts[own])
         allowed = rng.permutation(np.flatnonzero(is_other & (row <= best - margin * abs(best))))
         top = allowed
         if len(allowed):
@@ -94,17 +90,15 @@ class NegativeMiner:
         self.margin = margin
         self.predictor = predictor
         self.path = path
-        candidates = [candidate for query in queries for candidate in query.candidates]
-        self.is_copy = document_copies(candidates)
         self.fixed = None
         if source == "random":
             shape = len(features.query_ids), len(features.candidate_ids)
             scores = np.random.default_rng(seed).random(shape, np.float32)
-            self.fixed = mine_negatives(scores, features, -math.inf, self.max_negatives, self.is_copy)
+            self.fixed = mine_negatives(scores, features, -math.inf, self.max_negatives)
         elif source == "bm25":
-            index = BM25([candidate.text for candidate in candidates])
+            index = BM25([candidate.text for query in queries for candidate in query.candidates])
             scores = np.stack([index.scores(query.text) for query in queries])
-            self.fixed = mine_negatives(scores, features, margin, self.max_negatives, self.is_copy)
+            self.fixed = mine_negatives(scores, features, margin, self.max_negatives)
 
     def mine(self, epoch: int) -> list[np.ndarray]:
         """The negatives of each question in this epoch: numbers of candidates."""
@@ -112,7 +106,7 @@ class NegativeMiner:
 
     def _mine_by_encoder(self, epoch: int) -> list[np.ndarray]:
         scores = self.predictor.scores(self.features.query_ids, self.features.candidate_ids)
-        negatives = mine_negatives(scores, self.features, self.margin, self.max_negatives, self.is_copy)
+        negatives = mine_negatives(scores, self.features, self.margin, self.max_negatives)
         ends = np.cumsum([len(numbers) for numbers in negatives])
         write_arrays(self.path, {"epoch": epoch, "candidates": np.concatenate(negatives), "ends": ends})
         return negatives

@@ -43,7 +43,7 @@ def write_runs(folder: Path, evaluation_set: EvaluationSet, scores: np.ndarray) 
                        for place, candidate in zip(places, queries[number].candidates, strict=True)]  # fmt: skip
         if number in own:
             run += _ranked_lines(questions[number], names, scores[number], places, len(places))
-        (mask,) = searched_candidates([number], starts, evaluation_set.texts, evaluation_set.is_copy)
+        (mask,) = searched_candidates([number], starts, evaluation_set.texts)
         run_all += _ranked_lines(questions[number], names, scores[number], np.flatnonzero(mask), DEPTH)
     for name, lines in (("run.trec", run), ("run_all.trec", run_all), ("qrels.trec", judgements)):
         if lines:

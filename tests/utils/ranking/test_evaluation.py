@@ -1,5 +1,7 @@
 """Scores of both tasks: ranking a question's own answers, and finding them among all."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,12 +10,17 @@ from utils.ranking.evaluation import (
     EvaluationSet,
     evaluate_encoder,
     evaluate_scores,
+    history_panels,
     print_scores,
     rerank,
+    rerankable,
     retrieve,
+    searched_candidates,
     shorten,
     text_numbers,
+    validation_row,
 )
+from utils.ranking.features import RankingFeatures
 from utils.ranking.records import Candidate, Query
 
 QUERIES = make_queries()
@@ -54,8 +61,7 @@ def test_both_tasks_are_one_evaluation_over_different_questions():
     assert low < 7 / 12 < high
     one = [Query("q", "text", (Candidate("a", "x", 1.0),), "here")]
     alone = evaluate_scores(make_set(one, [Candidate("a", "x", 1.0), Candidate("b", "y")]), np.array([[0.1, 0.9]]))
-    assert not len(alone.per_example["mrr"]) and alone.per_example["mrr_all"] == pytest.approx([0.5])
-    assert alone.metrics["mrr"] == 0 and "mrr" not in alone.intervals()
+    assert "mrr" not in alone.metrics and alone.per_example["mrr_all"] == pytest.approx([0.5])
     assert text_numbers(make_set(QUERIES).candidates).tolist() == [0] * 8
 
 
@@ -75,15 +81,16 @@ class Vectors:
 def test_an_encoder_is_evaluated_on_unseen_questions_and_with_shorter_vectors(capsys):
     questions = make_set(QUERIES)
     is_unseen = np.array([True, True, False, True])
-    evaluations, shorter = evaluate_encoder(Vectors(), questions, questions, is_unseen, [2])
+    evaluations, shorter, test_scores = evaluate_encoder(Vectors(), questions, questions, is_unseen, [2])
     scores = Vectors().scores(questions.query_ids, questions.candidate_ids)
+    np.testing.assert_array_equal(test_scores, scores)
     assert (
         evaluations["validation"].metrics == evaluations["test"].metrics == evaluate_scores(questions, scores).metrics
     )
     assert evaluations["test_unseen"].metrics == evaluate_scores(questions, scores, is_unseen).metrics
     scores[2:] = scores[:, 2::4] = scores[:, 3::4] = 0  # the first two numbers are 0 there
     assert shorter == {"2": evaluate_scores(questions, scores).metrics}
-    everything, _ = evaluate_encoder(Vectors(), questions, questions, np.ones(4, bool))
+    everything, _, _ = evaluate_encoder(Vectors(), questions, questions, np.ones(4, bool))
     assert list(everything) == ["validation", "test"]
     print_scores("mse", evaluations, shorter)
     lines = capsys.readouterr().out.splitlines()
@@ -94,6 +101,46 @@ def test_an_encoder_is_evaluated_on_unseen_questions_and_with_shorter_vectors(ca
         "mse, test, first 2 numbers of the vectors",
     ]
     assert f"NDCG@10 {evaluations['test'].metrics['ndcg@10']:.4f}, MAP" in lines[1]
+
+
+def test_right_answers_alone_are_scored_among_all_answers_only(capsys):
+    """Several right answers of a question leave nothing to rank; as soon as one has another grade, there is something."""
+    right = [Query("q", "t", (Candidate("a", "x", 1.0), Candidate("b", "y", 1.0)), "here")]
+    evaluation = evaluate_scores(make_set(right), np.array([[0.1, 0.9]]))
+    assert rerankable(right) == [] and set(evaluation.metrics) == {
+        f"{name}_all" for name in retrieve(right, np.zeros((1, 2)), np.array([0, 2]), np.arange(2))
+    }
+    print_scores("mse", {"test": evaluation}, {})
+    assert capsys.readouterr().out.startswith("mse, test, all answers: NDCG@10 1.0000")
+    row = validation_row(evaluation)
+    assert set(row) == {"val_ndcg@10_all", "val_mrr_all", "val_score"} and row["val_score"] == row["val_ndcg@10_all"]
+    assert list(history_panels(evaluation)) == ["loss", "all answers"]
+    graded = [*right, Query("r", "t", (Candidate("c", "z", 1.0), Candidate("d", "w", 0.0)), "here")]
+    evaluation = evaluate_scores(make_set(graded), np.array([[0.1, 0.9, 0, 0], [0, 0, 0.9, 0.1]]))
+    assert rerankable(graded) == [0, 1] and evaluation.metrics["mrr"] == 1
+    row = validation_row(evaluation)
+    assert row["val_score"] == row["val_ndcg@10"] + row["val_ndcg@10_all"]
+    assert list(history_panels(evaluation)) == ["loss", "own answers", "all answers"]
+
+
+def test_a_text_is_searched_once_wherever_it_stands():
+    documents = [Candidate(f"d{number}", f"text {number}", is_document=True) for number in range(4)]
+    one = Query("q", "t", (replace(documents[0], relevance=1.0), documents[1]), "here")
+    other = Query("r", "t", (replace(documents[1], relevance=1.0),), "here")
+    parts = {"test": [one], "train": [other]}
+    features = {
+        "test": RankingFeatures([[1]], [[10], [11]], np.zeros(2), np.array([0, 2]), np.zeros(1)),
+        "train": RankingFeatures([[2]], [[11]], np.zeros(1), np.array([0, 1]), np.zeros(1)),
+    }
+    ids = [[10], [11], [12], [13]]
+    found = EvaluationSet.from_splits(parts, features, "test", ["test", "train"], documents, ids)
+    assert [candidate.id for candidate in found.candidates] == ["d0", "d1", "d2", "d3"]
+    assert found.candidate_ids == [[10], [11], [12], [13]] and found.starts.tolist() == [0, 2]
+    both = EvaluationSet(
+        [one, other], [*one.candidates, *other.candidates, documents[2]], [[1], [2]], [[10], [11], [11], [12]]
+    )
+    searched = searched_candidates([0, 1], both.starts, both.texts)
+    assert searched.tolist() == [[True, True, False, True], [True, False, True, True]]
 
 
 def test_shortened_vectors_have_unit_norm():

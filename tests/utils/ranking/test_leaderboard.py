@@ -11,8 +11,14 @@ from utils.common.evaluation import Evaluation
 from utils.common.statistics import paired_randomisation
 from utils.ranking import suite
 from utils.ranking.leaderboard import KEPT_PER_QUESTION, make_leaderboard, read_per_question, write_per_question
+from utils.ranking.records import Candidate, Query
 from utils.training import tracking
 
+QUESTIONS = [
+    Query("q1", "t", (Candidate("a", "x", 1.0), Candidate("b", "y")), "here"),
+    Query("q 2", "t", (Candidate("c", "z", 1.0),), "here"),
+    Query("q3", "t", (Candidate("d", "w"),), "here"),
+]
 SEEDS = (0, 1)
 LEVELS = {"triplet": 0.4, "infonce": 0.6, "mse": 0.2}
 
@@ -33,7 +39,7 @@ def runs(tmp_path):
             folder.mkdir()
             values = {"encoder": make_values(level, seed), **baselines}
             evaluations = {name: Evaluation.from_examples(arrays) for name, arrays in values.items()}
-            write_per_question(folder / "per_question.npz", evaluations)
+            write_per_question(folder / "per_question.npz", QUESTIONS, evaluations)
             metrics = {"test": evaluations["encoder"].metrics, "validation": evaluations["encoder"].metrics}
             results = {"metrics": metrics, "seconds": 10.0 + seed, "data": {"checksum": "sha256:1"}}
             (folder / "results.json").write_text(json.dumps(results))
@@ -45,6 +51,28 @@ def test_values_of_questions_come_back(tmp_path, runs):
     assert set(values) == {"encoder", "bm25", "votes oracle", "random"}
     for name, array in make_values(0.2, 1).items():
         np.testing.assert_array_equal(values["encoder"][name], array)
+
+
+def test_question_ids_stand_beside_the_values(runs):
+    with np.load(runs["mse"][1] / "per_question.npz", allow_pickle=False) as arrays:
+        assert arrays["question_ids"].tolist() == ["q1"] and arrays["question_ids_all"].tolist() == ["q1", "q 2"]
+
+
+def test_right_answers_alone_are_compared_among_all_answers(tmp_path, capsys):
+    folders = {}
+    for loss, level in (("triplet", 0.4), ("mse", 0.2)):
+        values = {name: array for name, array in make_values(level, 0).items() if name.endswith("_all")}
+        evaluation = Evaluation.from_examples(values)
+        folders[loss] = [tmp_path / loss]
+        folders[loss][0].mkdir()
+        write_per_question(tmp_path / loss / "per_question.npz", QUESTIONS, {"encoder": evaluation, "bm25": evaluation})
+        metrics = {"test": evaluation.metrics, "validation": evaluation.metrics}
+        results = {"metrics": metrics, "seconds": 1.0, "data": {"checksum": "sha256:1"}}
+        (tmp_path / loss / "results.json").write_text(json.dumps(results))
+    columns, rows = make_leaderboard(tmp_path, folders)
+    assert columns == ["name", "ndcg@10_all", "mrr_all", "p@1_all", "p, ndcg@10_all", "seconds"] and len(rows) == 3
+    board = json.loads((tmp_path / "leaderboard.json").read_text())
+    assert set(board["best"]) == {"ndcg@10_all", "mrr_all"} and (tmp_path / "leaderboard.png").exists()
 
 
 def test_losses_and_baselines_are_compared(tmp_path, runs, capsys):

@@ -8,6 +8,7 @@ import pytest
 
 from models.bi_encoder import BiEncoder
 from utils.common.errors import UserError
+from utils.ranking.data import named_answers
 from utils.ranking.demo import demo_rankings
 from utils.ranking.encoder import new_start
 from utils.ranking.predictor import RankingPredictor
@@ -49,9 +50,17 @@ def test_own_candidates_are_ranked_by_their_cosine(predictor):
 
 def test_only_a_run_of_the_demo_has_questions_without_a_file(predictor):
     with pytest.raises(UserError, match="name it with --file"):
-        predictor.read_questions()
+        predictor.read_texts()
     demo = RankingPredictor(predictor.model, predictor.tokenizer, **LENGTHS, demo_seed=4)
-    assert demo.read_questions() == (demo_rankings(4), [])
+    assert demo.read_texts() == (named_answers(demo_rankings(4)), [])
+
+
+def test_lines_of_a_text_file_are_searched(predictor, tmp_path):
+    (tmp_path / "notes.txt").write_text("\n".join(["", *TEXTS, TEXTS[0]]))
+    texts, notes = predictor.read_texts(tmp_path / "notes.txt")
+    assert texts == [(f"line {number}", text) for number, text in enumerate(TEXTS, start=2)] and notes == []
+    (results,) = predictor.search([TEXTS[1]], [text for _, text in texts], n_best=2)
+    assert len(results) == 2
 
 
 def test_a_batch_equals_single_calls(predictor):

@@ -7,26 +7,27 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from utils.common.errors import UserError
 from utils.common.files import has_lone_surrogate
 from utils.common.reading import FileReport
-from utils.ranking.formats.fields import DOCUMENT_FIELDS, FIELDS, find_fields, parse_grade
+from utils.ranking.formats.fields import FIELDS, find_fields, parse_grade
+from utils.ranking.formats.items import (
+    LAYOUTS,
+    Item,
+    as_record,
+    first_value,
+    items_of,
+    layout_of,
+    plain_text,
+    used_fields,
+)
 from utils.ranking.records import Candidate, Query
 
 MAX_UNKNOWN = 20
 """Records without known fields after which a file is given up, if none had them."""
 MAX_GRADES = 11
 """A field with so many different numbers or fewer may be the grade."""
-
-
-class Item(NamedTuple):
-    """A candidate as a record names it."""
-
-    id: str
-    text: object
-    grade: object = None
 
 
 @dataclass
@@ -75,6 +76,7 @@ class _Examples:
         self.numbers: dict[str, set] = {}  # values of fields that are not used, in records without grades
         self.num_ungraded = 0
         self.has_decimal_comma = False
+        self.grade_names: set[str] = set()  # in candidates that are objects
 
     def read(self, values: Iterable[tuple[str, object]]) -> Iterator[Query]:
         for place, value in values:
@@ -108,11 +110,13 @@ class _Examples:
             self.report.leave_out(place, f"it is not {LAYOUTS[self.layout]}, as the first record is")
             return
         number = place.rsplit(" ", 1)[-1].replace(",", "")
-        query, items = _text(_first(record, fields, "query")), list(items_of(record, fields, layout, number))
+        query, items = plain_text(first_value(record, fields, "query")), list(items_of(record, fields, layout, number))
         if not query:
             self.report.leave_out(place, "its question is empty or no text")
         elif has_lone_surrogate(query):
             self.report.leave_out(place, "its question contains half a character (a lone surrogate)")
+        elif not items or (layout == "paired" and not items[0].grade):
+            self.report.leave_out(place, "it has no candidate" if layout == "listed" else "it has no right answer")
         elif (question := self._question(place, number, query, record, fields)) is not None:
             has_ids = layout == "graded" and "candidate_id" in fields
             for item in items:
@@ -123,7 +127,7 @@ class _Examples:
     def _question(self, place: str, number: str, text: str, record: dict, fields: dict) -> _Question | None:
         key = text
         if "query_id" in fields:
-            key = _text(_first(record, fields, "query_id"))
+            key = plain_text(first_value(record, fields, "query_id"))
             if not key:
                 self.report.leave_out(place, "its query_id is empty")
                 return None
@@ -136,7 +140,7 @@ class _Examples:
         return question
 
     def _add_candidate(self, place: str, question: _Question, item: Item, has_ids: bool) -> None:
-        text, grade = _text(item.text), parse_grade(item.grade)
+        text, grade = plain_text(item.text), parse_grade(item.grade)
         if grade is None:
             self.report.skip(place, "a candidate has no grade")
         elif math.isnan(grade):
@@ -149,6 +153,7 @@ class _Examples:
             if grade < 0:
                 self.report.note(place, "a grade is negative, which counts as 0")
             self.has_decimal_comma |= isinstance(item.grade, str) and "," in item.grade
+            self.grade_names |= {item.grade_name} if item.grade_name and self.layout == "listed" else set()
             candidate, key = Candidate(item.id, text, max(grade, 0.0)), item.id if has_ids else text
             earlier = question.candidates.setdefault(key, candidate)
             if earlier is not candidate:
@@ -193,10 +198,11 @@ class _Examples:
         ]
         others = list(dict.fromkeys(name for record in self.fields for name in record))
         unused = [repr(name) for name in others if not any(name in found for found in names.values())]
+        renamed += [f"relevance from {name!r} of each candidate" for name in sorted(self.grade_names)]
         if renamed:
-            self.report.remark(
-                f"reads {', '.join(renamed)}" + (f"; not used: {', '.join(unused[:8])}" if unused else "")
-            )
+            self.report.remark(f"reads {', '.join(renamed)}")
+        if unused:
+            self.report.remark(f"does not use {', '.join(unused[:8])}{', ...' if len(unused) > 8 else ''}")
         if self.layout == "paired" and "positive" not in names:
             self.report.remark("has no grades: every candidate counts as a right answer")
         if self.has_decimal_comma:
@@ -209,107 +215,3 @@ class _Examples:
             f"(or {known['query']}) with a candidate (or {known['candidate']}) and its relevance (or {known['relevance']}), "
             f"or with a positive (or {known['positive']}); rename yours"
         )
-
-
-LAYOUTS = {
-    "graded": "a graded candidate",
-    "listed": "a list of candidates with labels",
-    "paired": "a question with right answers",
-}
-
-
-def as_record(value) -> dict:
-    """The record as an object with known fields; an empty one where it is neither an object nor a list."""
-    if isinstance(value, dict):
-        texts = value.get("set") or value.get("texts")
-        if not isinstance(texts, list) or not texts:
-            return value
-        if "set" in value:
-            return {"query": texts[0], "positive": texts[1:]}
-        grade = next((value[name] for name in ("label", "score") if value.get(name) is not None), None)
-        return as_record([*texts, grade] if len(texts) == 2 and isinstance(grade, int | float) else texts)
-    if not isinstance(value, list) or len(value) < 2:
-        return {}
-    if len(value) == 3 and isinstance(value[2], int | float):
-        return dict(zip(("query", "candidate", "relevance"), value, strict=True))
-    return {"query": value[0], "positive": value[1], **({"negative": value[2:]} if value[2:] else {})}
-
-
-def layout_of(record: dict, fields: dict[str, list[str]]) -> str:
-    """`graded`, `listed` or `paired` (see `LAYOUTS`); empty for a record without a question or candidates."""
-    if "query" not in fields:
-        return ""
-    if "positive" in fields:
-        return "paired"
-    if "candidates" in fields and isinstance(_first(record, fields, "candidates"), list | dict):
-        items = list(_items(_first(record, fields, "candidates"), ""))
-        has_labels = "labels" in fields or any(item.grade is not None for item in items)
-        return "listed" if has_labels else "paired"
-    if "candidate" not in fields:
-        return ""
-    return "graded" if "relevance" in fields else "paired"
-
-
-def used_fields(layout: str, fields: dict[str, list[str]]) -> dict[str, list[str]]:
-    """The fields that are read from a record of this layout."""
-    if layout == "graded":
-        used = {"query", "candidate", "relevance", "query_id", "candidate_id"}
-    elif layout == "listed":
-        used = {"query", "candidates", "labels", "query_id"}
-    else:
-        answer = next((field for field in ("positive", "candidates", "candidate") if field in fields), "")
-        used = {"query", answer, "negative", "query_id"}
-    return {field: names for field, names in fields.items() if field in used}
-
-
-def items_of(record: dict, fields: dict[str, list[str]], layout: str, number: str) -> Iterator[Item]:
-    """The candidates of a record with their grades."""
-    if layout == "graded":
-        id_ = _text(_first(record, fields, "candidate_id")) if "candidate_id" in fields else number
-        yield Item(id_, _first(record, fields, "candidate"), _first(record, fields, "relevance"))
-    elif layout == "listed":
-        items = list(_items(_first(record, fields, "candidates"), number))
-        labels = _first(record, fields, "labels") if "labels" in fields else None
-        if isinstance(labels, list):
-            labels += [None] * (len(items) - len(labels))
-            items = [item._replace(grade=label) for item, label in zip(items, labels, strict=False)]
-        yield from items
-    else:
-        answer = next(field for field in ("positive", "candidates", "candidate") if field in fields)
-        positives = list(_items(_first(record, fields, answer), number))
-        yield from (item._replace(grade=1.0) for item in positives)
-        start = len(positives)
-        for name in fields.get("negative", ()):
-            negatives = list(_items(record[name], number, start))
-            start += len(negatives)
-            yield from (item._replace(grade=0.0) for item in negatives)
-
-
-def _items(value, number: str, start: int = 0) -> Iterator[Item]:
-    """The candidates in a text, a list of texts or objects, or an object of lists; without ids of their own they are numbered."""
-    if value is None or value == "":
-        return
-    if isinstance(value, dict) and any(isinstance(column, list) for column in value.values()):
-        columns = {name: column for name, column in value.items() if isinstance(column, list)}
-        length = max(map(len, columns.values()))
-        value = [{name: column[row] for name, column in columns.items() if row < len(column)} for row in range(length)]
-    values = value if isinstance(value, list) else [value]
-    for place, part in enumerate(values, start=start + 1):
-        name = number if place == 1 else f"{number}-{place}"
-        if not isinstance(part, dict):
-            yield Item(name, part)
-            continue
-        found = {field: next((part[key] for key in (field, *others) if key in part), None)
-                 for field, others in (*DOCUMENT_FIELDS.items(), ("relevance", FIELDS["relevance"]))}  # fmt: skip
-        texts = [_text(found["title"]), _text(found["text"])]
-        yield Item(_text(found["id"]) or name, " ".join(filter(None, texts)) if texts[1] else "", found["relevance"])
-
-
-def _first(record: dict, fields: dict[str, list[str]], field: str):
-    """The value of a field; None where the record lacks it."""
-    return record.get(fields[field][0])
-
-
-def _text(value) -> str:
-    """A text or a number as text without white space around it; empty for anything else."""
-    return str(value).strip() if type(value) in (str, int, float) else ""

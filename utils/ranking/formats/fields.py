@@ -29,7 +29,7 @@ FIELDS = {
         "positives", "pos", "positive_passages", "positive_passage", "positive_ctxs", "positive_docs", "positive_doc",
         "correct_answer", "best_answer", "chosen",
     ),
-    "candidates": ("docs", "documents", "passages", "answers"),
+    "candidates": ("docs", "documents", "passages", "texts", "answers"),
     "labels": ("relevances", "grades", "is_selected", "scores"),
 }  # fmt: skip
 """Each field to its other names; the first one that a file has is taken."""

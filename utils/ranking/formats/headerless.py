@@ -99,7 +99,7 @@ def read_rows(path: Path, layout: str, report: FileReport) -> Iterator[tuple[str
     width = 2 if layout == "pairs" else 3
     for number, fields in read_table(path, "\t"):
         if len(fields) != width:
-            report.leave_out(f"line {number:,}", f"it has not the {width} columns of the first line")
+            report.leave_out(f"line {number:,}", f"it does not have {width} fields as the first line has")
         elif layout == "graded":
             record = dict(zip(("query", "candidate", "relevance"), fields, strict=True))
             yield f"line {number:,}", record

@@ -23,7 +23,7 @@ MAX_ENTITY_CHARACTERS = 16
 PREDEFINED_ENTITIES = ("amp", "lt", "gt", "quot", "apos")
 
 _FORBIDDEN = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|&#(?!xA;|xD;|x9;|39;|10;|13;|9;)(?:x[0-9a-fA-F]+|[0-9]+);"
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]+|&#(?!xA;|xD;|x9;|39;|10;|13;|9;)(?:x[0-9a-fA-F]+|[0-9]+);"
 )
 """Characters that XML forbids, and references to characters other than the most frequent ones."""
 _CUT_REFERENCE = re.compile(r"&[^;&<>\s]{0,40}\Z")
@@ -37,7 +37,7 @@ def read_elements(path: str | Path, report: FileReport) -> Iterator[tuple[int, s
 
     Args:
         path: the file, compressed or not.
-        report: counts the forbidden characters.
+        report: counts where forbidden characters stand.
 
     Yields:
         `(line, "start", name, attributes)` and `(line, "end", name, text)`; the text is what follows the last start or end within
@@ -59,6 +59,7 @@ class _Elements:
         self.size = 0  # characters since the last start or end
         self.depth = 0
         self.line = 1  # of the beginning of the block
+        self.last_forbidden = 0, 1  # place in the block, and line, of the last forbidden character
         self.has_external_doctype = False
         self.entities = set(PREDEFINED_ENTITIES)
         self.parser = expat.ParserCreate()
@@ -89,7 +90,7 @@ class _Elements:
         encoding = "UTF-8"
         try:
             with open_binary(self.path) as binary:
-                encoding = _declared_encoding(self.path, binary.read(1024))
+                encoding = _declared_encoding(binary.read(1024))
                 binary.seek(0)
                 with io.TextIOWrapper(binary, encoding, newline="") as text:
                     while block := text.read(BLOCK_CHARACTERS):
@@ -99,6 +100,10 @@ class _Elements:
                 f"{self.path}, after line {self.line:,}: is not {encoding.upper()} text ({getattr(error, 'reason', error)}); "
                 "save the file as UTF-8"
             ) from None
+        except LookupError:
+            raise UserError(
+                f"{self.path}, line 1: has the unknown encoding {encoding[:40]!r}; save the file as UTF-8"
+            ) from None
         except DAMAGED as error:
             reason = getattr(error, "strerror", None) or error
             raise UserError(
@@ -107,6 +112,7 @@ class _Elements:
 
     def _parse(self, block: str, is_last: bool = False) -> list[tuple[int, str, str, dict | str]]:
         self.events, self.size = [], self.size + len(block)
+        self.last_forbidden = 0, self.line
         cleaned = _FORBIDDEN.sub(self._allowed, block)
         self.parser.Parse(cleaned, is_last)
         if self.has_external_doctype:
@@ -133,8 +139,12 @@ class _Elements:
             code = int(digits, 16 if text[2] == "x" else 10) if len(digits) < 9 else 0
             if code in (9, 10, 13) or 32 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or 0x10000 <= code < 0x110000:
                 return text
-        line = self.line + match.string.count("\n", 0, match.start())
-        self.report.note(f"line {line:,}", "a character that XML forbids was left out of it")
+        position, line = (
+            self.last_forbidden
+        )  # counted from there: counting from the beginning each time would take long
+        line += match.string.count("\n", position, match.start())
+        self.last_forbidden = match.start(), line
+        self.report.note(f"line {line:,}", "characters that XML forbids were left out")
         return ""
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -165,7 +175,7 @@ class _Elements:
         self.entities.add(name)
 
 
-def _declared_encoding(path: str | Path, head: bytes) -> str:
+def _declared_encoding(head: bytes) -> str:
     """The encoding that an XML file has by its first bytes."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
@@ -176,8 +186,4 @@ def _declared_encoding(path: str | Path, head: bytes) -> str:
     name = declared[1].decode() if declared else "utf-8"
     if name.lower().startswith(("utf-16", "utf16", "ucs-2", "utf-8", "us-ascii")):
         return "utf-8"  # a file in UTF-16 does not begin with these bytes, whatever it declares
-    try:
-        b"".decode(name)
-    except LookupError:
-        raise UserError(f"{path}, line 1: has the unknown encoding {name[:40]!r}; save the file as UTF-8") from None
     return name
