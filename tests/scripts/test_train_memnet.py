@@ -5,6 +5,8 @@ import json
 import shlex
 import signal
 import time
+import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,14 +184,62 @@ def test_the_other_models_run_on_files_with_memories(model, tmp_path):
     assert set(results["metrics"]) == {"validation", "test", "test_whole_kb"}
 
 
+def test_names_of_any_script_are_told_apart_and_bad_rows_are_counted(tmp_path):
+    from utils.memnet.predictor import MemnetPredictor
+
+    names = ["C", "C++", "C#", "!!!", "!!", "मीना", "मोना", "मैना", "王明", "王华", "김철수", "Zoë Müller", "Zoé Muller"]
+    names += [f"person {number}" for number in range(40)]
+    lines = [f"{name}|born_in|town {number}" for number, name in enumerate(names)]
+    (tmp_path / "facts.txt").write_text("\n".join([*lines, "nobody|born_in", "", lines[0]]) + "\n")
+    (tmp_path / "templates.tsv").write_text("born_in\tWhere was {s} born?\nborn_in\t{s}在哪里出生？\n")
+    options = ("--facts", "facts.txt", "--templates", "templates.tsv", "--held-out-values", 0, "--no-export")
+    options += ("--epochs", 3, "--sweep", 5, "--distractors", 5, "--tracking", "off", "--run-dir", "run")
+    status, output, errors = run(*options, cwd=tmp_path, script=SCRIPT)
+    assert status == 0, errors
+    assert "facts.txt: 1 of 55 records left out, a field is missing (line 54)" in output
+    reading = json.loads((tmp_path / "run" / "results.json").read_text())["data"]["reading"]
+    assert reading["facts.txt"]["used"] == 54 and reading["facts.txt"]["left_out"] == {"a field is missing": 1}
+    assert reading["templates.tsv"]["used"] == 2
+    predictor = MemnetPredictor.load(tmp_path / "run")
+    questions = [unicodedata.normalize("NFD", f"Where was {name} born?") for name in names]
+    questions += ["Ｃ＋＋在哪里出生？", "김철수는 어디에서 born?"]
+    facts = [answer["facts"][0]["subject"] for answer in predictor.answer(questions)]
+    assert facts == [*names, "C++", "김철수"]
+
+
+def test_files_that_cannot_be_learned_from_are_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    facts = [(f"person {number}", "born_in", f"town {number % 9}") for number in range(30)]
+    Path("facts.tsv").write_text("\n".join(map("\t".join, facts)) + "\nbad\n")
+    Path("reversed.txt").write_text("".join(f"who was born in [{fact[2]}]\t{fact[0]}\n" for fact in facts))
+    Path("unknown.txt").write_text("".join(f"where was [{fact[0]}] born\tnowhere\n" for fact in facts))
+    Path("unnamed.txt").write_text(
+        "".join(f"where was {'x' * place}y born\t{fact[2]}\n" for place, fact in enumerate(facts))
+    )
+    for flags, words in (
+        (
+            ("--train-files", "reversed.txt"),
+            "is the object of a fact, e.g. 'person 0' (reversed.txt:1); some are subjects",
+        ),
+        (("--train-files", "unknown.txt"), "is the object of a fact, e.g. 'nowhere' (unknown.txt:1); give the facts"),
+        (("--train-files", "unnamed.txt"), "has its answer in its memory, e.g. 'town 0' (unnamed.txt:1)"),
+        (("--train-files", "reversed.txt", "--max-bad-fraction", "0"), "1 of 31 records cannot be used"),
+    ):
+        assert (
+            run_in_process("train_memnet", "--run-dir", "run", "--facts", "facts.tsv", "--tracking", "off", *flags) == 2
+        )
+        line = error_line(capsys.readouterr().err)
+        assert words in line and "--templates" not in line and "--held-out-values" not in line
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--facts", "none.tsv", "--templates", "none.tsv"), "none.tsv: cannot be read"),
+        (("--facts", "none.tsv", "--templates", "none.tsv"), "none.tsv: no such file"),
         (("--facts", "none.tsv"), "--facts needs --templates"),
         (("--templates", "none.tsv"), "--templates needs --facts"),
         (("--test-files", "none.jsonl"), "goes with --train-files"),
-        (("--train-files", "none.jsonl"), "none.jsonl: cannot be read"),
+        (("--train-files", "none.jsonl"), "none.jsonl: no such file"),
         (("--distractors", "0"), "--distractors 0"),
         (("--sweep", "0"), "--sweep 0"),
         (("--held-out-values", "1.0"), "--held-out-values"),

@@ -124,7 +124,8 @@ def _named_rows(path: Path, values, report: FileReport) -> Iterator[tuple[str, S
 
 
 def _table_rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield the rows of a table. A row with more fields than the header comes longer than three fields, so that it is left out."""
+    """Yield the rows of a table. A row of another width than the header comes with another number of fields than three, so that it
+    is left out, unless it only lacks columns that are not needed."""
     rows = read_table(path, known_columns=[name for column, names in COLUMNS.items() for name in (column, *names)])
     first_rows = list(itertools.islice(rows, SNIFFED_ROWS))
     if not first_rows:
@@ -144,7 +145,9 @@ def _table_rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence[
         if len(row) > width:
             yield f"line {line:,}", [*row, "", "", ""]
             continue
-        row = row + [""] * (width - len(row))
+        if len(row) <= max(subject, relation, object_):
+            yield f"line {line:,}", []
+            continue
         relations[row[relation]] += 1
         yield f"line {line:,}", (row[subject], row[relation], row[object_])
     if places is None:
