@@ -101,7 +101,9 @@ def _entries(record, place: str, title, report: FileReport, depth: int = 0) -> I
         if first_value(fields, QUESTION) is not None:
             yield Entry(0, place, fields.get("title", title), first_value(fields, CONTEXT), fields)
         elif "header" not in fields:  # MRQA's first line
-            report.leave_out(place, "it has no paragraphs, no qas and no question")
+            report.leave_out(
+                place, "it has no paragraphs, no qas and no question (docs/data_formats.md has the layouts)"
+            )
 
 
 def first_value(fields: dict, names: tuple[str, ...]):
@@ -182,15 +184,18 @@ def raw_answers(fields: dict, with_places: bool) -> list[tuple[str, int | None]]
     if value is None or value == "":
         return None
     if isinstance(value, dict):
+        if value and not any(name in value for name in ANSWER_TEXT):
+            raise BadRecord("the answers have no text")
         return _answers_in_columns(first_value(value, ANSWER_TEXT), first_value(value, ANSWER_START))
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return [
-            _answer(first_value(item, ANSWER_TEXT), first_value(item, ANSWER_START))
-            if isinstance(item, dict)
-            else _answer(item, None)
-            for item in value
-        ]
+        return [_answer_of(item) if isinstance(item, dict) else _answer(item, None) for item in value]
     return _answers_in_columns(value, starts)
+
+
+def _answer_of(item: dict) -> tuple[str, int | None]:
+    if not any(name in item for name in ANSWER_TEXT):
+        raise BadRecord("an answer has no text")
+    return _answer(first_value(item, ANSWER_TEXT), first_value(item, ANSWER_START))
 
 
 def _answers_in_columns(texts, starts) -> list[tuple[str, int | None]]:

@@ -150,6 +150,8 @@ BAD_ENTRIES = {
     "answers": (entry(answers=True), "an answer is not a text"),
     "answer": (entry(answers=[["6,052"]]), "an answer is not a text"),
     "text": (entry(answers=[{"text": {}, "answer_start": 3}]), "an answer is not a text"),
+    "no text": (entry(answers=[{"answer_start": 3, "answer_end": 5}]), "an answer has no text"),
+    "no texts": (entry(answers={"answer_start": [3]}), "the answers have no text"),
     "start": (entry(answers=[{"text": "6,052", "answer_start": "three"}]), "answer_start is not a number"),
     "start true": (entry(answers=[{"text": "6,052", "answer_start": True}]), "answer_start is not a number"),
     "lengths": (entry(answers={"text": ["6,052"], "answer_start": [1, 2]}), "the answers have more texts than offsets"),
@@ -180,10 +182,14 @@ def test_a_bad_record_is_left_out_and_named(tmp_path, bad, reason):
 def test_bad_paragraphs(tmp_path):
     data = layout(*[entry(f"q{number}", question=f"{number}?") for number in range(40)])
     data["data"][0]["paragraphs"] += [{"context": " ", "qas": [entry("x")]}, {"context": "A.", "qas": 3}]
-    reading = Reading()
-    assert len(read_squad(write(tmp_path, data), reading)) == 40
-    assert ["the context is empty (question 'x')" in note for note in reading.notes] == [True, False]
-    assert "qas is not a list (record 1)" in reading.notes[1]
+    data["data"][0]["paragraphs"].append({"context": [["A", ["b"]]], "qas": [entry("y")]})
+    reading = Reading(0.1)
+    assert len(read_squad(write(tmp_path, data), reading)) == 40  # of 43
+    assert [note.split("left out, ")[1] for note in reading.notes] == [
+        "the context is empty (question 'x')",
+        "qas is not a list (record 1)",
+        "the context is not a text (question 'y')",
+    ]
 
 
 BAD_FILES = {
