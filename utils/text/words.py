@@ -18,7 +18,7 @@ REPLACED = {"™": " ", "℠": " ", "−": "-", "♯": "#", "ـ": ""}
 minus and sharp are typographic forms of the signs in `A-` and `C#`, and the Arabic tatweel only stretches a word."""
 
 _PLAIN_WORDS = re.compile(r"\w+").findall
-_HYPHEN_AFTER_LETTER = re.compile(r"\b[^\W\d_]-(?!\w)").search
+_HYPHEN_AT_END = re.compile(r"-(?<!\w\w-)(?!\w)").search
 _COMMON_TEXT = re.compile("[\0-\x7fÀ-ÖØ-öø-įıĴ-ľŁ-ňŊ-žΆΈ-ΏΑ-ία-ώЀ-ҁҊ-ӿ£§°¿‐-‣…‧‰€]*").fullmatch
 """Texts of Latin, Greek and Cyrillic letters that normalisation leaves as they are, and of common punctuation."""
 
@@ -58,7 +58,7 @@ def split_words(text: str, fold_case: bool = True) -> list[str]:
             or '".' in text
             or "\n." in text
             or text[:1] == "."
-            or ("-" in text and _HYPHEN_AFTER_LETTER(text))
+            or ("-" in text and _HYPHEN_AT_END(text))
         ):
             return _PLAIN_WORDS(text)
     pattern = _ascii_pattern() if text.isascii() else _unicode_pattern()
