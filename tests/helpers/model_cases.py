@@ -273,5 +273,18 @@ CASES = (
         partial(unit_targets, dim=OUTPUT_DIM),
         keras.losses.CosineSimilarity,
     ),
+    ModelCase(
+        "TextEncoder-dense",
+        TextEncoder,
+        {
+            "encoder": ENCODER,
+            "pooling": "max+mean_sqrt_len+weightedmean+lasttoken",
+            "dense": [{"units": OUTPUT_DIM, "activation": "gelu", "use_bias": True}],
+            "normalize": False,
+        },
+        text_inputs,
+        partial(unit_targets, dim=OUTPUT_DIM),
+        keras.losses.CosineSimilarity,
+    ),
     ModelCase("VectorTransformer", VectorTransformer, CONTEXTS | TRANSFORMER, *VECTORS),
 )

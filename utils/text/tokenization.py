@@ -110,8 +110,8 @@ def load_tokenizer(path: str | Path):
 def special_token_ids(tokenizer) -> tuple[int, int, int]:
     """The ids of the padding, start and separator tokens.
 
-    Start and separator are those that the tokenizer puts around a text. The padding token, and for a tokenizer that adds nothing the
-    others too, are found by the names that BERT or RoBERTa has for them.
+    Start and separator are those that the tokenizer puts around a text. The padding token is found by the name that BERT or RoBERTa
+    has for it, and so are the others where the tokenizer puts nothing there.
 
     Raises:
         UserError: the tokenizer lacks one of them.

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from models.bi_encoder import BiEncoder
-from tests.helpers.paths import FIXTURES
-from tests.utils.text.pretrained.test_sentences import TEXTS, references, set_steps, write
+from tests.helpers.sentence_folders import SENTENCES, TEXTS, references, set_steps, write
 from utils.common.errors import UserError
 from utils.ranking.encoder import new_start, pretrained_start
 from utils.ranking.predictor import RankingPredictor
@@ -21,7 +20,7 @@ LEFT_OUT = (0.1, None, None, None)
 @pytest.fixture
 def copy(tmp_path):
     """A copy of an encoder with CLS pooling and a longest input of 16 tokens."""
-    return Path(shutil.copytree(FIXTURES / "sentences" / "bert", tmp_path / "bert"))
+    return Path(shutil.copytree(SENTENCES / "bert", tmp_path / "bert"))
 
 
 def make_model(start, **settings):
@@ -78,7 +77,7 @@ def test_settings_that_are_there_hold_and_are_said(copy, capsys):
     printed = capsys.readouterr().out
     assert "mean pooling (as --pooling says; the folder has cls)" in printed
     assert "questions of at most 20 tokens, answers of at most 30 (the folder's longest input is 16)" in printed
-    with pytest.raises(UserError, match="--max-length 35: .* has positions for 34 tokens"):
+    with pytest.raises(UserError, match=r"--max-length 35: .* has positions for 34 tokens"):
         pretrained_start(str(copy), 0.1, None, None, 35)
 
 
@@ -98,18 +97,6 @@ def test_a_new_encoder_has_lengths_and_the_mean():
     start = new_start(["a b c"] * 3, 100, hidden_dim=6, num_layers=1, num_heads=2, dropout=0.0)
     assert start.settings == {"pooling": "mean", "query_length": 64, "max_length": 128} and start.key == ""
     assert start.arguments["max_length"] == 128
-    start = new_start(
-        ["a b"] * 3,
-        100,
-        hidden_dim=6,
-        num_layers=1,
-        num_heads=2,
-        dropout=0.0,
-        pooling="cls",
-        query_length=33,
-        max_length=9,
-    )
-    assert (
-        start.settings == {"pooling": "cls", "query_length": 33, "max_length": 9}
-        and start.arguments["max_length"] == 64
-    )
+    lengths = {"pooling": "cls", "query_length": 33, "max_length": 9}
+    start = new_start(["a b"] * 3, 100, hidden_dim=6, num_layers=1, num_heads=2, dropout=0.0, **lengths)
+    assert start.settings == lengths and start.arguments["max_length"] == 64

@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers.paths import FIXTURES
+from tests.helpers.sentence_folders import KINDS, SENTENCES, TEXTS
 from utils.common.errors import UserError
 from utils.text.tokenization import load_tokenizer, separators_between, special_token_ids
 from utils.text.tokenizer_files import pieces_with_capitals, tokenizer_notes
 
-SENTENCES = FIXTURES / "sentences"
-KINDS = ["bert", "roberta", "xlm_roberta", "camembert"]
 UNCASED = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "mill", "##s", "schön", "schon"]
 CASED = [*UNCASED, "Mill", "Schön"]
 
@@ -40,8 +38,6 @@ def fails(folder, *words):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_texts_and_pairs_have_the_ids_that_transformers_gives_them(kind):
-    from tests.utils.text.pretrained.test_sentences import TEXTS
-
     tokenizer = load_tokenizer(SENTENCES / kind)
     with np.load(SENTENCES / kind / "expected.npz") as expected:
         for number, text in enumerate(TEXTS):

@@ -24,6 +24,7 @@ def stands_in(name, text):
             ["1", "1", "2", "a", "b", "10", "years", "a", "b", "pre", "and", "post", "war", "very"],
         ),
         ("What?! Really!!! (sure?)", ["what", "really", "sure"]),
+        ("( Japanese : ??? ) is damaged", ["japanese", "is", "damaged"]),
         (" \n", []),
         ("?", []),
     ],

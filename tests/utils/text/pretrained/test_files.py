@@ -4,12 +4,10 @@ import shutil
 
 import pytest
 
-from tests.helpers.paths import FIXTURES
+from tests.helpers.sentence_folders import SENTENCES
 from utils.common.errors import UserError
 from utils.text.pretrained.files import checkpoint_folder
 from utils.text.pretrained.loading import load_sentence_encoder
-
-SENTENCES = FIXTURES / "sentences"
 
 
 def test_a_hub_name_is_found_in_the_hubs_cache_without_network(tmp_path, monkeypatch):

@@ -7,21 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers.paths import FIXTURES
+from tests.helpers.sentence_folders import KINDS, SENTENCES, TEXTS, module, references, set_steps, write
 from utils.common.errors import UserError
 from utils.text.pretrained.loading import load_sentence_encoder
 from utils.text.pretrained.sentences import read_sentence_settings
 from utils.vectors.text_vectors import SentenceEncoder
 
-SENTENCES = FIXTURES / "sentences"
-KINDS = ["bert", "roberta", "xlm_roberta", "camembert"]
-TEXTS = [
-    "The Mill at the river burned down, in May 1843.",
-    "Où est née l'élève? Schön fällt der Schnee.",
-    "A text that has more than sixteen tokens, for it goes on and on about the mill, the river and the snow of 1843.",
-    "水車は川の 近く.",
-    "Mill?",
-]
 OLD_FLAGS = {
     "cls": "pooling_mode_cls_token",
     "max": "pooling_mode_max_tokens",
@@ -32,30 +23,10 @@ OLD_FLAGS = {
 }
 
 
-def references(kind="bert"):
-    with np.load(SENTENCES / kind / "expected.npz") as stored:
-        return dict(stored)
-
-
 @pytest.fixture
 def copy(tmp_path):
     """A copy of the BERT encoder to change."""
     return Path(shutil.copytree(SENTENCES / "bert", tmp_path / "bert"))
-
-
-def write(file, value):
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(value))
-
-
-def module(number, kind, path="", package="sentence_transformers.models"):
-    return {"idx": number, "name": str(number), "path": path, "type": f"{package}.{kind}"}
-
-
-def set_steps(folder, *steps):
-    """Write modules.json as older versions of sentence-transformers do; each step is a kind, or a kind and a folder."""
-    steps = [(step, "") if isinstance(step, str) else step for step in ("Transformer", *steps)]
-    write(folder / "modules.json", [module(number, *step) for number, step in enumerate(steps)])
 
 
 def vectors(folder):
