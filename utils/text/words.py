@@ -31,8 +31,9 @@ def split_words(text: str, fold_case: bool = True) -> list[str]:
     - Where words stand side by side without spaces (Chinese, Japanese, Thai, ...), and in Korean, each character is a word, and so
       is each pair of neighbours, between its two characters. So the words of a name always stand together in the words of a text
       that has it.
-    - Signs that names live on belong to the word: `C++`, `C#`, `Disney+`, `.NET`, `A-`, `A*`. A row of question and exclamation
-      marks that stands alone gives its beginnings, so that the band "???" is part of "Who sings for ????".
+    - Signs that names live on belong to the word: `C++`, `C#`, `Disney+`, `.NET`, `A-`, `A*`. A row of exclamation marks
+      that stands alone gives its beginnings, `!!` and `!!!`, and so does a row of question marks at the end of a text, so that the
+      band "???" is part of "Who sings for ????". Elsewhere question marks are mostly letters that were damaged.
     - An emoji is a word.
 
     >>> split_words("Who wrote 'Emma'?"), split_words("Is C# like C++?")
@@ -136,7 +137,8 @@ def _pattern(character: str, start: str, letter: str, opening: str, other: str =
     single_letter = rf"(?<!{character}|['.*-]){letter}(?:--?|\*)(?!{character}|[*-])"  # A-, C--, A*
     attached = rf"(?:(?<={letter})(?:\+\++|[+#](?!{character})))?"  # C++, C#, Disney+
     word = rf"(?:(?<![^{opening}])\.(?={letter}))?{start}{character}*{attached}"  # .NET
-    return rf"{other}{single_letter}|{word}|(?<![^'{opening}])(?:!!|\?\?)[!?]*"
+    marks = rf"(?<![^'{opening}])(?:!![!?]*|\?\?[!?]*(?=\W{{0,9}}\Z))"  # !!!, ???
+    return rf"{other}{single_letter}|{word}|{marks}"
 
 
 @functools.cache
