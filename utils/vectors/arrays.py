@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def read_arrays(path: str | Path, report: FileReport) -> VectorTable:
     position = arrays.get("position")
     if position is not None and (position.dtype.kind not in "iuf" or not np.isfinite(position).all()):
         raise UserError(f"{path}: its positions are {position.dtype}; they must be numbers")
-    texts, names = (_texts(arrays[name]) if name in arrays else None for name in ("texts", "names"))
+    texts, names = (_texts(path, name, arrays[name]) if name in arrays else None for name in ("texts", "names"))
     return VectorTable(vectors, document, texts, names, position)
 
 
@@ -76,7 +77,9 @@ def _unreadable(path: Path, name: str, error: Exception) -> UserError:
     """The error of an array that NumPy cannot read."""
     if any(words in str(error) for words in ("allow_pickle", "Python objects")):
         remedy = REMEDIES.get(name, f"np.array({name}, str)")
-        return UserError(f"{path}: its {name} are Python objects, which are never unpickled; save them as {remedy}")
+        return UserError(
+            f"{path}: its array {name} holds Python objects, which are never unpickled; save it as {remedy}"
+        )
     reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
     return UserError(
         f"{path}: cannot be read ({reason}); it may be cut off or damaged: write it again with np.savez or np.save"
@@ -107,7 +110,7 @@ def _archive(path: Path, report: FileReport) -> dict[str, np.ndarray]:
                 except UserError as error:
                     if column != "texts" or "unpickled" not in str(error):
                         raise
-                    report.remark(f"{str(error).removeprefix(f'{path}: ')}; they are left out")
+                    report.remark(f"{str(error).removeprefix(f'{path}: ')}; it is left out")
             return arrays
     except UserError:
         raise
@@ -167,12 +170,12 @@ def _numbers(path: Path, vectors: np.ndarray, report: FileReport) -> np.ndarray:
 def _labels(path: Path, document: np.ndarray, count: int) -> np.ndarray:
     """What names each row's document, as whole numbers or texts."""
     kind = document.dtype.kind
-    if document.shape != (count,) or kind not in "iufUS":
+    if document.shape == (count,) and kind in "US":
+        return np.array(_texts(path, "document", document))
+    if document.shape != (count,) or kind not in "iuf":
         raise UserError(
             f"{path}: document is {document.dtype} {document.shape}; it must be a number or a text for each of {count:,} vectors"
         )
-    if kind == "S":
-        return np.array(_texts(document))
     if kind != "f":
         return document
     present = document[~np.isnan(document)]
@@ -186,8 +189,12 @@ def _labels(path: Path, document: np.ndarray, count: int) -> np.ndarray:
     return document.astype(np.int64)
 
 
-def _texts(array: np.ndarray) -> list[str]:
+def _texts(path: Path, name: str, array: np.ndarray) -> list[str]:
     """The elements as texts; bytes are decoded."""
     if array.dtype.kind == "S":
         return [text.decode("utf-8", "replace") for text in array.tolist()]
+    if array.dtype.kind == "U" and array.dtype.itemsize:
+        codes = np.ascontiguousarray(array).view(array.dtype.str[0] + "u4")
+        if ((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes < 0xE000))).any():
+            raise UserError(f"{path}: its array {name} holds what is no character; write the file again")
     return [str(text) for text in array.tolist()]

@@ -15,12 +15,14 @@ from utils.common.errors import UserError
 from utils.common.files import write_arrays
 from utils.common.reading import FileReport
 from utils.text.sentences import MAX_CHARACTERS, chunks, cut
+from utils.text.words import shortened
+from utils.vectors.columns import MAX_SHOWN
 from utils.vectors.data import VectorDocuments
 from utils.vectors.text_records import TextDocument
 
 VERSION = 2
 """Raise this when the same chunks give other vectors; what is in the cache is then computed again."""
-TOKENIZED_AT_ONCE = 4_096
+TOKENIZED_AT_ONCE = 1_024
 
 
 class Tokens(NamedTuple):
@@ -81,7 +83,9 @@ def encodable_chunks(
     """The chunks of some documents, and the number of each chunk's document (see `embed_documents`)."""
     texts, numbers = [], []
     for number, document in enumerate(documents):
-        parts = chunks(document.text, language) if document.chunks is None else document.chunks
+        parts = document.chunks
+        if parts is None:
+            parts = [piece for chunk in chunks(document.text, language) for piece in _bounded(chunk, document, report)]
         texts += parts
         numbers += [number] * len(parts)
     pieces, numbers_of_pieces = [], []
@@ -94,27 +98,38 @@ def encodable_chunks(
     return pieces, numbers_of_pieces
 
 
+def _bounded(chunk: str, document: TextDocument, report: FileReport) -> list[str]:
+    """A chunk in pieces of at most `MAX_CHARACTERS`."""
+    if len(chunk) > MAX_CHARACTERS:
+        report.note(
+            _place(document), f"a sentence is longer than {MAX_CHARACTERS:,} characters and was cut into pieces"
+        )
+    return cut(chunk, (), 1) if len(chunk) > MAX_CHARACTERS else [chunk]
+
+
 def _fitting_pieces(
     text: str, tokens: Tokens, encoder: Encoder, document: TextDocument, report: FileReport
 ) -> Sequence[str]:
     """A chunk in pieces that the encoder reads whole; one that the user has made stays as it is."""
-    place = f"document {document.name!r}"
     if tokens.num_unknown > len(tokens.spans) / 2:
         report.note(
-            place, "more than half of a chunk's tokens are unknown to the encoder; is it made for this language?"
+            _place(document),
+            "more than half of a chunk's tokens are unknown to the encoder; use one that was made for this language",
         )
-    is_too_long = len(tokens.spans) > encoder.max_tokens
+    if len(tokens.spans) <= encoder.max_tokens:
+        return [text]
     if document.chunks is not None:
-        if is_too_long:
-            report.note(place, f"the encoder reads only the first {encoder.max_tokens:,} tokens of a chunk")
+        report.note(_place(document), f"the encoder reads only the first {encoder.max_tokens:,} tokens of a chunk")
         return [text]
-    if not is_too_long and len(text) <= MAX_CHARACTERS:
-        return [text]
-    pieces = cut_to_fit(text, tokens, encoder)
     report.note(
-        place, f"a sentence is longer than the encoder reads ({encoder.max_tokens:,} tokens) and was cut into pieces"
+        _place(document),
+        f"a sentence is longer than the encoder reads ({encoder.max_tokens:,} tokens) and was cut into pieces",
     )
-    return pieces
+    return cut_to_fit(text, tokens, encoder)
+
+
+def _place(document: TextDocument) -> str:
+    return f"document {shortened(document.name, MAX_SHOWN)!r}"
 
 
 def cut_to_fit(text: str, tokens: Tokens, encoder: Encoder) -> list[str]:

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
+from utils.common.files import has_lone_surrogate
 from utils.common.reading import NUM_EXAMPLES, FileReport
 from utils.common.tables import find_columns
+from utils.text.words import shortened
 
 VECTOR_COLUMNS = {
     "vectors": ("vector", "embeddings", "embedding", "embs", "emb"),
@@ -27,6 +29,8 @@ ROWS_AT_ONCE = 65_536
 """Rows of a file that are read together, so that a file need not fit into memory."""
 MIN_SIZE, MAX_SIZE = 1e-15, 1e15
 """Range of a vector's largest absolute element; outside of it the norm leaves the range of float32."""
+MAX_SHOWN = 60
+"""Characters of a name in a message."""
 SAVE_VECTORS = "np.savez(path, vectors=np.stack(vectors).astype('float32'), document=np.array(document))"
 
 
@@ -132,9 +136,10 @@ def in_order(
         if len(first) < len(starts):
             row = starts[np.setdiff1d(np.arange(len(starts)), first)[0]]
             place = places[rows[row]] if places else f"row {rows[row]:,}"
+            name = shortened(str(labels[row]), MAX_SHOWN)
             raise UserError(
-                f"{path}, {place}: document {labels[row]} began earlier, and another document stands between; put the "
-                "rows of each document together, in order, or give each its place in a column `position`"
+                f"{path}, {place}: document {name} began earlier, and another document stands between; put each document's rows "
+                "together, in order, or give each its place in a column `position`"
             )
         return rows
     _, first, document = np.unique(labels, return_index=True, return_inverse=True)
@@ -142,9 +147,10 @@ def in_order(
     rows, labels = rows[order], labels[order]
     same = np.flatnonzero(~changes(labels) & ~changes(position[rows]))
     if len(same):
+        name, place = shortened(str(labels[same[0]]), MAX_SHOWN), position[rows[same[0]]]
         raise UserError(
-            f"{path}: document {labels[same[0]]} has the position {position[rows[same[0]]]:g} twice; number the rows of each "
-            "document, or leave the column out where they stand in order"
+            f"{path}: document {name} has the position {place:g} twice; number the rows of each document, or leave the column out "
+            "where they stand in order"
         )
     return rows
 
@@ -164,7 +170,12 @@ def label_text(value) -> str:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
         return ""
-    return str(value).strip()
+    return whole_characters(str(value)).strip()
+
+
+def whole_characters(text: str) -> str:
+    """The text with a question mark in the place of half characters (lone surrogates), which cannot be printed."""
+    return text.encode("utf-8", "replace").decode() if has_lone_surrogate(text) else text
 
 
 def number_or_none(value) -> float | None:

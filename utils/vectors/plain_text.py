@@ -68,9 +68,15 @@ def table_of_numbers(lines: Sequence[str]) -> str:
     >>> table_of_numbers(["id,a,b,c,d", "0.1,0.2,0.3,0.4,7"]), table_of_numbers(["In 1 2 3 4"]), table_of_numbers(["Chapter 1"])
     ('a table of numbers', '', '')
     """
-    rows = [re.split(r"[\s,;]+", line.strip()) for line in lines]
-    rows = rows[1:] or rows  # the first line may be a header
-    are_numbers = [[number_or_none(field) is not None for field in row] for row in rows]
-    if not rows or not all(len(row) >= MIN_NUMBERS and sum(row) >= NUMBERS_FRACTION * len(row) for row in are_numbers):
+    rows = [[number_or_none(field) is not None for field in re.split(r"[\s,;]+", line.strip())] for line in lines]
+    if rows and not _is_row_of_numbers(rows[0]):
+        rows = rows[1:]  # the first line may be a header
+    if not rows or not all(map(_is_row_of_numbers, rows)):
         return ""
-    return "a table of numbers" if all(row[0] for row in are_numbers) else "a file of word vectors"
+    if all(row[0] for row in rows):
+        return "a table of numbers"
+    return "a file of word vectors" if len(rows) > 1 else ""
+
+
+def _is_row_of_numbers(are_numbers: Sequence[bool]) -> bool:
+    return len(are_numbers) >= MIN_NUMBERS and sum(are_numbers) >= NUMBERS_FRACTION * len(are_numbers)

@@ -14,7 +14,7 @@ from utils.common.errors import UserError
 from utils.common.files import content_kind
 from utils.common.reading import FileReport
 from utils.common.records import read_records
-from utils.vectors.columns import VECTOR_COLUMNS, VectorTable, columns_of, label_text, number_or_none
+from utils.vectors.columns import VECTOR_COLUMNS, VectorTable, columns_of, label_text, number_or_none, whole_characters
 from utils.vectors.parquet import read_parquet_vectors
 from utils.vectors.text_records import TEXT_COLUMN_NAMES, TextDocument, text_documents
 
@@ -87,8 +87,8 @@ def _vector_table(
         places.append(place)
         vectors.append(_vector(record.get(columns["vectors"])))
         labels.append(label_text(record.get(label)))
-        texts.append(str(record.get(columns.get("texts")) or ""))
-        names.append(str(record.get(columns.get("names")) or ""))
+        texts.append(whole_characters(str(record.get(columns.get("texts")) or "")))
+        names.append(label_text(record.get(columns.get("names"))))
         positions.append(number_or_none(record.get(columns.get("position"))))
     dim = Counter(len(vector) for vector in vectors if vector is not None).most_common(1)[0][0]
     unusable = np.zeros(len(vectors), bool)

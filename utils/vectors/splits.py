@@ -12,7 +12,8 @@ import numpy as np
 from utils.common.errors import UserError, some_of
 from utils.common.reading import Reading
 from utils.common.splitting import hold_out
-from utils.vectors.columns import ROWS_AT_ONCE
+from utils.text.words import shortened
+from utils.vectors.columns import MAX_SHOWN, ROWS_AT_ONCE
 from utils.vectors.data import VectorDocuments, check_same_dim, join, read_file
 from utils.vectors.demo import demo_vectors
 from utils.vectors.overlap import Overlap, overlaps
@@ -197,7 +198,7 @@ def _check_files_differ(
 
 
 def _count(name: str, data: VectorDocuments, num_documents: int, shared: Overlap) -> str:
-    examples = some_of([data.names[number] for number in shared.documents])
+    examples = some_of([shortened(data.names[number], MAX_SHOWN) for number in shared.documents])
     return f"{len(shared.documents):,} of the {num_documents:,} {name} documents ({examples})"
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from utils.common.errors import UserError, some_of
 from utils.common.files import has_lone_surrogate
 from utils.common.reading import FileReport
-from utils.vectors.columns import VECTOR_COLUMNS, columns_of, in_order, label_text, number_or_none
+from utils.text.words import shortened
+from utils.vectors.columns import MAX_SHOWN, VECTOR_COLUMNS, columns_of, in_order, label_text, number_or_none
 
 CHUNK_NAMES = ("chunk", "sentence", "passage", "paragraph", "segment", "utterance")
 """Names of a column that holds a piece of a document."""
@@ -49,7 +50,7 @@ class _Record:
     text: str | list[str]
     document: str
     name: str
-    position: float
+    position: float | None
 
 
 def text_documents(
@@ -75,8 +76,9 @@ def text_documents(
     whole = columns_of(path, texts, {"text": TEXT_NAMES})
     column = split.get("text") or chunk.get("chunk") or whole.get("text")
     if column is None:
+        names = some_of([shortened(name, MAX_SHOWN) for name in examples])
         raise UserError(
-            f"{path}: its records have the columns {some_of(list(examples))}; they need a text, such as "
+            f"{path}: its records have the columns {names}; they need a text, such as "
             '{"text": "..."}, or a vector with its document, such as {"document": 1, "vector": [0.1, 0.2]}'
         )
     others = columns_of(path, [name for name in examples if name != column], OTHER_COLUMNS)
@@ -100,14 +102,16 @@ def _text_record(
     text = record.get(column)
     parts = text if is_split else [text]
     document, name = (label_text(record.get(others[key])) if key in others else "" for key in ("document", "name"))
-    position = number_or_none(record.get(others["position"])) if "position" in others else 0.0
+    position = number_or_none(record.get(others.get("position")))
     if text is None or not text:
         report.skip(place, "it has no text")
     elif not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
-        report.leave_out(place, f"its {column} is not a {'list of texts' if is_split else 'text'}")
+        report.leave_out(
+            place, f"its {shortened(column, MAX_SHOWN)} is not a {'list of texts' if is_split else 'text'}"
+        )
     elif any(map(has_lone_surrogate, parts)):
         report.leave_out(place, "its text holds half a character (a broken \\u escape)")
-    elif position is None:
+    elif position is None and "position" in others:
         report.leave_out(place, "its position is not a number")
     elif not any(part.strip() for part in parts):
         report.skip(place, "it has no text")
@@ -127,8 +131,8 @@ def _whole_documents(path: str | Path, records: Sequence[_Record]) -> list[TextD
         name = record.name or record.document or f"{Path(path).name}:{number}"
         if name in documents:
             raise UserError(
-                f"{path}, {record.place}: two documents have the name {name!r}; give each its own, or call the text `chunk` where "
-                "the records are pieces of documents"
+                f"{path}, {record.place}: two documents have the name {shortened(name, MAX_SHOWN)!r}; give each its own, or call "
+                "the text `chunk` where the records are pieces of documents"
             )
         is_split = isinstance(record.text, list)
         documents[name] = TextDocument(name, "" if is_split else record.text, record.text if is_split else None)
@@ -141,9 +145,9 @@ def _chunked_documents(path: str | Path, records: Sequence[_Record]) -> list[Tex
     missing = next((record.place for record, label in zip(records, labels, strict=True) if not label), None)
     if missing:
         raise UserError(f"{path}, {missing}: does not say which document it is a piece of; add a `document`")
-    positions = np.array([record.position for record in records])
-    places = [record.place for record in records]
-    order = in_order(path, np.arange(len(records)), labels, positions if positions.any() else None, places)
+    positions = [record.position for record in records]
+    positions = None if positions[0] is None else np.array(positions)
+    order = in_order(path, np.arange(len(records)), labels, positions, [record.place for record in records])
     chunks: dict[str, list[_Record]] = {}
     for row in order:
         chunks.setdefault(str(labels[row]), []).append(records[row])

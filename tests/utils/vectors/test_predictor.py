@@ -52,6 +52,20 @@ def test_nearest_rows_equal_a_loop(run_dir, data):
     assert first["text"] == f"text {first['row']}" and first["document"] == "abc"[DOCUMENT[first["row"]]]
 
 
+def test_rows_are_those_of_the_file_where_some_are_left_out(run_dir, data):
+    predictor = VectorsPredictor.load(run_dir)
+    vectors = np.insert(data.vectors, [2, 20], np.nan, axis=0)
+    rows = np.delete(np.arange(len(vectors)), [2, 21])
+    with_gaps = VectorDocuments(vectors, data.document, data.texts, data.names, "v.npz", rows)
+    (answer,), (expected,) = predictor.nearest(with_gaps, [22]), predictor.nearest(data, [20])
+    assert answer["row"] == 22 and answer["text"] == "text 20"
+    for place in ("nearest", "nearest_in_document"):
+        assert [each["row"] for each in answer[place]] == [int(rows[each["row"]]) for each in expected[place]]
+        assert [each["text"] for each in answer[place]] == [each["text"] for each in expected[place]]
+    with pytest.raises(UserError, match=r"'2': the vector in this row of v\.npz cannot be used; name another row"):
+        predictor.nearest(with_gaps, [2])
+
+
 def test_two_rows_at_once_equal_each_alone(run_dir, data):
     predictor = VectorsPredictor.load(run_dir)
     together = predictor.nearest(data, [4, 26])

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from utils.common.evaluation import Evaluation
+from utils.vectors.data import VectorDocuments
 from utils.vectors.report import TABLE_METRICS, example_question, format_gain, format_scores, scores_table
+from utils.vectors.splits import VectorSplit
 
 
 def test_scores_and_gains_are_one_line_each():
@@ -24,7 +28,9 @@ def test_the_table_has_a_row_for_baselines_and_splits():
 
 
 def test_the_example_names_a_row_of_one_file():
-    assert example_question([], 17) == ["17"]
-    assert example_question([Path("a.npz")], 17) == ["17", "--file", "a.npz"]
-    # The rows of several files are numbered through; row 17 may not be one of the first file.
-    assert example_question([Path("a.npz"), Path("b.npz")], 17) == ["0", "--file", "a.npz"]
+    data = VectorDocuments(np.ones((30, 3)), np.repeat([0, 1], 10), None, ["a", "b"], "a.npz", np.arange(4, 24))
+    test = VectorSplit(data, np.array([1]), np.array([17, 18]))
+    assert example_question([], test) == ["21"]
+    assert example_question([Path("a.npz")], test) == ["21", "--file", "a.npz"]
+    # The rows of several files are numbered through; row 21 may not be one of the first file.
+    assert example_question([Path("a.npz"), Path("b.npz")], test) == ["4", "--file", "a.npz"]

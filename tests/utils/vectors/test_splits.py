@@ -6,15 +6,9 @@ import numpy as np
 import pytest
 
 from utils.common.errors import UserError
+from utils.common.reading import Reading
 from utils.vectors.data import VectorDocuments
-from utils.vectors.splits import (
-    VectorSplit,
-    hold_out_documents,
-    read_splits,
-    row_hashes,
-    shared_vectors,
-    target_rows,
-)
+from utils.vectors.splits import hold_out_documents, read_splits, target_rows
 
 RNG = np.random.default_rng(1)
 LENGTHS = (9, 3, 7, 40, 6)
@@ -24,7 +18,7 @@ DOCUMENT = np.repeat(np.arange(5), LENGTHS)
 
 
 def write(folder, name, lengths, dim=DIM):
-    rng = np.random.default_rng(len(lengths))
+    rng = np.random.default_rng(sum(map(ord, name)))
     document = np.repeat(np.arange(len(lengths)), lengths)
     np.savez(folder / name, vectors=rng.normal(size=(len(document), dim)), document=document)
     return folder / name
@@ -41,17 +35,6 @@ def test_targets_have_enough_vectors_before_them():
     data = VectorDocuments(VECTORS, DOCUMENT, None, list("abcde"), "v.npz")
     assert target_rows(data, np.array([1, 4]), 2).tolist() == [11, 61, 62, 63, 64]
     assert target_rows(data, np.array([1]), 3).tolist() == []
-
-
-def test_vectors_in_two_splits_are_noted():
-    vectors = VECTORS.copy()
-    vectors[12] = vectors[0]
-    data = VectorDocuments(vectors, DOCUMENT, None, list("abcde"), "v.npz")
-    parts = {name: VectorSplit(data, np.array(documents), None) for name, documents in
-             (("train", [0, 1]), ("test", [2, 3]))}  # fmt: skip
-    assert shared_vectors(parts) == ["1 different vectors of the test documents are in the train documents as well"]
-    assert shared_vectors({**parts, "train": VectorSplit(data, np.array([1]), None)}) == []
-    assert len(np.unique(row_hashes(VECTORS))) == COUNT
 
 
 def test_documents_are_held_out_of_the_training_files(tmp_path):
@@ -89,3 +72,67 @@ def test_files_of_their_own_are_whole_splits(tmp_path):
 def test_files_without_enough_documents_are_one_line(tmp_path, lengths, message):
     with pytest.raises(UserError, match=message):
         read_splits([write(tmp_path, "v.npz", lengths)])
+
+
+def copies(folder, name, source, documents):
+    """Write a file of some documents of another one, in another number format."""
+    with np.load(source) as arrays:
+        kept = np.isin(arrays["document"], documents)
+        np.savez(folder / name, vectors=arrays["vectors"][kept].astype("float16"), document=arrays["document"][kept])
+    return folder / name
+
+
+def test_documents_of_the_test_files_are_left_out_of_training_and_named(tmp_path):
+    train, other = write(tmp_path, "train.npz", (8,) * 12), write(tmp_path, "other.npz", (8,) * 6)
+    test = copies(tmp_path, "test.npz", train, [3, 5])
+    splits = read_splits([train], test_files=[test, other])
+    assert not {3, 5} & set(splits.parts["train"].documents) and len(splits.parts["test"].documents) == 8
+    assert splits.notes[0] == (
+        f"{test}, {other}: 2 of the 8 test documents ('3', '5') are in the train documents as well; 2 train documents are left out"
+    )
+    with pytest.raises(
+        UserError, match=r"test\.npz: 2 of the 2 test documents \('3', '5'\) are in the training files as well, so "
+    ):
+        read_splits([train], test_files=[test])
+    with pytest.raises(
+        UserError, match=r"test\.npz: 2 of the 2 validation documents .* name other --validation-files, or none"
+    ):
+        read_splits([train], validation_files=[test])
+
+
+def test_copies_within_the_training_files_do_not_stand_in_two_splits(tmp_path):
+    train = write(tmp_path, "train.npz", (8,) * 30)
+    again = copies(tmp_path, "again.npz", train, np.arange(4))
+    splits = read_splits([train, again], test_fraction=0.4)
+    names = {name: {part.data.names[number] for number in part.documents} for name, part in splits.parts.items()}
+    assert not names["train"] & names["test"]
+    assert any("are in the train documents as well; " in note and "are left out" in note for note in splits.notes)
+
+
+def test_a_file_that_repeats_its_documents_is_used_and_that_is_said(tmp_path):
+    train = write(tmp_path, "train.npz", (8,))
+    with np.load(train) as arrays:
+        np.savez(train, vectors=np.tile(arrays["vectors"], (9, 1)), document=np.repeat(np.arange(9), 8))
+    splits = read_splits([train])
+    assert len(splits.parts["train"].documents) == 6
+    assert any("scores are not those of new documents" in note for note in splits.notes)
+
+
+def test_validation_documents_that_are_scored_in_the_test_are_named(tmp_path):
+    train, test = write(tmp_path, "train.npz", (8,) * 5), write(tmp_path, "test.npz", (9, 8))
+    splits = read_splits([train], [test], [test])
+    assert "the epoch is chosen on documents that are scored" in splits.notes[0]
+
+
+def test_what_was_left_out_is_counted_for_the_results(tmp_path):
+    path = write(tmp_path, "train.npz", (8,) * 12)
+    with np.load(path) as arrays:
+        vectors = arrays["vectors"].copy()
+        vectors[10] = 0
+        np.savez(path, vectors=vectors, document=arrays["document"])
+    reading = Reading(0.05)
+    splits = read_splits([path], reading=reading)
+    counts = splits.description("sum")["reading"]["train.npz"]
+    assert counts["used"] == 95 and counts["left_out"] == {"the vector is zero": 1}
+    assert reading.notes == [f"{path}: 1 of 96 records left out, the vector is zero (row 10)"]
+    assert sum(len(part.rows) for part in splits.parts.values()) == 12 * 3 - 1
