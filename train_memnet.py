@@ -31,10 +31,11 @@ from utils.memnet.dataset import MemoryData
 from utils.memnet.demo import demo_people
 from utils.memnet.evaluation import evaluate, repeated_tests
 from utils.memnet.features import NUM_HASHES, VOCABULARIES, Vocabulary, encode_facts, training_batches
+from utils.memnet.file_splits import split_files
 from utils.memnet.plots import attention_rows, attention_table, plot_run
 from utils.memnet.predictor import MemnetPredictor
 from utils.memnet.report import export, format_scores, write_predictions, write_splits
-from utils.memnet.splits import split_files, split_templates
+from utils.memnet.splits import split_templates
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import RunConfig, as_flag, check_common, check_ranges
 

@@ -230,19 +230,19 @@ def read_templates(path: str | Path, reading: Reading) -> dict[str, dict[str, li
     Raises:
         UserError: the file cannot be read or has too many such rows, or one template stands in both splits.
     """
-    templates, split_of, is_first = {}, {}, True
+    templates, split_of, is_first, places = {}, {}, True, (0, 1, 2)
     names = [name for column, others in TEMPLATE_COLUMNS.items() for name in (column, *others)]
     with reading.file(path) as report:
         for number, row in read_table(path, known_columns=names):
             if is_first and not any("{" in field for field in row):
                 columns = find_columns(path, row, TEMPLATE_COLUMNS)
-                if [columns.get("relation"), columns.get("template")] == [0, 1]:
-                    is_first = False
+                if {"relation", "template"} <= set(columns):
+                    places, is_first = [columns.get(name, len(row)) for name in TEMPLATE_COLUMNS], False
                     continue
             is_first = False
-            relation, template, split, *rest = *(" ".join(field.split()) for field in row), "", ""
+            relation, template, split = (" ".join(row[place].split()) if place < len(row) else "" for place in places)
             split = split or "train"
-            reason = _problem_of_template(relation, template, split, any(rest))
+            reason = _problem_of_template(relation, template, split)
             if reason:
                 report.leave_out(f"line {number:,}", reason)
                 continue
@@ -258,12 +258,12 @@ def read_templates(path: str | Path, reading: Reading) -> dict[str, dict[str, li
     return templates
 
 
-def _problem_of_template(relation: str, template: str, split: str, has_more: bool) -> str:
+def _problem_of_template(relation: str, template: str, split: str) -> str:
     """Why a row is not a template; empty where it is one."""
     if not relation or "{s}" not in template:
         return "it is not a relation and a template with {s} for the subject"
-    if split not in ("train", "test") or has_more:
-        return "its third field is not train or test"
+    if split not in ("train", "test"):
+        return "its split is not train or test"
     if len(template) > MAX_FIELD_LENGTH:
         return f"the template is longer than {MAX_FIELD_LENGTH:,} characters"
     return ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ ANSWER_TEXTS = ("text", "answer", "name", "value")
 """Names of the text in an answer that is an object with fields."""
 SNIFFED_LINES, SNIFFED_CHARACTERS = 50, 10_000
 """Lines at the beginning of a file that tell its format, and characters of each, at most."""
+MAX_LIST_LENGTH = 20_000
+"""Characters of a list that is written as a text, at most."""
 
 _PARLAI = re.compile(r"(?:.*\t)?text:.*\t(?:eval_)?labels:")
 _NUMBER = re.compile(r"\d+ +(?=\S)")
@@ -145,6 +149,7 @@ def _named_questions(path: Path, report: FileReport) -> Iterator[QuestionRecord]
 
 def _answers_of(value) -> list[str]:
     """The answers in a field, which is one or a list; of answers that are objects, their texts."""
+    value = _parsed_list(value)
     if isinstance(value, dict):  # columns, as Hugging Face's datasets have them, or one answer
         value = next((value[name] for name in ANSWER_TEXTS if name in value), None)
     if isinstance(value, list):
@@ -152,8 +157,21 @@ def _answers_of(value) -> list[str]:
     return [text] if (text := name_text(value)) else []
 
 
+def _parsed_list(value):
+    """The list in a text that is one in JSON or in Python, as tables have them; anything else as it is."""
+    if not isinstance(value, str) or len(value) > MAX_LIST_LENGTH or not value.startswith("["):
+        return value
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            return parse(value)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return value
+
+
 def _memory_facts(memory, place: str, report: FileReport) -> Iterator[Fact]:
     """Yield the facts of a memory; those that are none are counted, and the question is used without them."""
+    memory = _parsed_list(memory)
     for triple in memory if isinstance(memory, list) else [memory]:
         if isinstance(triple, dict):
             triple = list(triple.values())

@@ -236,6 +236,8 @@ def test_templates_by_relation_and_split(tmp_path):
     assert templates_of(write(tmp_path / "t", "\n".join(["relation\ttemplate\tsplit", *rows]))) == expected
     comma = ["relation,template", 'born,"Birthplace of {s}, please?"']
     assert templates_of(write(tmp_path / "t", "\n".join(comma))) == {"born": {"train": ["Birthplace of {s}, please?"]}}
+    swapped = "template\trelation\nWhere was {s} born?\tborn\n"
+    assert templates_of(write(tmp_path / "t", swapped)) == {"born": {"train": ["Where was {s} born?"]}}
     path = write(tmp_path / "t", "\n".join([*rows, "year\tWhen was it?"]))
     assert templates_of(path, 0.2) == expected
 
@@ -246,7 +248,7 @@ def test_templates_by_relation_and_split(tmp_path):
         ("", "no record in it can be used"),
         ("born\tWhere?\n", r"\{s\} for the subject \(line 1\)"),
         ("born\t{subject}?\n", r"\{s\} for the subject \(line 1\)"),
-        ("born\t{s}?\tdev\n", "its third field is not train or test"),
+        ("born\t{s}?\tdev\n", "its split is not train or test"),
         (f"born\t{{s}} {'long ' * 300}\n", "longer than 1,000 characters"),
         (TWICE, "line 2: .* stands under train and under test"),
     ],

@@ -74,6 +74,11 @@ def test_memories_are_facts_and_what_is_none_is_counted(tmp_path):
         ),
         ("question\tanswer\nwhere?\tRome, NY\n", [("where?", ["Rome, NY"])]),
         ('"question","answers"\n"where, who?","Rome"\n', [("where, who?", ["Rome"])]),
+        (
+            "question\tanswer\nwhere?\t['Rome', 'Oslo']\nwho?\t[REC]\n",
+            [("where?", ["Rome", "Oslo"]), ("who?", ["[REC]"])],
+        ),
+        ('question\tanswers\nwhere?\t"[""Rome"", 7]"\n', [("where?", ["Rome", "7"])]),
         ("text:where?\tlabels:Rome|Oslo, N\tepisode_done:True\n", [("where?", ["Rome", "Oslo, N"])]),
         ("text:hi\\nwhere?\teval_labels:Rome\n", [("where?", ["Rome"])]),
         ("id:kb\ttext:where?\tlabels:Rome\n", [("where?", ["Rome"])]),

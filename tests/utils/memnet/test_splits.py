@@ -1,14 +1,11 @@
 """Splits of memory questions: what no split shares, what is unseen, and what is refused."""
 
-import json
-
 import pytest
 
 from utils.common.errors import UserError
-from utils.common.reading import Reading
 from utils.memnet.demo import demo_people
 from utils.memnet.records import Fact, KnowledgeBase
-from utils.memnet.splits import split_files, split_subjects, split_templates
+from utils.memnet.splits import split_subjects, split_templates
 
 SMALL = {"max_templates": 0}
 """Settings of tests with few facts."""
@@ -86,46 +83,6 @@ def test_relations_and_templates_that_do_not_match_are_noted():
 def test_too_few_subjects_are_refused():
     with pytest.raises(UserError, match="too few"):
         split_templates(some_facts(people=1), TEMPLATES, **SMALL)
-
-
-def question_file(path, subjects, memory=True):
-    lines = []
-    for name in subjects:
-        facts = [[name, "born", f"{name}-town"], [name, "year", "1900"]]
-        line = {"question": f"where was {name} born", "answers": [f"{name}-town"]}
-        lines.append(json.dumps(line | ({"memory": facts if "7" not in name else facts[1:]} if memory else {})))
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-def test_question_files_are_split_by_subject_and_questions_without_an_answer_are_left_out(tmp_path):
-    names = [f"person{number}" for number in range(30)] * 2
-    data = split_files({"train": [question_file(tmp_path / "q.jsonl", names)]}, Reading())
-    parts = {name: {question.subject for question in part} for name, part in data.questions.items()}
-    assert [len(parts[name]) for name in ("validation", "test")] == [3, 6]
-    assert not parts["train"] & parts["test"] and not parts["train"] & parts["validation"]
-    lacking = 2 * len({f"person{number}" for number in (7, 17, 27)} - parts["validation"] - parts["test"])
-    assert len(data.questions["train"]) == 42 - lacking
-    assert lacking == 0 or any(f"{lacking} of 42 training questions have no answer" in note for note in data.notes)
-    assert data.has_memories
-
-
-def test_questions_without_a_memory_get_candidates(tmp_path):
-    base = KnowledgeBase.of(Fact(f"Person {n}", r, f"{r}{n}") for n in range(30) for r in ("born", "year"))
-    lines = [f"1 where was person {n} born?\tborn{n}" for n in range(30)]
-    (tmp_path / "q.txt").write_text("\n".join(lines) + "\n")
-    data = split_files({"train": [tmp_path / "q.txt"]}, Reading(), base, candidates=6)
-    for part in data.questions.values():
-        for question in part:
-            assert 2 <= len(question.memory) <= 6 and base.gold(question, question.memory)
-    assert len({question.subject for part in data.questions.values() for question in part}) == 30
-
-
-def test_a_subject_in_two_files_is_noted(tmp_path):
-    train = question_file(tmp_path / "a.jsonl", [f"person{number}" for number in range(20)])
-    test = question_file(tmp_path / "b.jsonl", ["person3", "person99"])
-    data = split_files({"train": [train], "test": [test]}, Reading(), validation_fraction=0.05)
-    assert "1 of 2 test questions are about subjects that training asks about too (such as 'person3'" in data.notes[-1]
 
 
 def test_names_that_differ_in_capitals_alone_stay_together():
