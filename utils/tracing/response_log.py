@@ -254,20 +254,24 @@ def number_of_times(text: str) -> Callable[[str], float]:
     try:
         float(text)
     except ValueError:
-        has_zone = datetime.fromisoformat(text.strip()).tzinfo is not None
-        return _seconds_with_zone if has_zone else _seconds
+        return _seconds if _date(text).tzinfo is None else _seconds_with_zone
     return float
 
 
+def _date(text: str) -> datetime:
+    text = text.strip()
+    return datetime.fromisoformat(f"{text[:-4]}Z" if text.endswith(" UTC") else text)
+
+
 def _seconds(text: str) -> float:
-    time = datetime.fromisoformat(text.strip())
+    time = _date(text)
     if time.tzinfo is not None:
         raise ValueError("it has a time zone")
     return (time - datetime(1970, 1, 1)).total_seconds()
 
 
 def _seconds_with_zone(text: str) -> float:
-    time = datetime.fromisoformat(text.strip())
+    time = _date(text)
     if time.tzinfo is None:
         raise ValueError("it has no time zone")
     return (time - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
