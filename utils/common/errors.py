@@ -1,14 +1,32 @@
 """The one exception that means "the user can fix this", and how messages list examples."""
 
+import re
 from collections.abc import Sequence
+
+MAX_LINE = 1_000
+"""Characters of a message or note, at most."""
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class UserError(Exception):
     """Bad input or a bad setting.
 
     The message is one line that names the file, the record and the remedy. Scripts print it without a traceback and exit with
-    status 2.
+    status 2. What it quotes from a file cannot break the line, see `one_line`.
     """
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
+
+def one_line(text: str) -> str:
+    """A message as one line that can be printed: control characters and half characters are escaped, a very long middle is cut.
+
+    >>> one_line("data.csv: has no column 'a\\nb'")
+    "data.csv: has no column 'a\\\\nb'"
+    """
+    text = _UNPRINTABLE.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+    return text if len(text) <= MAX_LINE else f"{text[: MAX_LINE // 2]} [...] {text[-MAX_LINE // 3 :]}"
 
 
 def some_of(items: Sequence) -> str:

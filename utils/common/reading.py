@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from utils.common.errors import UserError
+from utils.common.errors import UserError, one_line
 
 MAX_BAD_FRACTION = 0.05
 """Fraction of a file's records that may be unusable before the file is refused."""
 NUM_EXAMPLES = 5
 """Records that are named for each reason."""
+MAX_PLACE = 100
+"""Characters of a record's name, at most."""
 
 
 class Reading:
@@ -93,7 +95,7 @@ class FileReport:
 
     def remark(self, text: str) -> None:
         """Say something about the file as a whole, such as how it was understood."""
-        self._remarks.append(text)
+        self._remarks.append(one_line(text))
 
     @property
     def notes(self) -> list[str]:
@@ -106,7 +108,7 @@ class FileReport:
             for reason, places in reasons.items():
                 records = "1 record" if places.count == 1 else f"{places.count:,} records"
                 lines.append(f"{self.path}: {records} {outcome} {places.because(reason)}")
-        return lines
+        return [one_line(line) for line in lines]
 
     def description(self) -> dict:
         """The counts, for `results.json`."""
@@ -151,7 +153,7 @@ class _Places:
         self.count += count
         self.num_places += 1
         if len(self.examples) < NUM_EXAMPLES:
-            self.examples.append(place)
+            self.examples.append(place if len(place) <= MAX_PLACE else f"{place[:MAX_PLACE]}...")
 
     def because(self, reason: str) -> str:
         return f"{reason} ({', '.join(self.examples)}{', ...' if self.num_places > NUM_EXAMPLES else ''})"

@@ -81,3 +81,16 @@ def test_a_remark_is_about_the_file_as_a_whole():
         report.used += 1
         report.remark("it has no header")
     assert reading.notes == ["a.tsv: it has no header"]
+
+
+def test_what_a_file_holds_cannot_break_a_line():
+    reading = Reading(0.5)
+    with reading.file("a.csv") as report:
+        fill(report, 3, 1)
+        report.note(f"question {'9' * 5_000!r}", "half \ud83d")
+        report.remark("two\nlines \x1b[2J")
+    assert all(line.isprintable() and len(line) < 300 for line in reading.notes)
+    assert r"two\nlines \x1b[2J" in reading.notes[0] and r"half \ud83d" in reading.notes[-1]
+    message = str(UserError(f"a.csv: column {'x' * 9_000} is a\r\nb; rename it"))
+    assert message.isprintable() and len(message) < 1_100 and message.startswith("a.csv: column xx")
+    assert message.endswith(r"is a\r\nb; rename it")
