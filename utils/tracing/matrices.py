@@ -50,7 +50,9 @@ def read_matrix_log(table: Table, columns: Mapping[str, int], report: FileReport
 
 def _has_objects(columns: Mapping[str, int], table: Table) -> bool:
     known = "student" in columns and "response" in columns
-    return known and any(isinstance(fields[columns["response"]], dict) for _, fields in table.sample)
+    return known and any(
+        isinstance(value, dict) for _, fields in table.sample for value in fields[columns["response"] :][:1]
+    )
 
 
 def _rows_of_objects(table: Table, columns: Mapping[str, int], report: FileReport) -> Iterator[tuple]:

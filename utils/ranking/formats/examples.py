@@ -178,7 +178,7 @@ class _Examples:
             values = self.numbers.setdefault(name, set()) if name not in used else None
             if values is not None and len(values) <= MAX_GRADES:
                 grade = parse_grade(value) if isinstance(value, str | int | float) else math.nan
-                values.add(value if grade is None or math.isnan(grade) else grade)
+                values.add("no number" if grade is None or math.isnan(grade) else grade)
 
     def _describe(self) -> None:
         """Say how the fields were understood where their names leave a doubt."""
