@@ -171,6 +171,37 @@ def test_a_pretrained_encoder_is_fine_tuned_exported_and_asked(tmp_path, name):
         assert json.loads((tmp_path / "run" / "results.json").read_text())["metrics"] == results["metrics"]
 
 
+def test_files_as_people_have_them(tmp_path):
+    """A wrong offset, an answer within a word, a bad record; test questions without labels, and in Chinese."""
+    towns = json.loads(squad_file(tmp_path / "towns.json").read_text())
+    first, second, third = (towns["data"][number]["paragraphs"][0]["qas"][0] for number in range(3))
+    first["answers"][0]["answer_start"] = 3
+    second["answers"] = [{"text": "bake", "answer_start": towns["data"][1]["paragraphs"][0]["context"].index("bake")}]
+    third["question"] = " "
+    (tmp_path / "towns.json").write_text(json.dumps(towns))
+    rows = [
+        {"id": "zh", "context": "王明在北京大学任教。", "question": "在哪里？", "answers": {"text": ["北京大学"]}},
+        {"id": "en", "context": "It was founded in 1907.", "question": "When?", "answers": {"text": ["1907"]}},
+        {"id": "new", "context": "It was founded in 1908.", "question": "When?"},
+    ]
+    (tmp_path / "test.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    files = ("--train-files", "towns.json", "--test-files", "test.jsonl", "--validation-fraction", "0.2")
+    code, output, errors = run(*files, "--epochs", 1, "--run-dir", "run", *TINY, "--no-export", cwd=tmp_path)
+    assert code == 0, errors
+    assert "towns.json: 1 of 24 records left out, the question is empty (question 'towns-2')" in output
+    assert "towns.json: 1 record used, but answer_start is wrong: the nearest occurrence" in output
+    assert "1 of 19 labels are wider than their answer (such as towns-1: the label reads 'baker'" in output
+    assert "test: 1 of 3 questions have no label: answered, not scored" in output
+    assert re.search(r"^test: EM .* on 2 questions, 1 compared by character$", output, re.MULTILINE)
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert (
+        results["data"]["reading"]["towns.json"]["bad"] == 1 and results["data"]["reading"]["test.jsonl"]["used"] == 3
+    )
+    assert results["data"]["labels"]["cut"] == results["data"]["labels"]["lost"] == 0
+    assert results["metrics"]["test"]["total"] == 2 and results["metrics"]["test"]["by_character"] == 1
+    assert json.loads((tmp_path / "run" / "predictions.json").read_text()).keys() == {"zh", "en", "new"}
+
+
 def test_there_are_positions_for_padded_windows():
     from train_squad import Config, build_model, with_model_settings
 
