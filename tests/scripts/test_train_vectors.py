@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.in_process import run_in_process
+from tests.helpers.paths import FIXTURES
 from tests.helpers.scripts import error_line, run
 from utils.vectors.predictor import VectorsPredictor
 
@@ -166,10 +167,34 @@ def test_predict_shows_the_nearest_rows_with_their_texts(finished, tmp_path):
         assert status == 2 and words in error_line(errors)
 
 
+def test_texts_of_any_script_are_embedded_trained_on_and_asked(tmp_path, monkeypatch, capsys):
+    """What is left out is printed and stands in `results.json`."""
+    rng, words = np.random.default_rng(0), ["नदी", "काँच", "वर्ष", "शहर", "लोग", "बाजार"]
+    texts = [" ".join(" ".join(rng.choice(words, 4)) + "।" for _ in range(24)) for _ in range(40)]
+    lines = [json.dumps({"title": f"लेख {number}", "text": text}) for number, text in enumerate(texts)]
+    (tmp_path / "t.jsonl").write_text("\n".join([*lines, "{broken"]))
+    monkeypatch.chdir(tmp_path)
+    encoder = FIXTURES / "pretrained" / "bert"
+    flags = ("--train-files", "t.jsonl", "--embed-with", encoder, "--run-dir", "run", "--no-export", "--language", "hi")
+    assert run_in_process("train_vectors", *SMALL, *flags) == 0
+    output = capsys.readouterr().out
+    assert "t.jsonl: 1 of 41 records left out, it is not JSON (line 41)" in output
+    assert "documents: train 27 of 27" not in output and "of 27, validation" in output
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    counts = results["data"]["reading"]["t.jsonl"]
+    assert counts["used"] == 40 and counts["bad"] == 1 and counts["left_out"] == {"it is not JSON": 1}
+    assert results["data"]["counts"]["train"] == 27 * (12 - 5)  # two sentences of four words are a chunk
+    predictor = VectorsPredictor.load(tmp_path / "run")
+    data, notes = predictor.read_documents(tmp_path / "t.jsonl", tmp_path / ".cache")
+    (answer,) = predictor.nearest(data, [30])
+    assert answer["document"] == "लेख 2" and answer["text"].count("।") == 2 and len(answer["nearest"]) == 3
+    assert any("it is not JSON" in note for note in notes) and predictor.language == "hi"
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--train-files", "none.npz"), "none.npz: not found"),
+        (("--train-files", "none.npz"), "none.npz: no such file"),
         (("--test-files", "v.npz"), "--test-files goes with --train-files"),
         (("--train-files", "v.npz", "--test-files", "wide.npz"), "wide.npz: its vectors have 9 elements"),
         (("--train-files", "short.npz"), "no train document has more than 5 vectors"),

@@ -21,6 +21,8 @@ from utils.vectors.plain_text import read_plain_text, refuse_other_formats
 from utils.vectors.records import KNOWN_COLUMNS, read_record_file
 from utils.vectors.text_records import CHUNK_NAMES, TEXT_NAMES
 
+NAME_AN_ENCODER = "name the encoder that turns it into vectors with --embed-with FOLDER"
+
 
 @dataclass(frozen=True)
 class VectorDocuments:
@@ -68,7 +70,9 @@ class VectorDocuments:
         return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
-def read_file(path: str | Path, reading: Reading, embed: Callable | None = None) -> VectorDocuments:
+def read_file(
+    path: str | Path, reading: Reading, embed: Callable | None = None, advice: str = NAME_AN_ENCODER
+) -> VectorDocuments:
     """Read the documents of a file of vectors or of text; what is in the file decides how it is read.
 
     - arrays (`.npz`, `.npy`): see `utils.vectors.arrays`
@@ -82,6 +86,7 @@ def read_file(path: str | Path, reading: Reading, embed: Callable | None = None)
         reading: counts what is left out, and holds remarks.
         embed: turns the documents of a file of text into vectors: a function of path, documents and report, such as
             `utils.vectors.text_vectors.text_embedder` returns. None: text is refused.
+        advice: what to do about a file of text where there is no encoder.
 
     Raises:
         UserError: the file cannot be used.
@@ -105,7 +110,7 @@ def read_file(path: str | Path, reading: Reading, embed: Callable | None = None)
                 report.remark("holds vectors, which are used as they are; the encoder is not")
             return _documents(path, contents, report)
         if embed is None:
-            raise UserError(f"{path}: is text; name the encoder that turns it into vectors with --embed-with FOLDER")
+            raise UserError(f"{path}: is text; {advice}")
         report.check()  # before the work of embedding
         return embed(path, contents, report)
 

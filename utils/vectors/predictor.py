@@ -82,7 +82,8 @@ class VectorsPredictor:
             return demo_vectors(self.demo_seed), []
         reading = Reading()
         embed = text_embedder(self.encoder, cache_dir, self.encoder_key, self.language)
-        return read_file(path, reading, embed or _refuse_text), reading.notes
+        advice = "the run was trained on vectors: give a file of vectors"
+        return read_file(path, reading, embed, advice), reading.notes
 
     def predict(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The model's outputs for these contexts (see `utils.vectors.features.contexts`)."""
@@ -164,10 +165,6 @@ def shuffled(inputs: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
     mask = inputs["padding_mask"]
     order = np.where(mask > 0, np.random.default_rng(seed).random(mask.shape), -1.0).argsort(axis=1, kind="stable")
     return {**inputs, "vectors": np.take_along_axis(inputs["vectors"], order[..., None], axis=1)}
-
-
-def _refuse_text(path: str | Path, *_) -> VectorDocuments:
-    raise UserError(f"{path}: is text, but the run was trained on vectors; give a file of vectors")
 
 
 def _number_of_row(data: VectorDocuments, row: int) -> int:

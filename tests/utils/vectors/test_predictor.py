@@ -108,7 +108,7 @@ def test_the_demo_world_stands_in_for_a_file(run_dir, tmp_path):
     data, notes = predictor.read_documents()
     assert data.names == demo_vectors(3).names and notes == []
     (tmp_path / "a.txt").write_text("text")
-    with pytest.raises(UserError, match=r"a\.txt: is text, but the run was trained on vectors"):
+    with pytest.raises(UserError, match=r"a\.txt: is text; the run was trained on vectors"):
         predictor.read_documents(tmp_path / "a.txt")
 
 
