@@ -45,6 +45,7 @@ def open_npy(path: str | Path):
     """
     import numpy as np
 
+    _check_is_file(path)
     with open(path, "rb") as file:
         _check_array(Path(path).name, file.read(MAX_HEADER_BYTES), os.path.getsize(path))
     return np.load(path, mmap_mode="r", allow_pickle=False)
@@ -59,6 +60,7 @@ def check_npz(path: str | Path) -> None:
         ValueError: the archive holds something else than arrays, an array is damaged, or the archive is a bomb.
         OSError, zipfile.BadZipFile, zlib.error, EOFError: the file cannot be read.
     """
+    _check_is_file(path)
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
@@ -74,6 +76,12 @@ def check_npz(path: str | Path) -> None:
                 if not member.filename.endswith(".npy"):
                     raise ValueError(f"its file {member.filename!r} is no array")
                 _check_array(member.filename, file.read(MAX_HEADER_BYTES), member.file_size)
+
+
+def _check_is_file(path: str | Path) -> None:
+    """Check that opening a path waits for nothing, as a named pipe would."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ValueError("it is no file")
 
 
 def _check_members(members: list[zipfile.ZipInfo]) -> None:

@@ -60,6 +60,8 @@ def check_is_the_file(file: Path) -> None:
     Raises:
         UserError: it is, or it cannot be read.
     """
+    if file.exists() and not file.is_file():
+        raise UserError(f"{file}: is no file; check the path")
     try:
         with open(file, "rb") as opened:
             start = opened.read(64).lstrip().lower()
