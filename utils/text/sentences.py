@@ -26,6 +26,9 @@ LETTERS_OF_A_WORD = (
     (r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}", 4),
 )
 """Scripts without spaces between words, and how many of their letters make about one word."""
+_WORD_BEGINNING = re.compile(r"(?<=\s)(?=\S)")
+_REFERENCE = re.compile(r"(?:\[[^\[\]\n]{1,40}\]|:\d+)+\s*")
+"""References as Wikipedia has them: `[citation needed]`, `[n 8]`, `:282`. They belong to the sentence that they follow."""
 _OPENING_QUOTE = re.compile(r"""(?<!\S)["']|[“‘„«‹「『《(\[（]""")
 _OTHER_QUOTE = re.compile(r"""["'”’»›」』》)\]）]""")
 
@@ -77,8 +80,14 @@ def split_sentences(paragraph: str, language: str) -> list[str]:
     """
     from sentencex import segment
 
-    sentences = []
+    sentences: list[str] = []
     for sentence in segment(language, paragraph):
+        reference = _REFERENCE.match(sentence)
+        if reference and sentences and not sentences[-1][-1].isspace():
+            sentences[-1] += reference[0]
+            sentence = sentence[reference.end() :]
+        if not sentence:
+            continue
         if count_words(sentence) > LONG_SENTENCE:
             # The splitter leaves quotations and brackets whole, and takes all text between two inch signs for a quotation.
             unquoted = _OTHER_QUOTE.sub(" ", _OPENING_QUOTE.sub("_", sentence))
@@ -135,15 +144,24 @@ def cut(
 
 def _border(text: str, start: int, limit: int) -> int:
     """The last place up to `limit` where a text that goes on from `start` may be cut, after `start`."""
-    import regex
-
-    spaceless = "".join(letters for letters, _ in LETTERS_OF_A_WORD)
-    if not regex.match(rf"[{spaceless}]", text, pos=limit):
-        words = list(re.compile(r"(?<=\s)(?=\S)").finditer(text, start + 1, limit + 1))
+    spaceless, character = _patterns_of_borders()
+    if not spaceless.match(text, limit):
+        words = list(_WORD_BEGINNING.finditer(text, start + 1, limit + 1))
         if words:
             return words[-1].start()
-    borders = [match.end() for match in regex.finditer(r"\X", text[start : limit + 100])]
-    return start + max((border for border in borders if border <= limit - start), default=borders[0])
+    border = character.match(text, start).end()
+    while border < limit and (following := character.match(text, border).end()) <= limit:
+        border = following
+    return border
+
+
+@functools.cache
+def _patterns_of_borders() -> tuple:
+    """Patterns of a letter of a script without spaces, and of a character as readers see it."""
+    import regex
+
+    scripts = "".join(scripts for scripts, _ in LETTERS_OF_A_WORD)
+    return regex.compile(rf"[{scripts}]"), regex.compile(r"\X")
 
 
 def _paragraphs(text: str) -> Iterator[str]:

@@ -44,7 +44,7 @@ def read_arrays(path: str | Path, report: FileReport) -> VectorTable:
     if position is not None and (position.dtype.kind not in "iuf" or not np.isfinite(position).all()):
         raise UserError(f"{path}: its positions are {position.dtype}; they must be numbers")
     texts, names = (_texts(path, name, arrays[name]) if name in arrays else None for name in ("texts", "names"))
-    return VectorTable(vectors, document, texts, names, position)
+    return VectorTable(vectors, document, texts, names, position, is_by_id=arrays.get("document") is arrays.get("id"))
 
 
 def _array_and_documents(path: Path) -> dict[str, np.ndarray]:
@@ -95,6 +95,9 @@ def _archive(path: Path, report: FileReport) -> dict[str, np.ndarray]:
                 re.fullmatch(r"arr_\d+", name) for name in archive.files
             ):
                 return _unnamed(path, {name: _member(path, archive, name, "vectors") for name in archive.files}, report)
+            by_id = names.pop("id", None)
+            if "document" not in names and names.get("names", by_id):
+                names["document"] = names.get("names", by_id)
             missing = [name for name in ("vectors", "document") if name not in names]
             if missing:
                 raise UserError(
@@ -111,6 +114,8 @@ def _archive(path: Path, report: FileReport) -> dict[str, np.ndarray]:
                     if column != "texts" or "unpickled" not in str(error):
                         raise
                     report.remark(f"{str(error).removeprefix(f'{path}: ')}; it is left out")
+            if names["document"] == by_id:
+                arrays["id"] = arrays["document"]
             return arrays
     except UserError:
         raise

@@ -22,9 +22,10 @@ VECTOR_COLUMNS = {
     ),
     "texts": ("text", "chunks", "chunk", "sentences", "sentence", "passages", "passage", "contents", "content"),
     "names": ("name", "titles", "title"),
+    "id": ("ids",),
     "position": ("positions", "chunk_index", "chunk_idx", "chunk_number", "sentence_index", "sentence_idx", "sentence_number"),
 }  # fmt: skip
-"""Each column and the other names that it may have."""
+"""Each column and the other names that it may have. `names` or `id` tell documents apart where there is no `document`."""
 ROWS_AT_ONCE = 65_536
 """Rows of a file that are read together, so that a file need not fit into memory."""
 MIN_SIZE, MAX_SIZE = 1e-15, 1e15
@@ -46,6 +47,7 @@ class VectorTable:
         position: float `(count,)`, the place of each row in its document, or None where the rows stand in order.
         unusable: bool `(count,)`, True for rows that the reader has counted as unusable; None: there are none.
         places: where each row stands, for messages; None: by its number from 0.
+        is_by_id: whether `document` comes from a column `id`, which may name vectors and not documents.
     """
 
     vectors: np.ndarray
@@ -55,12 +57,25 @@ class VectorTable:
     position: np.ndarray | None = None
     unusable: np.ndarray | None = None
     places: Sequence[str] | None = field(default=None, repr=False)
+    is_by_id: bool = False
 
 
 def columns_of(path: str | Path, names: Iterable[str], aliases: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """The columns that a file has: our name of each to its name in the file (see `utils.common.tables.find_columns`)."""
     names = list(names)
     return {column: names[place] for column, place in find_columns(path, names, aliases).items()}
+
+
+def document_column(path: str | Path, columns: Mapping[str, str]) -> str:
+    """Which of our columns names the documents.
+
+    Raises:
+        UserError: none does.
+    """
+    column = next((column for column in ("document", "names", "id") if column in columns), None)
+    if column is None:
+        raise UserError(f"{path}: does not say which document each vector belongs to; add a column `document`")
+    return column
 
 
 def usable_rows(table: VectorTable, report: FileReport) -> np.ndarray:
@@ -146,7 +161,7 @@ def in_order(
     order = np.lexsort((position[rows], first[document]))
     rows, labels = rows[order], labels[order]
     same = np.flatnonzero(~changes(labels) & ~changes(position[rows]))
-    if len(same):
+    if len(same) and (order != np.arange(len(order))).any():
         name, place = shortened(str(labels[same[0]]), MAX_SHOWN), position[rows[same[0]]]
         raise UserError(
             f"{path}: document {name} has the position {place:g} twice; number the rows of each document, or leave the column out "

@@ -146,6 +146,10 @@ def _documents(path: str | Path, table: VectorTable, report: FileReport) -> Vect
         report.remark("its rows are put in the order of their positions")
     labels = table.document[order]
     starts = changes(labels)
+    if table.is_by_id and len(labels) > 1 and starts.all():
+        raise UserError(
+            f"{path}: has another `id` for each vector; add a column `document` that tells what belongs together"
+        )
     firsts = order[starts]
     labels = labels[starts].tolist()
     names = (

@@ -8,7 +8,15 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.common.reading import FileReport
-from utils.vectors.columns import VECTOR_COLUMNS, VectorTable, columns_of, label_text, leave_out_rows, number_or_none
+from utils.vectors.columns import (
+    VECTOR_COLUMNS,
+    VectorTable,
+    columns_of,
+    document_column,
+    label_text,
+    leave_out_rows,
+    number_or_none,
+)
 
 ROWS_AT_ONCE = 16_384
 
@@ -35,23 +43,31 @@ def read_parquet_vectors(path: str | Path, report: FileReport) -> VectorTable | 
             if not vectors:
                 return None
             columns = columns_of(path, schema.names, VECTOR_COLUMNS) | vectors
-            label = columns.get("document") or columns.get("names")
-            if label is None:
-                raise UserError(f"{path}: does not say which document each vector belongs to; add a column `document`")
-            rows = _Rows(columns | {"label": label})
+            label = document_column(path, columns)
+            if "position" in columns and not _is_number(schema.field(columns["position"]).type):
+                del columns["position"]
+            rows = _Rows(columns | {"label": columns[label]})
             for batch in file.iter_batches(ROWS_AT_ONCE, columns=sorted(set(rows.columns.values()))):
                 rows.add(batch)
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise UserError(f"{path}: is no readable Parquet file ({reason}); write it again") from None
-    return rows.table(report)
+    table = rows.table(report)
+    table.is_by_id = label == "id"
+    return table
+
+
+def _is_number(kind) -> bool:
+    from pyarrow import types
+
+    return types.is_integer(kind) or types.is_floating(kind)
 
 
 def _is_list_of_numbers(kind) -> bool:
     from pyarrow import types
 
     is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-    return is_list and (types.is_floating(kind.value_type) or types.is_integer(kind.value_type))
+    return is_list and _is_number(kind.value_type)
 
 
 class _Rows:

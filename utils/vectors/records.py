@@ -10,11 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.common.errors import UserError
 from utils.common.files import content_kind
 from utils.common.reading import FileReport
 from utils.common.records import read_records
-from utils.vectors.columns import VECTOR_COLUMNS, VectorTable, columns_of, label_text, number_or_none, whole_characters
+from utils.vectors.columns import (
+    VECTOR_COLUMNS,
+    VectorTable,
+    columns_of,
+    document_column,
+    label_text,
+    number_or_none,
+    whole_characters,
+)
 from utils.vectors.parquet import read_parquet_vectors
 from utils.vectors.text_records import TEXT_COLUMN_NAMES, TextDocument, text_documents
 
@@ -49,9 +56,12 @@ def read_record_file(path: str | Path, report: FileReport) -> VectorTable | list
         for name, value in record.items():
             if values.get(name) is None:
                 values[name] = value
+    values = {name: value for name, value in values.items() if value is not None}
     vectors = columns_of(path, {name for name, value in values.items() if _vector(value) is not None}, VECTOR_COLUMNS)
     if "vectors" in vectors:
         columns = columns_of(path, values, VECTOR_COLUMNS) | vectors
+        if number_or_none(values.get(columns.get("position"))) is None:
+            columns.pop("position", None)
         return _vector_table(path, records, columns, report)
     return text_documents(path, records, values, report)
 
@@ -79,14 +89,12 @@ def _vector(value) -> np.ndarray | None:
 def _vector_table(
     path: str | Path, records: Iterator[tuple[str, dict]], columns: dict[str, str], report: FileReport
 ) -> VectorTable:
-    label = columns.get("document") or columns.get("names")
-    if label is None:
-        raise UserError(f"{path}: does not say which document each vector belongs to; add a column `document`")
+    column = document_column(path, columns)
     places, vectors, labels, texts, names, positions = [], [], [], [], [], []
     for place, record in records:
         places.append(place)
         vectors.append(_vector(record.get(columns["vectors"])))
-        labels.append(label_text(record.get(label)))
+        labels.append(label_text(record.get(columns[column])))
         texts.append(whole_characters(str(record.get(columns.get("texts")) or "")))
         names.append(label_text(record.get(columns.get("names"))))
         positions.append(number_or_none(record.get(columns.get("position"))))
@@ -110,4 +118,5 @@ def _vector_table(
         np.array([position or 0 for position in positions]) if "position" in columns else None,
         unusable,
         places,
+        column == "id",
     )

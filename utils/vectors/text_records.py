@@ -82,6 +82,8 @@ def text_documents(
             '{"text": "..."}, or a vector with its document, such as {"document": 1, "vector": [0.1, 0.2]}'
         )
     others = columns_of(path, [name for name in examples if name != column], OTHER_COLUMNS)
+    if number_or_none(examples.get(others.get("position"))) is None:
+        others.pop("position", None)
     used = [record for pair in records if (record := _text_record(pair, column, bool(split), others, report))]
     report.used += len(used)
     documents = {record.document for record in used}

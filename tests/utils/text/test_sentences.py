@@ -47,6 +47,17 @@ def test_long_quotations_and_inch_signs_do_not_hide_sentences():
     ]
 
 
+def test_references_belong_to_what_they_follow():
+    text = "It was built in 1890.[citation needed] It fell.[n 8][9] He left.:282 Then she left. [She] came."
+    assert split_sentences(text, "en") == [
+        "It was built in 1890.[citation needed] ",
+        "It fell.[n 8][9] ",
+        "He left.:282 ",
+        "Then she left. ",
+        "[She] came.",
+    ]
+
+
 def test_short_sentences_join_what_follows_and_at_the_end_of_a_paragraph_what_stands_before():
     assert chunks(f"{LONG} {LONG} Short one. {LONG}") == [LONG, LONG, f"Short one. {LONG}"]
     assert chunks(f"{LONG} Short one.\n\n{LONG}") == [f"{LONG} Short one.", LONG]

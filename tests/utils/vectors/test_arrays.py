@@ -66,6 +66,17 @@ def test_other_names_of_arrays_are_known_and_said(tmp_path):
     assert data.count == COUNT and notes == ["takes its array 'embeddings' as vectors, 'doc_ids' as document"]
 
 
+def test_names_or_ids_stand_in_for_documents(tmp_path):
+    data, notes = read(save_npz(tmp_path, document=None, title=DOCUMENT.astype(str), id=np.arange(COUNT)))
+    assert data.names == ["7", "3", "11", "2", "5"] and notes == [
+        "takes its array 'title' as names, 'title' as document"
+    ]
+    data, notes = read(save_npz(tmp_path, document=None, id=DOCUMENT))
+    assert data.names == ["7", "3", "11", "2", "5"] and notes == ["takes its array 'id' as document"]
+    with pytest.raises(UserError, match="has another `id` for each vector; add a column `document`"):
+        read(save_npz(tmp_path, document=None, id=np.arange(COUNT)))
+
+
 def test_arrays_without_names_are_told_by_their_shapes(tmp_path):
     np.savez(tmp_path / "v.npz", DOCUMENT, VECTORS)
     data, notes = read(tmp_path / "v.npz")

@@ -68,6 +68,12 @@ def test_bad_rows_are_left_out_and_counted_by_their_line(tmp_path):
     assert data.file_rows(np.array([3])).tolist() == [9]
 
 
+def test_ids_stand_in_for_documents_unless_they_name_vectors(tmp_path):
+    check(read(write(tmp_path, [{"id": row["document"], "vector": row["vector"]} for row in ROWS]))[0])
+    with pytest.raises(UserError, match="has another `id` for each vector; add a column `document`"):
+        read(write(tmp_path, [{"id": number, "vector": row["vector"]} for number, row in enumerate(ROWS)]))
+
+
 def test_vectors_need_documents(tmp_path):
     with pytest.raises(UserError, match="does not say which document each vector belongs to; add a column `document`"):
         read(write(tmp_path, [{"vector": row["vector"]} for row in ROWS]))
