@@ -202,8 +202,9 @@ def prepare_rounds(options):
     """
     from train_ranking import choose_encoder
     from utils.ranking.features import build_features, training_batches
+    from utils.ranking.groups import question_groups
     from utils.ranking.mining import NegativeMiner
-    from utils.ranking.splits import question_groups, read_ranking_splits
+    from utils.ranking.splits import read_ranking_splits
 
     config = make_config(options)
     fractions = config.validation_fraction, config.test_fraction
@@ -212,9 +213,7 @@ def prepare_rounds(options):
     if start.checkpoint and start.checkpoint.architecture != "bert":
         raise UserError(f"{config.init_from}: is a {start.checkpoint.architecture} model; name a BERT checkpoint")
     queries = splits.parts["train"]
-    features = build_features(
-        queries, question_groups(queries), start.tokenizer, start.query_length, start.max_length
-    )
+    features = build_features(queries, question_groups(queries), start.tokenizer, start.query_length, start.max_length)
     miner = NegativeMiner(
         "bm25", queries, features, None, None, slots=config.slots, margin=config.mine_margin, seed=config.split_seed
     )

@@ -22,3 +22,11 @@ def make_features():
     candidate_ids = [[100 + number] * (1 + number) for number in range(8)]
     query_ids = [[number + 1] * (number + 2) for number in range(4)]
     return RankingFeatures(query_ids, candidate_ids, relevance, STARTS, np.array([7, 8, 7, 9]))
+
+
+def question(number, text=None, answers=(), group=""):
+    """A question whose first answer is right."""
+    texts = answers or (f"yes {number}", f"no {number}")
+    candidates = tuple(Candidate(str(n), text, float(n == 0)) for n, text in enumerate(texts))
+    text = f"word{number} thing{number} matter{number}" if text is None else text
+    return Query(str(number), text, candidates, f"file, line {number}", group)

@@ -16,6 +16,9 @@ BLOCK_TAGS = frozenset(
 )
 
 
+_WHITE_SPACE = re.compile(r"\s+")
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An answer that is ranked.
@@ -82,6 +85,10 @@ class _TextOfHTML(HTMLParser):
         self.parts: list[str] = []
         self.open_code_tags = 0  # inside of them, white space stays as it is
 
+    def updatepos(self, i, j):
+        """Count no lines: the base class would, at a tenth of its time."""
+        return j
+
     def handle_starttag(self, tag, attrs):
         if tag in BLOCK_TAGS:
             self._line_break()
@@ -96,7 +103,7 @@ class _TextOfHTML(HTMLParser):
         if self.cdata_elem in ("script", "style"):
             return
         if not self.open_code_tags:
-            data = re.sub(r"\s+", " ", data)
+            data = _WHITE_SPACE.sub(" ", data)
             data = data.lstrip() if not self.parts or self.parts[-1][-1].isspace() else data
         if data:
             self.parts.append(data)

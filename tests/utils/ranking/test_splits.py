@@ -1,100 +1,26 @@
-"""Splits of questions with answers: near duplicates and shared answers stay together; the demo world."""
+"""Splits of questions with answers: held out, of files of their own, or of a folder; the demo world."""
 
-import time
 from collections import Counter
 from itertools import combinations
 
 import numpy as np
 import pytest
 
+from tests.helpers.ranking_files import write
+from tests.helpers.ranking_questions import question
 from utils.common.errors import UserError
+from utils.common.reading import Reading
 from utils.demo import phrases as demo_phrases
 from utils.demo.world import build_world
 from utils.ranking.demo import demo_rankings
-from utils.ranking.records import Candidate, Query
-from utils.ranking.splits import near_duplicates, question_groups, read_ranking_splits, split_queries
-from utils.text.words import split_words
-
-
-def question(number, text=None, answers=(), group=""):
-    texts = answers or (f"yes {number}", f"no {number}")
-    candidates = tuple(Candidate(str(n), text, float(n == 0)) for n, text in enumerate(texts))
-    text = f"word{number} thing{number} matter{number}" if text is None else text
-    return Query(str(number), text, candidates, f"file, line {number}", group)
-
+from utils.ranking.groups import question_groups
+from utils.ranking.splits import read_ranking_splits, split_queries
 
 QUESTIONS = [question(number) for number in range(100)]
 
 
 def ids(part):
     return [query.id for query in part]
-
-
-def test_near_duplicates_have_most_words_in_common():
-    texts = [
-        "How do I boil an egg for breakfast?",
-        "something else",
-        "how do I boil, for breakfast, an EGG",  # the same words
-        "How do I boil an egg for breakfast today?",  # 8 of 9
-        "How do I fry an egg today?",  # 6 of 9 with the one before
-        "???",
-        "",
-        "???",
-        "something",  # a half
-    ]
-    assert near_duplicates(texts) == [0, 1, 0, 0, 2, 3, 4, 3, 5]
-    assert near_duplicates(["a b c d e f g h i j", "a b c d e f g x y z"]) == [0, 1]  # 7 of 13
-    assert near_duplicates(["a b c d e f g h i j", "a b c d e f g"]) == [0, 0]  # 7 of 10, exactly
-    assert near_duplicates(["a b", "b a c", "c"]) == [0, 1, 2] and near_duplicates([]) == []
-    assert near_duplicates(["a b", "a b c", "c"], 0.6) == [0, 0, 1]
-
-
-def test_words_after_the_first_hundred_do_not_count():
-    start = " ".join(f"w{number}" for number in range(100))
-    assert near_duplicates([start, start + " and much more" * 50 + " x y z" * 90]) == [0, 0]
-
-
-@pytest.mark.parametrize("threshold", [0.5, 0.7, 0.9])
-def test_no_pair_is_missed(threshold):
-    """Against all pairs, in texts of few words and skewed frequencies, so that many pairs are near the threshold."""
-    rng = np.random.default_rng(0)
-    texts = []
-    for _ in range(300):
-        words = (rng.zipf(1.4, rng.integers(1, 15)) % 60).tolist()
-        texts.append(" ".join(map(str, words)))
-        if rng.random() < 0.4:
-            texts.append(" ".join(map(str, [*words[1:], rng.integers(60)])))
-    found = near_duplicates(texts, threshold)
-    sets = [set(split_words(text)) for text in texts]
-    expected = list(range(len(texts)))
-    for one, other in combinations(range(len(texts)), 2):
-        if len(sets[one] & sets[other]) >= threshold * len(sets[one] | sets[other]) - 1e-9:
-            first, second = expected[one], expected[other]
-            expected = [first if group == second else group for group in expected]
-    seen = {}
-    assert found == [seen.setdefault(group, len(seen)) for group in expected]
-    assert 20 < len(seen) < len(texts) - 20
-
-
-def test_many_texts_are_quick():
-    rng = np.random.default_rng(0)
-    texts = [" ".join(map(str, rng.zipf(1.15, 40) % 30_000)) for _ in range(5_000)]
-    start = time.process_time()
-    groups = near_duplicates(texts + texts[:100])
-    assert groups[5_000:] == groups[:100] and time.process_time() - start < 5
-
-
-def test_groups_are_of_like_questions_shared_answers_and_given_names():
-    queries = [
-        question(0, "where is the old stone bridge of the town"),
-        question(1, "where is the old stone bridge of the village"),  # 8 of 10
-        question(2, answers=("shared", "a")),
-        question(3, answers=("b", "shared")),
-        question(4, "where is the old stone bridge of the city", group="x"),
-        question(5, "where is the old stone bridge of the isle", group="y"),  # alike, but groups are given
-        question(6, group="x"),
-    ]
-    assert question_groups(queries) == [0, 0, 1, 1, 2, 3, 2]
 
 
 def test_splits_are_disjoint_whole_and_follow_from_the_seed():
@@ -173,6 +99,67 @@ def test_named_files_are_used_as_they_are_and_leaks_are_noted(tmp_path):
     assert found.has_unseen_answers().tolist() == [False, False, True, True, True]
     clean = read_ranking_splits([train], [some(tmp_path / "other.tsv", 90, 5)], [], 0.1, 0, 1)
     assert clean.notes == [] and list(clean.parts) == ["train", "validation"] and len(clean.parts["train"]) == 30
+
+
+def beir(folder, **qrels):
+    """A folder with a document for each question, and two more."""
+    write(folder / "corpus.tsv", "".join(f"d{n}\ttext of {n}\n" for n in range(12)))
+    write(folder / "queries.tsv", "".join(f"q{n}\task{n} about{n} it{n}?\n" for n in range(10)))
+    for name, numbers in qrels.items():
+        write(
+            folder / "qrels" / f"{name}.tsv",
+            "query-id\tcorpus-id\tscore\n" + "".join(f"q{n}\td{n}\t1\n" for n in numbers),
+        )
+    return folder
+
+
+def test_a_folder_with_splits_gives_each_its_part(tmp_path):
+    folder = beir(tmp_path / "b", train=range(6), dev=[6, 7], test=[8, 9])
+    found = read_ranking_splits([folder], [], [], 0.1, 0.2, 1)
+    assert {name: ids(part) for name, part in found.parts.items()} == {
+        "train": [f"q{n}" for n in range(6)],
+        "validation": ["q6", "q7"],
+        "test": ["q8", "q9"],
+    }
+    assert len(found.documents) == 12 and found.describe([folder])["counts"]["documents"] == 12
+    assert found.summary().endswith("; 12 documents")
+    assert any(note.startswith("no test question has answers with different grades") for note in found.notes)
+    same = read_ranking_splits([folder], [folder], [folder], 0.1, 0.2, 1)
+    assert {name: ids(part) for name, part in same.parts.items()} == {
+        name: ids(part) for name, part in found.parts.items()
+    }
+    assert len(same.documents) == 12 and same.checksum() == found.checksum()
+
+
+def test_what_a_folder_lacks_is_held_out_or_an_error(tmp_path):
+    folder = beir(tmp_path / "b", train=range(8), test=[8, 9])
+    found = read_ranking_splits([folder], [], [], 0.25, 0.5, 1)
+    assert {name: len(part) for name, part in found.parts.items()} == {"train": 6, "validation": 2, "test": 2}
+    with pytest.raises(
+        UserError, match=r"has judgements for test and train, none for validation; .*--validation-files"
+    ):
+        read_ranking_splits([folder], [folder], [], 0.1, 0.1, 1)
+    other = some(tmp_path / "test.tsv", 50, 3)
+    found = read_ranking_splits([folder], [], [other], 0.25, 0.5, 1)
+    assert ids(found.parts["test"]) == ["test.tsv:2", "test.tsv:4", "test.tsv:6"]
+    assert f"{folder}: its test questions are not used, as --test-files names others" in found.notes
+    alone = beir(tmp_path / "c", test=range(10))
+    with pytest.raises(
+        UserError, match=r"none for train; .*name their file \(such as .*qrels/test\.tsv\) with --train-files"
+    ):
+        read_ranking_splits([alone], [], [], 0.1, 0.1, 1)
+    found = read_ranking_splits([alone / "qrels" / "test.tsv"], [], [], 0.2, 0.2, 1)
+    assert {name: len(part) for name, part in found.parts.items()} == {"train": 6, "validation": 2, "test": 2}
+
+
+def test_what_reading_left_out_is_described(tmp_path):
+    path = some(tmp_path / "t.tsv", 0, 30)
+    path.write_text(path.read_text() + "ask\tno\tgood\n")
+    found = read_ranking_splits([path], [], [], 0.1, 0.2, 0, reading=Reading(0.1))
+    assert found.describe([path])["reading"]["t.tsv"]["bad"] == 1
+    assert any("1 of 61 records left out, its grade is not a number" in note for note in found.notes)
+    with pytest.raises(UserError, match=r"1 of 61 records cannot be used, more than --max-bad-fraction 0\.01"):
+        read_ranking_splits([path], [], [], 0.1, 0.2, 0, reading=Reading(0.01))
 
 
 def test_one_file_keeps_its_ids(tmp_path):

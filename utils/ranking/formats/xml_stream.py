@@ -22,6 +22,8 @@ MAX_ENTITY_CHARACTERS = 16
 """Longest text that a declared entity may stand for. Longer ones could make a small file huge."""
 PREDEFINED_ENTITIES = ("amp", "lt", "gt", "quot", "apos")
 
+_CONTROL = bytes(code for code in range(32) if code not in b"\t\n\r")
+_UNUSUAL_REFERENCE = re.compile(r"&#(?!xA;|xD;|x9;|39;|10;|13;|9;)")
 _FORBIDDEN = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]+|&#(?!xA;|xD;|x9;|39;|10;|13;|9;)(?:x[0-9a-fA-F]+|[0-9]+);"
 )
@@ -62,7 +64,7 @@ class _Elements:
         self.last_forbidden = 0, 1  # place in the block, and line, of the last forbidden character
         self.has_external_doctype = False
         self.entities = set(PREDEFINED_ENTITIES)
-        self.parser = expat.ParserCreate()
+        self.parser = expat.ParserCreate("utf-8")
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -112,9 +114,13 @@ class _Elements:
 
     def _parse(self, block: str, is_last: bool = False) -> list[tuple[int, str, str, dict | str]]:
         self.events, self.size = [], self.size + len(block)
-        self.last_forbidden = 0, self.line
-        cleaned = _FORBIDDEN.sub(self._allowed, block)
-        self.parser.Parse(cleaned, is_last)
+        cleaned, data = block, block.encode()
+        has_control = len(data.translate(None, _CONTROL)) < len(data) or "\ufffe" in block or "\uffff" in block
+        if has_control or _UNUSUAL_REFERENCE.search(block):  # both tests are quick, and all is well in most blocks
+            self.last_forbidden = 0, self.line
+            cleaned = _FORBIDDEN.sub(self._allowed, block)
+            data = cleaned.encode()
+        self.parser.Parse(data, is_last)
         if self.has_external_doctype:
             # Where a DOCTYPE names another file, the parser leaves unknown entities out without a word.
             unknown = next((name for name in _UNKNOWN_ENTITY.findall(cleaned) if name not in self.entities), None)
