@@ -148,7 +148,13 @@ def verdict(results: dict, headline: Headline) -> list[str]:
         for name, splits in results["baselines"].items()
         if metric in splits.get(split, {})
     }
-    lines = [f"baseline {name}, {split}: {headline.title} {score:.{digits}f}" for name, score in scores.items()]
+    lines = [
+        f"baseline {name}, {split}: {headline.title} "
+        + (f"{score:.{digits}f}" if isfinite(score) else "is not defined")
+        for name, score in scores.items()
+    ]
+    if not isfinite(value):
+        return [*lines, f"{headline.title} is not defined on {split}: no verdict"]
     low, high = results["intervals"].get(split, {}).get(metric, (value, value))
     interval = f" ({low:.{digits}f} to {high:.{digits}f})" if low < high else ""
     line = f"{headline.title} {value:.{digits}f}{interval} on {split}"

@@ -140,11 +140,11 @@ def line(value, interval, baselines, lower_is_better=False, plain=("count", "wor
         (0.5, [0.4, 0.8], False, "X 0.50 (0.40 to 0.80) on test: not above words, 0.50"),
         (0.4, [0.3, 0.45], False, "X 0.40 (0.30 to 0.45) on test: not above words, 0.50"),
         (0.7, None, False, "X 0.70 on test: above words, 0.50"),
-        (float("nan"), None, False, "X nan on test: not above words, 0.50"),
+        (float("nan"), None, False, "X is not defined on test: no verdict"),
         (0.1, [0.05, 0.15], True, "X 0.10 (0.05 to 0.15) on test: below count, 0.20"),
         (0.1, [0.05, 0.25], True, "X 0.10 (0.05 to 0.25) on test: not clearly below count, 0.20"),
         (0.3, [0.2, 0.4], True, "X 0.30 (0.20 to 0.40) on test: not below count, 0.20"),
-        (float("nan"), None, True, "X nan on test: not below count, 0.20"),
+        (float("nan"), None, True, "X is not defined on test: no verdict"),
     ],
 )
 def test_verdicts_compare_with_the_best_plain_baseline(value, interval, lower_is_better, outcome):
