@@ -127,12 +127,16 @@ def collect_questions(
             continue
         earlier = questions.get(question.id) or known.get(question.id)
         if earlier and (question.context, question.question) == (earlier.context, earlier.question):
-            _join_answers(questions, earlier, question, entry, report)
-            continue
-        if earlier and ids_are_keys:
+            added = tuple(answer for answer in question.answers if answer not in earlier.answers)
+            if not added or earlier.is_impossible or earlier.id not in questions:
+                report.skip(entry.where(), "an earlier record has the same question")
+                continue
+            report.skip(entry.where(), "an earlier record has the same question: their answers are joined")
+            question = replace(earlier, answers=earlier.answers + added)
+        elif earlier and ids_are_keys:
             report.leave_out(entry.where(), "another question has the same id")
             continue
-        if earlier or not question.id:
+        elif earlier or not question.id:
             problem = "another question has the same id" if earlier else "there is no id"
             report.note(entry.where(), f"{problem}: the question is named after its place in the file")
             question = replace(question, id=_name_by_place(report, entry, ChainMap(questions, known)))
@@ -206,18 +210,6 @@ def _name_by_place(report: FileReport, entry: Entry, taken: Container[str]) -> s
     return name if name not in taken else next(f"{name}-{n}" for n in count(2) if f"{name}-{n}" not in taken)
 
 
-def _join_answers(
-    questions: dict[str, Question], earlier: Question, question: Question, entry: Entry, report: FileReport
-) -> None:
-    """Add the answers of a record to those of an earlier one with the same id, paragraph and question."""
-    added = tuple(answer for answer in question.answers if answer not in earlier.answers)
-    if added and earlier.answers and earlier.id in questions:
-        questions[earlier.id] = replace(earlier, answers=earlier.answers + added)
-        report.skip(entry.where(), "an earlier record has the same question: their answers are joined")
-    else:
-        report.skip(entry.where(), "an earlier record has the same question")
-
-
 def _is_placed(context: str, answer: Answer) -> bool:
     return answer.start >= 0 and context.startswith(answer.text, answer.start)
 
@@ -247,9 +239,8 @@ def _place(context: str, answer: Answer, unit: str | None) -> tuple[Answer | Non
     """An answer whose offset points at its text, and what was done to it; None where the text does not occur."""
     start = character_offset(context, answer.start, unit) if answer.start >= 0 else -1
     if _is_placed(context, Answer(answer.text, start)):
-        return Answer(
-            answer.text, start
-        ), "" if start == answer.start else f"answer_start counts {unit}: it is converted"
+        remark = "" if start == answer.start else f"answer_start counts {unit}: it is converted"
+        return Answer(answer.text, start), remark
     found = find_near(context, answer.text, max(start, 0))
     if not found:
         return None, "one of the answers is not in the context and left out"

@@ -131,14 +131,18 @@ def test_an_id_that_is_used_twice(tmp_path):
 def test_a_repeated_record_adds_its_answers(tmp_path):
     path = write(
         tmp_path,
-        layout(entry(), entry(), entry(answers=[{"text": "6,052 inhabitants", "answer_start": 26}]), entry("q2")),
+        layout(entry(), entry(), entry(answers=[{"text": "6,052 inhabitants", "answer_start": 20}]), entry("q2")),
     )
     reading = Reading()
     questions = read_squad(path, reading)
-    assert [len(question.answers) for question in questions] == [2, 1]
+    assert [question.answers for question in questions] == [
+        (Answer("6,052", 26), Answer("6,052 inhabitants", 26)),  # the second one was 6 characters off
+        (Answer("6,052", 26),),
+    ]
     assert [note.split(" (")[0] for note in reading.notes] == [
         f"{path}: 1 record left out, an earlier record has the same question",
         f"{path}: 1 record left out, an earlier record has the same question: their answers are joined",
+        f"{path}: 1 record used, but answer_start is wrong: the nearest occurrence of the answer is taken",
     ]
 
 
