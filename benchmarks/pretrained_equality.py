@@ -2,7 +2,8 @@
 
 For every checkpoint folder, computes the hidden states of `BertEncoder` and of transformers' PyTorch model (eager attention,
 float32) on the same pairs of question and paragraph, padded to the longest of their batch, and reports their largest difference at
-real tokens. Needs PyTorch and transformers (requirements-bench.txt).
+real tokens. For a folder with modules.json it also computes the vectors of the paragraphs with `SentenceEncoder` and with
+sentence-transformers. Needs PyTorch, transformers and sentence-transformers (requirements-bench.txt).
 
     python -m benchmarks.pretrained_equality --checkpoints tests/fixtures/pretrained/* path/to/MiniLM --out runs/equality.json
 
@@ -10,7 +11,6 @@ Text: the first questions of --files (SQuAD format), else of the demo world.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -34,12 +34,14 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(
-        "| checkpoint | architecture | parameters | largest difference | mean size of a hidden state |\n|---|---|---|---|---|"
+        "| checkpoint | architecture | parameters | hidden states: largest difference | mean size | vectors: largest difference |\n"
+        "|---|---|---|---|---|---|"
     )
     for row in rows:
+        vectors = row["largest_difference_of_vectors"]
         print(
             f"| {row['checkpoint']} | {row['architecture']} | {row['parameters']:,} | {row['largest_difference']:.1e} "
-            f"| {row['mean_size']:.2f} |"
+            f"| {row['mean_size']:.2f} | {'' if vectors is None else f'{vectors:.1e}'} |"
         )
     report = report_head("pretrained_equality", options, rows=rows)
     write_report(report, options.out)
@@ -62,18 +64,20 @@ def compare(folder: Path, questions) -> dict:
     import transformers
 
     from components.bert_encoder import BertEncoder
-    from utils.squad.features import assemble, build_features
-    from utils.text.pretrained.checkpoint import assign, read_checkpoint
-    from utils.text.tokenization import load_tokenizer
+    from utils.squad.features import LENGTH_MULTIPLE, assemble, build_features
+    from utils.text.pretrained.checkpoint import assign
+    from utils.text.pretrained.loading import load_pretrained
 
-    checkpoint = read_checkpoint(folder)
+    pretrained = load_pretrained(folder)
+    checkpoint = pretrained.checkpoint
     ours = BertEncoder(**checkpoint.encoder, name="encoder")
     ours.build()
     assign(ours, checkpoint.weights)
-    theirs = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
-    architecture = json.loads((folder / "config.json").read_text())["model_type"]
-    length = min(384, checkpoint.encoder["max_length"])
-    features = build_features(questions, load_tokenizer(folder), length, length // 6, labelled=False)
+    theirs = transformers.AutoModel.from_pretrained(checkpoint.folder, attn_implementation="eager").eval()
+    length = min(384, checkpoint.encoder["max_length"] // LENGTH_MULTIPLE * LENGTH_MULTIPLE)
+    features = build_features(
+        questions, pretrained.tokenizer, length, length // 6, min(64, length // 3), labelled=False
+    )
     largest, sizes, padded = 0.0, [], 0
     for first in range(0, len(features), 8):
         batch = assemble(features, np.arange(first, min(first + 8, len(features))))
@@ -97,13 +101,27 @@ def compare(folder: Path, questions) -> dict:
         )
     return {
         "checkpoint": folder.name,
-        "architecture": architecture,
+        "architecture": checkpoint.architecture,
         "parameters": ours.count_params(),
         "windows": len(features),
         "padded_positions": padded,
         "largest_difference": largest,
         "mean_size": float(np.mean(sizes)),
+        "largest_difference_of_vectors": compare_vectors(folder, questions),
     }
+
+
+def compare_vectors(folder: Path, questions) -> float | None:
+    """The largest difference between vectors of the paragraphs; None for a folder that does not say how they are made."""
+    if not (folder / "modules.json").is_file():
+        return None
+    from sentence_transformers import SentenceTransformer
+
+    from utils.vectors.text_vectors import SentenceEncoder
+
+    texts = list(dict.fromkeys(question.context for question in questions))
+    expected = SentenceTransformer(str(folder), device="cpu").encode(texts, show_progress_bar=False)
+    return float(np.abs(SentenceEncoder.load(str(folder)).embed(texts) - expected).max())
 
 
 if __name__ == "__main__":
