@@ -118,8 +118,8 @@ def as_line(case: dict) -> str:
     """A case in words."""
     return (
         f"{case['megabytes']:,.0f} MB, {case['questions']:,} questions with {case['answers']:,} answers: {case['seconds']:.1f} s "
-        f"({case['cpu_seconds']:.1f} s of processor time), peak {case['peak_mb']:,.0f} MB ({case['read_mb']:,.0f} MB for reading, of "
-        f"which {case['kept_mb']:,.0f} MB are texts)"
+        f"({case['cpu_seconds']:.1f} s of processor time), peak {case['peak_mb']:,.0f} MB ({case['read_mb']:,.0f} MB for reading, "
+        f"of which {case['kept_mb']:,.0f} MB are texts)"
     )
 
 
