@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from utils.common.errors import UserError
 from utils.text.tokenization import load_tokenizer, special_token_ids
+from utils.text.tokenizer_files import tokenizer_notes
 from utils.training.settings import check_common, check_ranges
 
 
@@ -46,4 +47,7 @@ def check_settings(config) -> None:
         )
     check_common(config)
     if config.tokenizer:
-        special_token_ids(load_tokenizer(config.tokenizer))
+        tokenizer = load_tokenizer(config.tokenizer)
+        special_token_ids(tokenizer)
+        for note in tokenizer_notes(config.tokenizer, tokenizer):
+            print(note)

@@ -118,19 +118,20 @@ def pieces_with_capitals(pieces) -> list[str]:
     return [piece for piece in pieces if piece != piece.lower() and not re.fullmatch(r"\[.*\]|<.*>", piece)]
 
 
-def tokenizer_notes(folder: Path, tokenizer) -> list[str]:
+def tokenizer_notes(path: Path, tokenizer) -> list[str]:
     """Contradictions between a tokenizer and the files beside it.
 
     Args:
-        folder: the folder that it was read from.
+        path: the file or the folder that it was read from.
         tokenizer: the `tokenizers.Tokenizer`.
     """
     if type(tokenizer.model).__name__ != "WordPiece":
         return []
+    file = find_tokenizer_file(path)
+    folder = file.parent
     notes, settings = [], read_optional_settings(folder / "tokenizer_config.json")
-    file = find_tokenizer_file(folder)
     for name, does_it in _behaviour(tokenizer).items():
-        if _flag(settings.get(name)) not in (None, does_it):
+        if file.suffix == ".json" and _flag(settings.get(name)) not in (None, does_it):
             notes.append(
                 f"{folder}: tokenizer_config.json says {name} is {str(settings[name]).lower()}, but {file.name} does "
                 f"{'so' if does_it else 'not'}; {file.name} holds"
@@ -150,7 +151,7 @@ def tokenizer_notes(folder: Path, tokenizer) -> list[str]:
         )
     if file.name == "tokenizer.json" and (folder / "vocab.txt").is_file():
         lines = {number - 1: line for number, line in read_lines(folder / "vocab.txt")}
-        wrong = next((number for number, line in lines.items() if tokenizer.token_to_id(line) != number), None)
+        wrong = next((number for number, line in lines.items() if line and tokenizer.token_to_id(line) != number), None)
         if wrong is not None:
             notes.append(
                 f"{folder}: tokenizer.json and vocab.txt are not of one vocabulary (first difference: id {wrong:,}, "
