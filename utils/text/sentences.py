@@ -144,11 +144,13 @@ def cut(
 
 def _border(text: str, start: int, limit: int) -> int:
     """The last place up to `limit` where a text that goes on from `start` may be cut, after `start`."""
-    spaceless, character = _patterns_of_borders()
+    spaceless, whole, character = _patterns_of_borders()
     if not spaceless.match(text, limit):
         words = list(_WORD_BEGINNING.finditer(text, start + 1, limit + 1))
         if words:
             return words[-1].start()
+    if limit > start and whole.match(text, limit - 1):
+        return limit
     border = character.match(text, start).end()
     while border < limit and (following := character.match(text, border).end()) <= limit:
         border = following
@@ -157,11 +159,11 @@ def _border(text: str, start: int, limit: int) -> int:
 
 @functools.cache
 def _patterns_of_borders() -> tuple:
-    """Patterns of a letter of a script without spaces, and of a character as readers see it."""
+    """Patterns of a letter of a script without spaces, of two characters that are certainly not one, and of any one character."""
     import regex
 
     scripts = "".join(scripts for scripts, _ in LETTERS_OF_A_WORD)
-    return regex.compile(rf"[{scripts}]"), regex.compile(r"\X")
+    return regex.compile(rf"[{scripts}]"), regex.compile(r"[!-~\p{Han}]{2}"), regex.compile(r"\X")
 
 
 def _paragraphs(text: str) -> Iterator[str]:

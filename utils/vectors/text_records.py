@@ -148,7 +148,7 @@ def _chunked_documents(path: str | Path, records: Sequence[_Record]) -> list[Tex
     if missing:
         raise UserError(f"{path}, {missing}: does not say which document it is a piece of; add a `document`")
     positions = [record.position for record in records]
-    positions = None if positions[0] is None else np.array(positions)
+    positions = None if None in positions else np.array(positions)
     order = in_order(path, np.arange(len(records)), labels, positions, [record.place for record in records])
     chunks: dict[str, list[_Record]] = {}
     for row in order:

@@ -94,6 +94,7 @@ def test_bad_records_are_left_out_and_counted(tmp_path):
         ),
         ([{"titel": A}, {"titel": B}], "its records have the columns 'titel'; they need a text"),
         ([{"text": ""}, {"text": " "}], "they need a text|no record in it can be used: it has no text"),
+        ([{"document": 1, "sentence": "half \ud83d"}], "1 of 1 records cannot be used|no record in it can be used"),
         ([["a"], ["b"]], "not a JSON object|need a text"),
     ],
 )
