@@ -2,9 +2,9 @@
 
     python -m benchmarks.memory_names
 
-For each script it writes facts about some invented names and trains the default model on them for 15 epochs. Then it asks about every
-name with every template, from all facts; every second question is decomposed Unicode. It takes four minutes on two cores. `--out` keeps
-the facts and the runs.
+For each script it writes facts about some invented names and trains the default model on them for 15 epochs. Then it asks about
+every name with every template, from all facts; every second question is decomposed Unicode. It takes four minutes on two cores.
+`--out` keeps the facts and the runs.
 """
 
 import argparse
