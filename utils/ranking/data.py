@@ -72,18 +72,18 @@ def read_texts(path: str | Path, reading: Reading) -> list[tuple[str, str]]:
     """
     path = Path(path)
     layout = find_layout(path)
+    names: dict[str, str] = {}  # by text
     if layout in ("lines", "documents", "strings"):
         with reading.file(path) as report:
-            named = list(_named_texts(path, layout, report))
-            report.used = len(named)
+            for name, text in _named_texts(path, layout, report):
+                report.used += 1
+                names.setdefault(text, name)
     else:
         rankings = read_rankings(path, reading)
-        named = [(f"document {document.id}", document.text) for document in rankings.documents]
-        named += [] if rankings.documents else named_answers(rankings.queries)
-    by_text = {}
-    for name, text in named:
-        by_text.setdefault(text, name)
-    return [(name, text) for text, name in by_text.items()]
+        documents = [(f"document {document.id}", document.text) for document in rankings.documents]
+        for name, text in documents or named_answers(rankings.queries):
+            names.setdefault(text, name)
+    return [(name, text) for text, name in names.items()]
 
 
 def named_answers(queries: Sequence[Query]) -> list[tuple[str, str]]:
