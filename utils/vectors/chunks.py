@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -23,6 +24,12 @@ from utils.vectors.text_records import TextDocument
 VERSION = 2
 """Raise this when the same chunks give other vectors; what is in the cache is then computed again."""
 TOKENIZED_AT_ONCE = 1_024
+TOO_MANY_CHARACTERS = f"a sentence is longer than {MAX_CHARACTERS:,} characters and was cut into pieces"
+TOO_MANY_TOKENS = "a sentence is longer than the encoder reads ({:,} tokens) and was cut into pieces"
+READ_IN_PART = "the encoder reads only the first {:,} tokens of a chunk"
+UNKNOWN_TOKENS = (
+    "more than half of a chunk's tokens are unknown to the encoder; use one that was made for this language"
+)
 
 
 class Tokens(NamedTuple):
@@ -81,55 +88,32 @@ def encodable_chunks(
     documents: Sequence[TextDocument], encoder: Encoder, report: FileReport, language: str = ""
 ) -> tuple[list[str], list[int]]:
     """The chunks of some documents, and the number of each chunk's document (see `embed_documents`)."""
+    remarks: Counter[tuple[str, int]] = Counter()  # what is to be said, and the number of the document
     texts, numbers = [], []
     for number, document in enumerate(documents):
         parts = document.chunks
         if parts is None:
-            parts = [piece for chunk in chunks(document.text, language) for piece in _bounded(chunk, document, report)]
+            whole = chunks(document.text, language)
+            parts = [piece for chunk in whole for piece in cut(chunk, (), 1)]
+            remarks[TOO_MANY_CHARACTERS, number] += sum(len(chunk) > MAX_CHARACTERS for chunk in whole)
         texts += parts
         numbers += [number] * len(parts)
     pieces, numbers_of_pieces = [], []
     for start in range(0, len(texts), TOKENIZED_AT_ONCE):
         block = texts[start : start + TOKENIZED_AT_ONCE]
         for text, tokens, number in zip(block, encoder.tokenize(block), numbers[start:], strict=False):
-            fitting = _fitting_pieces(text, tokens, encoder, documents[number], report)
+            is_too_long = len(tokens.spans) > encoder.max_tokens
+            is_own = documents[number].chunks is not None
+            remarks[UNKNOWN_TOKENS, number] += tokens.num_unknown > len(tokens.spans) / 2
+            remarks[READ_IN_PART if is_own else TOO_MANY_TOKENS, number] += is_too_long
+            fitting = cut_to_fit(text, tokens, encoder) if is_too_long and not is_own else [text]
             pieces += fitting
             numbers_of_pieces += [number] * len(fitting)
+    for (remark, number), count in remarks.items():
+        if count:
+            place = f"document {shortened(documents[number].name, MAX_SHOWN)!r}"
+            report.note(place, remark.format(encoder.max_tokens), count)
     return pieces, numbers_of_pieces
-
-
-def _bounded(chunk: str, document: TextDocument, report: FileReport) -> list[str]:
-    """A chunk in pieces of at most `MAX_CHARACTERS`."""
-    if len(chunk) > MAX_CHARACTERS:
-        report.note(
-            _place(document), f"a sentence is longer than {MAX_CHARACTERS:,} characters and was cut into pieces"
-        )
-    return cut(chunk, (), 1) if len(chunk) > MAX_CHARACTERS else [chunk]
-
-
-def _fitting_pieces(
-    text: str, tokens: Tokens, encoder: Encoder, document: TextDocument, report: FileReport
-) -> Sequence[str]:
-    """A chunk in pieces that the encoder reads whole; one that the user has made stays as it is."""
-    if tokens.num_unknown > len(tokens.spans) / 2:
-        report.note(
-            _place(document),
-            "more than half of a chunk's tokens are unknown to the encoder; use one that was made for this language",
-        )
-    if len(tokens.spans) <= encoder.max_tokens:
-        return [text]
-    if document.chunks is not None:
-        report.note(_place(document), f"the encoder reads only the first {encoder.max_tokens:,} tokens of a chunk")
-        return [text]
-    report.note(
-        _place(document),
-        f"a sentence is longer than the encoder reads ({encoder.max_tokens:,} tokens) and was cut into pieces",
-    )
-    return cut_to_fit(text, tokens, encoder)
-
-
-def _place(document: TextDocument) -> str:
-    return f"document {shortened(document.name, MAX_SHOWN)!r}"
 
 
 def cut_to_fit(text: str, tokens: Tokens, encoder: Encoder) -> list[str]:

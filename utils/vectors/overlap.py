@@ -30,19 +30,21 @@ class Overlap:
     Args:
         documents: numbers of the documents of the first split that stand in a document of the second, or hold one of its.
         others: numbers of those documents of the second split.
-        num_vectors: number of different vectors of the first split that are in the second as well.
+        count: number of different vectors or texts of the first split that are in the second as well.
+        compared: what was compared, `vectors` or `texts`.
     """
 
     documents: np.ndarray
     others: np.ndarray
-    num_vectors: int
+    count: int
+    compared: str
 
 
 def overlaps(parts: dict[str, tuple[VectorDocuments, np.ndarray]]) -> dict[tuple[str, str], Overlap]:
     """Find the documents that stand in two splits, as a whole or for the most part.
 
-    Vectors are compared by cosine, so that it does not matter how they were saved. Texts, where both splits have them, are
-    compared without regard to capital letters, white space and Unicode forms. A sentence that many documents share makes no two
+    Texts are compared where both splits have them, without regard to capital letters, white space and Unicode forms. Else vectors
+    are compared by cosine, so that it does not matter how they were saved. A sentence that many documents share makes no two
     documents the same.
 
     Args:
@@ -51,16 +53,14 @@ def overlaps(parts: dict[str, tuple[VectorDocuments, np.ndarray]]) -> dict[tuple
     Returns:
         the overlap of each of `PAIRS`.
     """
-    cells = _Cells(*parts["train"])
-    vectors = {name: _Side(data, numbers, cells.keys) for name, (data, numbers) in parts.items()}
-    texts = {name: _Side(data, numbers, _text_keys) for name, (data, numbers) in parts.items() if data.texts}
+    has_texts = all(data.texts for data, _ in parts.values())
+    make_keys = _text_keys if has_texts else _Cells(*parts["train"]).keys
+    sides = {name: _Side(data, numbers, make_keys) for name, (data, numbers) in parts.items()}
     found = {}
     for name, other in PAIRS:
-        documents, others, num_vectors = _shared(vectors[name], vectors[other], compare_vectors=True)
-        if name in texts and other in texts:
-            by_text = _shared(texts[name], texts[other], compare_vectors=False)
-            documents, others = documents | by_text[0], others | by_text[1]
-        found[name, other] = Overlap(np.array(sorted(documents), int), np.array(sorted(others), int), num_vectors)
+        documents, others, count = _shared(sides[name], sides[other], compare_vectors=not has_texts)
+        pair = (np.array(sorted(numbers), int) for numbers in (documents, others))
+        found[name, other] = Overlap(*pair, count, "texts" if has_texts else "vectors")
     return found
 
 
@@ -85,8 +85,10 @@ class _Cells:
 
 
 def _text_keys(data: VectorDocuments, rows: np.ndarray) -> np.ndarray:
-    """A number of each text, the same for texts that differ in form alone; uint64 `(rows,)`."""
-    texts = (" ".join(unicodedata.normalize("NFKC", data.texts[row]).casefold().split()) for row in rows)
+    """A number of each text, the same for texts that differ in form alone, and another for each empty one; uint64 `(rows,)`."""
+    texts = (
+        " ".join(unicodedata.normalize("NFKC", data.texts[row]).casefold().split()) or (id(data), row) for row in rows
+    )
     return np.fromiter(map(hash, texts), np.int64, len(rows)).view(np.uint64)
 
 

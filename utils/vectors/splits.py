@@ -226,8 +226,8 @@ def overlap_notes(
         notes.append(
             f"{data.file}: {_count(name, data, num_documents, shared)} are in the {other} documents as well; {outcome}"
         )
-    if shared.num_vectors:
+    if shared.count:
         notes.append(
-            f"{shared.num_vectors:,} different vectors of the {name} documents are in the {other} documents as well"
+            f"{shared.count:,} different {shared.compared} of the {name} documents are in the {other} documents as well"
         )
     return notes
