@@ -1,10 +1,11 @@
-"""The encoder of BERT, DistilBERT, ELECTRA, RoBERTa, XLM-RoBERTa and CamemBERT."""
+"""The encoder of BERT, DistilBERT, ELECTRA, RoBERTa, XLM-RoBERTa, CamemBERT and MPNet."""
 
 import keras
 from keras import ops
 
 from components.dropout import Dropout
 from components.positional_encoding import PositionalEncoding
+from components.relative_position_bias import RelativePositionBias
 from components.transformer_block import TransformerBlock
 
 
@@ -15,6 +16,7 @@ class BertEncoder(keras.layers.Layer):
         BERT          the defaults
         RoBERTa       num_segments=1 (Liu et al. 2019); also XLM-RoBERTa (Conneau et al. 2020) and CamemBERT (Martin et al. 2020)
         DistilBERT    num_segments=0 (Sanh et al. 2019)
+        MPNet         num_segments=0, max_distance=127 (Song et al. 2020)
         ELECTRA       embedding_dim below hidden_dim, with a projection between them (Clark et al. 2020)
 
     `utils.text.pretrained.checkpoint.read_checkpoint` reads the arguments and the weights of a published checkpoint.
@@ -32,6 +34,8 @@ class BertEncoder(keras.layers.Layer):
         attention_dropout: float in [0, 1), fraction of the attention weights dropped in training; slow on CPUs.
         activation: activation of the feed-forward networks, as for `components.activations.get_activation`.
         norm_epsilon: float, added to the variance in the normalisations.
+        max_distance: int, above 0 for a bias by relative position that all blocks share, see
+            `components.relative_position_bias.RelativePositionBias`.
 
     Call arguments:
         token_ids: integer `(batch, sequence)`.
@@ -61,6 +65,7 @@ class BertEncoder(keras.layers.Layer):
         attention_dropout=0.0,
         activation="gelu",
         norm_epsilon=1e-12,
+        max_distance=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -77,6 +82,7 @@ class BertEncoder(keras.layers.Layer):
             "attention_dropout": attention_dropout,
             "activation": activation,
             "norm_epsilon": norm_epsilon,
+            "max_distance": max_distance,
         }
         policy, layers = self.dtype_policy, keras.layers
 
@@ -93,6 +99,11 @@ class BertEncoder(keras.layers.Layer):
         self.position = PositionalEncoding(max_length, learned=True, dtype=policy, name="position")
         self.embedding_norm = layers.LayerNormalization(epsilon=norm_epsilon, dtype=policy, name="embedding_norm")
         self.embedding_dropout = Dropout(dropout, dtype=policy)
+        self.relative_position = None
+        if max_distance:
+            self.relative_position = RelativePositionBias(
+                num_heads, max_distance, dtype=policy, name="relative_position"
+            )
         self.embedding_projection = None
         if embedding_dim and embedding_dim != hidden_dim:
             self.embedding_projection = layers.Dense(
@@ -123,6 +134,8 @@ class BertEncoder(keras.layers.Layer):
         for layer in (self.position, self.embedding_norm, self.embedding_projection):
             if layer is not None:
                 layer.build(embedded)
+        if self.relative_position is not None:
+            self.relative_position.build(hidden)
         for block in self.blocks:
             block.build(hidden)
         self.built = True
@@ -135,8 +148,9 @@ class BertEncoder(keras.layers.Layer):
         x = self.embedding_dropout(self.embedding_norm(self.position(x)), training=training)
         if self.embedding_projection is not None:
             x = self.embedding_projection(x)
+        bias = None if self.relative_position is None else self.relative_position(x)
         for block in self.blocks:
-            x = block(x, padding_mask=padding_mask, training=training)
+            x = block(x, padding_mask=padding_mask, attention_bias=bias, training=training)
         return x
 
     def compute_output_shape(self, token_ids_shape, *args, **kwargs):

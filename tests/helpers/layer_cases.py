@@ -153,6 +153,7 @@ LAYERS = [
             "attention_dropout": 0.05,
             "activation": "gelu_tanh",
             "norm_epsilon": 1e-5,
+            "max_distance": 3,
         },
         {"token_ids": "token_ids", "segment_ids": "segment_ids", "padding_mask": "mask"},
         same,

@@ -8,7 +8,7 @@ import numpy as np
 from tests.helpers.paths import FIXTURES
 
 SENTENCES = FIXTURES / "sentences"
-KINDS = ["bert", "roberta", "xlm_roberta", "camembert"]
+KINDS = ["bert", "mpnet", "roberta", "xlm_roberta", "camembert"]
 TEXTS = [
     "The Mill at the river burned down, in May 1843.",
     "Où est née l'élève? Schön fällt der Schnee.",

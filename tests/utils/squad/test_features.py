@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from tests.helpers.paths import FIXTURES
+from tests.helpers.sentence_folders import KINDS, SENTENCES
 from tests.helpers.squad_questions import invented_questions
 from utils.common.errors import UserError
 from utils.squad.data import Answer, Question
@@ -166,9 +166,9 @@ def test_no_room_beside_a_long_question(small):
     assert cut.question_lengths.tolist() == [5]
 
 
-@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm_roberta", "camembert"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_windows_are_the_pairs_that_the_tokenizer_itself_makes(kind):
-    tokenizer = load_tokenizer(FIXTURES / "sentences" / kind)
+    tokenizer = load_tokenizer(SENTENCES / kind)
     records = [
         question("The river burned, and the mill did not.", "the mill", text="What burned?"),
         question("The mill is on the river in May.", "May", text="Where is the mill?", identifier="long"),

@@ -1,6 +1,7 @@
 """Read pretrained encoders in Hugging Face's format (config.json and model.safetensors).
 
-Supported are BERT and encoders of its layout (MiniLM, BERT-tiny to large), DistilBERT, ELECTRA, RoBERTa, XLM-RoBERTa and CamemBERT.
+Supported are BERT and encoders of its layout (MiniLM, BERT-tiny to large), DistilBERT, ELECTRA, MPNet, RoBERTa, XLM-RoBERTa and
+CamemBERT.
 """
 
 from __future__ import annotations

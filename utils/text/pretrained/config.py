@@ -12,10 +12,13 @@ LAYOUTS = {
     "camembert": "roberta",
     "distilbert": "distilbert",
     "electra": "electra",
+    "mpnet": "mpnet",
     "roberta": "roberta",
     "xlm-roberta": "roberta",
 }
 """The layout of each supported `model_type`: how its tensors are named and its positions are counted."""
+MAX_DISTANCE = 127
+"""The largest distance that MPNet's bias by relative position tells from larger ones."""
 _SUPPORTED = ", ".join(LAYOUTS)
 ACTIVATIONS = {"gelu": "gelu", "relu": "relu", "silu": "silu", "swish": "silu"}
 ACTIVATIONS |= dict.fromkeys(("gelu_new", "gelu_pytorch_tanh"), "gelu_tanh")
@@ -55,8 +58,8 @@ def read_config(folder: Path) -> dict:
 
 
 def position_offset(config: dict) -> int:
-    """The rows of the table of positions that are not used: up to the padding id in RoBERTa's layout, else none."""
-    return config.get("pad_token_id", 1) + 1 if LAYOUTS[config["model_type"]] == "roberta" else 0
+    """The rows of the table of positions that are not used: up to the padding id in RoBERTa's layout, two in MPNet's."""
+    return {"roberta": config.get("pad_token_id", 1) + 1, "mpnet": 2}.get(LAYOUTS[config["model_type"]], 0)
 
 
 def encoder_arguments(config: dict, file: Path) -> dict:
@@ -92,13 +95,15 @@ def encoder_arguments(config: dict, file: Path) -> dict:
         "num_heads": heads,
         "intermediate_dim": inner,
         "max_length": positions,
-        "num_segments": 0 if layout == "distilbert" else config.get("type_vocab_size", 2),
+        "num_segments": 0 if layout in ("distilbert", "mpnet") else config.get("type_vocab_size", 2),
         "embedding_dim": config.get("embedding_size", dim) if layout == "electra" else dim,
         "dropout": dropout,
         "attention_dropout": attention_dropout,
         "activation": ACTIVATIONS[activation],
         "norm_epsilon": config.get("layer_norm_eps", 1e-12),
     }
+    if layout == "mpnet":
+        arguments["max_distance"] = MAX_DISTANCE
     _check_numbers(arguments | {"pad_token_id": config.get("pad_token_id", 1)}, layout, file)
     if dim % heads:
         raise UserError(

@@ -6,6 +6,8 @@ import re
 
 import numpy as np
 
+from utils.text.pretrained.config import MAX_DISTANCE
+
 _BERT_BLOCK = {
     "attention.self.query": "query",
     "attention.self.key": "key",
@@ -26,16 +28,29 @@ _DISTILBERT_BLOCK = {
     "ffn.lin2": "contract",
     "output_layer_norm": "ffn_norm",
 }
+_MPNET_BLOCK = {
+    "attention.attn.q": "query",
+    "attention.attn.k": "key",
+    "attention.attn.v": "value",
+    "attention.attn.o": "attention/output",
+    "attention.LayerNorm": "attention_norm",
+    "intermediate.dense": "expand",
+    "output.dense": "contract",
+    "output.LayerNorm": "ffn_norm",
+}
 _TABLES = {
     "embeddings.word_embeddings.weight": "token_embedding/embeddings",
     "embeddings.position_embeddings.weight": "position/table",
     "embeddings.token_type_embeddings.weight": "segment_embedding/embeddings",
+    "encoder.relative_attention_bias.weight": "relative_position/table",
 }
+NUM_BUCKETS = 32
+"""Distances with a bias of their own in MPNet: half of them to the left, half to the right."""
 _DENSE = {"weight": "kernel", "bias": "bias"}
 _NORM = {"weight": "gamma", "bias": "beta", "gamma": "gamma", "beta": "beta"}  # old checkpoints have the last two
 _HEADS = {
     "bert": ("pooler.", "cls.", "classifier.", "dropout."),
-    "roberta": ("pooler.", "lm_head.", "classifier."),
+    **dict.fromkeys(("roberta", "mpnet"), ("pooler.", "lm_head.", "classifier.")),
     "electra": ("discriminator_predictions.", "generator_predictions.", "generator_lm_head.", "classifier."),
     "distilbert": ("vocab_transform.", "vocab_layer_norm.", "vocab_projector.", "pre_classifier.", "classifier."),
 }
@@ -65,9 +80,8 @@ def variable_path(layout: str, name: str) -> str | None:
         return f"embedding_norm/{_NORM[last]}"
     if stem == "embeddings_project" and layout == "electra" and last in _DENSE:
         return f"embedding_projection/{_DENSE[last]}"
-    stack, blocks = "encoder", _BERT_BLOCK
-    if layout == "distilbert":
-        stack, blocks = "transformer", _DISTILBERT_BLOCK
+    stack = "transformer" if layout == "distilbert" else "encoder"
+    blocks = {"distilbert": _DISTILBERT_BLOCK, "mpnet": _MPNET_BLOCK}.get(layout, _BERT_BLOCK)
     match = re.fullmatch(rf"{stack}\.layer\.(\d+)\.(.+)", stem)
     if not match:
         return None
@@ -92,6 +106,8 @@ def expected_shapes(encoder: dict, num_unused_positions: int) -> dict[str, tuple
     }
     if encoder["num_segments"]:
         shapes["segment_embedding/embeddings"] = (encoder["num_segments"], width)
+    if encoder.get("max_distance"):
+        shapes["relative_position/table"] = (NUM_BUCKETS, encoder["num_heads"])
     if width != dim:
         shapes |= {"embedding_projection/kernel": (dim, width), "embedding_projection/bias": (dim,)}
     dense = dict.fromkeys(("query", "key", "value", "attention/output"), (dim, dim))
@@ -107,7 +123,8 @@ def expected_shapes(encoder: dict, num_unused_positions: int) -> dict[str, tuple
 def encoder_weights(tensors: dict[str, np.ndarray], num_unused_positions: int) -> dict[str, np.ndarray]:
     """The weights of the encoder, by the paths of its variables.
 
-    Kernels are transposed, the tensors of query, key and value are joined, and the unused first positions are dropped.
+    Kernels are transposed, the tensors of query, key and value are joined, the unused first positions are dropped, and MPNet's bias
+    gets a row for each distance.
 
     Args:
         tensors: the tensors of `expected_shapes`.
@@ -119,4 +136,19 @@ def encoder_weights(tensors: dict[str, np.ndarray], num_unused_positions: int) -
         parts = [weights.pop(f"{block}/{part}/{ending}") for part in ("query", "key", "value")]
         weights[f"{block}/attention/qkv_{ending}"] = np.concatenate(parts, axis=-1)
     weights["position/table"] = weights["position/table"][num_unused_positions:]
+    if "relative_position/table" in weights:
+        weights["relative_position/table"] = weights["relative_position/table"][_buckets()]
     return weights
+
+
+def _buckets() -> np.ndarray:
+    """The bucket of each distance from -`MAX_DISTANCE` to `MAX_DISTANCE` (Raffel et al. 2020, section 2.1).
+
+    Each of the first distances has a bucket of its own; the others share buckets of logarithmic width.
+    """
+    distance = np.arange(-MAX_DISTANCE, MAX_DISTANCE + 1)
+    per_side, away = NUM_BUCKETS // 2, np.abs(distance)
+    exact = per_side // 2
+    shared = np.log(np.maximum(away, 1) / exact) / np.log((MAX_DISTANCE + 1) / exact) * (per_side - exact)
+    bucket = np.where(away < exact, away, np.minimum(exact + (shared + 1e-6).astype(int), per_side - 1))
+    return bucket + np.where(distance > 0, per_side, 0)
