@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.text.pretrained.config import LAYOUTS, encoder_arguments, position_offset, read_config
+from utils.text.pretrained.config import LAYOUTS, encoder_arguments, position_offset, read_config, special_ids
 from utils.text.pretrained.layout import BUFFERS, SPAN_HEAD, encoder_weights, expected_shapes, is_head, variable_path
 from utils.text.pretrained.tensors import StoredTensor, read_tensors, stored_tensors
 
@@ -28,7 +28,8 @@ class Checkpoint:
         architecture: its `model_type`, such as `bert`.
         encoder: constructor arguments of `components.bert_encoder.BertEncoder`.
         weights: path of each variable within the encoder to its array, float32.
-        padding_id: `pad_token_id` of its config.json; None where that has none.
+        special_ids: ids of special tokens that its config.json names: `pad_token_id`, and in RoBERTa's layout `bos_token_id` and
+            `eos_token_id`.
         span_head: `kernel` and `bias` of the question-answering head; empty if the checkpoint has none.
         heads: names of the tensors of other heads, which are not used.
     """
@@ -37,7 +38,7 @@ class Checkpoint:
     architecture: str
     encoder: dict
     weights: dict[str, np.ndarray]
-    padding_id: int | None = None
+    special_ids: dict[str, int] = field(default_factory=dict)
     span_head: dict[str, np.ndarray] = field(default_factory=dict)
     heads: tuple[str, ...] = ()
 
@@ -87,7 +88,7 @@ def read_checkpoint(folder: str | Path) -> Checkpoint:
         kind,
         encoder,
         encoder_weights(dict(zip(tensors, read_tensors(tensors.values()), strict=True)), num_unused_positions),
-        config.get("pad_token_id"),
+        special_ids(config),
         {name: array.T for name, array in zip(span_head, read_tensors(span_head.values()), strict=True)},
         tuple(sorted(heads)),
     )

@@ -62,6 +62,14 @@ def position_offset(config: dict) -> int:
     return {"roberta": config.get("pad_token_id", 1) + 1, "mpnet": 2}.get(LAYOUTS[config["model_type"]], 0)
 
 
+def special_ids(config: dict) -> dict[str, int]:
+    """The ids of special tokens that a config.json names, as far as its kind of encoder uses them."""
+    names = ["pad_token_id"] + (
+        ["bos_token_id", "eos_token_id"] if LAYOUTS[config["model_type"]] in ("roberta", "mpnet") else []
+    )
+    return {name: config[name] for name in names if type(config.get(name)) is int}
+
+
 def encoder_arguments(config: dict, file: Path) -> dict:
     """The arguments of `components.bert_encoder.BertEncoder`.
 

@@ -77,5 +77,5 @@ def _load(folder: Path) -> Pretrained:
     tokenizer = load_tokenizer(checkpoint.folder)
     special_token_ids(tokenizer)  # raises where one is missing
     embeddings = checkpoint.weights["token_embedding/embeddings"]
-    notes = vocabulary_notes(checkpoint.folder, tokenizer, embeddings, checkpoint.padding_id)
+    notes = vocabulary_notes(checkpoint.folder, tokenizer, embeddings, checkpoint.special_ids)
     return Pretrained(checkpoint, tokenizer, tuple(notes))

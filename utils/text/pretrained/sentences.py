@@ -35,6 +35,10 @@ ACTIVATIONS = {
     "torch.nn.modules.linear.Identity": "linear",
 }
 _TRANSFORMER_SETTINGS = ("bert", "roberta", "distilbert", "camembert", "xlm-roberta")
+_CONVERT = (
+    "has no model.safetensors (a pickle, such as pytorch_model.bin, could run any code and is not read); convert it where you "
+    "trust it: SentenceTransformer(FOLDER).save(NEW_FOLDER)"
+)
 _NO_LIMIT = 10**6
 """tokenizer_config.json has a number as large as 1e30 where no longest input is known."""
 
@@ -93,10 +97,13 @@ def read_sentence_settings(folder: Path, hidden_dim: int, positions: int) -> Sen
     if not steps:
         steps = modules_by_name(folder)
         names = ", ".join(path.name for _, path in steps)
+        architectures = read_optional_settings(folder / "config.json").get("architectures")
+        architecture = f", {str(architectures[0])[:80]!r}" if isinstance(architectures, list) and architectures else ""
         notes.append(
             f"{folder}: has no modules.json; its steps are taken from its folders {names}"
             if steps
-            else f"{folder}: does not say how tokens become one vector (no modules.json); the mean of the tokens is used"
+            else f"{folder}: does not say how tokens become one vector (no modules.json{architecture}); "
+            "the mean of the tokens is used"
         )
     pooling, dense, normalize = _read_steps(folder, steps, hidden_dim)
     place = encoder_folder(folder)
@@ -185,7 +192,7 @@ def _read_dense(folder: Path, size: int) -> DenseLayer:
         )
     units, use_bias = settings.get("out_features"), settings.get("bias", True) is True
     expected = {"linear.weight": (units, size)} | ({"linear.bias": (units,)} if use_bias else {})
-    tensors = stored_tensors(folder)
+    tensors = stored_tensors(folder, _CONVERT)
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     if shapes != expected:
         raise UserError(

@@ -55,10 +55,14 @@ class StoredTensor:
     kind: str
 
 
-def stored_tensors(folder: Path) -> dict[str, StoredTensor]:
+def stored_tensors(folder: Path, advice: str = "") -> dict[str, StoredTensor]:
     """The tensors of a folder, by name: those of model.safetensors, or of the files that its index names.
 
     Only the files' headers are read.
+
+    Args:
+        folder: the folder.
+        advice: what to do where it has neither; empty: by what it has in their place.
 
     Raises:
         UserError: there is no such file, or it is damaged. For weights in another format the message says what to do.
@@ -67,7 +71,7 @@ def stored_tensors(folder: Path) -> dict[str, StoredTensor]:
     if file.is_file():
         return _read_header(file)
     if not index.is_file():
-        raise UserError(f"{folder}: {_advice(folder)}")
+        raise UserError(f"{folder}: {advice or _advice(folder)}")
     places = read_settings(index).get("weight_map")
     if not isinstance(places, dict) or not places:
         raise UserError(f"{index}: has no weight_map, which names the file of each tensor; download it again")

@@ -17,14 +17,14 @@ MAX_PAIRS = 20_000
 MIN_STANDARD_ERRORS = 5
 
 
-def vocabulary_notes(folder: Path, tokenizer, embeddings: np.ndarray, padding_id: int | None) -> list[str]:
+def vocabulary_notes(folder: Path, tokenizer, embeddings: np.ndarray, special_ids: dict[str, int]) -> list[str]:
     """Check that every token has an embedding, and look for signs that the tokenizer belongs to another checkpoint.
 
     Args:
         folder: the checkpoint's folder.
         tokenizer: its `tokenizers.Tokenizer`.
         embeddings: float `(rows, dim)`, the checkpoint's token embeddings.
-        padding_id: `pad_token_id` of its config.json, or None.
+        special_ids: `pad_token_id` and perhaps `bos_token_id` and `eos_token_id` of its config.json.
 
     Returns:
         lines on what should be known; none of these signs is certain.
@@ -45,12 +45,13 @@ def vocabulary_notes(folder: Path, tokenizer, embeddings: np.ndarray, padding_id
             f"{folder}: {rows - tokens:,} of {rows:,} embeddings belong to no token and are not used; if they are many, check "
             "that the tokenizer is that of this checkpoint"
         )
-    padding, *_ = special_token_ids(tokenizer)
-    if padding_id is not None and padding_id != padding:
-        notes.append(
-            f"{folder}: config.json has pad_token_id {padding_id}, but the tokenizer's padding token is {padding}; check that "
-            "the tokenizer is that of this checkpoint"
-        )
+    padding, start, end = special_token_ids(tokenizer)
+    for name, number in {"pad_token_id": padding, "bos_token_id": start, "eos_token_id": end}.items():
+        if special_ids.get(name, number) != number:
+            notes.append(
+                f"{folder}: config.json has {name} {special_ids[name]}, but that of the tokenizer is {number}; check that the "
+                "tokenizer is that of this checkpoint"
+            )
     zero_rows = np.flatnonzero(~embeddings.any(axis=1))
     if len(zero_rows) == 1 and zero_rows[0] != padding:
         notes.append(

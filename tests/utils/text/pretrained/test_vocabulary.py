@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.paths import FIXTURES
+from tests.helpers.sentence_folders import SENTENCES
 from utils.common.errors import UserError
 from utils.text.pretrained.loading import load_pretrained
 from utils.text.pretrained.vocabulary import MIN_PAIRS, vocabulary_notes
@@ -44,17 +45,23 @@ def test_more_tokens_than_embeddings_are_refused_and_fewer_are_said(copy):
     assert "of 300 embeddings belong to no token and are not used" in note
 
 
-def test_another_padding_token_is_noticed(copy):
+def test_other_special_tokens_are_noticed(copy, tmp_path):
     edit(copy / "config.json", lambda settings: settings.update(pad_token_id=3))
     (note,) = load_pretrained(copy).notes
-    assert "config.json has pad_token_id 3, but the tokenizer's padding token is 0" in note
+    assert "config.json has pad_token_id 3, but that of the tokenizer is 0" in note
+    camembert, other = SENTENCES / "camembert", Path(shutil.copytree(SENTENCES / "camembert", tmp_path / "other"))
+    assert not any("config.json has" in note for note in load_pretrained(camembert).notes)
+    shutil.copy(SENTENCES / "xlm_roberta" / "tokenizer.json", other)
+    notes = load_pretrained(other).notes
+    assert any("config.json has bos_token_id 5, but that of the tokenizer is 0" in note for note in notes)
+    assert any("config.json has eos_token_id 6, but that of the tokenizer is 2" in note for note in notes)
 
 
 def notes_of(vocabulary, embeddings, folder):
     from tokenizers import Tokenizer, models
 
     tokenizer = Tokenizer(models.BPE(vocabulary, []))
-    return vocabulary_notes(folder, tokenizer, embeddings.astype(np.float32), None)
+    return vocabulary_notes(folder, tokenizer, embeddings.astype(np.float32), {})
 
 
 def test_the_embedding_of_zeros_is_that_of_the_padding_token(tmp_path):
