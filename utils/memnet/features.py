@@ -14,12 +14,15 @@ from utils.common.batching import epochs_from, length_sorted_batches, pad_rows, 
 from utils.common.files import read_json, write_json
 from utils.memnet.questions import place_of_words
 from utils.memnet.records import KnowledgeBase, MemoryQuestion
-from utils.text.words import split_words
+from utils.text.words import is_of_characters, split_words
 
 NUM_HASHES = 2**26
 """Different hashes of words outside the vocabulary: the square of the 8,192 buckets of `HashedEmbedding`."""
 WORD_MULTIPLE = 8
 """Questions of a batch are padded to a multiple of this, so that few different shapes are compiled."""
+MAX_NAMES_FRACTION = 0.2
+"""Fraction of the subjects above which a character belongs to names rather than to what is asked. This matters for Thai, whose
+characters are single letters."""
 POOL_BATCHES = 20
 """Batches per pool in which questions are sorted by the size of their memory."""
 
@@ -75,7 +78,8 @@ def relation_word(relation: str) -> str:
 def open_vocabulary(base: KnowledgeBase, questions: Sequence[MemoryQuestion]) -> Vocabulary:
     """List the relations and the words that ask: those beside the subject in questions about at least two subjects.
 
-    All other words, above all names, are hashed. So the model treats a name alike whether or not it was trained on it.
+    All other words, above all names, are hashed. So the model treats a name alike whether or not it was trained on it. In scripts
+    whose characters are words, those that many names have are hashed as well, whatever stands in the questions.
     """
     texts = {}
     for question in questions:
@@ -85,7 +89,16 @@ def open_vocabulary(base: KnowledgeBase, questions: Sequence[MemoryQuestion]) ->
         name = split_words(subject)
         num_subjects.update({word for text in texts_of_subject for word in _words_beside(name, split_words(text))})
     relations = sorted(relation_word(relation) for relation in base.by_relation)
-    return Vocabulary([*relations, *sorted(word for word, count in num_subjects.items() if count > 1)])
+    asking = {word for word, count in num_subjects.items() if count > 1} - _characters_of_names(base)
+    return Vocabulary([*relations, *sorted(asking)])
+
+
+def _characters_of_names(base: KnowledgeBase) -> set[str]:
+    """The words of characters (see `split_words`) that more than `MAX_NAMES_FRACTION` of all subjects have."""
+    counts = Counter(
+        word for subject in base.by_subject for word in set(split_words(subject)) if is_of_characters(word)
+    )
+    return {word for word, count in counts.items() if count > MAX_NAMES_FRACTION * len(base.by_subject)}
 
 
 def _words_beside(name: list[str], words: list[str]) -> list[str]:

@@ -74,7 +74,7 @@ def is_whole_word(word: str) -> bool:
     """
     if word[0] in "!?":
         return len(word) == 2
-    if word.isascii() or not _is_of_characters(word[0]):
+    if not is_of_characters(word):
         return True
     import regex
 
@@ -113,7 +113,7 @@ def _parts(word: str) -> list[str]:
     """What stands in the list of words for one match of the pattern."""
     if word[0] in "!?":
         return [word[:length] for length in range(2, min(len(word), MAX_MARKS) + 1)]
-    if word.isascii() or not _is_of_characters(word[0]):
+    if not is_of_characters(word):
         return [word]
     import regex
 
@@ -167,6 +167,15 @@ def _characters_set() -> str:
     """The pattern of a character of `SCRIPTS_OF_CHARACTERS`; the Japanese sound mark belongs to two of them."""
     scripts = "".join(rf"\p{{Script={name}}}" for name in SCRIPTS_OF_CHARACTERS)
     return rf"[[{scripts}ー]&&[\p{{L}}\p{{M}}\p{{N}}]]"
+
+
+def is_of_characters(word: str) -> bool:
+    """Whether a word is a character, or a pair, of a script whose characters are words (`SCRIPTS_OF_CHARACTERS`).
+
+    >>> is_of_characters("北京"), is_of_characters("मीना")
+    (True, False)
+    """
+    return not word.isascii() and _is_of_characters(word[0])
 
 
 @functools.lru_cache(maxsize=65_536)

@@ -42,6 +42,24 @@ def test_names_have_the_same_hash_whether_or_not_training_had_them():
     assert few.ids(["tell", "ada"])[0] < len(few)
 
 
+def test_words_that_ask_are_those_beside_a_name_in_any_script():
+    names = ["王明", "王华", "李明", "李华", "周芳", "在在"]
+    base = KnowledgeBase.of(Fact(name, "born", "成都") for name in names)
+    questions = questions_from_templates(base, {"born": {"train": ["{s}在哪里出生？"]}}, names)
+    asking = {"在", "在哪", "哪", "哪里", "里", "里出", "出", "出生", "生"}
+    assert set(open_vocabulary(base, questions).words) == asking | {relation_word("born")}
+    names += ["在明", "在华"]  # now three of eight names have the character, so it belongs to names
+    base = KnowledgeBase.of(Fact(name, "born", "成都") for name in names)
+    assert set(open_vocabulary(base, questions).words) == asking - {"在"} | {relation_word("born")}
+
+
+def test_names_with_signs_are_no_words_that_ask():
+    names = ["C", "C++", "C#", "!!!", "Which"]
+    base = KnowledgeBase.of(Fact(name, "made", "x") for name in names)
+    questions = questions_from_templates(base, {"made": {"train": ["Which person made {s}?"]}}, names)
+    assert set(open_vocabulary(base, questions).words) == {"which", "person", "made", relation_word("made")}
+
+
 def test_a_closed_vocabulary_has_all_words_and_leaves_others_out():
     vocabulary = closed_vocabulary(BASE, QUESTIONS)
     assert vocabulary.ids(["ada", "zzz", "baker"]) == [vocabulary.ids(["ada"])[0], vocabulary.ids(["baker"])[0]]
