@@ -26,6 +26,8 @@ LETTERS_OF_A_WORD = (
     (r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}", 4),
 )
 """Scripts without spaces between words, and how many of their letters make about one word."""
+WINDOW = 20_000
+"""Characters of a paragraph that are split into sentences at once."""
 _WORD_BEGINNING = re.compile(r"(?<=\s)(?=\S)")
 _REFERENCE = re.compile(r"(?:\[[^\[\]\n]{1,40}\]|:\d+)+\s*")
 """References as Wikipedia has them: `[citation needed]`, `[n 8]`, `:282`. They belong to the sentence that they follow."""
@@ -81,7 +83,7 @@ def split_sentences(paragraph: str, language: str) -> list[str]:
     from sentencex import segment
 
     sentences: list[str] = []
-    for sentence in segment(language, paragraph):
+    for sentence in _sentences_in_windows(paragraph, language):
         reference = _REFERENCE.match(sentence)
         if reference and sentences and not sentences[-1][-1].isspace():
             sentences[-1] += reference[0]
@@ -96,6 +98,20 @@ def split_sentences(paragraph: str, language: str) -> list[str]:
         else:
             sentences.append(sentence)
     return [part for sentence in sentences for part in _clauses().split(sentence)]
+
+
+def _sentences_in_windows(paragraph: str, language: str) -> Iterator[str]:
+    """The sentences that the splitter finds. Its time grows with the square of a text's length, so it reads a long one in windows;
+    the last sentence of a window, which may go on, begins the next one."""
+    from sentencex import segment
+
+    start = 0
+    while start < len(paragraph):
+        sentences = list(segment(language, paragraph[start : start + WINDOW]))
+        if start + WINDOW < len(paragraph) and len(sentences) > 1:
+            sentences.pop()
+        yield from sentences
+        start += sum(map(len, sentences))
 
 
 def count_words(text: str) -> int:

@@ -119,3 +119,13 @@ def test_a_character_of_more_tokens_than_a_piece_stays_whole():
     assert cut("👨‍👩‍👧", [(0, 5)] * 9, max_tokens=3) == ["👨‍👩‍👧"]
     assert cut("short", [(0, 5)], max_tokens=3) == ["short"]
     assert cut("one two three", [(0, 13)], max_tokens=3, max_characters=8) == ["one two", "three"]
+
+
+def test_a_long_paragraph_is_split_in_windows(monkeypatch):
+    """The splitter's time grows with the square of the length, so it never sees a whole long paragraph."""
+    sentences = [f"Sentence number {number} has as many words as this." for number in range(40)]
+    expected = split_sentences(" ".join(sentences), "en")
+    monkeypatch.setattr("utils.text.sentences.WINDOW", 120)
+    assert split_sentences(" ".join(sentences), "en") == expected
+    text = "x" * 1_000
+    assert "".join(split_sentences(text, "en")) == text
