@@ -13,6 +13,8 @@ from utils.text.words import split_words
 
 MAX_COMPARED_WORDS = 100
 """Words at the start of a question that are compared. What follows is mostly code and signatures."""
+MAX_COMPARED_CHARACTERS = 20_000
+"""Characters in which these words are looked for."""
 MIN_SHARED_WORDS = 2
 """Rare words that two texts must share before they are compared. More of them mean fewer comparisons and longer lists."""
 MAX_GROUP = 0.5
@@ -62,7 +64,8 @@ def near_duplicates(texts: Sequence[str], threshold: float = 0.7) -> list[int]:
         the group number of each text, from 0 in order of appearance.
     """
     groups = _Groups(len(texts))
-    word_sets = [frozenset(split_words(text)[:MAX_COMPARED_WORDS]) or text for text in texts]
+    beginnings = [text[:MAX_COMPARED_CHARACTERS] for text in texts]
+    word_sets = [frozenset(split_words(text)[:MAX_COMPARED_WORDS]) or text for text in beginnings]
     groups.join_equal(enumerate(word_sets))
     first_with: dict[frozenset[str], int] = {}
     for number, words in enumerate(word_sets):
