@@ -12,6 +12,9 @@ from pathlib import Path
 MAX_EXPANSION = 100
 """An `.npz` file whose arrays take more than this many times its size, and more than `MIN_BOMB_BYTES`, is taken for a bomb."""
 MIN_BOMB_BYTES = 256 * 2**20
+MAX_ROWS_PER_BYTE = 20
+"""A Parquet file with more rows than this for each of its bytes, and more than `MIN_BOMB_ROWS`, is taken for a bomb."""
+MIN_BOMB_ROWS = 1_000_000
 MAX_HEADER_BYTES = 2**16
 """Bytes at the beginning of an array that hold its header. NumPy refuses a header of more than 10,000 characters."""
 MODEL_FILES = ("metadata.json", "config.json", "model.weights.h5")
@@ -76,6 +79,26 @@ def check_npz(path: str | Path) -> None:
                 if not member.filename.endswith(".npy"):
                     raise ValueError(f"its file {member.filename!r} is no array")
                 _check_array(member.filename, file.read(MAX_HEADER_BYTES), member.file_size)
+
+
+def open_parquet(path: str | Path):
+    """Open a Parquet file with pyarrow, after a check that its rows and texts do not grow without measure.
+
+    Raises:
+        ValueError, OSError, pyarrow.ArrowException: the file is a bomb, damaged, or cannot be read.
+    """
+    from pyarrow import parquet
+
+    _check_is_file(path)
+    file, size = parquet.ParquetFile(path), os.path.getsize(path)
+    metadata = file.metadata
+    num_bytes = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    if metadata.num_rows > max(MIN_BOMB_ROWS, MAX_ROWS_PER_BYTE * size) or num_bytes > max(
+        MIN_BOMB_BYTES, MAX_EXPANSION * size
+    ):
+        file.close()
+        raise ValueError(f"{metadata.num_rows:,} rows and {num_bytes:,} bytes in a file of {size:,} bytes: is it a bomb?")
+    return file
 
 
 def _check_is_file(path: str | Path) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from utils.common.archives import open_parquet
 from utils.common.errors import UserError
 from utils.common.files import content_kind, read_json, read_lines
 from utils.common.reading import FileReport
@@ -93,11 +94,10 @@ def _values_of(document) -> list:
 
 def _parquet_records(path: str | Path) -> Iterator[tuple[str, dict]]:
     import pyarrow
-    from pyarrow import parquet
 
     number = 0
     try:
-        with parquet.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             for batch in file.iter_batches(PARQUET_ROWS):
                 for record in batch.to_pylist():
                     number += 1

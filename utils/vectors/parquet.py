@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.common.archives import open_parquet
 from utils.common.errors import UserError
 from utils.common.reading import FileReport
 from utils.vectors.columns import (
@@ -33,10 +34,9 @@ def read_parquet_vectors(path: str | Path, report: FileReport) -> VectorTable | 
         UserError: the file cannot be read, or does not say which document each vector belongs to.
     """
     import pyarrow
-    from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             schema = file.schema_arrow
             lists = [field.name for field in schema if _is_list_of_numbers(field.type)]
             vectors = columns_of(path, lists, {"vectors": VECTOR_COLUMNS["vectors"]})
