@@ -169,10 +169,13 @@ def _read_queries(path: Path, layout: str, report: FileReport) -> Iterator[Query
         is_json = content_kind(path) in ("json", "jsonl")
         values = read_json_values(path, report) if is_json else read_records(path, report, KNOWN_NAMES)
         return read_examples(path, values, report)
+    known = ""
+    if layout == "lines":
+        first = next((line.strip() for _, line in read_lines(path) if line.strip()), "")
+        known = f" (its first line {first[:60]!r} has no known names of columns)"
     raise UserError(
-        f"{path}: holds texts without questions; they can be searched (predict.py RUN QUESTION --file {path.name}), but training "
-        "needs questions with answers: name columns query, candidate and relevance, or give "
-        f"{LAYOUT}"
+        f"{path}: holds texts without questions{known}; they can be searched (predict.py RUN QUESTION --file {path.name}), but "
+        f"training needs questions with answers: name columns query, candidate and relevance, or give {LAYOUT}"
     )
 
 

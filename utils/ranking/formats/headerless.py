@@ -15,6 +15,8 @@ from utils.ranking.formats.fields import DOCUMENT_FIELDS, FIELDS, KNOWN_NAMES, f
 
 SAMPLE = 100
 """Rows that decide."""
+MAX_GRADES = 8
+"""Different grades of judgements, at most."""
 ROWS = {
     "pairs": "query and positive",
     "triples": "query, positive and negative",
@@ -65,6 +67,8 @@ def _row_layout(path: Path, rows: list[list[str]]) -> str:
     columns = list(zip(*rows, strict=True))
     are_ids = [all(" " not in field.strip() and field.isascii() for field in column) for column in columns]
     is_grade = [is_number(field) for field in columns[-1]]
+    if all(are_ids) and len(columns) == 3 and len(set(columns[2])) <= MAX_GRADES < len(rows) and all(is_grade):
+        return "judgements"  # BEIR's without a header; ids in the last column would differ
     if all(are_ids) and len(columns) == 3:
         raise UserError(
             f"{path}: holds three columns of ids, as MS MARCO's qidpidtriples do, and no texts; give triples of texts, or a folder "
