@@ -28,6 +28,8 @@ COLUMNS = {
 TEMPLATE_COLUMNS = {"relation": COLUMNS["relation"], "template": ("question",), "split": ("set",)}
 SNIFFED_ROWS = 50
 """Rows or lines at the beginning of a file that tell its format."""
+MAX_RELATIONS = 20
+"""A second column with more different values than this may not be that of relations, if the third column has fewer."""
 MIN_ROWS_TO_JUDGE = 10
 """Rows that a table has at least before it is said that its second column does not look like relations."""
 
@@ -89,6 +91,8 @@ def _rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence]]:
         raise UserError(f"{path}: is not a file of facts; give a table, JSON lines, Parquet or N-Triples")
     lines = (line for _, line in read_lines(path) if line.strip() and not line.startswith("#"))
     sample = list(itertools.islice(lines, SNIFFED_ROWS))
+    if any(re.match(r"@?prefix\s+\S*:\s*<", line, re.IGNORECASE) for line in sample):
+        raise UserError(f"{path}: is Turtle; convert it to N-Triples")
     if _most(STATEMENT.fullmatch(line) for line in sample):
         return read_ntriples(path, report)
     if _most(_WIKIMOVIES.fullmatch(line) and not re.search(r"[\t|]", line) for line in sample):
@@ -139,7 +143,7 @@ def _table_rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence[
             raise UserError(
                 f"{path}: its first line names no columns subject, relation and object ({', '.join(header)[:80]!r}); add them"
             )
-    relations: Counter[str] = Counter()
+    relations, objects = Counter(), set()
     subject, relation, object_ = places or (0, 1, 2)
     for line, row in itertools.chain(first_rows[places is not None :], rows):
         if len(row) > width:
@@ -149,9 +153,11 @@ def _table_rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence[
             yield f"line {line:,}", []
             continue
         relations[row[relation]] += 1
+        if places is None and len(objects) <= MAX_RELATIONS:
+            objects.add(row[object_])
         yield f"line {line:,}", (row[subject], row[relation], row[object_])
     if places is None:
-        _remark_on_columns(header, relations, report)
+        _remark_on_columns(header, relations, len(objects), report)
 
 
 def _places_of_columns(path: Path, header: Sequence[str], report: FileReport) -> list[int] | None:
@@ -173,11 +179,12 @@ def _places_of_columns(path: Path, header: Sequence[str], report: FileReport) ->
     return places
 
 
-def _remark_on_columns(header: Sequence[str], relations: Counter[str], report: FileReport) -> None:
-    """Say so where the first row of a table may be a header of unknown names, or its second column holds no relations."""
+def _remark_on_columns(header: Sequence[str], relations: Counter, num_objects: int, report: FileReport) -> None:
+    """Say so where the first row of a table may be a header of unknown names, or its second column may hold no relations."""
     num_rows = relations.total()
     remedy = "in a first line, call the columns subject, relation and object in their order"
-    if num_rows >= MIN_ROWS_TO_JUDGE and len(relations) > num_rows / 2:
+    are_many = len(relations) > num_rows / 2 or num_objects <= MAX_RELATIONS < len(relations)
+    if num_rows >= MIN_ROWS_TO_JUDGE and are_many:
         report.remark(
             f"its second column is read as the relation, but has {len(relations):,} different values in {num_rows:,} rows; if it "
             f"is not, {remedy}"

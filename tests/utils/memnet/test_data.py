@@ -158,6 +158,12 @@ def test_a_first_line_that_may_be_a_header_is_told(tmp_path):
     swapped = [f"p{number}\tt{number}\tborn" for number in range(12)]
     note = notes_of(write(tmp_path / "f.tsv", "\n".join(swapped)))[0]
     assert "its second column is read as the relation, but has 12 different values in 12 rows" in note
+    swapped = [f"p{number}\tt{number % 30}\t{('born', 'died')[number % 2]}" for number in range(90)]
+    assert "has 30 different values in 90 rows" in notes_of(write(tmp_path / "f.tsv", "\n".join(swapped)))[0]
+    many = [f"p{number}\tr{number % 60}\tt{number % 80}" for number in range(300)]
+    assert notes_of(write(tmp_path / "f.tsv", "\n".join(many))) == []
+    yes_or_no = [f"p{number}\thas_{number % 15}\t{('yes', 'no')[number % 2]}" for number in range(90)]
+    assert notes_of(write(tmp_path / "f.tsv", "\n".join(yes_or_no))) == []
 
 
 @pytest.mark.parametrize(
@@ -171,6 +177,7 @@ def test_a_first_line_that_may_be_a_header_is_told(tmp_path):
         ("a\tr\tx\tsource\nb\tr\ty\tsource\n", "names no columns subject, relation and object"),
         ("subject\trelation\tobject\tsubject\na\tr\tx\tb\n", "has the column 'subject' twice"),
         ("{'a': 1}\n{'b': 2}\n", "broken JSON"),
+        ("@prefix e: <http://e.org/> .\ne:a e:b e:c .\n", "is Turtle; convert it to N-Triples"),
         ("<?xml version='1.0'?><a><b/></a>", "is XML"),
         (b"PK\x03\x04rest", "is not a file of facts"),
         ("just\nsome\nlines\n", "names no columns"),
