@@ -21,6 +21,7 @@ LAYOUTS = {
     "one\n": "lines",
     "q1 0 d1 1\nq2 0 d1 0\n": "collection",
     "query-id\tcorpus-id\tscore\nq1\td1\t1\n": "collection",
+    "".join(f"q{number}\td{number}\t{number % 3}\n" for number in range(9)): "collection",
     '{"query": "q", "pos": ["a"]}\n': "records",
     '["q", "a"]\n["r", "b"]\n': "records",
     '["a text", "another text"]': "strings",
@@ -51,7 +52,11 @@ def test_what_is_in_a_file_tells_its_layout(tmp_path, content):
         ("q text\ta text\tb text\tc text\n" * 2, "its columns cannot be understood"),
         (
             "Nothing but\nlines.\n",
-            r"holds texts without questions; they can be searched \(predict\.py RUN QUESTION --file",
+            r"\(its first line 'Nothing but' has no known names of columns\); they can be searched",
+        ),
+        (
+            "frage,antwort,note\nwas ist a,es ist b,1\n",
+            r"first line 'frage,antwort,note' has no known names of columns\)",
         ),
         ('{"text": "a"}\n{"text": "b"}\n', "holds texts without questions"),
     ],
