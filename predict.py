@@ -42,7 +42,7 @@ class Config:
     text: tyro.conf.Positional[str] = ""
     """For squad: the text that holds the answer."""
     file: Path | None = None
-    """For squad, a text file in the place of the text. For memnet, facts to answer from (.csv, .tsv, or WikiMovies' .txt). For
+    """For squad, a text file in the place of the text. For memnet, facts to answer from. For
     tracing, students' histories; without it, a new student is asked. For vectors, the vectors or texts to search. For ranking,
     what is searched: questions with answers, a collection, or a text file with a text per line. Formats are those of training."""
     n_best: int = 3
