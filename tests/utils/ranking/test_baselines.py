@@ -21,6 +21,38 @@ def test_bm25_finds_stems_and_scores_unknown_words_0():
     assert not index.scores("xyzzy").any()
 
 
+def test_bm25_ranks_text_without_spaces_and_keeps_signs_and_marks():
+    texts = [
+        "怎么运送冰箱最安全",
+        "怎么修理自行车",
+        "今天天气很好",
+        "कौन सा फल मीठा है",
+        "C++ is fast",
+        "C# is fine",
+        "running",
+    ]
+    index = BM25(texts)
+    for query, best in (
+        ("请问冰箱怎么运送？", 0),
+        ("自行车坏了", 1),
+        ("天气", 2),
+        ("मीठा फल", 3),
+        ("learn C++", 4),
+        ("C#", 5),
+        ("runs", 6),
+    ):
+        scores = index.scores(query)
+        assert scores.argmax() == best and np.sum(scores == scores.max()) == 1, query
+
+
+def test_a_text_that_several_questions_have_is_indexed_once():
+    shared = Candidate("d", "rare word", is_document=True)
+    once = baseline_scores([QUERY], [*CANDIDATES, shared])["bm25"]
+    twice = baseline_scores([QUERY], [*CANDIDATES, shared, shared])["bm25"]
+    np.testing.assert_array_equal(twice[:, :3], once)
+    assert twice[0, 3] == once[0, 2]
+
+
 def test_baselines():
     scores = baseline_scores([QUERY], CANDIDATES)
     assert {name: int(values[0].argmax()) for name, values in scores.items() if name != "random"} == {
