@@ -26,7 +26,7 @@ def test_a_text_is_mined_once_and_never_where_it_is_an_own_candidate():
     features = make_features()
     features.candidate_ids[7] = features.candidate_ids[0]  # the text of an own candidate of question 0
     features.candidate_ids[4] = features.candidate_ids[3]
-    negatives = mine_negatives(np.tile(np.arange(8.0), (4, 1)), features, -np.inf, 8)
+    negatives = mine_negatives(np.tile(np.arange(1.0, 9.0), (4, 1)), features, -np.inf, 8)
     assert negatives[0].tolist() == [3] and negatives[3].tolist() == [6, 5, 3, 2, 1]
 
 
