@@ -10,7 +10,7 @@ from pathlib import Path
 from utils.common.errors import UserError
 from utils.text.pretrained.files import check_is_the_file
 from utils.text.scripts import SCRIPTS_WITHOUT_SPACES
-from utils.text.tokenizer_files import find_tokenizer_file, read_byte_level, read_wordpiece
+from utils.text.tokenizer_files import check_growth, find_tokenizer_file, read_byte_level, read_wordpiece
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 OTHER_SCRIPTS_FRACTION = 0.01
@@ -93,10 +93,12 @@ def load_tokenizer(path: str | Path):
         elif file.name == "vocab.json":
             tokenizer = read_byte_level(file)
         else:
+            check_growth(file)
             tokenizer = Tokenizer.from_file(str(file))
         tokenizer.no_padding()
         tokenizer.no_truncation()
-        tokenizer.encode("A tokenizer that cannot read any text, such as 中 or \U0001f600, fails here.")
+        for pair in ((), ("",)):  # a tokenizer that cannot read any text fails here
+            tokenizer.encode("The tower, 中 and \U0001f600.", *pair)
     except (UserError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # the Rust side raises Exception, and where it fails unexpectedly PanicException

@@ -59,7 +59,10 @@ def read_config(folder: Path) -> dict:
 
 def position_offset(config: dict) -> int:
     """The rows of the table of positions that are not used: up to the padding id in RoBERTa's layout, two in MPNet's."""
-    return {"roberta": config.get("pad_token_id", 1) + 1, "mpnet": 2}.get(LAYOUTS[config["model_type"]], 0)
+    layout = LAYOUTS[config["model_type"]]
+    if layout == "roberta":
+        return config.get("pad_token_id", 1) + 1
+    return 2 if layout == "mpnet" else 0
 
 
 def special_ids(config: dict) -> dict[str, int]:

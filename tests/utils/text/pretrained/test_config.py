@@ -30,6 +30,7 @@ def test_the_positions_of_each_layout(tmp_path):
     for kind in ("roberta", "xlm-roberta", "camembert"):
         arguments, offset = read(tmp_path, model_type=kind, pad_token_id=1)
         assert offset == 2 and arguments["max_length"] == 94
+    assert read(tmp_path, model_type="mpnet", pad_token_id="x")[1] == 2 and read(tmp_path, pad_token_id=[])[1] == 0
     assert read(tmp_path, model_type="roberta", pad_token_id=...)[1] == 2  # the value that transformers takes
 
 
