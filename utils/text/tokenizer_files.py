@@ -11,6 +11,8 @@ from utils.text.pretrained.files import check_is_the_file, read_optional_setting
 
 NAMES = ("tokenizer.json", "vocab.txt", "vocab.json")
 """Files of a tokenizer, best first."""
+MAX_GROWTH = 1_000
+"""How many times longer a tokenizer.json may make a text by replacing letters."""
 _SAVE_AS_JSON = "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) of transformers writes tokenizer.json"
 _WORDPIECE_CLASSES = (
     "BertTokenizer",
@@ -45,6 +47,29 @@ def find_tokenizer_file(path: Path) -> Path:
         for file in sorted(path.glob(pattern)):
             raise UserError(f"{path}: has no tokenizer.json but {file.name}, another format; {_SAVE_AS_JSON}")
     raise UserError(f"{path}: no tokenizer.json or vocab.txt there; name such a file or its folder")
+
+
+def check_growth(file: Path) -> None:
+    """Check that a tokenizer.json does not make texts grow without measure, by replacing letters with long texts again and again.
+
+    Raises:
+        UserError: it does. A file that is no JSON passes, because `tokenizers` refuses it by itself.
+    """
+    try:
+        growth, steps = 1, [read_settings(file).get("normalizer")]
+    except UserError:
+        return
+    while steps:
+        step = steps.pop()
+        if isinstance(step, list):
+            steps += step
+        elif isinstance(step, dict):
+            growth *= max(1, len(str(step.get("content", ""))), len(str(step.get("prepend", ""))))
+            steps.append(step.get("normalizers"))
+    if growth > MAX_GROWTH:
+        raise UserError(
+            f"{file}: its normalizer can make a text more than {MAX_GROWTH:,} times longer; use another tokenizer"
+        )
 
 
 def read_wordpiece(file: Path):

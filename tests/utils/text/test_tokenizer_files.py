@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.sentence_folders import KINDS, SENTENCES, TEXTS
 from utils.common.errors import UserError
 from utils.text.tokenization import load_tokenizer, separators_between, special_token_ids
-from utils.text.tokenizer_files import pieces_with_capitals, tokenizer_notes
+from utils.text.tokenizer_files import check_growth, pieces_with_capitals, tokenizer_notes
 
 UNCASED = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "mill", "##s", "schön", "schon"]
 CASED = [*UNCASED, "Mill", "Schön"]
@@ -163,3 +163,14 @@ def test_a_tokenizer_that_fails_on_every_text_is_refused(tmp_path):
     settings["model"]["unk_token"] = "[NONE]"
     (tmp_path / "tokenizer.json").write_text(json.dumps(settings))
     fails(tmp_path, "tokenizer.json", "not a tokenizer file")
+
+
+def test_a_tokenizer_that_makes_texts_grow_is_refused(tmp_path):
+    replace = {"type": "Replace", "pattern": {"String": "o"}, "content": "o" * 20}
+    for count in (2, 3):
+        normalizer = {"type": "Sequence", "normalizers": [replace] * count}
+        (tmp_path / "tokenizer.json").write_text(json.dumps({"normalizer": normalizer}))
+        if count == 2:
+            check_growth(tmp_path / "tokenizer.json")
+    with pytest.raises(UserError, match=r"more than 1,000 times longer"):
+        check_growth(tmp_path / "tokenizer.json")
