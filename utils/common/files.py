@@ -32,9 +32,20 @@ DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
 """What Python raises for files that cannot be read or decompressed."""
 
 _COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
-_OTHER_ARCHIVES = {b"7z\xbc\xaf\x27\x1c": "7-Zip", b"Rar!": "RAR", b"\x28\xb5\x2f\xfd": "Zstandard"}
+_NO_DATA_FILES = {
+    b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive; unpack it and name the file in it",
+    b"Rar!": "a RAR archive; unpack it and name the file in it",
+    b"\x28\xb5\x2f\xfd": "compressed with Zstandard; decompress it",
+    b"SQLite format 3\0": "an SQLite database; save its table as CSV",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word file; save it as CSV in UTF-8",
+    b"%PDF-": "a PDF document; save its text",
+    b"version https://git-lfs": "a Git LFS pointer, not the file itself; run `git lfs pull`",
+}
+"""Files that are often named by mistake: their first bytes, what they are, and what to do about it."""
 _BRACKETED_WORD = re.compile(r"\[(?!(?:true|false|null|NaN|Infinity)\b)[^\W\d_]")
 """How texts begin that start with a name in brackets, such as MetaQA's questions, but no JSON list."""
+MAX_NUL_FRACTION = 0.1
+"""Zero bytes among the first ones beyond which a file is no text."""
 _BLOCK_BYTES = 2**18
 _SNIFFED_BYTES = 2**20
 """Bytes at the beginning of a file that tell what is in it."""
@@ -54,7 +65,8 @@ def content_kind(path: str | Path) -> str:
         or `text`; an empty file is `text`.
 
     Raises:
-        UserError: the file cannot be read, or is an archive that has to be unpacked first.
+        UserError: the file cannot be read, or is of a kind that no reader takes: an archive that has to be unpacked first, a
+            database, a Git LFS pointer, or UTF-16 without a byte order mark.
     """
     if Path(path).is_dir():
         return "folder"
@@ -63,9 +75,13 @@ def content_kind(path: str | Path) -> str:
     for magic, kind in ((b"PAR1", "parquet"), (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"\x93NUMPY", "npy")):
         if head.startswith(magic):
             return kind
-    for magic, name in _OTHER_ARCHIVES.items():
+    for magic, advice in _NO_DATA_FILES.items():
         if head.startswith(magic):
-            raise UserError(f"{path}: is a {name} archive; unpack it and name the file in it")
+            raise UserError(f"{path}: is {advice}")
+    if head[257:262] == b"ustar":
+        raise UserError(f"{path}: is a tar archive; unpack it and name the file in it")
+    if head.count(0) > MAX_NUL_FRACTION * len(head) and _encoding(head) != "utf-16":
+        raise UserError(f"{path}: is a binary file, or UTF-16 without a byte order mark; save it as text in UTF-8")
     text = head.decode(_encoding(head), "replace").lstrip("\ufeff \t\r\n")
     if text[:1] in ("{", "[") and not _BRACKETED_WORD.match(text):
         return "jsonl" if _is_json_per_line(text) else "json"

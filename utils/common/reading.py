@@ -126,7 +126,9 @@ class FileReport:
         total = self.used + self.num_bad
         reasons = "; ".join(places.because(reason) for reason, places in (self._bad | self._skipped).items())
         if not self.used:
-            raise UserError(f"{self.path}: no record in it can be used" + (f": {reasons}" if reasons else ""))
+            raise UserError(
+                f"{self.path}: no record in it can be used" + (f": {reasons}" if reasons else "; it is empty")
+            )
         if self.num_bad > self.max_bad_fraction * total:
             raise UserError(
                 f"{self.path}: {self.num_bad:,} of {total:,} records cannot be used, more than --max-bad-fraction "

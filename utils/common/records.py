@@ -47,10 +47,16 @@ def read_records(
     elif kind == "text":
         yield from _table_records(path, report, known_columns)
     else:
-        raise UserError(f"{path}: is {_KIND_NAMES[kind]}; give JSON, JSON lines, Parquet, or a table with a header")
+        raise UserError(f"{path}: is {KIND_NAMES[kind]}; give JSON, JSON lines, Parquet, or a table with a header")
 
 
-_KIND_NAMES = {"folder": "a folder", "zip": "a zip archive", "npy": "a NumPy array", "xml": "XML"}
+KIND_NAMES = {
+    "folder": "a folder",
+    "zip": "a zip archive or an Excel file",
+    "npy": "a NumPy array",
+    "xml": "XML, or a web page in the place of the file",
+}
+"""What messages call files that hold no records."""
 
 
 def read_json_values(path: str | Path, report: FileReport) -> Iterator[tuple[str, object]]:
@@ -114,6 +120,8 @@ def _table_records(
     for number, fields in read_table(path, known_columns=known_columns):
         if names is None:
             names = [name.strip() for name in fields]
+        elif [name.strip() for name in fields] == names:
+            report.skip(f"line {number:,}", "it repeats the first line")
         elif len(fields) != len(names):
             report.leave_out(f"line {number:,}", f"it does not have {len(names)} fields as the first line has")
         else:

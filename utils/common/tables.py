@@ -23,11 +23,16 @@ MAX_LINES_IN_VAIN = 20
 """How many lines may be read ahead in vain for each line of a file, because of quotes that are part of the text. Beyond it, rows
 are looked for within `MAX_LINES_IN_VAIN` lines."""
 
+_EXCEL_SEPARATOR = re.compile(r"\"?sep=([\t|;,])\"?")
+"""A first line that tells Excel what separates the fields of the others."""
+
 
 def read_table(
     path: str | Path, separator: str | None = None, known_columns: Collection[str] = ()
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield `(first line number, fields)` of each row of a table, the header included. Blank lines are left out.
+
+    A first line such as `sep=;`, which Excel reads, is left out as well.
 
     Quotes are undone as the writer meant them. With commas and semicolons, a quoted field is one that begins with a quote. With
     tabs and pipes, many files do not quote at all, so that quotes are part of the text; a field is unquoted only where a writer
@@ -47,6 +52,8 @@ def read_table(
     lines, width = _Lines(path), 0
     while pair := lines.next():
         number, line = pair
+        if number == 1 and _EXCEL_SEPARATOR.fullmatch(line):
+            continue
         fields = _quoted_row(line, lines, separator, width) if '"' in line else line.split(separator)
         if len(fields) > 1 or fields[0].strip():
             width = width or len(fields)
@@ -90,6 +97,8 @@ def find_separator(path: str | Path, known_columns: Collection[str] = ()) -> str
     sample = [line for _, line in itertools.islice(read_lines(path), SNIFFED_LINES) if line.strip()]
     if not sample:
         return ","
+    if said := _EXCEL_SEPARATOR.fullmatch(sample[0]):
+        return said[1]
     known = {_plain(name) for name in known_columns}
     num_known = {
         separator: sum(_plain(name) in known for name in _split(sample[0], separator)) for separator in SEPARATORS
@@ -184,7 +193,7 @@ def _quoted_row(line: str, lines: _Lines, separator: str, width: int) -> list[st
     if fields is not None and taken:
         is_row = not width or (len(fields) == width and not _swallows_rows(raw_fields, taken, separator, width))
     else:
-        is_row = fields is not None and (separator in ",;" or _had_to_be_quoted(raw_fields, fields, separator))
+        is_row = fields is not None and (separator in ",; " or _had_to_be_quoted(raw_fields, fields, separator))
     if is_row:
         return fields
     lines.put_back(taken)
@@ -204,6 +213,7 @@ def _had_to_be_quoted(raw_fields: Sequence[str], fields: Sequence[str], separato
     changed = [field for raw, field in zip(raw_fields, fields, strict=True) if raw != field]
     is_needed = all(any(mark in field for mark in (separator, '"', "\n", "\r")) for field in changed)
     all_quoted = all(
-        raw != field or re.fullmatch(r"[-+.\deE]*", raw) for raw, field in zip(raw_fields, fields, strict=True)
+        raw != field or re.fullmatch(r"[-+.\deE]*|NA|TRUE|FALSE", raw)
+        for raw, field in zip(raw_fields, fields, strict=True)
     )
     return bool(changed) and (is_needed or all_quoted)

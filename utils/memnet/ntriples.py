@@ -16,6 +16,7 @@ _LITERAL = r"\"(?:[^\"\\]|\\.)*\"(?:@[a-zA-Z0-9-]+|\^\^" + _IRI + ")?"
 STATEMENT = re.compile(
     rf"\s*({_IRI}|{_BLANK})\s*({_IRI})\s*({_IRI}|{_BLANK}|{_LITERAL})\s*(?:(?:{_IRI}|{_BLANK})\s*)?\.\s*(?:#.*)?"
 )
+_PAGE = re.compile(r"https?://[^/]+/(?:resource|wiki)/(.+)")
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL)
 _CHARACTERS = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f"}
 
@@ -54,9 +55,13 @@ def _name(term: str) -> str:
 
 
 def _last_part(iri: str) -> str:
-    """What stands after the last `#`, `/` or `:` of an IRI, or all of it where nothing does."""
+    """What stands after the last `#` or `/` of an IRI, after the last `:` of one without slashes, or all of it where nothing does.
+
+    Names of Wikipedia and DBpedia may themselves have slashes: `<http://dbpedia.org/resource/AC/DC>` is `AC/DC`.
+    """
     iri = _unescaped(iri[1:-1])
-    return unquote(re.split(r"[#/:]", iri.rstrip("/#"))[-1]) or iri
+    page = _PAGE.match(iri)
+    return unquote(page[1] if page else re.split("[#/]" if "//" in iri else "[#/:]", iri.rstrip("/#"))[-1]) or iri
 
 
 def _unescaped(text: str) -> str:

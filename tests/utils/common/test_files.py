@@ -7,6 +7,7 @@ import json
 import lzma
 import os
 import re
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,18 @@ def test_other_archives_and_things_that_are_no_files(tmp_path):
     path = tmp_path / "a.7z"
     path.write_bytes(b"7z\xbc\xaf\x27\x1c rest")
     assert "is a 7-Zip archive; unpack it" in error_of(content_kind, path)
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(write(tmp_path / "facts.tsv", b"a\tb\tc\n"), "facts.tsv")
+    assert "is a tar archive; unpack it" in error_of(content_kind, path)
+    for content, problem in (
+        (b"SQLite format 3\0...", "is an SQLite database; save its table as CSV"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid",
+            "is a Git LFS pointer, not the file itself; run `git lfs pull`",
+        ),
+        ("a\tb\tc\n".encode("utf-16-le"), "UTF-16 without a byte order mark; save it as text in UTF-8"),
+    ):
+        assert problem in error_of(content_kind, write(path, content))
     os.mkfifo(tmp_path / "pipe")
     assert "is no ordinary file" in error_of(read_lines, tmp_path / "pipe")
 

@@ -58,7 +58,7 @@ def test_a_file_without_a_usable_record_is_an_error():
         Reading(0.9).file("a") as report,
     ):
         report.skip("line 2", "no response")
-    with pytest.raises(UserError, match=r"a: no record in it can be used$"), Reading().file("a"):
+    with pytest.raises(UserError, match=r"a: no record in it can be used: it has none$"), Reading().file("a"):
         pass
 
 

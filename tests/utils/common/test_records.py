@@ -82,3 +82,12 @@ def test_what_is_no_table_of_records_is_refused(tmp_path):
     (tmp_path / "a.xml").write_text("<posts/>")
     with pytest.raises(UserError, match="is XML"):
         read(tmp_path / "a.xml")
+
+
+def test_a_header_that_is_repeated_is_no_record(tmp_path):
+    path = tmp_path / "joined.csv"
+    path.write_text("a,b\n1,x\na,b\n2,y\n")
+    with Reading(max_bad_fraction=0).file(path) as report:
+        assert [record for _, record in read_records(path, report)] == [{"a": "1", "b": "x"}, {"a": "2", "b": "y"}]
+        report.used += 2
+    assert report.notes == [f"{path}: 1 record left out, it repeats the first line (line 3)"]

@@ -105,3 +105,8 @@ def test_quotes_that_never_fit_together_are_read_in_linear_time(tmp_path, monkey
     )
     assert list(read_table(path, "\t")) == [(number, ['a"', '"b']) for number in range(1, 5_001)]
     assert len(parsed) < 60 * 5_000
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "\ufeffsep=;"])
+def test_a_line_that_tells_excel_the_separator_is_no_row(tmp_path, first):
+    assert rows_of(tmp_path, first + "\r\na;b\r\n1,5;2,5\r\n") == [["a", "b"], ["1,5", "2,5"]]

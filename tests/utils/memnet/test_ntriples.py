@@ -36,6 +36,13 @@ def test_terms_become_names(tmp_path, name):
     assert len(notes) == 1 and "1 names stand for several IRIs (such as <http://e.org/#Ada_Moor>" in notes[0]
 
 
+def test_names_that_have_colons_and_slashes(tmp_path):
+    text = """<http://dbpedia.org/resource/AC/DC> <http://e.org/genre> <http://e.org/Rock> .
+<http://dbpedia.org/resource/Star_Wars:_Andor> <http://e.org/by> <https://en.wikipedia.org/wiki/R%C3%A9my_G.> .
+"""
+    assert read(tmp_path / "f", text)[0] == ["AC/DC / genre / Rock", "Star Wars: Andor / by / Rémy G."]
+
+
 def test_a_first_statement_that_looks_like_xml(tmp_path):
     assert read(tmp_path / "f", "<urn:a> <urn:b> <urn:c> .\n")[0] == ["a / b / c"]
 
