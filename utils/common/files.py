@@ -38,14 +38,11 @@ _NO_DATA_FILES = {
     b"\x28\xb5\x2f\xfd": "compressed with Zstandard; decompress it",
     b"SQLite format 3\0": "an SQLite database; save its table as CSV",
     b"\xd0\xcf\x11\xe0": "an old Excel or Word file; save it as CSV in UTF-8",
-    b"%PDF-": "a PDF document; save its text",
     b"version https://git-lfs": "a Git LFS pointer, not the file itself; run `git lfs pull`",
 }
 """Files that are often named by mistake: their first bytes, what they are, and what to do about it."""
 _BRACKETED_WORD = re.compile(r"\[(?!(?:true|false|null|NaN|Infinity)\b)[^\W\d_]")
 """How texts begin that start with a name in brackets, such as MetaQA's questions, but no JSON list."""
-MAX_NUL_FRACTION = 0.1
-"""Zero bytes among the first ones beyond which a file is no text."""
 _BLOCK_BYTES = 2**18
 _SNIFFED_BYTES = 2**20
 """Bytes at the beginning of a file that tell what is in it."""
@@ -80,8 +77,8 @@ def content_kind(path: str | Path) -> str:
             raise UserError(f"{path}: is {advice}")
     if head[257:262] == b"ustar":
         raise UserError(f"{path}: is a tar archive; unpack it and name the file in it")
-    if head.count(0) > MAX_NUL_FRACTION * len(head) and _encoding(head) != "utf-16":
-        raise UserError(f"{path}: is a binary file, or UTF-16 without a byte order mark; save it as text in UTF-8")
+    if _is_unmarked_utf_16(head[:200]):
+        raise UserError(f"{path}: is UTF-16 without a byte order mark; save it as UTF-8")
     text = head.decode(_encoding(head), "replace").lstrip("\ufeff \t\r\n")
     if text[:1] in ("{", "[") and not _BRACKETED_WORD.match(text):
         return "jsonl" if _is_json_per_line(text) else "json"
@@ -265,6 +262,12 @@ def _read_unusual_lines(path: str | Path, binary, encoding: str) -> Iterator[tup
 def _encoding(head: bytes) -> str:
     is_utf_16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return "utf-16" if is_utf_16 else "utf-8-sig"
+
+
+def _is_unmarked_utf_16(head: bytes) -> bool:
+    """Whether every second byte is zero and no other one is, as in English text in UTF-16. It would pass as UTF-8 with zeros in it."""
+    halves = head[::2], head[1::2]
+    return len(head) > 3 and any(not any(zeros) and all(others) for zeros, others in (halves, halves[::-1]))
 
 
 @contextlib.contextmanager

@@ -127,7 +127,7 @@ class FileReport:
         reasons = "; ".join(places.because(reason) for reason, places in (self._bad | self._skipped).items())
         if not self.used:
             raise UserError(
-                f"{self.path}: no record in it can be used" + (f": {reasons}" if reasons else "; it is empty")
+                f"{self.path}: no record in it can be used" + (f": {reasons}" if reasons else ": it has none")
             )
         if self.num_bad > self.max_bad_fraction * total:
             raise UserError(

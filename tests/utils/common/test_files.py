@@ -119,7 +119,7 @@ def test_other_archives_and_things_that_are_no_files(tmp_path):
             b"version https://git-lfs.github.com/spec/v1\noid",
             "is a Git LFS pointer, not the file itself; run `git lfs pull`",
         ),
-        ("a\tb\tc\n".encode("utf-16-le"), "UTF-16 without a byte order mark; save it as text in UTF-8"),
+        ("a\tb\tc\n".encode("utf-16-le"), "UTF-16 without a byte order mark; save it as UTF-8"),
     ):
         assert problem in error_of(content_kind, write(path, content))
     os.mkfifo(tmp_path / "pipe")
