@@ -265,7 +265,7 @@ def _encoding(head: bytes) -> str:
 
 
 def _is_unmarked_utf_16(head: bytes) -> bool:
-    """Whether every second byte is zero and no other one is, as in English text in UTF-16. It would pass as UTF-8 with zeros in it."""
+    """Whether every second byte is zero and no other one is, as in English text in UTF-16. UTF-8 would read the zeros too."""
     halves = head[::2], head[1::2]
     return len(head) > 3 and any(not any(zeros) and all(others) for zeros, others in (halves, halves[::-1]))
 

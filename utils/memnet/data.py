@@ -13,16 +13,18 @@ from pathlib import Path
 from utils.common.errors import UserError
 from utils.common.files import content_kind, read_lines, write_atomically
 from utils.common.reading import FileReport, Reading
-from utils.common.records import read_json_values, read_records
+from utils.common.records import KIND_NAMES, read_json_values, read_records
 from utils.common.tables import find_columns, read_table
 from utils.memnet.ntriples import STATEMENT, read_ntriples
 from utils.memnet.records import INVERSE, MAX_FIELD_LENGTH, BadFactError, Fact, KnowledgeBase, fact_from
 from utils.text.words import split_words
 
 COLUMNS = {
-    "subject": ("head", "s", "h", "subj", "source", "start", "entity", "entity1", "e1", "arg1", "node1", "from", "head_entity"),
-    "relation": ("predicate", "r", "p", "rel", "pred", "property", "attribute", "relationship", "relation_type", "edge"),
-    "object": ("tail", "o", "t", "obj", "target", "end", "value", "entity2", "e2", "arg2", "node2", "to", "tail_entity"),
+    "subject": ("head", "s", "h", "subj", "source", "start", "start_id", "entity", "entity1", "e1", "arg1", "node1", "from",
+                "head_entity"),
+    "relation": ("predicate", "r", "p", "rel", "pred", "property", "attribute", "relationship", "relation_type", "edge", "type"),
+    "object": ("tail", "o", "t", "obj", "target", "end", "end_id", "value", "entity2", "e2", "arg2", "node2", "to",
+               "tail_entity"),
 }  # fmt: skip
 """The columns of facts, and other names that they have in people's files."""
 TEMPLATE_COLUMNS = {"relation": COLUMNS["relation"], "template": ("question",), "split": ("set",)}
@@ -30,6 +32,8 @@ SNIFFED_ROWS = 50
 """Rows or lines at the beginning of a file that tell its format."""
 MAX_RELATIONS = 20
 """A second column with more different values than this may not be that of relations, if the third column has fewer."""
+MISSING = ("na", "n/a", "nan", "null", "none", "<na>")
+"""Objects that may stand for a missing value, in small letters."""
 MIN_ROWS_TO_JUDGE = 10
 """Rows that a table has at least before it is said that its second column does not look like relations."""
 
@@ -65,6 +69,11 @@ def read_facts(paths: Sequence[str | Path], reading: Reading) -> KnowledgeBase:
                     (report.skip if error.is_natural else report.leave_out)(place, str(error))
                     continue
                 report.used += 1
+                if fact.object.lower() in MISSING:
+                    report.note(
+                        place,
+                        "their object is NA, NaN, null or none, which is taken as a name; empty it if it is missing",
+                    )
                 if fact in facts:
                     report.note(place, "they repeat a fact, which is kept once")
                 facts[fact] = None
@@ -88,7 +97,7 @@ def _rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence]]:
     if kind == "parquet":
         return _named_rows(path, read_records(path, report), report)
     if kind not in ("text", "xml"):  # a statement of N-Triples may look like XML
-        raise UserError(f"{path}: is not a file of facts; give a table, JSON lines, Parquet or N-Triples")
+        raise UserError(f"{path}: is {KIND_NAMES[kind]}; give a table, JSON lines, Parquet or N-Triples")
     lines = (line for _, line in read_lines(path) if line.strip() and not line.startswith("#"))
     sample = list(itertools.islice(lines, SNIFFED_ROWS))
     if any(re.match(r"@?prefix\s+\S*:\s*<", line, re.IGNORECASE) for line in sample):
@@ -98,7 +107,7 @@ def _rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence]]:
     if _most(_WIKIMOVIES.fullmatch(line) and not re.search(r"[\t|]", line) for line in sample):
         return _wikimovies_rows(path, report)
     if kind == "xml":
-        raise UserError(f"{path}: is XML; give a table, JSON lines, Parquet or N-Triples")
+        raise UserError(f"{path}: is {KIND_NAMES[kind]}; give a table, JSON lines, Parquet or N-Triples")
     return _table_rows(path, report)
 
 
@@ -141,11 +150,15 @@ def _table_rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence[
         width = Counter(len(row) for _, row in first_rows).most_common(1)[0][0]
         if width != 3:
             raise UserError(
-                f"{path}: its first line names no columns subject, relation and object ({', '.join(header)[:80]!r}); add them"
+                f"{path}: its first line ({', '.join(header)[:80]!r}) names no columns subject, relation and object; rename its "
+                "columns or add such a line"
             )
     relations, objects = Counter(), set()
     subject, relation, object_ = places or (0, 1, 2)
     for line, row in itertools.chain(first_rows[places is not None :], rows):
+        if places is not None and row == header:
+            report.skip(f"line {line:,}", "it repeats the first line")
+            continue
         if len(row) > width:
             yield f"line {line:,}", [*row, "", "", ""]
             continue
@@ -164,7 +177,10 @@ def _places_of_columns(path: Path, header: Sequence[str], report: FileReport) ->
     """The places of subject, relation and object in a header; None where the first row is no header."""
     if len(set(header)) < len(header) == 3:
         return None
-    columns = find_columns(path, header, COLUMNS)
+    plain = [
+        re.sub(r"\(.*\)", "", name) if name.startswith(":") else name for name in header
+    ]  # Neo4j's :START_ID(Person)
+    columns = find_columns(path, plain, COLUMNS)
     if len(columns) == 2 and len(header) == 3:  # the third column has a name of its own
         (missing,) = set(COLUMNS) - set(columns)
         columns[missing] = ({0, 1, 2} - set(columns.values())).pop()

@@ -15,6 +15,7 @@ from utils.common.files import content_kind, has_lone_surrogate, read_lines
 from utils.common.reading import FileReport
 from utils.common.records import read_records
 from utils.common.tables import find_columns, find_separator
+from utils.memnet.data import COLUMNS
 from utils.memnet.records import MAX_FIELD_LENGTH, BadFactError, Fact, fact_from, name_text
 
 FIELDS = {
@@ -174,7 +175,9 @@ def _memory_facts(memory, place: str, report: FileReport) -> Iterator[Fact]:
     memory = _parsed_list(memory)
     for triple in memory if isinstance(memory, list) else [memory]:
         if isinstance(triple, dict):
-            triple = list(triple.values())
+            places = find_columns(place, list(triple), COLUMNS)
+            values = list(triple.values())
+            triple = [values[places[column]] for column in COLUMNS] if len(places) == 3 else values
         try:
             yield fact_from(triple if isinstance(triple, list) else [])
         except BadFactError as error:
@@ -193,7 +196,10 @@ def _text_questions(path: Path, report: FileReport, is_numbered: bool, has_entit
         start = _NUMBER.match(question) if is_numbered else None
         text, place = name_text(question[start.end() if start else 0 :]), f"line {number:,}"
         if not has_entities:
-            yield QuestionRecord(place, text, name_text(answers[0]))
+            listed = _parsed_list(answers[0])
+            yield QuestionRecord(
+                place, text, _answers_of(listed) if isinstance(listed, list) else name_text(answers[0])
+            )
             continue
         entity = _ENTITY.search(text[:MAX_FIELD_LENGTH])
         if entity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ MAX_FIELD_LENGTH = 1_000
 """Characters in a field of a fact, in a question or in a template, at most. A longer one is taken for damage."""
 INVERSE = "!"
 """Prefix of an inverse relation: `!directed_by` leads from a director to the films."""
+
+_ID = re.compile(r"<?https?://\S+|[QPL]\d+|/m/\w+|/c/[a-z]+/\S+|\d+|concept:\S+")
+"""Names that are ids or addresses: of Wikidata, Freebase, ConceptNet, WordNet, NELL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,12 @@ class KnowledgeBase:
             notes.append(
                 f"{len(several):,} pairs of subject and relation have several objects (such as {subject!r}, {relation!r}): "
                 "each counts as a correct answer"
+            )
+        ids = [subject for subject in self.by_subject if _ID.fullmatch(subject)]
+        if len(ids) > len(self.by_subject) / 2:
+            notes.append(
+                f"{len(ids):,} of {len(self.by_subject):,} subjects are ids or addresses (such as {ids[0]!r}): questions must have "
+                "them as they are; facts with names in their place can be asked about by name"
             )
         names: dict[tuple[str, ...], list[str]] = {}
         for subject in self.by_subject:

@@ -82,6 +82,27 @@ def test_columns_are_found_in_any_order_beside_others(tmp_path):
     assert facts_of(path) == (Fact("Ada", "born_in", "Oslo"),) and "object 'city'" in notes_of(path)[0]
 
 
+@pytest.mark.parametrize(
+    "header", [":START_ID,:END_ID,:TYPE", ":START_ID(Person),:END_ID(Town),:TYPE", "start,end,type"]
+)
+def test_neo4j_exports_relations_last(tmp_path, header):
+    path = write(tmp_path / "f.csv", f"{header}\nAda,Brom,BORN_IN\n")
+    assert facts_of(path) == (Fact("Ada", "BORN_IN", "Brom"),)
+    assert "its columns are read as subject" in notes_of(path)[0]
+
+
+def test_joined_tables_repeat_their_header(tmp_path):
+    path = write(tmp_path / "f.tsv", f"{HEADER}Ada\tborn_in\tBrom\n{HEADER}Bo\tborn_in\tOslo\n")
+    assert facts_of(path) == (Fact("Ada", "born_in", "Brom"), Fact("Bo", "born_in", "Oslo"))
+    assert notes_of(path) == ["1 record left out, it repeats the first line (line 3)"]
+
+
+def test_objects_that_may_be_missing_values_are_counted(tmp_path):
+    path = write(tmp_path / "f.tsv", f"{HEADER}Ada\tborn_in\tNaN\nBo\tborn_in\tNA\nCy\tborn_in\tNatal\n")
+    assert len(facts_of(path)) == 3
+    assert notes_of(path)[0].startswith("2 records used, but their object is NA, NaN")
+
+
 def test_compressed_files_and_other_encodings(tmp_path):
     text = table("\t", "subject\trelation\tobject")
     for number, data in enumerate((gzip.compress(text.encode()), bz2.compress(text.encode()), text.encode("utf-16"))):
@@ -179,7 +200,7 @@ def test_a_first_line_that_may_be_a_header_is_told(tmp_path):
         ("{'a': 1}\n{'b': 2}\n", "broken JSON"),
         ("@prefix e: <http://e.org/> .\ne:a e:b e:c .\n", "is Turtle; convert it to N-Triples"),
         ("<?xml version='1.0'?><a><b/></a>", "is XML"),
-        (b"PK\x03\x04rest", "is not a file of facts"),
+        (b"PK\x03\x04rest", "is a zip archive or an Excel file"),
         ("just\nsome\nlines\n", "names no columns"),
     ],
 )

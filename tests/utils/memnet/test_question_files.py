@@ -145,3 +145,17 @@ def test_bad_files_are_one_clear_line(tmp_path, text, words):
 def test_a_place_is_named_like_its_line(tmp_path):
     records, _ = read(tmp_path / "q", "\n\nwhere?\tRome\n")
     assert records == [QuestionRecord("line 3", "where?", "Rome")]
+
+
+def test_facts_of_a_memory_may_name_their_fields_in_any_order(tmp_path):
+    memory = [
+        {"object": "Oslo", "relation": "born_in", "subject": "Ada"},
+        {"head": "Bo", "tail": "Brom", "relation": "x"},
+    ]
+    records, _ = read(tmp_path / "q.json", json.dumps([ROWS[0] | {"memory": memory}]))
+    assert records[0].memory == (Fact("Ada", "born_in", "Oslo"), Fact("Bo", "x", "Brom"))
+
+
+def test_answers_that_are_a_list_in_a_text(tmp_path):
+    records, _ = read(tmp_path / "q.txt", 'who?\t[\'Bo\', "O\'Hara"]\nwhere?\t["Oslo"]\n[REC] is by?\t[sic]\n')
+    assert [record.answers for record in records] == [["Bo", "O'Hara"], ["Oslo"], "[sic]"]

@@ -63,3 +63,10 @@ def test_notes_say_what_the_model_cannot_tell_apart():
         "2 subjects have no words (such as '?'): no question can name them",
         "2 subjects have the words of another one (such as 'Yahoo' and 'Yahoo!'): the model cannot tell them apart",
     ]
+
+
+@pytest.mark.parametrize("name", ["Q42", "/m/02mjmr", "/c/en/dog", "http://example.org/Ada", "01332730"])
+def test_names_that_are_ids_are_told(name):
+    base = KnowledgeBase.of([Fact(name, "born_in", "Brom"), Fact("Bo", "born_in", "Oslo"), Fact(name + "1", "x", "y")])
+    assert f"2 of 3 subjects are ids or addresses (such as '{name}')" in base.notes[0]
+    assert not KnowledgeBase.of([Fact(name, "x", "y"), Fact("Bo", "x", "y")]).notes
