@@ -166,7 +166,10 @@ def read_ranking_splits(
         raise UserError(f"{next(iter(parts.values()))[0].place}: is not for training; name training files as well")
     fractions = (0 if "validation" in parts else validation_fraction, 0 if "test" in parts else test_fraction)
     if any(fractions):
-        held_out = split_queries(parts["train"], *fractions, seed)
+        try:
+            held_out = split_queries(parts["train"], *fractions, seed)
+        except UserError as error:
+            raise UserError("; ".join([str(error), *notes])) from None  # what was left out may be the reason
         parts, notes = parts | held_out.parts, notes + held_out.notes
     parts = {name: parts[name] for name in files if name in parts}
     if limit and limit < len(parts["train"]):
@@ -230,7 +233,8 @@ def _check_relevance(name: str, queries: Sequence[Query]) -> list[str]:
             f"{queries[0].place}: neither this nor another {name} question has a relevant answer; give graded answers"
         )
     if all(len({candidate.relevance for candidate in query.candidates}) == 1 for query in queries):
-        return [f"no {name} question has answers with different grades, so there is nothing to rank within a question"]
+        note = f"no {name} question has answers with different grades, so there is nothing to rank within a question"
+        return [note if name == "train" else f"{note}: only the search among all answers is scored"]
     return []
 
 

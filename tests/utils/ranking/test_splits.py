@@ -158,6 +158,10 @@ def test_what_reading_left_out_is_described(tmp_path):
     found = read_ranking_splits([path], [], [], 0.1, 0.2, 0, reading=Reading(0.1))
     assert found.describe([path])["reading"]["t.tsv"]["bad"] == 1
     assert any("1 of 61 records left out, its grade is not a number" in note for note in found.notes)
+    with pytest.raises(
+        UserError, match=r"no train question is left of .*; .*1 of 61 records left out, its grade is not"
+    ):
+        read_ranking_splits([path], [], [], 0.001, 0.99, 0, reading=Reading(0.1))
     with pytest.raises(UserError, match=r"1 of 61 records cannot be used, more than --max-bad-fraction 0\.01"):
         read_ranking_splits([path], [], [], 0.1, 0.2, 0, reading=Reading(0.01))
 

@@ -84,12 +84,11 @@ class _Examples:
         if not self.layout and self.unknown:
             self._raise_unknown()
         self._describe()
+        has_ids = any("query_id" in fields for fields in self.fields.values())
         for key, question in self.questions.items():
-            candidates = tuple(question.candidates.values())
-            yield Query(key if self._has_ids() else question.number, question.text, candidates, question.place)
-
-    def _has_ids(self) -> bool:
-        return any("query_id" in fields for fields in self.fields.values())
+            if question.candidates:  # those that were left out are counted
+                id_, candidates = key if has_ids else question.number, tuple(question.candidates.values())
+                yield Query(id_, question.text, candidates, question.place)
 
     def _add(self, place: str, value) -> None:
         record = as_record(value)
