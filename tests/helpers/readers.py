@@ -86,10 +86,12 @@ def _reading() -> Reading:
 def read_squad_questions(path):
     from utils.squad.data import describe, read_squad
     from utils.squad.features import build_features
+    from utils.squad.splits import article_groups
 
     questions = read_squad(path, _reading())
     describe(questions, [path])
-    build_features(questions, _tokenizer(), 40, 8, labelled=False)
+    article_groups(questions)
+    build_features([question for question in questions if question.is_labelled], _tokenizer(), 40, 8)
     read_squad(path, _reading(), require_answers=False, require_offsets=False, ids_are_keys=True)
 
 
@@ -135,11 +137,12 @@ def read_templates(path):
 def read_memory_questions(path):
     from utils.memnet.features import closed_vocabulary, encode_texts
     from utils.memnet.question_files import read_question_records
+    from utils.memnet.questions import questions_from_records
 
+    base = _small_base()
     with _reading().file(path) as report:
         records = read_question_records(path, report)
-        report.used = len(records)
-    base = _small_base()
+        report.used = len(questions_from_records(path, records, base, report))
     encode_texts([record.text for record in records], closed_vocabulary(base, []))
 
 
@@ -206,9 +209,11 @@ class _Letters:
 
 def read_rankings(path):
     from utils.ranking.data import read_rankings
+    from utils.ranking.groups import question_groups
     from utils.text.embedding import token_ids
 
     for queries in read_rankings(path, _reading()).parts.values():
+        question_groups(queries)
         token_ids(_tokenizer(), [query.text for query in queries], 20)
         token_ids(_tokenizer(), [candidate.text for query in queries for candidate in query.candidates], 20)
 
@@ -340,8 +345,8 @@ READERS = {
     "tokenizers": Reader(read_tokenizer, _tokenizers, slow=2),
     "pretrained folders": Reader(read_pretrained, _pretrained, slow=5),
     "sentence encoders": Reader(read_sentence_encoder, _sentence_encoders, slow=5),
-    "saved models": Reader(read_model, _folder(small_runs.model_folder), slow=20),
+    "saved models": Reader(read_model, _folder(small_runs.model_folder), slow=10),
     "checkpoints": Reader(read_checkpoint, _folder(small_runs.checkpoint_folder), slow=3),
-    **{f"runs of {task}": Reader(ask, _folder(make), slow=100) for task, (make, ask) in small_runs.RUNS.items()},
+    **{f"runs of {task}": Reader(ask, _folder(make), slow=25) for task, (make, ask) in small_runs.RUNS.items()},
 }
 """Name of a reader to the reader."""
