@@ -17,7 +17,17 @@ from pathlib import Path
 from utils.common.errors import UserError
 from utils.common.files import has_lone_surrogate
 from utils.common.reading import FileReport, Reading
-from utils.squad.layouts import QUESTION, BadRecord, Entry, as_text, raw_answers, read_entries, text_field, truth_field
+from utils.squad.layouts import (
+    IMPOSSIBLE,
+    QUESTION,
+    BadRecord,
+    Entry,
+    as_text,
+    raw_answers,
+    read_entries,
+    text_field,
+    truth_field,
+)
 from utils.squad.offsets import character_offset, find_near, offset_unit
 
 
@@ -174,7 +184,7 @@ def _as_question(
     context = contexts.setdefault(context, context)
     question = text_field(entry.fields, QUESTION)
     _check_text(question, "question")
-    is_impossible = truth_field(entry.fields, "is_impossible")
+    is_impossible = truth_field(entry.fields, IMPOSSIBLE)
     pairs = raw_answers(entry.fields, with_places)
     largest = 4 * len(context)  # in bytes of UTF-8
     answers = tuple(
@@ -245,7 +255,7 @@ def _place(context: str, answer: Answer, unit: str | None) -> tuple[Answer | Non
     if not found:
         return None, "one of the answers is not in the context and left out"
     if found[0] == start:
-        remark = "the context spells the answer in another way (capitals, white space or accents)"
+        remark = "the context spells the answer in another way (capitals, accents, white space, quotes or the like)"
     elif answer.start < 0:
         remark = "there is no answer_start: the first occurrence of the answer is taken"
     else:

@@ -7,8 +7,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +22,14 @@ CONTEXT = ("context", "context_text", "passage", "paragraph")
 QUESTION = ("question", "query_text", "question_text", "query")
 IDENTIFIER = ("id", "qid", "query_id", "question_id")
 ANSWERS = ("answers", "answer", "answer_text")
-ANSWER_START = ("answer_start", "answer_starts", "start")
+ANSWER_START = ("answer_start", "answer_starts", "answerStart", "answerstart", "start")
+IMPOSSIBLE = ("is_impossible", "isImpossible", "isimpossible")
 """The names of each field, in the order in which they are looked for."""
 ANSWER_TEXT = ("text", *ANSWERS)
 """The names of an answer's text within `answers`."""
 KNOWN_COLUMNS = (*CONTEXT, *QUESTION, *IDENTIFIER, *ANSWERS, *ANSWER_START, "text")
+MAX_PYTHON_LENGTH = 20_000
+"""Characters of answers that are written as Python, at most."""
 MAX_DEPTH = 4
 """Levels of a document: the whole, articles, paragraphs, questions."""
 
@@ -98,7 +103,9 @@ def _entries(record, place: str, title, report: FileReport, depth: int = 0) -> I
                 report.leave_out(place, "a question in it is not a JSON object")
     else:
         fields = {name.strip().lower(): value for name, value in record.items()}
-        if first_value(fields, QUESTION) is not None:
+        if first_value(fields, QUESTION) is not None and not any(name in fields for name in CONTEXT):
+            report.leave_out(place, "it has a question and no context (docs/data_formats.md has the layouts)")
+        elif first_value(fields, QUESTION) is not None:
             yield Entry(0, place, fields.get("title", title), first_value(fields, CONTEXT), fields)
         elif "header" not in fields:  # MRQA's first line
             report.leave_out(
@@ -139,13 +146,13 @@ def as_text(value) -> str | None:
     return str(int(value)) if value == int(value) else str(value)
 
 
-def truth_field(fields: dict, name: str) -> bool:
-    """A field that is true or false, also as 1 and 0 or in words; False where it is absent or null.
+def truth_field(fields: dict, names: tuple[str, ...]) -> bool:
+    """A field under one of these names that is true or false, also as 1 and 0 or in words; False where it is absent or null.
 
     Raises:
         BadRecord: any other value.
     """
-    value = fields.get(name)
+    value = first_value(fields, names)
     if value is None or value is False:
         return False
     if value is True:
@@ -155,7 +162,7 @@ def truth_field(fields: dict, name: str) -> bool:
         return True
     if word in ("false", "0", "no", "", "null", "none"):
         return False
-    raise BadRecord(f"{name} is neither true nor false")
+    raise BadRecord(f"{names[0]} is neither true nor false")
 
 
 def raw_answers(fields: dict, with_places: bool) -> list[tuple[str, int | None]] | None:
@@ -177,10 +184,7 @@ def raw_answers(fields: dict, with_places: bool) -> list[tuple[str, int | None]]
     if value is None and starts is not None:
         value = fields.get("text")
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            raise BadRecord("the answers look like JSON and are not") from None
+        value = _parsed(value)
     if value is None or value == "":
         return None
     if isinstance(value, dict):
@@ -188,14 +192,52 @@ def raw_answers(fields: dict, with_places: bool) -> list[tuple[str, int | None]]
             raise BadRecord("the answers have no text")
         return _answers_in_columns(first_value(value, ANSWER_TEXT), first_value(value, ANSWER_START))
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return [_answer_of(item) if isinstance(item, dict) else _answer(item, None) for item in value]
+        return [
+            answer
+            for item in value
+            for answer in (_answers_of(item) if isinstance(item, dict) else [_answer(item, None)])
+        ]
     return _answers_in_columns(value, starts)
 
 
-def _answer_of(item: dict) -> tuple[str, int | None]:
+def _parsed(text: str):
+    """The answers in a text of JSON, or of Python or NumPy as pandas writes them into tables. Nothing of it is run.
+
+    A text that only begins with a bracket (`[sic]`) is an answer itself.
+
+    Raises:
+        BadRecord: the text begins like a list or an object of answers, and is none.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    if len(text) <= MAX_PYTHON_LENGTH:
+        try:
+            return ast.literal_eval(_WithoutArrays().visit(ast.parse(text.strip(), mode="eval")))
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            pass
+    if re.match(r"\s*(?:\[\s*)?(?:\{\s*)?[\"']|\s*\[\s*\{", text):
+        raise BadRecord("the answers look like JSON and are not")
+    return text
+
+
+class _WithoutArrays(ast.NodeTransformer):
+    """Puts the list in the place of `array([...], dtype=object)`."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        is_array = isinstance(node.func, ast.Name) and node.func.id == "array" and node.args
+        return node.args[0] if is_array else node
+
+
+def _answers_of(item: dict) -> list[tuple[str, int | None]]:
+    """The answers of one object, whose text and offset may be lists."""
+    if not any(name in item for name in ANSWER_TEXT):
+        item = {str(name).strip().lower(): value for name, value in item.items()}
     if not any(name in item for name in ANSWER_TEXT):
         raise BadRecord("an answer has no text")
-    return _answer(first_value(item, ANSWER_TEXT), first_value(item, ANSWER_START))
+    text, start = first_value(item, ANSWER_TEXT), first_value(item, ANSWER_START)
+    return _answers_in_columns(text, start) if isinstance(text, list) else [_answer(text, start)]
 
 
 def _answers_in_columns(texts, starts) -> list[tuple[str, int | None]]:

@@ -70,7 +70,8 @@ def _pairs(path: str | Path, report: FileReport) -> Iterator[tuple[str, object]]
     if isinstance(document, dict) and first_value(document, PREDICTION) is None:
         yield from document.items()
         return
-    for place, record in read_records(path, report, known_columns=(*IDENTIFIER, *PREDICTION)):
+    for place, fields in read_records(path, report, known_columns=(*IDENTIFIER, *PREDICTION)):
+        record = {name.strip().lower(): value for name, value in fields.items()}
         identifier = as_text(first_value(record, IDENTIFIER))
         names = [name for name in PREDICTION if name in record]
         if identifier is None or not names:

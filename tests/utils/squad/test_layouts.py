@@ -26,6 +26,11 @@ def answer_columns(question):
     return {"text": [a.text for a in question.answers], "answer_start": [a.start for a in question.answers]}
 
 
+def as_numpy(columns):
+    """As pandas writes a row of Parquet into a table."""
+    return f"{{'text': array({columns['text']}, dtype=object), 'answer_start': array({columns['answer_start']}, dtype=int32)}}"
+
+
 def row(record, answers=answer_columns, **names):
     values = {"id": record.id, "title": record.title, "context": record.context, "question": record.question}
     values["answers"] = answers(record)
@@ -73,6 +78,14 @@ LAYOUTS = {
     "Hugging Face, columns": json.dumps({name: [row(q)[name] for q in QUESTIONS] for name in row(QUESTIONS[0])}),
     "rows with a list of answers": lines(row(q, answer_list) for q in QUESTIONS),
     "rows with answers in JSON": lines(row(q, lambda q: json.dumps(answer_columns(q))) for q in QUESTIONS),
+    "rows with answers in Python": lines(row(q, lambda q: str(answer_columns(q))) for q in QUESTIONS),
+    "rows with answers in NumPy": lines(row(q, lambda q: as_numpy(answer_columns(q))) for q in QUESTIONS),
+    "rows with a list of answers in columns": lines(
+        row(q, lambda q: [answer_columns(q)][: len(q.answers)]) for q in QUESTIONS
+    ),
+    "names in camel case": json.dumps(articles(answer_list))
+    .replace("answer_start", "answerStart")
+    .replace("is_impossible", "isImpossible"),
     "other names": lines(row(q, id="qid", context="Passage", question="query") for q in QUESTIONS),
 }
 
@@ -175,3 +188,26 @@ def test_another_kind_of_file_is_named(tmp_path):
         read_squad(path)
     with pytest.raises(UserError, match="folder"):
         read_squad(tmp_path)
+
+
+def test_answers_in_python_are_read_and_never_run(tmp_path):
+    path, mark = tmp_path / "a.jsonl", tmp_path / "mark"
+    attacks = [
+        f"[open({str(mark)!r}, 'w')]",
+        "{'text': array(__import__('os').getcwd())}",
+        "['a'" + "[" * 9_999,
+        "[" * 9_999,
+    ]
+    rows = [{"context": "It is [sic] so.", "question": "?", "answers": text} for text in ("[sic]", *attacks)]
+    path.write_text(lines(rows))
+    questions = read_squad(path, Reading(max_bad_fraction=0.9))
+    assert [question.answers for question in questions] == [(Answer("[sic]", 6),)]
+    assert not mark.exists()
+
+
+def test_a_question_without_a_context_is_told(tmp_path):
+    (tmp_path / "q.json").write_text(
+        json.dumps([{"question": "Where?", "text": "Ada was in Bern.", "answers": ["Bern"]}])
+    )
+    with pytest.raises(UserError, match="it has a question and no context"):
+        read_squad(tmp_path / "q.json")

@@ -95,6 +95,13 @@ def test_without_offsets_the_first_occurrence_is_taken(tmp_path):
         ("In Zo\u00eb's house.", "Zoe\u0308", 0, (3, "Zo\u00eb")),
         ("मीनू और मीन आए", "मीन", 0, (8, "मीन")),  # a vowel sign belongs to its word
         ("He paid $5 (five).", "$5 (five)", 0, (8, "$5 (five)")),
+        ("The “King’s” men – all.", '"King\'s" men - all', 0, (4, "“King’s” men – all")),
+        ("او می\u200cروم.", "می روم", 0, (3, "می\u200cروم")),  # Persian writes a joiner, a space, or nothing
+        ("او می روم.", "می\u200cروم", 0, (3, "می روم")),
+        ("او میروم.", "می\u200cروم", 0, (3, "میروم")),
+        ("Der Haupt\u00adbahn\u00adhof.", "Hauptbahnhof", 0, (4, "Haupt\u00adbahn\u00adhof")),
+        ("Der Hauptbahnhof.", "\ufeffHaupt\u200bbahnhof\u200b", 0, (4, "Hauptbahnhof")),
+        ("It is 10 km.", "1 0 km", 0, None),
         ("He saw it.", "Times", 0, None),
         ("He saw it.", "  ", 0, None),
     ],

@@ -19,6 +19,7 @@ LAYOUTS = {
     "lines": "\n".join(map(json.dumps, RECORDS)),
     "columns": json.dumps({"id": list(ANSWERS), "prediction_text": list(ANSWERS.values())}),
     "ids that are numbers": json.dumps([{**record, "id": 7} if record["id"] == "7" else record for record in RECORDS]),
+    "names in capitals": json.dumps([{"ID": r["id"], "Prediction_Text": r["prediction_text"]} for r in RECORDS]),
     "more fields": json.dumps([{**record, "no_answer_probability": 0.1} for record in RECORDS]),
 }
 
