@@ -101,9 +101,10 @@ def _check_unique(path: Path, header: Sequence[str], column: str) -> None:
         return  # the plain name wins; but a column of responses beside one of correctness may hold the texts of answers
     things = {re.sub(r"[\W_]|(id|name|s)$", "", name.casefold()) for name in names}
     if len(things) > 1:
+        likely = next((name for name in names if "correct" in name.casefold()), names[0])
         raise UserError(
             f"{path}: its columns {' and '.join(map(repr, names))} could both be the {column}; say which with "
-            f"--columns {column}={quoted(names[0])}"
+            f"--columns {column}={quoted(likely)}"
         )
 
 
@@ -114,10 +115,17 @@ def columns_in_words(header: Sequence[str], columns: Mapping[str, int]) -> str:
 
 def missing_columns(path: Path, header: Sequence[str], columns: Mapping[str, int]) -> UserError:
     """The error for a table in which some required columns are not known."""
+    if not header:
+        return UserError(f"{path}: is empty; name another file")
+    if all(re.fullmatch(r"[-+.\d]*", name) for name in header):
+        return UserError(
+            f"{path}: its first line holds numbers and no names of columns; add a line such as student,item,response before it, "
+            "or write three lines per student (docs/data_formats.md)"
+        )
     missing = [column for column in REQUIRED if column not in columns]
     listed = ", ".join(map(quoted, header[:12])) + (", ..." if len(header) > 12 else "")
     return UserError(
-        f"{path}: its first line names no column of {' and '.join(missing)}, but {listed[:200] or 'nothing'}; say which they are "
+        f"{path}: names no column of {' and '.join(missing)}, but {listed[:200]}; say which they are "
         f"with --columns {' '.join(f'{column}=NAME' for column in missing)}"
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "<na>", "\\n"))
 """Texts of a cell, in lower case, that hold no value."""
-WORDS = {"true": 1.0, "false": 0.0, "correct": 1.0, "incorrect": 0.0, "yes": 1.0, "no": 0.0}
+WORDS = {"true": 1.0, "false": 0.0, "correct": 1.0, "incorrect": 0.0, "right": 1.0, "wrong": 0.0, "yes": 1.0, "no": 0.0}
 
 LARGEST = 1e15
 
@@ -43,7 +43,7 @@ def response_value(text: str) -> float | None:
         text, divisor = ratio[1], float(ratio[2])
     elif percentage := re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text, re.ASCII):
         text, divisor = percentage[1], 100.0
-    elif re.fullmatch(r"0,\d+|1,0{1,2}", text, re.ASCII):  # a decimal comma; 1,000 may be a thousand
+    elif re.fullmatch(r"0,\d+|\d+,\d{1,2}", text, re.ASCII):  # a decimal comma; 1,000 may be a thousand
         text = text.replace(",", ".")
     if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,2})?", text, re.ASCII) or not divisor:
         return math.nan

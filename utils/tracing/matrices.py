@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from utils.common.errors import UserError
 from utils.common.reading import FileReport
 from utils.tracing.columns import missing_columns
 from utils.tracing.credit import response_value
@@ -14,6 +15,11 @@ from utils.tracing.tables import Table, cell, wrong_width
 
 ROW_NAMES = ("", "id", "name", "index", "rownames", "unnamed: 0")
 """Names of a first column that holds the students."""
+NO_ITEMS = frozenset(
+    ("age", "sex", "gender", "race", "country", "group", "class", "school", "grade", "education", "date", "time", "timestamp",
+     "duration", "total", "sum", "totalscore", "sumscore", "mean")
+)  # fmt: skip
+"""Columns, without blanks and punctuation, that describe the students or sum their responses up."""
 MIN_RESPONSES = 0.95
 """At least this fraction of the first rows' cells must be responses or empty."""
 SEEN = "its student has a row already (--columns tells what is what in a table with a row per response)"
@@ -38,14 +44,27 @@ def read_matrix_log(table: Table, columns: Mapping[str, int], report: FileReport
     if _has_objects(columns, table):
         items, rows = "responses by item", _rows_of_objects(table, columns, report)
     else:
-        student = _place_of_students(table, columns.get("student"))
-        names = [name for place, name in enumerate(table.header) if place != student]
+        student, others = _place_of_students(table, columns.get("student")), _other_columns(table)
+        names = [name for place, name in enumerate(table.header) if place != student and place not in others]
+        if others:
+            report.remark(
+                f"leaves out columns that are not items: {', '.join(repr(table.header[place]) for place in others)}"
+            )
         items = f"a column per item ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
-        rows = _rows_of_columns(table, student, report)
+        rows = _rows_of_columns(table, student, others, report)
     report.remark(f"read as a row per student with {items}; their order counts as the order of the answers")
     log = ResponseLog(table.path, table.line_word)
     log.read(rows, report)
     return log
+
+
+def _other_columns(table: Table) -> list[int]:
+    """The places of columns that are no items by their names."""
+    return [place for place, name in enumerate(table.header) if _is_no_item(name)]
+
+
+def _is_no_item(name: str) -> bool:
+    return re.sub(r"[\W_]", "", name.casefold()) in NO_ITEMS
 
 
 def _has_objects(columns: Mapping[str, int], table: Table) -> bool:
@@ -79,21 +98,28 @@ def _place_of_students(table: Table, student: int | None) -> int | None:
     rows = [fields for _, fields in table.sample if len(fields) == len(table.header)]
     if student is None and rows:
         first = [str(fields[0]) for fields in rows]
-        is_named = table.header[0].casefold() in ROW_NAMES or not all(map(_is_response, first))
-        student = 0 if is_named and len(set(first)) == len(first) else None
+        is_name = len(set(first)) == len(first) and not all(map(_is_response, first))
+        is_name &= not _is_no_item(table.header[0])
+        student = 0 if table.header[0].casefold() in ROW_NAMES or is_name else None
     students = [str(fields[student]) for fields in rows] if student is not None else []
-    cells = [str(field) for fields in rows for place, field in enumerate(fields) if place != student]
+    others = {student, *_other_columns(table)}
+    cells = [str(field) for fields in rows for place, field in enumerate(fields) if place not in others]
     is_matrix = (
-        len(table.header) > (1 if student is None else 2)
+        len(table.header) - len(others - {None}) > 1
         and len(set(table.header)) == len(table.header)
         and not all(re.fullmatch(r"[-+.\d]+", name) for name in table.header)  # then the names are missing
-        and len(set(students)) == len(students)
+        and (len(set(students)) == len(students) or table.header[student].casefold() in ROW_NAMES)
         and bool(cells)
         and sum(map(_is_response, cells)) >= MIN_RESPONSES * len(cells)
     )
     if not is_matrix:
         columns = {} if student is None else {"student": student}
-        raise missing_columns(table.path, table.header, columns)
+        error = missing_columns(table.path, table.header, columns)
+        if len(set(students)) == len(students) > 0:
+            raise UserError(
+                f"{error}; or, with a column per item, write whole numbers in its cells and remove other columns"
+            )
+        raise error
     return student
 
 
@@ -102,8 +128,8 @@ def _is_response(text: str) -> bool:
     return value is None or 0 <= value < MAX_CATEGORIES
 
 
-def _rows_of_columns(table: Table, student: int | None, report: FileReport) -> Iterator[tuple]:
-    """The responses of a table with a column per item."""
+def _rows_of_columns(table: Table, student: int | None, others: Sequence[int], report: FileReport) -> Iterator[tuple]:
+    """The responses of a table with a column per item; `others` are the places of columns that are no items."""
     seen, width = set(), len(table.header)
     for line, fields in table.rows:
         if len(fields) != width:
@@ -115,5 +141,5 @@ def _rows_of_columns(table: Table, student: int | None, report: FileReport) -> I
             continue
         seen.add(name)
         for place, field in enumerate(fields):
-            if place != student:
+            if place != student and place not in others:
                 yield line, name, table.header[place], str(field), "", ""

@@ -21,6 +21,8 @@ SEVERAL_ANSWERS = 0.5
 """Rows of several answers have different responses in more than this fraction of what is expected."""
 MIN_CONFLICTS = 3
 """Fewer different responses are taken for damaged records."""
+COPIES_SAMPLE = 2**20
+"""Rows in which copies are looked for."""
 
 
 def join_repeated_rows(log: ResponseLog, by_time: bool, expand_skills: bool, report: FileReport) -> None:
@@ -53,6 +55,33 @@ def join_repeated_rows(log: ResponseLog, by_time: bool, expand_skills: bool, rep
         leader = _consecutive_leaders(log.columns)
         if _agree(*count_conflicts(log.responses(), leader)):
             _join_answers(log, leader, "item in a row", by_time, expand_skills, report)
+    if not expand_skills:
+        _look_for_copies(log, report)
+
+
+def _look_for_copies(log: ResponseLog, report: FileReport) -> None:
+    """Say so where students never change their response to an item: such rows may be copies, which are not told by their place.
+
+    Files that were uploaded twice are of this kind, and rows for each skill that were sorted by skill.
+
+    Args:
+        log: the rows, sorted by student. The first ones are enough.
+        report: takes the remark.
+    """
+    student, item = (log.columns[name][:COPIES_SAMPLE].astype(np.int64) for name in ("student", "item"))
+    key = student * len(log.items) + item
+    order = np.argsort(key, kind="stable")
+    is_first = np.append(True, np.diff(key[order]) != 0)[: len(key)]
+    first = np.maximum.accumulate(np.where(is_first, np.arange(len(key)), 0))
+    leader = np.empty(len(key), np.int64)
+    leader[order] = order[first]
+    if is_first.all() or not _agree(*count_conflicts(log.responses()[: len(key)], leader)):
+        return
+    report.remark(
+        f"{int((~is_first).sum()):,} rows have the student and item of another row, and their responses (almost) never differ: "
+        "they may be copies, which a model can repeat; if so, remove them, or name the column that tells answers apart "
+        "(--columns time=NAME)"
+    )
 
 
 def _join_answers(
@@ -91,7 +120,8 @@ def _join(
     conflicts[leader[rows[responses[rows] != responses[leader[rows]]]]] = True
     conflicts = conflicts[leader]
     rows = rows[~conflicts[rows]]
-    reason = f"they repeat an answer for another skill (same student, {shared}) and are merged with it"
+    of_skill = " for another skill" if by_time or log.has_skills else ""
+    reason = f"they repeat an answer{of_skill} (same student, {shared}) and are merged with it"
     log.count_rows(report.note, rows, reason)
     if by_time:
         _join_names(log.columns, "item", log.items, leader, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -17,7 +18,10 @@ from utils.tracing.sequences import ResponseSequence
 
 NO_RESPONSE, NO_NUMBER, NEGATIVE = -1, -2, -3
 """Codes of response texts that are not used."""
-REASONS = {NO_NUMBER: "the response is not a number", NEGATIVE: "the response is less than 0"}
+REASONS = {
+    NO_NUMBER: "the response is neither a number nor a word such as correct, false or no",
+    NEGATIVE: "the response is less than 0",
+}
 
 
 class ResponseLog:
@@ -259,7 +263,9 @@ def number_of_times(text: str) -> Callable[[str], float]:
 
 
 def _date(text: str) -> datetime:
-    text = text.strip()
+    text = re.sub(
+        r"^(\d{4})/(\d\d)/(\d\d)(?!\d)", r"\1-\2-\3", text.strip()
+    )  # other orders of day and month are unclear
     return datetime.fromisoformat(f"{text[:-4]}Z" if text.endswith(" UTC") else text)
 
 

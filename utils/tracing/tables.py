@@ -69,7 +69,22 @@ def open_table(path: Path, chosen: Mapping[str, str], report: FileReport) -> Tab
         rows = _rows_of_records(itertools.chain(first, records), header)
     sample = list(itertools.islice(rows, SAMPLE_ROWS))
     header = [str(name).strip() for name in header]
+    if texts_only and _has_row_names(header, sample):
+        report.remark("its rows have a field more than its first line, as R writes names of rows")
+        header = ["", *header]
     return Table(path, line_word, header, sample, itertools.chain(sample, rows), texts_only)
+
+
+def _has_row_names(header: Sequence[str], sample: Sequence[tuple[int, list]]) -> bool:
+    """Whether each row begins with a name that the first line has no column for, as R's `write.table` writes tables."""
+    rows = [fields for _, fields in sample]
+    return (
+        bool(header)
+        and len(rows) > 1
+        and all(len(fields) == len(header) + 1 for fields in rows)
+        and len({fields[0] for fields in rows}) == len(rows)
+        and any(fields[-1].strip() for fields in rows)  # else each row ends in a separator
+    )
 
 
 def _rows_of_records(records: Iterable[tuple[str, dict]], names: Sequence[str]) -> Iterator[tuple[int, list]]:
@@ -118,7 +133,7 @@ def _rows(table: Table, columns: Mapping[str, int], report: FileReport) -> Itera
     student, item, response = (columns[column] for column in REQUIRED)
     time, skill = columns.get("time", student), columns.get("skill", student)  # the log ignores what it does not have
     width, shortest = len(table.header), max(columns.values()) + 1
-    for line, fields in table.rows if table.texts_only else _rows_of_texts(table, report):
+    for line, fields in table.rows if table.texts_only else _rows_of_texts(table, columns, report):
         if len(fields) != width and (len(fields) < shortest or any(field.strip() for field in fields[width:])):
             report.leave_out(f"{table.line_word} {line:,}", wrong_width(width))
         else:
@@ -130,13 +145,20 @@ def wrong_width(width: int) -> str:
     return f"it does not have {width} fields as the first line has"
 
 
-def _rows_of_texts(table: Table, report: FileReport) -> Iterator[tuple[int, list[str]]]:
-    """The rows without those that have a list or an object of JSON in the place of a text."""
+def _rows_of_texts(table: Table, columns: Mapping[str, int], report: FileReport) -> Iterator[tuple[int, list[str]]]:
+    """The rows without those that have a list or an object of JSON in the place of a text. A list of skills becomes their names in
+    alphabetical order with a plus between, as a merged answer has them."""
+    skill = columns.get("skill")
     for line, fields in table.rows:
-        if all(isinstance(field, str) for field in fields):
+        if skill is not None and isinstance(fields[skill], list):
+            fields[skill] = "+".join(sorted(set(map(str, fields[skill]))))
+        wrong = next((name for name, place in columns.items() if not isinstance(fields[place], str)), None)
+        if wrong is None:
             yield line, fields
         else:
-            report.leave_out(f"{table.line_word} {line:,}", "a value is a list or an object")
+            report.leave_out(
+                f"{table.line_word} {line:,}", f"its {wrong} is a list or an object; write a row per response"
+            )
 
 
 def _has_lists(table: Table, columns: Mapping[str, int]) -> bool:

@@ -84,7 +84,7 @@ GOOD = "".join(f"4\n{n},2,3,5\n0,1,1,0\n" for n in range(20))
         ("2\n1,2\n0\n", "the numbers of a student's entries differ"),
         ("x\n1,2\n0,1\n", "the numbers of a student's entries differ"),
         ("²\n1,2\n0,1\n", "the numbers of a student's entries differ"),
-        ("2\n1,2\n0,x\n", "the response is not a number"),
+        ("2\n1,2\n0,x\n", "the response is neither a number nor a word such as correct, false or no"),
         ("2\n1,2\n0,-1\n", "the response is less than 0"),
         ("3\n1,,2\n0,1,1\n", "the item is empty or no valid text"),
     ],

@@ -69,7 +69,7 @@ def test_columns_that_the_user_names(tmp_path):
         ("user_id,question,response,correct", "columns 'response' and 'correct' could both be the response"),
         ("student,response", "names no column of item"),
         ("a,b,c", "names no column of student and item and response"),
-        ("7,12,1", "names no column"),
+        ("7,12,1", "its first line holds numbers and no names of columns"),
     ],
 )
 def test_columns_that_are_not_clear_are_asked_for(tmp_path, header, words):

@@ -15,7 +15,9 @@ def test_examples_run(module):
     assert doctest.testmod(module).failed == 0
 
 
-@pytest.mark.parametrize("text", ["1.0", "1", " 1 ", "TRUE", "correct", "1e0", "+1", "1.", "2/2", "100%", "1,0"])
+@pytest.mark.parametrize(
+    "text", ["1.0", "1", " 1 ", "TRUE", "correct", "1e0", "+1", "1.", "2/2", "100%", "1,0", "right"]
+)
 def test_texts_that_mean_one(text):
     assert response_value(text) == 1
 

@@ -37,6 +37,7 @@ def test_names_that_repeat_are_stored_once(tmp_path):
     ("times", "order"),
     [
         (["2020-09-13 12:26:41", "2020-09-13 12:26:40.5", "2020-09-13"], "cba"),
+        (["2020/09/13 12:26:41", "2020/09/13 12:26", "2020/09/12"], "cba"),
         (["2020-09-13T12:00:00+02:00", "2020-09-13T11:00:00Z", "2020-09-13T10:30:00Z"], "acb"),
         (["2020-09-13 12:00:00.5 UTC", "2020-09-13T13:00:00+02:00", "2020-09-13 11:30:00Z"], "bca"),
         (["1e3", "2.5", "-3"], "cba"),
@@ -85,11 +86,11 @@ def test_rows_without_a_response_are_left_out_and_counted(tmp_path):
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("ann,x,B", "the response is not a number"),
-        ("ann,x,1_0", "the response is not a number"),
-        ("ann,x,inf", "the response is not a number"),
-        ("ann,x,99999999999999999999", "the response is not a number"),
-        ("ann,x,²", "the response is not a number"),
+        ("ann,x,B", "the response is neither a number nor a word such as correct, false or no"),
+        ("ann,x,1_0", "the response is neither a number nor a word such as correct, false or no"),
+        ("ann,x,inf", "the response is neither a number nor a word such as correct, false or no"),
+        ("ann,x,99999999999999999999", "the response is neither a number nor a word such as correct, false or no"),
+        ("ann,x,²", "the response is neither a number nor a word such as correct, false or no"),
         ("ann,x,-1", "the response is less than 0"),
         ("ann,,1", "the item is empty or no valid text"),
         (",x,1", "the student is empty or no valid text"),
@@ -114,7 +115,7 @@ def test_a_bad_row_loses_one_step_and_too_many_stop_the_run(tmp_path, row, reaso
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("r.txt", "", "no record in it can be used|names no column"),
+        ("r.txt", "", "is empty; name another file"),
         ("r.csv", HEADER + "\n", "no record in it can be used"),
         ("r.csv", HEADER + "\nann,a,\n", "no record in it can be used: there is no response .line 2"),
         ("r.csv", b"student,item,response\nann,\xff,1\n", "line 2: is not UTF-8"),
@@ -167,4 +168,7 @@ def test_counts_go_into_the_report(tmp_path):
     read_responses([path], reading)
     description = json.loads(json.dumps(reading.description()))["r.csv"]
     assert (description["used"], description["bad"]) == (30, 1)
-    assert description["left_out"] == {"the response is not a number": 1, "there is no response": 1}
+    assert description["left_out"] == {
+        "the response is neither a number nor a word such as correct, false or no": 1,
+        "there is no response": 1,
+    }

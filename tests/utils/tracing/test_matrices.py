@@ -39,3 +39,22 @@ def test_responses_by_item(tmp_path):
     sequences, notes = read_file(write(tmp_path / "r.jsonl", "\n".join(map(json.dumps, records))))
     assert contents(sequences) == {"a": (["q1", "q2"], [1, 0], None), "b": (["q2"], [1], None)}
     assert "read as a row per student with responses by item" in notes[0]
+
+
+def test_columns_about_the_students_and_sums_are_no_items(tmp_path):
+    text = "Timestamp,age,gender,i0,i1,Total score\n2020/01/01,33,f,1,0,1\n2020/01/02,44,m,1,1,2\n"
+    sequences, notes = read_file(write(tmp_path / "r.csv", text))
+    assert contents(sequences) == {"r.csv:0": (["i0", "i1"], [1, 0], None), "r.csv:1": (["i0", "i1"], [1, 1], None)}
+    assert notes[0] == "leaves out columns that are not items: 'Timestamp', 'age', 'gender', 'Total score'"
+
+
+def test_a_column_of_ids_is_no_item_although_an_id_comes_twice(tmp_path):
+    rows = [f"{n},0,1" for n in range(60)]
+    sequences, notes = read_file(write(tmp_path / "r.csv", "\n".join(["id,i0,i1", *rows, "3,1,1"])))
+    assert len(sequences) == 60 and sequences[0].items == ("i0", "i1")
+    assert "2 of 122 records left out, its student has a row already" in notes[1]
+
+
+def test_texts_in_a_table_with_a_column_per_item(tmp_path):
+    with pytest.raises(UserError, match="with a column per item, write whole numbers in its cells"):
+        read_file(write(tmp_path / "r.csv", "student,i0,i1\nann,B,C\nbob,A,C\n"))

@@ -158,3 +158,24 @@ def test_rows_of_an_answer_that_were_written_one_after_the_other_are_recognised(
     again = [f"s{n // 10},q{n // 2},{rng.integers(2)},{n},k{n % 2}" for n in range(300)]
     sequences, notes = read_file(table(tmp_path / "s.csv", header, again))
     assert sum(len(s.items) for s in sequences) == 300 and notes == []
+
+
+@pytest.mark.parametrize("arranged", [lambda rows: rows + rows, lambda rows: [row for row in rows for _ in range(2)]])
+def test_copies_that_cannot_be_told_from_answers_are_said(tmp_path, arranged):
+    rng = np.random.default_rng(0)
+    coins = [f"s{student},q{item},{rng.integers(2)}" for student in range(20) for item in range(10)]
+    _, notes = read_file(table(tmp_path / "r.csv", "student,item,response", arranged(coins)))
+    assert notes[0].startswith(
+        "200 rows have the student and item of another row, and their responses (almost) never differ"
+    )
+    other = [f"s{student},q{item},{rng.integers(2)}" for student in range(20) for item in range(10)]
+    assert read_file(table(tmp_path / "r.csv", "student,item,response", coins + other))[1] == []
+
+
+def test_rows_that_were_uploaded_twice_are_merged_by_their_time(tmp_path):
+    coins = [f"s{student},q{item},{(student + item) % 2},{item}" for student in range(20) for item in range(10)]
+    sequences, notes = read_file(table(tmp_path / "r.csv", "student,item,response,time", coins + coins))
+    assert sum(len(s.items) for s in sequences) == 200
+    assert notes[0].startswith(
+        "200 records used, but they repeat an answer (same student, item and time) and are merged"
+    )

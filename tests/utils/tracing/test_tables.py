@@ -68,7 +68,7 @@ def test_values_that_are_no_texts_are_bad_records(tmp_path):
     ]
     sequences, notes = read_file(write(tmp_path / "r.jsonl", "\n".join(map(json.dumps, records))))
     assert len(sequences[0].items) == 30 and notes == [
-        "1 of 31 records left out, a value is a list or an object (line 31)"
+        "1 of 31 records left out, its item is a list or an object; write a row per response (line 31)"
     ]
 
 
@@ -133,3 +133,26 @@ def test_names_that_cannot_be_written_are_bad_records(tmp_path):
     assert len(sequences[0].items) == 30 and notes == [
         "1 of 31 records left out, the item is empty or no valid text (line 31)"
     ]
+
+
+@pytest.mark.parametrize("separator", [",", "\t", " "])
+def test_names_of_rows_as_r_writes_them_are_no_column(tmp_path, separator):
+    lines = ['"student","item","response"', '"1","ann","q1",1', '"2","ann","q2",NA', '"3","bob","q1",0']
+    text = "\n".join(line.replace(",", separator) for line in lines)
+    sequences, notes = read_file(write(tmp_path / "r.txt", text))
+    assert contents(sequences) == {"ann": (["q1"], [1], None), "bob": (["q1"], [0], None)}
+    assert notes[0] == "its rows have a field more than its first line, as R writes names of rows"
+
+
+def test_a_separator_at_the_end_of_each_row_is_no_name_of_a_row(tmp_path):
+    sequences, notes = read_file(write(tmp_path / "r.csv", "student,item,response\nann,q1,1,\nbob,q2,0,\n"))
+    assert contents(sequences) == {"ann": (["q1"], [1], None), "bob": (["q2"], [0], None)} and not notes
+
+
+def test_lists_of_skills_are_joined_and_lists_in_unused_columns_do_no_harm(tmp_path):
+    records = [
+        {"student": "s", "item": "q1", "response": 1, "skills": ["b", "a"], "actions": [1, 2]},
+        {"student": "s", "item": "q2", "response": 0, "skills": ["a"], "actions": {}},
+    ]
+    sequences, _ = read_file(write(tmp_path / "r.jsonl", "\n".join(map(json.dumps, records))))
+    assert contents(sequences) == {"s": (["q1", "q2"], [1, 0], ["a+b", "a"])}
