@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from utils.text.pretrained.checkpoint import Checkpoint, read_checkpoint
-from utils.text.pretrained.files import checkpoint_folder
+from utils.text.pretrained.files import checkpoint_folder, read_optional_settings
 from utils.text.pretrained.modules import encoder_folder
 from utils.text.pretrained.sentences import SentenceSettings, read_sentence_settings
 from utils.text.pretrained.vocabulary import vocabulary_notes
@@ -78,4 +78,20 @@ def _load(folder: Path) -> Pretrained:
     special_token_ids(tokenizer)  # raises where one is missing
     embeddings = checkpoint.weights["token_embedding/embeddings"]
     notes = vocabulary_notes(checkpoint.folder, tokenizer, embeddings, checkpoint.special_ids)
-    return Pretrained(checkpoint, tokenizer, tuple(notes))
+    return Pretrained(checkpoint, tokenizer, (*notes, *_notes_on_unused_parts(checkpoint.folder)))
+
+
+def _notes_on_unused_parts(folder: Path) -> list[str]:
+    """Parts of a folder with which transformers would compute something else: code, and an adapter beside the model."""
+    notes = []
+    if read_optional_settings(folder / "config.json").get("auto_map"):
+        notes.append(
+            f"{folder}: config.json names code of its own (auto_map), which is never run; compare some vectors with those of "
+            "the original"
+        )
+    if (folder / "adapter_config.json").is_file():
+        notes.append(
+            f"{folder}: the model is read without the adapter beside it (adapter_config.json); merge them with peft, or remove "
+            "the adapter's files"
+        )
+    return notes
