@@ -10,7 +10,7 @@ from pathlib import Path
 from utils.common.errors import UserError
 from utils.text.pretrained.files import check_is_the_file
 from utils.text.scripts import SCRIPTS_WITHOUT_SPACES
-from utils.text.tokenizer_files import check_growth, find_tokenizer_file, read_byte_level, read_wordpiece
+from utils.text.tokenizer_files import check_effort, find_tokenizer_file, read_byte_level, read_wordpiece
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 OTHER_SCRIPTS_FRACTION = 0.01
@@ -93,7 +93,7 @@ def load_tokenizer(path: str | Path):
         elif file.name == "vocab.json":
             tokenizer = read_byte_level(file)
         else:
-            check_growth(file)
+            check_effort(file)
             tokenizer = Tokenizer.from_file(str(file))
         tokenizer.no_padding()
         tokenizer.no_truncation()

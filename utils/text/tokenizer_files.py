@@ -11,6 +11,8 @@ from utils.text.pretrained.files import check_is_the_file, read_optional_setting
 
 NAMES = ("tokenizer.json", "vocab.txt", "vocab.json")
 """Files of a tokenizer, best first."""
+_CHARACTER_CLASS = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]", re.DOTALL)
+_REPEATED_GROUP = re.compile(r"\)[*+{]")
 MAX_GROWTH = 1_000
 """How many times longer a tokenizer.json may make a text by replacing letters."""
 _SAVE_AS_JSON = "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) of transformers writes tokenizer.json"
@@ -49,23 +51,29 @@ def find_tokenizer_file(path: Path) -> Path:
     raise UserError(f"{path}: no tokenizer.json or vocab.txt there; name such a file or its folder")
 
 
-def check_growth(file: Path) -> None:
-    """Check that a tokenizer.json does not make texts grow without measure, by replacing letters with long texts again and again.
+def check_effort(file: Path) -> None:
+    """Check that a tokenizer.json makes no text grow without measure, by replacing letters with long texts again and again, and
+    has no pattern with repetitions within repetitions, whose time grows without measure.
 
     Raises:
-        UserError: it does. A file that is no JSON passes, because `tokenizers` refuses it by itself.
+        UserError: it does or has. A file that is no JSON passes, because `tokenizers` refuses it by itself.
     """
     try:
-        growth, steps = 1, [read_settings(file).get("normalizer")]
+        settings = read_settings(file)
     except UserError:
         return
+    growth, steps = 1, [settings.get("normalizer"), settings.get("pre_tokenizer")]
     while steps:
         step = steps.pop()
         if isinstance(step, list):
             steps += step
         elif isinstance(step, dict):
             growth *= max(1, len(str(step.get("content", ""))), len(str(step.get("prepend", ""))))
-            steps.append(step.get("normalizers"))
+            steps += [step.get("normalizers"), step.get("pretokenizers")]
+            pattern = step.get("pattern")
+            pattern = str(pattern.get("Regex", "")) if isinstance(pattern, dict) else ""
+            if _REPEATED_GROUP.search(_CHARACTER_CLASS.sub("", pattern)):
+                raise UserError(f"{file}: its pattern {pattern[:80]!r} repeats a group; use another tokenizer")
     if growth > MAX_GROWTH:
         raise UserError(
             f"{file}: its normalizer can make a text more than {MAX_GROWTH:,} times longer; use another tokenizer"

@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.sentence_folders import KINDS, SENTENCES, TEXTS
 from utils.common.errors import UserError
 from utils.text.tokenization import load_tokenizer, separators_between, special_token_ids
-from utils.text.tokenizer_files import check_growth, pieces_with_capitals, tokenizer_notes
+from utils.text.tokenizer_files import check_effort, pieces_with_capitals, tokenizer_notes
 
 UNCASED = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "mill", "##s", "schön", "schon"]
 CASED = [*UNCASED, "Mill", "Schön"]
@@ -171,6 +171,20 @@ def test_a_tokenizer_that_makes_texts_grow_is_refused(tmp_path):
         normalizer = {"type": "Sequence", "normalizers": [replace] * count}
         (tmp_path / "tokenizer.json").write_text(json.dumps({"normalizer": normalizer}))
         if count == 2:
-            check_growth(tmp_path / "tokenizer.json")
+            check_effort(tmp_path / "tokenizer.json")
     with pytest.raises(UserError, match=r"more than 1,000 times longer"):
-        check_growth(tmp_path / "tokenizer.json")
+        check_effort(tmp_path / "tokenizer.json")
+
+
+def test_a_pattern_that_repeats_repetitions_is_refused(tmp_path):
+    def check(pattern):
+        step = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+        (tmp_path / "tokenizer.json").write_text(
+            json.dumps({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [step]}})
+        )
+        check_effort(tmp_path / "tokenizer.json")
+
+    check(r"(?i:'s|'t)|[^\r\n\p{L}()*+]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s+(?!\S)|\)+")
+    for pattern in (r"(\w+)+!", r"(?:a|b*)*", r"(a{2,}){2,}"):
+        with pytest.raises(UserError, match="repeats a group"):
+            check(pattern)
