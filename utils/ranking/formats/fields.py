@@ -11,11 +11,12 @@ from utils.common.tables import find_columns
 
 FIELDS = {
     "query": (
-        "question", "anchor", "sentence1", "question1", "text1", "query_text", "question_text", "prompt", "q"
+        "question", "anchor", "sentence1", "sentence_a", "question1", "text1", "text_a", "query_text", "question_text", "prompt",
+        "q", "s1",
     ),
     "candidate": (
-        "answer", "sentence", "passage", "response", "sentence2", "question2", "text2", "answer_text", "passage_text",
-        "document", "document_text", "doc", "context", "text",
+        "answer", "sentence", "passage", "response", "sentence2", "sentence_b", "question2", "text2", "text_b", "answer_text",
+        "passage_text", "document", "document_text", "doc", "s2", "context", "text",
     ),
     "relevance": (
         "label", "grade", "judgement", "judgment", "is_relevant", "relevant", "is_correct", "is_answer", "is_selected",
