@@ -18,6 +18,17 @@ REMEDIES = {"vectors": "np.stack(vectors).astype('float32')", "document": "np.ar
 """How to save an array that holds Python objects as one that can be read."""
 
 
+OTHER_ARCHIVES = (
+    (
+        r"data\.pkl$",
+        f"a PyTorch file, whose pickle could run code and is never opened; save the vectors with {SAVE_VECTORS}",
+    ),
+    (r"Content_Types|^_rels/|^xl/|^word/", "a document of Excel, Word or the like; save it as CSV or as plain text"),
+    (r"^mimetype$", "an EPUB or OpenDocument file; save it as CSV or as plain text"),
+)
+"""Names within zip archives that hold no arrays, and what they show."""
+
+
 def read_arrays(path: str | Path, report: FileReport) -> VectorTable:
     """Read a file of arrays.
 
@@ -80,6 +91,10 @@ def _unreadable(path: Path, name: str, error: Exception) -> UserError:
         return UserError(
             f"{path}: its array {name} holds Python objects, which are never unpickled; save it as {remedy}"
         )
+    if member := re.search(r"its file '([^']*)' is no array", str(error)):
+        for pattern, kind in OTHER_ARCHIVES:
+            if re.search(pattern, member[1]):
+                raise UserError(f"{path}: is {kind}")
     reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
     return UserError(
         f"{path}: cannot be read ({reason}); it may be cut off or damaged: write it again with np.savez or np.save"

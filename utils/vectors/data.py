@@ -21,6 +21,8 @@ from utils.vectors.plain_text import read_plain_text, refuse_other_formats
 from utils.vectors.records import KNOWN_COLUMNS, read_record_file
 from utils.vectors.text_records import CHUNK_NAMES, TEXT_NAMES
 
+TABLES = (".csv", ".tsv")
+"""Endings of files that are tables, even if nothing in them says so."""
 NAME_AN_ENCODER = "name the encoder that turns it into vectors with --embed-with FOLDER"
 
 
@@ -105,6 +107,10 @@ def read_file(
             refuse_other_formats(path)
             is_table = kind == "text" and _is_table(path)
             contents = read_record_file(path, report) if is_table else read_plain_text(path, report)
+            if not is_table and contents and file_kind(path) in TABLES:
+                raise UserError(
+                    f"{path}: its first line has no known name for a column of text; name that column `text`"
+                )
         if isinstance(contents, VectorTable):
             if embed is not None:
                 report.remark("holds vectors, which are used as they are; the encoder is not")
@@ -129,7 +135,8 @@ def _is_text_in_brackets(path: str | Path, kind: str) -> bool:
 def _is_table(path: str | Path) -> bool:
     """Whether a file of text is a table with a header that names a column of text or of vectors."""
     rows = list(itertools.islice(read_table(path, known_columns=KNOWN_COLUMNS), 2))
-    if len(rows) < 2 or len(rows[0][1]) < 2 or len(rows[0][1]) != len(rows[1][1]):
+    min_columns = 1 if file_kind(path) in TABLES else 2
+    if len(rows) < 2 or len(rows[0][1]) < min_columns or len(rows[0][1]) != len(rows[1][1]):
         return False
     header = rows[0][1]
     return all(re.fullmatch(r"[\w .-]{1,40}", name.strip()) for name in header) and bool(

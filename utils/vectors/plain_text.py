@@ -16,11 +16,13 @@ from utils.vectors.text_records import TextDocument
 OTHER_FORMATS = (
     (rb"\x80[\x02-\x05]", "a pickle, which could run code and is never opened"),
     (rb"\x89HDF", "an HDF5 file"),
-    (rb"ARROW1|FEA1", "an Arrow or Feather file"),
+    (rb"ARROW1|FEA1|\xff\xff\xff\xff..\x00\x00", "an Arrow or Feather file"),
+    (rb"I[xHwBv][A-Za-z0-9]{2}.{0,12}\x00", "a FAISS index, which does not say what belongs to one document"),
     (rb"SQLite format", "a database"),
     (rb".{7}\x00\{\"", "a safetensors file"),
     (rb"\d+ \d+\r?\n[^\n]{0,200}?[\x00-\x08\x0e-\x1f]", "a binary file of word vectors (word2vec), which has no documents"),
     (rb"%PDF", "a PDF"),
+    (rb"\{\\rtf", "an RTF document"),
 )  # fmt: skip
 """How files of other formats begin, and what they are."""
 SAMPLE_LINES = 4
@@ -38,7 +40,9 @@ def refuse_other_formats(path: str | Path) -> None:
         head = file.read(300)
     for pattern, name in OTHER_FORMATS:
         if re.match(pattern, head, re.DOTALL):
-            remedy = "extract its text" if b"PDF" in pattern else f"save the vectors with {SAVE_VECTORS}"
+            remedy = (
+                "extract its text" if name in ("a PDF", "an RTF document") else f"save the vectors with {SAVE_VECTORS}"
+            )
             raise UserError(f"{path}: is {name}; {remedy}")
 
 

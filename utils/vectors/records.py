@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from utils.common.errors import UserError
 from utils.common.files import content_kind
 from utils.common.reading import FileReport
 from utils.common.records import read_records
+from utils.text.words import shortened
 from utils.vectors.columns import (
+    MAX_SHOWN,
+    SAVE_VECTORS,
     VECTOR_COLUMNS,
     VectorTable,
     columns_of,
@@ -27,6 +32,8 @@ from utils.vectors.text_records import TEXT_COLUMN_NAMES, TextDocument, text_doc
 
 SAMPLE = 100
 """Records that tell what a file holds."""
+NUMBERED, MIN_NUMBERED = r"[A-Za-z_ .-]{0,20}\d{1,5}", 3
+"""Names of columns that hold one number of a vector each, and how many there are at least."""
 KNOWN_COLUMNS = TEXT_COLUMN_NAMES | {
     name for column, others in VECTOR_COLUMNS.items() for name in (column, *others)
 }  # fmt: skip
@@ -63,6 +70,26 @@ def read_record_file(path: str | Path, report: FileReport) -> VectorTable | list
         if number_or_none(values.get(columns.get("position"))) is None:
             columns.pop("position", None)
         return _vector_table(path, records, columns, report)
+    unread = columns_of(path, values, {"vectors": VECTOR_COLUMNS["vectors"]}).get("vectors")
+    if unread:
+        raise UserError(
+            f"{path}: its {shortened(unread, MAX_SHOWN)} holds {shortened(str(values[unread]), MAX_SHOWN)!r} and no list of "
+            "numbers; write it as JSON such as [0.1, 0.2], or remove the column if the texts are to be embedded"
+        )
+    numbers = [
+        name for name, value in values.items() if re.fullmatch(NUMBERED, name) and number_or_none(value) is not None
+    ]
+    if len(numbers) >= MIN_NUMBERED:
+        has_text = any(isinstance(value, str) and number_or_none(value) is None for value in values.values())
+        if not has_text:
+            raise UserError(
+                f"{path}: has a column for each number of a vector ({numbers[0]}, {numbers[1]}, ...); write each vector as a list "
+                f"in one column, or save {SAVE_VECTORS}"
+            )
+        report.remark(
+            f"does not use its {len(numbers):,} columns of numbers ({numbers[0]}, {numbers[1]}, ...), but its text; vectors stand "
+            "in one column, as lists"
+        )
     return text_documents(path, records, values, report)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ CHUNK_NAMES = ("chunk", "sentence", "passage", "paragraph", "segment", "utteranc
 """Names of a column that holds a piece of a document."""
 TEXT_NAMES = ("text", "content", "contents", "body", "article", "page_content", "context", "story", "document")
 """Names of a column that holds a document, or a piece of it where the documents repeat."""
+MIN_DIFFERENT_NAMES = 0.9
+"""Where fewer of the names of documents differ, the records may be pieces of documents."""
 OTHER_COLUMNS = {
     "document": VECTOR_COLUMNS["document"],
     "name": ("names", "title", "id", "url", "file", "filename"),
@@ -77,8 +80,9 @@ def text_documents(
     column = split.get("text") or chunk.get("chunk") or whole.get("text")
     if column is None:
         names = some_of([shortened(name, MAX_SHOWN) for name in examples])
+        has = f"its records have the columns {names}" if names else "its records are not objects with named values"
         raise UserError(
-            f"{path}: its records have the columns {names}; they need a text, such as "
+            f"{path}: {has}; they need a text, such as "
             '{"text": "..."}, or a vector with its document, such as {"document": 1, "vector": [0.1, 0.2]}'
         )
     others = columns_of(path, [name for name in examples if name != column], OTHER_COLUMNS)
@@ -89,7 +93,7 @@ def text_documents(
     documents = {record.document for record in used}
     if not split and (chunk or ("document" in others and len(documents) <= len(used) / 2)):
         return _chunked_documents(path, used)
-    return _whole_documents(path, used)
+    return _whole_documents(path, used, report)
 
 
 def _is_list_of_texts(value) -> bool:
@@ -125,20 +129,28 @@ def _text_record(
     return None
 
 
-def _whole_documents(path: str | Path, records: Sequence[_Record]) -> list[TextDocument]:
-    """A document for each record."""
+def _whole_documents(path: str | Path, records: Sequence[_Record], report: FileReport) -> list[TextDocument]:
+    """A document for each record. The few that have the name of another one get a number."""
     documents = {}
+    is_unique = len({_document_name(path, record) for record in records}) >= MIN_DIFFERENT_NAMES * len(records)
     for record in records:
-        number = record.place.rpartition(" ")[2].replace(",", "")
-        name = record.name or record.document or f"{Path(path).name}:{number}"
-        if name in documents:
+        name = first = _document_name(path, record)
+        if name in documents and not is_unique:
             raise UserError(
                 f"{path}, {record.place}: two documents have the name {shortened(name, MAX_SHOWN)!r}; give each its own, or call "
                 "the text `chunk` where the records are pieces of documents"
             )
+        if name in documents:
+            report.note(record.place, "another document has its name")
+            name = next(name for number in itertools.count(2) if (name := f"{first} ({number})") not in documents)
         is_split = isinstance(record.text, list)
         documents[name] = TextDocument(name, "" if is_split else record.text, record.text if is_split else None)
     return list(documents.values())
+
+
+def _document_name(path: str | Path, record: _Record) -> str:
+    number = record.place.rpartition(" ")[2].replace(",", "")
+    return record.name or record.document or f"{Path(path).name}:{number}"
 
 
 def _chunked_documents(path: str | Path, records: Sequence[_Record]) -> list[TextDocument]:

@@ -1,6 +1,7 @@
 """Plain text, and what is taken for it."""
 
 import pickle
+import zipfile
 
 import pytest
 
@@ -33,6 +34,8 @@ def test_a_text_is_one_document(tmp_path):
         (pickle.dumps([1]), "is a pickle, which could run code and is never opened"),
         (b"\x89HDF\r\n\x1a\n" + bytes(50), "is an HDF5 file"),
         (b"ARROW1\0\0" + bytes(50), "is an Arrow or Feather file"),
+        (b"\xff\xff\xff\xff\x90\x01\0\0" + bytes(50), "is an Arrow or Feather file"),
+        (b"IxF2\x04\0\0\0" + bytes(50), "is a FAISS index"),
         ((99).to_bytes(8, "little") + b'{"__metadata__":{}}', "is a safetensors file"),
     ],
 )
@@ -63,3 +66,26 @@ def test_pdf_xml_folders_and_empty_files_are_one_line(tmp_path):
 )
 def test_texts_with_numbers_are_texts(lines):
     assert table_of_numbers(lines) == ""
+
+
+def test_a_table_without_known_names_is_no_text(tmp_path):
+    (tmp_path / "reviews.csv").write_text("review,sentiment\ngood film here,pos\nbad film,neg\n")
+    with pytest.raises(UserError, match="no known name for a column of text; name that column `text`"):
+        documents_of(tmp_path / "reviews.csv")
+    (tmp_path / "reviews.csv").write_text("text\ngood film here\nbad film\n")
+    assert [document.text for document in documents_of(tmp_path / "reviews.csv")] == ["good film here", "bad film"]
+
+
+@pytest.mark.parametrize(
+    ("member", "message"),
+    [
+        ("model/data.pkl", "is a PyTorch file, whose pickle could run code"),
+        ("[Content_Types].xml", "is a document of Excel, Word or the like; save it as CSV or as plain text"),
+        ("mimetype", "is an EPUB or OpenDocument file"),
+    ],
+)
+def test_archives_of_other_programs_are_named(tmp_path, member, message):
+    with zipfile.ZipFile(tmp_path / "v", "w") as archive:
+        archive.writestr(member, "x")
+    with pytest.raises(UserError, match=message):
+        documents_of(tmp_path / "v")

@@ -82,3 +82,20 @@ def test_vectors_need_documents(tmp_path):
 def test_an_encoder_is_not_used_for_vectors_and_that_is_said(tmp_path):
     _, notes = read(write(tmp_path, ROWS), embed=lambda *_: 1 / 0)
     assert notes == ["holds vectors, which are used as they are; the encoder is not"]
+
+
+@pytest.mark.parametrize("value", ["[0.1 -0.2 0.3]", "zcxMPQ=="])
+def test_vectors_in_another_notation_are_not_taken_for_texts(tmp_path, value):
+    path = write(tmp_path, [{"document": "a", "text": "A text.", "embedding": value}] * 3)
+    with pytest.raises(UserError, match=r"its embedding holds .* and no list of numbers; write it as JSON"):
+        read(path, embed=lambda *_: 1 / 0)
+
+
+def test_a_column_for_each_number_of_a_vector(tmp_path):
+    (tmp_path / "v.csv").write_text("document,d0,d1,d2\n0,0.1,0.2,0.3\n0,0.3,0.2,0.1\n")
+    with pytest.raises(UserError, match=r"has a column for each number of a vector \(d0, d1, ...\)"):
+        read(tmp_path / "v.csv", embed=lambda *_: 1 / 0)
+    (tmp_path / "v.csv").write_text("text,d0,d1,d2\nA text.,0.1,0.2,0.3\nAnother.,0.3,0.2,0.1\n")
+    documents, notes = read(tmp_path / "v.csv", embed=lambda _, documents, report: documents)
+    assert [document.text for document in documents] == ["A text.", "Another."]
+    assert notes[0].startswith("does not use its 3 columns of numbers (d0, d1, ...)")

@@ -106,3 +106,10 @@ def test_records_that_make_no_documents_are_one_line(tmp_path, rows, message):
 def test_text_needs_an_encoder(tmp_path):
     with pytest.raises(UserError, match=r"t\.jsonl: is text; name the encoder .* --embed-with"):
         read(write(tmp_path, [{"text": A}]))
+
+
+def test_a_few_documents_with_the_name_of_another_get_a_number(tmp_path):
+    rows = [{"title": f"t{n}", "text": f"{A} {n}"} for n in range(30)]
+    documents, notes = documents_of(write(tmp_path, [*rows, rows[3], rows[3]]))
+    assert [name for name, _ in documents[30:]] == ["t3 (2)", "t3 (3)"]
+    assert notes == ["2 records used, but another document has its name (line 31, line 32)"]
