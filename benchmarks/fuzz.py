@@ -6,10 +6,15 @@ few seconds, too much memory, a crash of the process, or a message that cannot b
     python -m benchmarks.fuzz --inputs 100000
     python -m benchmarks.fuzz --inputs 2000 --readers facts "squad questions" --seed 7
     python -m benchmarks.fuzz --replay runs/fuzz/failures/facts-17
+    python -m benchmarks.fuzz --hostile
 
 An input is a function of the reader, its number and the seed. Inputs that failed are kept under `--out`, with the exception. The
 table shows for each reader the inputs that were tried, accepted and refused, the failures, the longest time, and how far the memory
 of the process rose.
+
+`--hostile` gives the readers files that someone made on purpose (`tests/helpers/hostile_files.py`), each in a process of its own.
+Its table shows for each file its size, and over its readers the longest time and the highest peak of memory above what the process
+held before.
 """
 
 from __future__ import annotations
@@ -33,6 +38,8 @@ def main() -> int:
     options = parse_arguments()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    if options.hostile is not None:
+        return read_hostile_file(options) if options.hostile else read_hostile_files(options)
     if options.replay:
         return replay(options.replay)
     if options.worker:
@@ -67,6 +74,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=0, help="stop after this time")
     parser.add_argument("--out", type=Path, default=Path("runs/fuzz"), help="folder of the inputs that fail")
     parser.add_argument("--replay", type=Path, help="read the kept input of this folder again")
+    parser.add_argument("--hostile", nargs="*", help="give the readers hostile files instead")
     parser.add_argument("--worker", nargs=2, metavar=("FIRST", "LAST"), type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -114,7 +122,7 @@ def run_worker(options: argparse.Namespace) -> int:
         fuzzing.write_files(folder, files)
         fuzzing.try_reader(reader, reader.path(folder, files), 120)
     state = {"counts": Counter(), "problems": Counter(), "longest": 0.0, "memory": 0, "next": first, "stopped": False}
-    base, deadline = fuzzing.peak_mib(), time.monotonic() + 60 * (options.minutes or 10**6)
+    base, deadline = fuzzing.reset_peak(), time.monotonic() + 60 * (options.minutes or 10**6)
     with fuzzing.memory_limit():
         for number in range(first, last):
             state["next"] = number
@@ -124,7 +132,7 @@ def run_worker(options: argparse.Namespace) -> int:
             outcome = fuzzing.try_reader(reader, reader.path(folder, files))
             state["counts"].update({"inputs": 1, _COLUMN_OF[outcome.kind]: 1})
             state["longest"] = max(state["longest"], outcome.seconds)
-            state["memory"] = fuzzing.peak_mib() - base
+            state["memory"] = round(fuzzing.peak_mib() - base)
             if outcome.kind == "failed":
                 state["problems"][outcome.problem] += 1
                 if state["problems"][outcome.problem] <= KEPT:
@@ -134,6 +142,54 @@ def run_worker(options: argparse.Namespace) -> int:
                 break
     state["next"] += 1
     progress.write_text(json.dumps(state))
+    return 0
+
+
+def read_hostile_files(options: argparse.Namespace) -> int:
+    """Print the table of hostile files."""
+    from tests.helpers import fuzzing, hostile_files
+
+    columns = ("file", "bytes", "readers", "accepted", "refused", "failures", "longest, s", "peak memory, MiB")
+    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|", flush=True)
+    num_failures, folder = 0, options.out / "input"
+    for name, (readers, _) in hostile_files.HOSTILE.items():
+        files, outcomes = hostile_files.files_of(name), []
+        for reader in readers:
+            fuzzing.write_files(folder, files)
+            command = [sys.executable, "-m", "benchmarks.fuzz", "--out", str(options.out), "--hostile", reader, *files]
+            done = subprocess.run(command, capture_output=True, text=True)
+            crash = {
+                "kind": "failed",
+                "seconds": 0,
+                "mib": 0,
+                "problem": f"status {done.returncode}: {done.stderr[-300:]}",
+            }
+            outcomes.append(crash if done.returncode else json.loads(done.stdout.splitlines()[-1]))
+            if outcomes[-1]["kind"] == "failed":
+                print(f"- {name}, {reader}: {outcomes[-1]['problem']}", file=sys.stderr)
+        counts = [sum(outcome["kind"] == kind for outcome in outcomes) for kind in _COLUMN_OF]
+        num_failures += counts[-1]
+        size = sum(map(len, files.values()))
+        longest, peak = max(outcome["seconds"] for outcome in outcomes), max(outcome["mib"] for outcome in outcomes)
+        cells = (name, f"{size:,}", len(readers), *counts, f"{longest:.1f}", f"{peak:.0f}")
+        print(f"| {' | '.join(map(str, cells))} |", flush=True)
+    return 1 if num_failures else 0
+
+
+def read_hostile_file(options: argparse.Namespace) -> int:
+    """Read the files that `read_hostile_files` wrote, and print what happened as JSON."""
+    from tests.helpers import fuzzing
+    from tests.helpers.readers import READERS
+
+    name, *files = options.hostile
+    reader = READERS[name]
+    for example in list(reader.examples().values())[:3]:  # imports
+        fuzzing.write_files(options.out / "example", example)
+        fuzzing.try_reader(reader, reader.path(options.out / "example", example), 120)
+    before = fuzzing.reset_peak()
+    outcome = fuzzing.try_reader(reader, reader.path(options.out / "input", dict.fromkeys(files, b"")), 300)
+    result = {"kind": outcome.kind, "seconds": outcome.seconds, "problem": outcome.problem}
+    print(json.dumps({**result, "mib": fuzzing.peak_mib() - before}))
     return 0
 
 

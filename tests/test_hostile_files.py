@@ -262,6 +262,7 @@ def test_an_array_file_that_is_not_as_large_as_it_says(tmp_path, little_memory):
 def small_bombs(monkeypatch):
     """Bombs that grow less, and limits that are as much lower."""
     monkeypatch.setattr(hostile_files, "BOMB_MEBIBYTES", 32)
+    monkeypatch.setattr(hostile_files, "LONG_LINE", 10**6)
     monkeypatch.setattr("utils.common.files.MIN_BOMB_BYTES", 2**18)
     monkeypatch.setattr("utils.common.archives.MIN_BOMB_BYTES", 2**22)
 

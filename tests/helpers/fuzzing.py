@@ -148,6 +148,18 @@ def memory_limit(num_bytes: int = MEMORY_BYTES):
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def peak_mib() -> int:
-    """The most memory that this process ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**10
+def reset_peak() -> float:
+    """Begin to watch the memory of this process; returns what it holds now, in MiB."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status_mib("VmRSS")
+
+
+def peak_mib() -> float:
+    """The most memory, in MiB, that this process held since `reset_peak`."""
+    return _status_mib("VmHWM")
+
+
+def _status_mib(field: str) -> float:
+    # getrusage would count what the parent process held when it started this one
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(lines[field].split()[0]) / 2**10
