@@ -40,6 +40,12 @@ def checked_queries(queries: Iterable[Query], report: FileReport, vote_rule: str
                 report.note(place, "a question has only relevant answers")
             report.used += len(candidates)
             checked.append(replace(query, candidates=tuple(candidates)))
+    grades = {candidate.relevance for query in checked for candidate in query.candidates}
+    if not vote_rule and len(grades) > 1 and min(grades) > 0:
+        report.remark(
+            f"has no grade of 0: all answers count as relevant, those with the lowest grade ({min(grades):g}) too; if these are "
+            "not, lower the grades"
+        )
     return checked
 
 

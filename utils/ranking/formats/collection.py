@@ -17,9 +17,9 @@ from utils.ranking.records import Candidate, Query, Rankings
 
 COLLECTION = frozenset({"corpus", "collection", "documents", "docs", "passages"})
 QUERIES = frozenset({"queries", "topics", "questions"})
-JUDGEMENTS = frozenset({"qrels"})
+JUDGEMENTS = frozenset({"qrels", "qrel"})
 """Words in the names of the files, and names of the folders, of each part."""
-SUFFIXES = frozenset({"", ".jsonl", ".json", ".ndjson", ".tsv", ".csv", ".txt", ".parquet", ".qrels", ".trec"})
+SUFFIXES = frozenset({"", ".jsonl", ".json", ".ndjson", ".tsv", ".csv", ".txt", ".parquet", ".qrels", ".qrel", ".trec"})
 SPLITS = {"train": "train", "dev": "validation", "valid": "validation", "validation": "validation", "val": "validation",
           "test": "test"}  # fmt: skip
 """Words in the names of files with judgements, and the splits that they mean."""
@@ -213,13 +213,16 @@ def _judgement_files(folder: Path) -> dict[str, Path]:
         split = next((SPLITS[word] for word in words if word in SPLITS), "")
         if split in files:
             raise UserError(
-                f"{folder}: {files[split].name} and {file.name} are both {split or 'without a split'}; name one file"
+                f"{folder}: {files[split].name} and {file.name} both hold judgements "
+                f"{f'for {split}' if split else 'without a split'}; keep one of them in the folder"
             )
         files[split] = file
     if not files:
         raise UserError(f"{folder}: has a collection but no judgements; needed is {LAYOUT}")
     if "" in files and len(files) > 1:
-        raise UserError(f"{folder}: {files[''].name} names no split, but other judgements do; name one file")
+        raise UserError(
+            f"{folder}: {files[''].name} names no split, but other judgements do; call it train, dev or test, or remove it"
+        )
     return files
 
 

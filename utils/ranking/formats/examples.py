@@ -26,6 +26,8 @@ from utils.ranking.records import Candidate, Query
 
 MAX_UNKNOWN = 20
 """Records without known fields after which a file is given up, if none had them."""
+LABEL = re.compile(r"label|grade|relevan|judg|entailment|verdict")
+"""Part of the name of a field that may hold the grades."""
 MAX_GRADES = 11
 """A field with so many different numbers or fewer may be the grade."""
 
@@ -74,6 +76,7 @@ class _Examples:
         self.unknown: list[str] = []  # the first names of records without known fields
         self.num_unknown = 0
         self.numbers: dict[str, set] = {}  # values of fields that are not used, in records without grades
+        self.labels: set[str] = set()  # fields that are not used and are named like a grade
         self.num_ungraded = 0
         self.has_decimal_comma = False
         self.grade_names: set[str] = set()  # in candidates that are objects
@@ -173,6 +176,7 @@ class _Examples:
         """Remember the numbers in fields that are not used: one of them may be the grade."""
         self.num_ungraded += 1
         used = {name for names in fields.values() for name in names}
+        self.labels |= {name for name in record.keys() - used if LABEL.search(name.casefold())}
         for name, value in record.items():
             values = self.numbers.setdefault(name, set()) if name not in used else None
             if values is not None and len(values) <= MAX_GRADES:
@@ -181,6 +185,11 @@ class _Examples:
 
     def _describe(self) -> None:
         """Say how the fields were understood where their names leave a doubt."""
+        for name in sorted(self.labels):
+            raise UserError(
+                f"{self.path}: its records have no grade under a known name, but {name!r} looks like one; name that field "
+                "relevance, with numbers, or remove it if every candidate is a right answer"
+            )
         for name, values in self.numbers.items():
             is_number = all(isinstance(value, float) for value in values)
             if is_number and 1 < len(values) <= min(MAX_GRADES, self.num_ungraded / 3):

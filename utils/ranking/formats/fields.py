@@ -52,6 +52,7 @@ KNOWN_NAMES = frozenset(
 ) | {"negative"}
 MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>"})
 """Texts that mean that there is no grade."""
+WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "relevant": 1.0, "irrelevant": 0.0}
 MAX_GRADE = 1e9
 
 
@@ -85,8 +86,8 @@ def parse_grade(value) -> float | None:
         text = value.strip().lower()
         if text in MISSING:
             return None
-        if text in ("true", "false"):
-            return float(text == "true")
+        if text in WORDS:
+            return WORDS[text]
         text = text.replace(",", ".") if re.fullmatch(r"[-+]?\d+,\d\d?", text) else text
         value = float(text) if re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", text) else math.nan
     if not isinstance(value, int | float) or not abs(value) <= MAX_GRADE:

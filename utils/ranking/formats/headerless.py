@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from utils.ranking.formats.fields import DOCUMENT_FIELDS, FIELDS, KNOWN_NAMES, f
 
 SAMPLE = 100
 """Rows that decide."""
+FEATURES = re.compile(r"[-+]?\d+(\.\d+)?\s+(qid:\S+\s+)?1:[-+.\d]")
+"""A line of LETOR's files: the grade, the question and numbered features."""
 MAX_GRADES = 8
 """Different grades of judgements, at most."""
 ROWS = {
@@ -56,6 +59,11 @@ def text_layout(path: Path) -> str:
         raise UserError(
             f"{path}: is a TREC run, which has no judgements; name the qrels, with the collection and the queries"
         )
+    if lines and all(FEATURES.match(line) for line in lines):
+        raise UserError(
+            f"{path}: holds numbers that describe documents (LETOR, SVMlight) and no texts; give texts, as query, candidate and "
+            "relevance"
+        )
     rows = [fields for _, fields in itertools.islice(read_table(path, "\t"), SAMPLE)]
     width = len(rows[0]) if rows else 1
     if width < 2 or sum(len(row) == width for row in rows) < 0.9 * len(rows):
@@ -82,6 +90,12 @@ def _row_layout(path: Path, rows: list[list[str]]) -> str:
         return "graded"
     if len(columns) <= 3 and are_ids[0] and not are_ids[-1]:
         return "documents"
+    ids = next((column for column in columns[1:] if all(re.fullmatch(r"[\d\s,]+", field) for field in column)), None)
+    if ids:
+        raise UserError(
+            f"{path}: has a column of numbers alone, such as {ids[0][:40]!r}, which look like ids of answers; write the texts of "
+            "the answers in their place"
+        )
     if len(columns) <= 3 and not are_ids[-1]:
         return "pairs" if len(columns) == 2 else "triples"
     raise UserError(

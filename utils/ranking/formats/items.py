@@ -15,7 +15,9 @@ LAYOUTS = {
 """Layouts of records, and what a record of each is."""
 
 
-ITEM_FIELDS = DOCUMENT_FIELDS | {"relevance": FIELDS["relevance"]}
+ITEM_FIELDS = DOCUMENT_FIELDS | {
+    "relevance": (*FIELDS["relevance"], "pm_score", "votes", "selected", "accepted", "is_accepted")
+}
 """Names in a candidate that is an object."""
 
 

@@ -141,9 +141,9 @@ def test_documents_that_cannot_be_used_are_counted(tmp_path):
         ({"corpus.jsonl": CORPUS, "qrels.tsv": TRAIN}, "", r"has a collection \(corpus\.jsonl\) but no questions; needed is"),
         ({"corpus.jsonl": CORPUS, "queries.jsonl": QUERIES}, "", "has a collection but no judgements; needed is a folder"),
         ({"corpus.jsonl": CORPUS, "queries.jsonl": QUERIES, "qrels.dev.tsv": TRAIN, "qrels.dev.small.tsv": TEST}, "",
-         r"qrels\.dev\.small\.tsv and qrels\.dev\.tsv are both validation; name one file"),
+         r"qrels\.dev\.small\.tsv and qrels\.dev\.tsv both hold judgements for validation; keep one"),
         ({"corpus.jsonl": CORPUS, "queries.jsonl": QUERIES, "qrels.tsv": TRAIN, "qrels/test.tsv": TEST}, "",
-         r"qrels\.tsv names no split, but other judgements do; name one file"),
+         r"qrels\.tsv names no split, but other judgements do; call it train, dev or test"),
         ({"notes.txt": "x"}, "", "is a folder without a known format; name a file in it"),
         ({"run.txt": "q0 Q0 d0 1 0.5 bm25\n"}, "run.txt", "is a TREC run, which has no judgements"),
         ({"ids.tsv": "1\t2\t3\n1\t2\t4\n"}, "ids.tsv", "holds three columns of ids, as MS MARCO's qidpidtriples do"),
@@ -155,3 +155,18 @@ def test_what_is_missing_is_said(tmp_path, files, named, words):
     with pytest.raises(UserError, match=words) as caught:
         read(tmp_path / "x" / named)
     assert "\n" not in str(caught.value)
+
+
+def test_judgements_as_antique_has_them(tmp_path):
+    files = {
+        "antique-collection.txt": "7_0\tA small dog.\n7_1\tA big cat.\n",
+        "antique-train-queries.txt": "7\tWhich animal is small?\n",
+        "antique-train.qrel": "7 U0 7_0 4\n7 Q0 7_1 1\n",
+    }
+    for name, content in files.items():
+        write(tmp_path / "x" / name, content)
+    reading = Reading()
+    parts = read_rankings(tmp_path / "x", reading).parts
+    assert [candidate.relevance for candidate in parts["train"][0].candidates] == [4, 1]
+    assert any("has no grade of 0: all answers count as relevant, those with the lowest grade (1) too" in note
+               for note in reading.notes)  # fmt: skip

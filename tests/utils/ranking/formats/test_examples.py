@@ -120,6 +120,8 @@ def test_common_names_are_known_and_said(tmp_path, names, notes):
         (("1.0", "0.0"), (1, 0)),
         (("True", "False"), (1, 0)),
         (("true", "false"), (1, 0)),
+        (("Yes", "no"), (1, 0)),
+        (("relevant", "irrelevant"), (1, 0)),
         (("4", "-2"), (4, 0)),
         (("1e0", ".5"), (1, 0.5)),
     ],
@@ -199,6 +201,18 @@ def test_a_field_that_may_be_the_grade_is_not_overlooked(tmp_path):
     rows = [(f"q {number}", f"answer {number}", number) for number in range(9)]
     _, notes = read(tmp_path / "t.tsv", table("\t", ("question", "answer", "number"), rows))
     assert notes[1:3] == ["does not use 'number'", "has no grades: every candidate counts as a right answer"]
+
+
+def test_labels_in_words_are_not_overlooked(tmp_path):
+    rows = [{"gold_label": label, "sentence1": "s", "sentence2": label} for label in ("entailment", "neutral")]
+    with pytest.raises(UserError, match="but 'gold_label' looks like one; name that field relevance, with numbers"):
+        read(tmp_path / "t.jsonl", json_lines(*rows))
+
+
+def test_votes_of_candidates_are_their_grades(tmp_path):
+    answers = [{"text": "x", "pm_score": 3, "selected": True}, {"text": "y", "pm_score": 0, "selected": False}]
+    (query,), notes = read(tmp_path / "t.jsonl", json_lines({"question": "q", "answers": answers}))
+    assert graded(query) == {"x": 3, "y": 0} and "relevance from 'pm_score' of each candidate" in notes[0]
 
 
 def test_repeated_and_contradicting_candidates(tmp_path):
