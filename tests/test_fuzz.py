@@ -55,6 +55,45 @@ def test_each_kind_of_failure_is_noticed(tmp_path):
     assert reading(lambda path: None).kind == "accepted"
     assert reading(raises(fuzzing.UserError("a.txt: is empty"))).kind == "refused"
     assert reading(raises(KeyError("x"))).problem.startswith("KeyError in ")
-    assert reading(raises(fuzzing.UserError("two\nlines"))).problem == "a message that is not one line"
-    assert reading(raises(fuzzing.UserError("half a \ud83d"))).problem == "a message that cannot be printed"
+    assert reading(raises(fuzzing.UserError("a.npz: Unable to allocate 3 TiB"))).problem == "too much memory"
+    assert fuzzing.problem_of("two\nlines") == "a message that is not one line"
+    assert fuzzing.problem_of("half a \ud83d") == "a message that cannot be printed"
+    assert fuzzing.problem_of("a" * 10_000).startswith("a message of more than")
+    assert fuzzing.problem_of("a.txt: is empty") == ""
     assert reading(never_ends).problem == "more than 0.2 seconds"
+
+
+FAILED_ONCE = {
+    "a column that is an object": ("rankings", '{"query": "a", "candidate": "b", "x": {"a": 1}}\n' * 3),
+    "an encoding that does not exist": ("rankings", '<?xml version="1.0" encoding="utfnan"?><posts></posts>'),
+    "tags that are never closed": (
+        "rankings",
+        '{"query": "a", "candidate": "' + "<a " * 9_000 + '", "relevance": 1}\n',
+    ),
+    "a row that ends before its column": ("responses", "item.,student,response\na\nb,q1\n"),
+    "names of columns on several lines": ("responses", 'student,"item\n1","response\na"\n1,2,3\n'),
+    "an id of 5,000 digits": ("squad predictions", '{"q%s": [1], "q2": "a"}' % ("9" * 5_000)),
+    "a name of 5,000 letters": ("facts", f"subject\trelation\tobject\n{'a' * 5_000}\tb\tc\nd\te\tf\n"),
+    "a relation of 900 letters": ("facts", f"o;s;{'p' * 900}\na;b;c\nd;e;f\n"),
+    "a small document": ("squad null scores", '{"q1": 0.5}'),  # memory for all that may be read was reserved
+    "a length that is true": (
+        "vectors",
+        b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (True,), }",
+    ),
+    "a name of a file that is binary": (
+        "checkpoints",
+        b"PK\x03\x04\x14" + bytes(21) + b"\x0a\x00\x00\x00" + b"\xff" * 400,
+    ),
+    "quotes without end": ("tables", 'a"\t"b\n' * 20_000),
+    "apostrophes without end": ("documents", "'" * 100_000),
+}
+"""Inputs that the fuzz test found, in short: each made a reader raise, take minutes, reserve much memory or print several lines."""
+
+
+@pytest.mark.parametrize("name", FAILED_ONCE)
+def test_inputs_that_failed_once(tmp_path, name):
+    reader_name, content = FAILED_ONCE[name]
+    path = tmp_path / "data.txt"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    outcome = fuzzing.try_reader(READERS[reader_name], path, max_seconds=30)
+    assert outcome.kind != "failed", f"{outcome.problem}\n{outcome.details}"

@@ -96,7 +96,7 @@ def try_reader(reader: Reader, path: Path, max_seconds: float = MAX_SECONDS) -> 
         return Outcome("failed", time.perf_counter() - start, problem, traceback.format_exc())
     seconds = time.perf_counter() - start
     notes = [note for reading in readers.READINGS for note in reading.notes]
-    problem = next((problem for line in ([message] if message else notes) if (problem := _problem_of(line))), "")
+    problem = next((problem for line in ([message] if message else notes) if (problem := problem_of(line))), "")
     if problem:
         return Outcome("failed", seconds, problem, message or "\n".join(notes))
     try:
@@ -106,7 +106,7 @@ def try_reader(reader: Reader, path: Path, max_seconds: float = MAX_SECONDS) -> 
     return Outcome("accepted" if message is None else "refused", seconds, details=message or "")
 
 
-def _problem_of(line: str) -> str:
+def problem_of(line: str) -> str:
     """What is wrong with a message or a note; empty if nothing is."""
     if len(line) > MAX_MESSAGE:
         return f"a message of more than {MAX_MESSAGE:,} characters"
