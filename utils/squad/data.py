@@ -177,8 +177,8 @@ def _as_question(
         BadRecord: the entry cannot be used.
     """
     context = as_text(entry.context)
-    if context is None and entry.context is not None:
-        raise BadRecord("the context is not a text")
+    if context is None:
+        raise BadRecord("there is no context" if entry.context is None else "the context is not a text")
     if context not in contexts:
         _check_text(context, "context")
     context = contexts.setdefault(context, context)

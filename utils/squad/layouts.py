@@ -185,6 +185,7 @@ def raw_answers(fields: dict, with_places: bool) -> list[tuple[str, int | None]]
         value = fields.get("text")
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         value = _parsed(value)
+        starts = _parsed(starts) if isinstance(starts, str) and starts.lstrip().startswith("[") else starts
     if value is None or value == "":
         return None
     if isinstance(value, dict):

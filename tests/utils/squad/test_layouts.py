@@ -190,6 +190,12 @@ def test_another_kind_of_file_is_named(tmp_path):
         read_squad(tmp_path)
 
 
+def test_texts_and_offsets_in_columns_of_lists(tmp_path):
+    lists = {"answer_text": str([a.text for a in QUESTIONS[0].answers]), "answer_start": str([19, 16])}
+    rows = [{name: value for name, value in row(QUESTIONS[0]).items() if name != "answers"} | lists]
+    assert read_squad(write_table(tmp_path / "train.csv", rows)) == QUESTIONS[:1]
+
+
 def test_answers_in_python_are_read_and_never_run(tmp_path):
     path, mark = tmp_path / "a.jsonl", tmp_path / "mark"
     attacks = [
