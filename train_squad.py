@@ -241,14 +241,12 @@ def main(config: Config) -> int:
 
         # --- report
         from utils.squad.plots import plot_scores
-        from utils.training.export import export_saved_model
         from utils.training.publish import Headline, publish
 
         answers[splits[-1]].write(config.run_dir, predictor.null_threshold)
         plot_scores(config.run_dir, rows, scored[last], predictions[last])
         if config.export:
-            axes = dict.fromkeys(predictor.model.feature_names, ("batch", "sequence"))
-            export_saved_model(predictor.model, config.run_dir / "saved_model", axes)
+            predictor.export(config.run_dir)
         for name, scores in evaluations.items():
             print(evaluation.format_scores(name, scores, config.seed))
         examples = evaluation.example_rows(questions["validation"][:200], predictions["validation"])

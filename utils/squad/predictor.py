@@ -129,6 +129,18 @@ class SquadPredictor:
             best_null_threshold(questions, answers.answers, answers.null_scores)[0] if has_unanswerable else None
         )
 
+    def export(self, folder: Path) -> None:
+        """Write the model as a SavedModel in `folder/saved_model`.
+
+        It takes windows of as many tokens as the model has positions; a longer one gives an error that names the bound.
+        """
+        from utils.training.export import export_saved_model
+
+        settings = self.model.get_config()
+        positions = settings.get("encoder", settings)["max_length"]
+        axes = dict.fromkeys(self.model.feature_names, ("batch", "sequence"))
+        export_saved_model(self.model, folder / "saved_model", axes, max_sizes={"sequence": positions})
+
 
 def _as_question(number: int, record: dict) -> Question:
     for name in ("question", "context"):
