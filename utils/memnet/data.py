@@ -15,7 +15,7 @@ from utils.common.files import content_kind, read_lines, write_atomically
 from utils.common.reading import FileReport, Reading
 from utils.common.records import KIND_NAMES, read_json_values, read_records
 from utils.common.tables import find_columns, read_table
-from utils.memnet.ntriples import STATEMENT, read_ntriples
+from utils.memnet.ntriples import STATEMENT, names_of_terms, read_ntriples
 from utils.memnet.records import INVERSE, MAX_FIELD_LENGTH, BadFactError, Fact, KnowledgeBase, fact_from
 from utils.text.words import split_words
 
@@ -106,7 +106,7 @@ def _rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence]]:
         return read_ntriples(path, report)
     if _most(_WIKIMOVIES.fullmatch(line) and not re.search(r"[\t|]", line) for line in sample):
         return _wikimovies_rows(path, report)
-    if kind == "xml":
+    if kind == "xml" and not _most("\t<" in line for line in sample):  # YAGO's tables begin like XML
         raise UserError(f"{path}: is {KIND_NAMES[kind]}; give a table, JSON lines, Parquet or N-Triples")
     return _table_rows(path, report)
 
@@ -168,7 +168,7 @@ def _table_rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence[
         relations[row[relation]] += 1
         if places is None and len(objects) <= MAX_RELATIONS:
             objects.add(row[object_])
-        yield f"line {line:,}", (row[subject], row[relation], row[object_])
+        yield f"line {line:,}", names_of_terms((row[subject], row[relation], row[object_]))
     if places is None:
         _remark_on_columns(header, relations, len(objects), report)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -16,6 +16,8 @@ _LITERAL = r"\"(?:[^\"\\]|\\.)*\"(?:@[a-zA-Z0-9-]+|\^\^" + _IRI + ")?"
 STATEMENT = re.compile(
     rf"\s*({_IRI}|{_BLANK})\s*({_IRI})\s*({_IRI}|{_BLANK}|{_LITERAL})\s*(?:(?:{_IRI}|{_BLANK})\s*)?\.\s*(?:#.*)?"
 )
+_IRI_ALONE = re.compile(_IRI).fullmatch
+_TERM = re.compile(f"{_IRI}|{_LITERAL}").fullmatch
 _PAGE = re.compile(r"https?://[^/]+/(?:resource|wiki)/(.+)")
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL)
 _CHARACTERS = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f"}
@@ -45,6 +47,20 @@ def read_ntriples(path: str | Path, report: FileReport) -> Iterator[tuple[str, l
     if shared:
         first, second = sorted(names[shared[0]])[:2]
         report.remark(f"{len(shared):,} names stand for several IRIs (such as {first} and {second}), which become one")
+
+
+def names_of_terms(fields: Sequence[str]) -> Sequence[str]:
+    """The names of a subject, relation and object in a row of a table, where these are terms of RDF; otherwise as they are.
+
+    Results of SPARQL and the files of YAGO are such tables.
+
+    >>> names_of_terms(["<Ada_Moor>", "<http://e.org/born_in>", '"Brom"@en'])
+    ['Ada Moor', 'born_in', 'Brom']
+    """
+    subject, relation, object_ = fields
+    if not (_IRI_ALONE(subject) and _IRI_ALONE(relation)):
+        return fields
+    return [_name(subject), _last_part(relation), _name(object_) if _TERM(object_) else object_]
 
 
 def _name(term: str) -> str:

@@ -51,3 +51,11 @@ def test_lines_that_are_no_statement_are_left_out(tmp_path):
     bad = ['<http://e.org/a> <http://e.org/b> "open .', '<http://e.org/a> "b" <http://e.org/c> .', "<a> <b> <c>"]
     facts, notes = read(tmp_path / "f", STATEMENTS + "\n".join(bad), 0.5)
     assert len(facts) == 6 and "3 of 9 records left out, it is not a statement of N-Triples" in notes[1]
+
+
+def test_terms_in_tables(tmp_path):
+    yago = '<Ada_Moor>\t<wasBornIn>\t<Val_d%27Or>\n<Bo>\t<hasMotto>\t"say no"@en\n<Cy>\t<isNamed>\tCy <3\n'
+    expected = ["Ada Moor / wasBornIn / Val d'Or", "Bo / hasMotto / say no", "Cy / isNamed / Cy <3"]
+    assert read(tmp_path / "yago.tsv", yago)[0] == expected
+    assert read(tmp_path / "sparql.tsv", "?s\t?p\t?o\n" + yago)[0] == expected
+    assert read(tmp_path / "f.tsv", "<3\tby\tBo\nCy\tby\t<b>\n")[0] == ["<3 / by / Bo", "Cy / by / <b>"]
