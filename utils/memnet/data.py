@@ -159,6 +159,9 @@ def _table_rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence[
         if places is not None and row == header:
             report.skip(f"line {line:,}", "it repeats the first line")
             continue
+        if places is None and [cell.strip().lower() for cell in row] == list(COLUMNS):
+            report.skip(f"line {line:,}", "it names the columns")
+            continue
         if len(row) > width:
             yield f"line {line:,}", [*row, "", "", ""]
             continue
@@ -198,7 +201,7 @@ def _places_of_columns(path: Path, header: Sequence[str], report: FileReport) ->
 def _remark_on_columns(header: Sequence[str], relations: Counter, num_objects: int, report: FileReport) -> None:
     """Say so where the first row of a table may be a header of unknown names, or its second column may hold no relations."""
     num_rows = relations.total()
-    remedy = "in a first line, call the columns subject, relation and object in their order"
+    remedy = "add a first line that names the columns in their order, such as subject, object, relation"
     are_many = len(relations) > num_rows / 2 or num_objects <= MAX_RELATIONS < len(relations)
     if num_rows >= MIN_ROWS_TO_JUDGE and are_many:
         report.remark(
@@ -208,7 +211,7 @@ def _remark_on_columns(header: Sequence[str], relations: Counter, num_objects: i
     elif len(header) == 3 and relations[header[1]] == 1 and len(relations) <= num_rows / 2:
         report.remark(
             f"its first line ({', '.join(header)[:80]!r}) is read as a fact, but no other row has its relation; if it names the "
-            f"columns, {remedy}"
+            "columns, call them subject, relation and object"
         )
 
 
