@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -105,12 +106,33 @@ def _parquet_records(path: str | Path) -> Iterator[tuple[str, dict]]:
     try:
         with open_parquet(path) as file:
             for batch in file.iter_batches(PARQUET_ROWS):
-                for record in batch.to_pylist():
+                for record in _as_python_has_them(batch).to_pylist():
                     number += 1
                     yield f"row {number:,}", record
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise UserError(f"{path}: is no readable Parquet file ({reason}); write it again") from None
+
+
+def _as_python_has_them(batch):
+    """A batch of rows with times in microseconds, as Python's have no nanoseconds, and with bytes as text where they are UTF-8."""
+    import pyarrow
+    from pyarrow import types
+
+    columns = []
+    for column in batch.columns:
+        kind = column.type
+        if types.is_timestamp(kind) and kind.unit == "ns":
+            column = column.cast(pyarrow.timestamp("us", kind.tz), safe=False)
+        elif types.is_duration(kind) and kind.unit == "ns":
+            column = column.cast(pyarrow.duration("us"), safe=False)
+        elif types.is_time64(kind) and kind.unit == "ns":
+            column = column.cast(pyarrow.time64("us"), safe=False)
+        elif types.is_binary(kind) or types.is_large_binary(kind):
+            with contextlib.suppress(pyarrow.ArrowInvalid):
+                column = column.cast(pyarrow.large_string())
+        columns.append(column)
+    return pyarrow.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def _table_records(

@@ -91,3 +91,21 @@ def test_a_header_that_is_repeated_is_no_record(tmp_path):
         assert [record for _, record in read_records(path, report)] == [{"a": "1", "b": "x"}, {"a": "2", "b": "y"}]
         report.used += 2
     assert report.notes == [f"{path}: 1 record left out, it repeats the first line (line 3)"]
+
+
+def test_parquet_with_nanoseconds_and_bytes(tmp_path):
+    """As pandas and Spark write times and texts."""
+    import pyarrow
+    from pyarrow import parquet
+
+    columns = {
+        "time": pyarrow.array([1_600_000_000_123_456_789], pyarrow.timestamp("ns", "UTC")),
+        "took": pyarrow.array([1_500], pyarrow.duration("ns")),
+        "name": pyarrow.array(["Zoë".encode()]),
+        "data": pyarrow.array([b"\xff\x00"]),
+    }
+    path = tmp_path / "table"
+    parquet.write_table(pyarrow.table(columns), path)
+    ((_, record),) = read_records(path, Reading().file(path))
+    assert record["time"].isoformat() == "2020-09-13T12:26:40.123456+00:00" and record["took"].microseconds == 1
+    assert record["name"] == "Zoë" and record["data"] == b"\xff\x00"
