@@ -21,6 +21,8 @@ SEVERAL_ANSWERS = 0.5
 """Rows of several answers have different responses in more than this fraction of what is expected."""
 MIN_CONFLICTS = 3
 """Fewer different responses are taken for damaged records."""
+MIN_MOVED, MOVED_FRACTION = 20, 0.25
+"""Rows that stand before an earlier one of their student, at least, where times change the order of many rows."""
 COPIES_SAMPLE = 2**20
 """Rows in which copies are looked for."""
 
@@ -57,6 +59,21 @@ def join_repeated_rows(log: ResponseLog, by_time: bool, expand_skills: bool, rep
             _join_answers(log, leader, "item in a row", by_time, expand_skills, report)
     if not expand_skills:
         _look_for_copies(log, report)
+    _remark_on_order(log, report)
+
+
+def _remark_on_order(log: ResponseLog, report: FileReport) -> None:
+    """Say that times change the order of many rows: such a column may also hold how long answers took."""
+    if not log.has_time:
+        return
+    student, line = log.columns["student"], log.columns["line"]
+    is_same = student[1:] == student[:-1]
+    num_moved = int((is_same & (line[1:] < line[:-1])).sum())
+    if num_moved >= max(MIN_MOVED, MOVED_FRACTION * is_same.sum()):
+        report.remark(
+            "its rows are put in the order of their times, which is quite another one; if the column of times holds something "
+            "else, such as how long answers took, --columns time= keeps the order of the file"
+        )
 
 
 def _look_for_copies(log: ResponseLog, report: FileReport) -> None:

@@ -133,9 +133,12 @@ def _rows(table: Table, columns: Mapping[str, int], report: FileReport) -> Itera
     student, item, response = (columns[column] for column in REQUIRED)
     time, skill = columns.get("time", student), columns.get("skill", student)  # the log ignores what it does not have
     width, shortest = len(table.header), max(columns.values()) + 1
+    student_name, item_name = table.header[student], table.header[item]
     for line, fields in table.rows if table.texts_only else _rows_of_texts(table, columns, report):
         if len(fields) != width and (len(fields) < shortest or any(field.strip() for field in fields[width:])):
             report.leave_out(f"{table.line_word} {line:,}", wrong_width(width))
+        elif fields[student].strip() == student_name and fields[item].strip() == item_name:
+            report.skip(f"{table.line_word} {line:,}", "it repeats the first line")  # files that were put together
         else:
             yield line, fields[student], fields[item], fields[response], fields[time], fields[skill]
 

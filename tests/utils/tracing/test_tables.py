@@ -156,3 +156,11 @@ def test_lists_of_skills_are_joined_and_lists_in_unused_columns_do_no_harm(tmp_p
     ]
     sequences, _ = read_file(write(tmp_path / "r.jsonl", "\n".join(map(json.dumps, records))))
     assert contents(sequences) == {"s": (["q1", "q2"], [1, 0], ["a+b", "a"])}
+
+
+def test_a_first_line_that_comes_again_is_left_out(tmp_path):
+    header = "user_id,problem_id,correct"
+    text = f"{header}\nann,q1,1\n{header}\nbob,q1,0\n"
+    sequences, notes = read_file(write(tmp_path / "r.csv", text))
+    assert contents(sequences) == {"ann": (["q1"], [1], None), "bob": (["q1"], [0], None)}
+    assert notes[-1] == "1 record left out, it repeats the first line (line 3)"
