@@ -22,7 +22,7 @@ NO_ITEMS = frozenset(
 """Columns, without blanks and punctuation, that describe the students or sum their responses up."""
 MIN_RESPONSES = 0.95
 """At least this fraction of the first rows' cells must be responses or empty."""
-SEEN = "its student has a row already (--columns tells what is what in a table with a row per response)"
+SEEN = "its student has a row already (if each row is one response, name its columns with --columns)"
 
 
 def is_matrix(columns: Mapping[str, int], table: Table) -> bool:

@@ -118,7 +118,7 @@ def read_table_log(table: Table, columns: Mapping[str, int], report: FileReport)
         report.remark(f"read with --columns {columns_in_words(table.header, columns)}")
     items_are_skills = is_skill(table.header[columns["item"]])
     if items_are_skills:
-        untold = "; without times, answers that are repeated for several skills cannot be told"
+        untold = "; without times, answers that are repeated for several skills cannot be recognised"
         report.remark("skills count as items" + ("" if "time" in columns else untold))
     has_lists = _has_lists(table, columns)
     if has_lists:
