@@ -159,14 +159,14 @@ def _table_rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence[
         if places is not None and row == header:
             report.skip(f"line {line:,}", "it repeats the first line")
             continue
-        if places is None and [cell.strip().lower() for cell in row] == list(COLUMNS):
-            report.skip(f"line {line:,}", "it names the columns")
-            continue
         if len(row) > width:
             yield f"line {line:,}", [*row, "", "", ""]
             continue
         if len(row) <= max(subject, relation, object_):
             yield f"line {line:,}", []
+            continue
+        if row[relation] == "relation" and (row[subject], row[object_]) == ("subject", "object"):
+            report.skip(f"line {line:,}", "it names the columns")
             continue
         relations[row[relation]] += 1
         if places is None and len(objects) <= MAX_RELATIONS:

@@ -167,6 +167,14 @@ def test_counts_of_each_file_are_described(tmp_path):
     assert reading.description()["b"]["bad"] == 2
 
 
+@pytest.mark.parametrize("first_line", ["", "s\tp\to\n"])
+def test_a_header_among_the_facts_is_no_fact(tmp_path, first_line):
+    """Else it would be lost where the facts are written with a header and read again."""
+    path = write(tmp_path / "facts.tsv", f"{first_line}a\tb\tc\nsubject\trelation\tobject\nd\tb\te\n")
+    assert [fact.subject for fact in read_facts([path], Reading()).facts] == ["a", "d"]
+    assert notes_of(path)[-1].endswith("it names the columns (line 2)" if not first_line else "it names the columns (line 3)")
+
+
 def test_a_first_line_that_may_be_a_header_is_told(tmp_path):
     rows = [f"p{number}\t{('born', 'died')[number % 2]}\tt{number % 3}" for number in range(12)]
     path = write(tmp_path / "f.tsv", "\n".join(["person\tevent\tplace", *rows]))
