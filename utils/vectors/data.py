@@ -157,6 +157,8 @@ def _documents(path: str | Path, table: VectorTable, report: FileReport) -> Vect
         raise UserError(
             f"{path}: has another `id` for each vector; add a column `document` that tells what belongs together"
         )
+    if len(labels) > 1 and starts.all():
+        report.remark("has another document for each vector; if several belong together, give them the same `document`")
     firsts = order[starts]
     labels = labels[starts].tolist()
     names = (

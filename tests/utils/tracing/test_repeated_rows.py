@@ -90,7 +90,7 @@ def test_skills_in_the_place_of_items_become_a_joined_item(tmp_path, header):
 
 def test_skills_as_items_without_times_cannot_be_told_and_this_is_said(tmp_path):
     _, notes = read_file(table(tmp_path / "r.csv", "user_id,skill_id,correct", ["ann,b,1", "ann,a,1"]))
-    assert any("answers that are repeated for several skills cannot be told" in note for note in notes)
+    assert any("answers that are repeated for several skills cannot be recognised" in note for note in notes)
 
 
 def test_items_that_are_skills_are_recognised_by_their_responses(tmp_path):

@@ -58,3 +58,10 @@ def test_a_file_that_is_missing_or_a_folder_is_one_line(tmp_path):
 def test_documents_are_those_of_the_file(tmp_path):
     data, _ = read(save_npz(tmp_path))
     assert np.array(data.names, int)[data.document].tolist() == DOCUMENT.tolist()
+
+
+def test_a_document_for_each_vector_is_said(tmp_path):
+    """As where a column `document` holds texts."""
+    document = np.array([f"Text {number}." for number in range(len(VECTORS))])
+    _, notes = read(save_npz(tmp_path, document=document))
+    assert notes == ["has another document for each vector; if several belong together, give them the same `document`"]
