@@ -7,6 +7,7 @@ import pytest
 
 from tests.helpers import fuzzing
 from tests.helpers.readers import READERS
+from tests.helpers.small_files import parquet
 
 INPUTS = 40
 """Damaged files of each quick reader; slow ones get fewer."""
@@ -84,6 +85,12 @@ FAILED_ONCE = {
         "checkpoints",
         b"PK\x03\x04\x14" + bytes(21) + b"\x0a\x00\x00\x00" + b"\xff" * 400,
     ),
+    "an archive of a later version": (
+        "checkpoints",
+        b"PK\x01\x02\x14\x03\x6d" + bytes(39) + b"PK\x05\x06" + bytes(4) + b"\1\0\1\0\x2e" + bytes(9),
+    ),
+    "a header among the facts": ("facts", "a\tb\tc\nsubject\trelation\tobject\n"),
+    "Parquet without a row": ("vectors", parquet([{"vector": [1.0], "document": "a"}], 0)),
     "quotes without end": ("tables", 'a"\t"b\n' * 20_000),
     "apostrophes without end": ("documents", "'" * 100_000),
 }

@@ -6,6 +6,7 @@ into features, so that a record that breaks a later step is found.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -123,9 +124,10 @@ def read_facts(path):
 
     base = read_facts([path], _reading())
     encode_facts(base, closed_vocabulary(base, []))
-    copy = path.with_name("copy.tsv")
-    write_facts(copy, base)
-    assert read_facts([copy], Reading(0.0)).facts == base.facts
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "facts.tsv"
+        write_facts(copy, base)
+        assert read_facts([copy], Reading(0.0)).facts == base.facts
 
 
 def read_templates(path):

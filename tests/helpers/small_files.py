@@ -18,13 +18,13 @@ def lines(*values) -> str:
     return "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
 
 
-def parquet(rows: list[dict]) -> bytes:
-    """A Parquet file of these rows."""
+def parquet(rows: list[dict], count: int | None = None) -> bytes:
+    """A Parquet file of these rows, or of the first ones."""
     import pyarrow
     from pyarrow import parquet
 
     buffer = io.BytesIO()
-    parquet.write_table(pyarrow.Table.from_pylist(rows), buffer)
+    parquet.write_table(pyarrow.Table.from_pylist(rows)[:count], buffer)
     return buffer.getvalue()
 
 

@@ -66,19 +66,22 @@ def check_npz(path: str | Path) -> None:
     _check_is_file(path)
     if not zipfile.is_zipfile(path):
         return
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-        _check_members(members)
-        limit = max(MIN_BOMB_BYTES, MAX_EXPANSION * os.path.getsize(path))
-        if sum(member.file_size for member in members) > limit:
-            raise ValueError(
-                f"its arrays take more than {limit // 2**20:,} MiB, {MAX_EXPANSION} times the file: is it a zip bomb?"
-            )
-        for member in members:
-            with archive.open(member) as file:
-                if not member.filename.endswith(".npy"):
-                    raise ValueError(f"its file {member.filename!r} is no array")
-                _check_array(member.filename, file.read(MAX_HEADER_BYTES), member.file_size)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            _check_members(members)
+            limit = max(MIN_BOMB_BYTES, MAX_EXPANSION * os.path.getsize(path))
+            if sum(member.file_size for member in members) > limit:
+                raise ValueError(
+                    f"its arrays take more than {limit // 2**20:,} MiB, {MAX_EXPANSION} times the file: is it a zip bomb?"
+                )
+            for member in members:
+                with archive.open(member) as file:
+                    if not member.filename.endswith(".npy"):
+                        raise ValueError(f"its file {member.filename!r} is no array")
+                    _check_array(member.filename, file.read(MAX_HEADER_BYTES), member.file_size)
+    except NotImplementedError as error:  # an archive of another kind
+        raise ValueError(str(error)) from None
 
 
 def open_parquet(path: str | Path):
@@ -97,7 +100,9 @@ def open_parquet(path: str | Path):
         MIN_BOMB_BYTES, MAX_EXPANSION * size
     ):
         file.close()
-        raise ValueError(f"{metadata.num_rows:,} rows and {num_bytes:,} bytes in a file of {size:,} bytes: is it a bomb?")
+        raise ValueError(
+            f"{metadata.num_rows:,} rows and {num_bytes:,} bytes in a file of {size:,} bytes: is it a bomb?"
+        )
     return file
 
 

@@ -20,6 +20,8 @@ from utils.vectors.columns import (
 )
 
 ROWS_AT_ONCE = 16_384
+MAX_EMPTY_ELEMENTS, MAX_EMPTY_SHARE = 10**8, 20
+"""Rows without a vector take memory as the others do. So they may be this many times more than these, once they take as much."""
 
 
 def read_parquet_vectors(path: str | Path, report: FileReport) -> VectorTable | None:
@@ -104,10 +106,13 @@ class _Rows:
         usable = lengths == dim
         leave_out_rows(report, np.flatnonzero(~usable), f"its vector is not a list of {dim} numbers")
         leave_out_rows(report, np.flatnonzero(usable & ~has_place), "its position is not a number")
+        parts = [part[np.repeat(size == dim, size)] for part, size in zip(self.elements, self.lengths, strict=True)]
+        if len(lengths) * dim > max(MAX_EMPTY_ELEMENTS, MAX_EMPTY_SHARE * usable.sum() * dim):
+            raise UserError(
+                f"{report.path}: only {usable.sum():,} of {len(lengths):,} rows have a vector; leave the others out"
+            )
         vectors = np.zeros((len(lengths), dim), np.float32)
-        vectors[usable] = np.concatenate(
-            [part[np.repeat(size == dim, size)] for part, size in zip(self.elements, self.lengths, strict=True)]
-        ).reshape(-1, dim)
+        vectors[usable] = np.concatenate([np.zeros(0, np.float32), *parts]).reshape(-1, dim)
         return VectorTable(
             vectors,
             np.array([label_text(value) for value in self.values["label"]]),
