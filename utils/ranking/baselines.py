@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.common.archives import open_npz
 from utils.common.evaluation import Evaluation
 from utils.common.files import write_arrays
 from utils.ranking.evaluation import EvaluationSet, evaluate_scores, text_numbers
@@ -139,7 +140,7 @@ def _read_cache(path: Path) -> dict[str, Evaluation]:
     """The evaluations in a cache file; empty if there is none or it cannot be read."""
     values: dict[str, dict[str, np.ndarray]] = {}
     try:
-        with np.load(path) as arrays:
+        with open_npz(path) as arrays:
             for key in arrays.files:
                 name, metric = key.split("/")
                 values.setdefault(name, {})[metric] = arrays[key]

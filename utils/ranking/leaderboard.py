@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.common.archives import open_npz
 from utils.common.errors import UserError
 from utils.common.evaluation import Evaluation
 from utils.common.files import write_arrays, write_json
@@ -160,7 +161,7 @@ def write_per_question(path: Path, queries: Sequence[Query], evaluations: dict[s
 def read_per_question(path: Path) -> dict[str, dict[str, np.ndarray]]:
     """Read the values that `write_per_question` wrote: system to metric to values."""
     values: dict[str, dict[str, np.ndarray]] = {}
-    with np.load(path) as arrays:
+    with open_npz(path) as arrays:
         for key in arrays.files:
             if "/" in key:
                 name, metric = key.split("/")

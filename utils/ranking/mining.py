@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.common.archives import open_npz
 from utils.common.files import write_arrays
 from utils.ranking.baselines import BM25
 from utils.ranking.features import RankingFeatures
@@ -114,7 +115,7 @@ class NegativeMiner:
     def _read(self, epoch: int) -> list[np.ndarray] | None:
         """The negatives in the file; None if it is of another epoch or cannot be read."""
         try:
-            with np.load(self.path) as arrays:
+            with open_npz(self.path) as arrays:
                 if arrays["epoch"] == epoch:
                     return np.split(arrays["candidates"], arrays["ends"][:-1])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.common.archives import open_npz
 from utils.common.files import write_atomically
 from utils.squad.features import SquadFeatures, build_features
 from utils.squad.tokens import TokenizedTexts
@@ -103,7 +104,7 @@ def save_features(features: SquadFeatures, path: Path) -> None:
 
 def load_features(path: Path) -> SquadFeatures:
     """Read what `save_features` wrote."""
-    with np.load(path, allow_pickle=False) as stored:
+    with open_npz(path) as stored:
         arrays = {name: stored[name] for name in stored.files}
     texts = {
         group: TokenizedTexts(**{field.name: arrays[f"{group}.{field.name}"] for field in fields(TokenizedTexts)})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.common.archives import open_npz
 from utils.common.evaluation import Evaluation
 from utils.common.files import write_arrays
 from utils.vectors.data import VectorDocuments
@@ -53,7 +54,7 @@ def cached_baselines(
         cached.parent.mkdir(parents=True, exist_ok=True)
         write_arrays(cached, {**arrays, "chosen": np.array(json.dumps(chosen))})
     per_example: dict[str, dict] = {}
-    with np.load(cached) as arrays:
+    with open_npz(cached) as arrays:
         chosen = json.loads(str(arrays["chosen"]))
         for path in arrays.files:
             name, _, metric = path.partition("/")
