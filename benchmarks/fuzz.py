@@ -113,7 +113,7 @@ def fuzz_reader(name: str, count: int, options: argparse.Namespace, deadline: fl
 
 def run_worker(options: argparse.Namespace) -> int:
     """Try the inputs of one reader, and write down how far it came."""
-    from tests.helpers import fuzzing
+    from tests.helpers import fuzzing, memory
     from tests.helpers.readers import READERS
 
     (name,), (first, last) = options.readers, options.worker
@@ -122,8 +122,8 @@ def run_worker(options: argparse.Namespace) -> int:
         fuzzing.write_files(folder, files)
         fuzzing.try_reader(reader, reader.path(folder, files), 120)
     state = {"counts": Counter(), "problems": Counter(), "longest": 0.0, "memory": 0, "next": first, "stopped": False}
-    base, deadline = fuzzing.reset_peak(), time.monotonic() + 60 * (options.minutes or 10**6)
-    with fuzzing.memory_limit():
+    base, deadline = memory.reset_peak(), time.monotonic() + 60 * (options.minutes or 10**6)
+    with memory.memory_limit(fuzzing.MEMORY_BYTES):
         for number in range(first, last):
             state["next"] = number
             progress.write_text(json.dumps(state))
@@ -132,7 +132,7 @@ def run_worker(options: argparse.Namespace) -> int:
             outcome = fuzzing.try_reader(reader, reader.path(folder, files))
             state["counts"].update({"inputs": 1, _COLUMN_OF[outcome.kind]: 1})
             state["longest"] = max(state["longest"], outcome.seconds)
-            state["memory"] = round(fuzzing.peak_mib() - base)
+            state["memory"] = round(memory.peak_mib() - base)
             if outcome.kind == "failed":
                 state["problems"][outcome.problem] += 1
                 if state["problems"][outcome.problem] <= KEPT:
@@ -178,7 +178,7 @@ def read_hostile_files(options: argparse.Namespace) -> int:
 
 def read_hostile_file(options: argparse.Namespace) -> int:
     """Read the files that `read_hostile_files` wrote, and print what happened as JSON."""
-    from tests.helpers import fuzzing
+    from tests.helpers import fuzzing, memory
     from tests.helpers.readers import READERS
 
     name, *files = options.hostile
@@ -186,10 +186,10 @@ def read_hostile_file(options: argparse.Namespace) -> int:
     for example in list(reader.examples().values())[:3]:  # imports
         fuzzing.write_files(options.out / "example", example)
         fuzzing.try_reader(reader, reader.path(options.out / "example", example), 120)
-    before = fuzzing.reset_peak()
+    before = memory.reset_peak()
     outcome = fuzzing.try_reader(reader, reader.path(options.out / "input", dict.fromkeys(files, b"")), 300)
     result = {"kind": outcome.kind, "seconds": outcome.seconds, "problem": outcome.problem}
-    print(json.dumps({**result, "mib": fuzzing.peak_mib() - before}))
+    print(json.dumps({**result, "mib": memory.peak_mib() - before}))
     return 0
 
 
