@@ -120,7 +120,8 @@ class TextEncoder(keras.Model):
             return ops.einsum("bs,bsd->bd", ops.softmax(logits, axis=-1), tokens)
         weights = ops.cast(mask, "float32")[..., None]
         if name == "max":
-            return ops.max(tokens + masking_bias(mask, "float32")[..., None], axis=1)
+            # Not a sum with `masking_bias`: JAX may compute it twice and differently, and then no token is the largest.
+            return ops.max(ops.where(weights > 0, tokens, -1e9), axis=1)
         positions = ops.cumsum(weights, axis=1) * weights  # 1, 2, ... for real tokens, 0 for padding
         if name == "lasttoken":
             weights = ops.cast(positions == ops.max(positions, axis=1, keepdims=True), "float32") * weights
