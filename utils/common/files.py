@@ -105,8 +105,11 @@ def open_binary(path: str | Path):
         OSError: it cannot be opened.
     """
     if not os.path.isfile(path) and os.path.exists(path):
-        kind = "a folder" if os.path.isdir(path) else "no ordinary file"
-        raise UserError(f"{path}: is {kind}; name a file")
+        if os.path.isdir(path):
+            raise UserError(f"{path}: is a folder; name a file")
+        raise UserError(
+            f"{path}: is no ordinary file but a pipe or a device; save its content to a file, and name that"
+        )
     file = open(path, "rb")  # noqa: SIM115 (the caller closes it)
     try:
         magic = file.read(6)
