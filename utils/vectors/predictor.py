@@ -56,7 +56,7 @@ class VectorsPredictor:
         with damaged_run_as_user_error(run_dir):
             demo_seed = None if settings["train_files"] else checked_number(settings, "split_seed", 0, MAX_SEED)
             encoder, language = settings["embed_with"], settings.get("language", "")
-            if not isinstance(encoder, str) or not isinstance(language, str):
+            if not all(isinstance(name, str) and name.isprintable() for name in (encoder, language)):
                 raise ValueError("embed_with or language is no name")
             encoder_key = results.get("details", {}).get("encoder", {}).get("key", "")
             return cls(load_model(run_dir), encoder, demo_seed, encoder_key, language)
