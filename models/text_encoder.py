@@ -120,8 +120,9 @@ class TextEncoder(keras.Model):
             return ops.einsum("bs,bsd->bd", ops.softmax(logits, axis=-1), tokens)
         weights = ops.cast(mask, "float32")[..., None]
         if name == "max":
-            # Not a sum with `masking_bias`: JAX may compute it twice and differently, and then no token is the largest.
-            return ops.max(ops.where(weights > 0, tokens, -1e9), axis=1)
+            # Not ops.max: its gradient on JAX looks for the elements that equal the maximum, which rounding may hide from it.
+            places = ops.argmax(ops.where(weights > 0, tokens, -1e9), axis=1)
+            return ops.take_along_axis(tokens, places[:, None], axis=1)[:, 0]
         positions = ops.cumsum(weights, axis=1) * weights  # 1, 2, ... for real tokens, 0 for padding
         if name == "lasttoken":
             weights = ops.cast(positions == ops.max(positions, axis=1, keepdims=True), "float32") * weights
