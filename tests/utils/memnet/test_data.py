@@ -172,7 +172,9 @@ def test_a_header_among_the_facts_is_no_fact(tmp_path, first_line):
     """Else it would be lost where the facts are written with a header and read again."""
     path = write(tmp_path / "facts.tsv", f"{first_line}a\tb\tc\nsubject\trelation\tobject\nd\tb\te\n")
     assert [fact.subject for fact in read_facts([path], Reading()).facts] == ["a", "d"]
-    assert notes_of(path)[-1].endswith("it names the columns (line 2)" if not first_line else "it names the columns (line 3)")
+    assert notes_of(path)[-1].endswith(
+        "it names the columns (line 2)" if not first_line else "it names the columns (line 3)"
+    )
 
 
 def test_a_first_line_that_may_be_a_header_is_told(tmp_path):
