@@ -65,11 +65,24 @@ def check_run_dir(config) -> None:
     run_dir = Path(config.run_dir)
     if config.resume and not (run_dir / "config.json").is_file():
         raise UserError(f"{run_dir}: no run to resume there (no config.json); start it without --resume")
+    if config.resume:
+        _check_writes_stay_within(run_dir)
     if config.resume or not run_dir.exists():
         return
     is_empty = run_dir.is_dir() and not any(run_dir.iterdir())
     if not is_empty and not is_failed_start(run_dir):
         raise UserError(f"{run_dir}: exists already; name another --run-dir, or continue that run with --resume")
+
+
+def _check_writes_stay_within(run_dir: Path) -> None:
+    """Check that nothing in a run directory, which a stranger may have made, is a link: the run would write where it leads."""
+    for folder, folders, files in os.walk(run_dir):
+        for name in (*folders, *files):
+            path = Path(folder) / name
+            if path.is_symlink():
+                raise UserError(
+                    f"{path}: is a link, through which the run would write elsewhere; put the file itself there"
+                )
 
 
 def is_failed_start(run_dir: Path) -> bool:

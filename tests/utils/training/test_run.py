@@ -46,6 +46,12 @@ def error_of(function, *arguments):
     return str(caught.value)
 
 
+def test_a_run_with_a_link_in_it_is_not_resumed(started):
+    (started.run_dir / "plots").mkdir()
+    (started.run_dir / "plots" / "history.png").symlink_to("/tmp/elsewhere.png")
+    assert "history.png: is a link" in error_of(check_run_dir, replace(started, resume=True))
+
+
 def test_settings_checksums_and_commit_are_written(started):
     settings = json.loads((started.run_dir / "config.json").read_text())
     assert settings["epochs"] == 3 and settings["model"] == "plain" and settings["data_checksums"] == CHECKSUMS
