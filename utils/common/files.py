@@ -177,8 +177,12 @@ def read_document(path: str | Path) -> str:
         raise UserError(f"{path}, line {line:,}: is not UTF-8 text ({error.reason}); save the file as UTF-8") from None
 
 
-def read_json(path: str | Path):
+def read_json(path: str | Path, object_pairs_hook=None):
     """Parse a JSON file, decompressed if it is compressed.
+
+    Args:
+        path: the file.
+        object_pairs_hook: makes the value of an object from its pairs, as for `json.loads`; left out, it is a dict.
 
     Raises:
         UserError: the file cannot be read, is no text, or is no JSON (the message names line and column).
@@ -187,7 +191,7 @@ def read_json(path: str | Path):
     if not text.strip():
         raise UserError(f"{path}: the file is empty; copy or download it again")
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=object_pairs_hook)
     except json.JSONDecodeError as error:
         raise UserError(
             f"{path}: broken JSON at line {error.lineno:,}, column {error.colno:,} ({error.msg}); "

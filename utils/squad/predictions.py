@@ -22,7 +22,7 @@ def read_predictions(path: str | Path, reading: Reading | None = None) -> dict[s
     A number is taken as a text and noted. A prediction that is null or no text is left out; its question then has none.
 
     Args:
-        path: JSON, JSON lines, Parquet or a table.
+        path: JSON, JSON lines, Parquet or a table. Of several predictions for a question the first one counts.
         reading: counts what is left out; a new one allows 5 % of the records to be bad.
 
     Raises:
@@ -47,28 +47,33 @@ def read_predictions(path: str | Path, reading: Reading | None = None) -> dict[s
 
 
 def read_null_scores(path: str | Path, reading: Reading | None = None) -> dict[str, float]:
-    """Read `{question id: null score}` from JSON.
+    """Read `{question id: null score}` from JSON. Of several null scores for a question the first one counts.
 
     Raises:
         UserError: the file cannot be read, holds no such object, or a value is not a finite number.
     """
+    null_scores: dict[str, float] = {}
     with (reading or Reading()).file(path) as report:
-        values = read_json(path)
-        if not isinstance(values, dict):
+        document, pairs = _read_json_with_pairs(path)
+        if not isinstance(document, dict):
             raise UserError(f"{path}: holds no JSON object; give one that maps each question id to a finite number")
-        for identifier, value in values.items():
+        for identifier, value in pairs:
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if not is_number or not math.isfinite(value):
                 raise UserError(f"{path}: the value of {identifier!r} is {str(value)[:40]!r}; give a finite number")
-        report.used += len(values)
-    return values
+            if identifier in null_scores:
+                report.leave_out(f"question {identifier!r}", "there is an earlier null score for it")
+            else:
+                null_scores[identifier] = value
+                report.used += 1
+    return null_scores
 
 
 def _pairs(path: str | Path, report: FileReport) -> Iterator[tuple[str, object]]:
     """Yield the question id and the value of each prediction of a file."""
-    document = read_json(path) if content_kind(path) == "json" else None
+    document, pairs = _read_json_with_pairs(path) if content_kind(path) == "json" else (None, [])
     if isinstance(document, dict) and first_value(document, PREDICTION) is None:
-        yield from document.items()
+        yield from pairs
         return
     for place, fields in read_records(path, report, known_columns=(*IDENTIFIER, *PREDICTION)):
         record = {name.strip().lower(): value for name, value in fields.items()}
@@ -78,3 +83,15 @@ def _pairs(path: str | Path, report: FileReport) -> Iterator[tuple[str, object]]
             report.leave_out(place, f"it has no {'id' if identifier is None else PREDICTION[0]}")
         else:
             yield identifier, record[names[0]]
+
+
+def _read_json_with_pairs(path: str | Path) -> tuple[object, list[tuple[str, object]]]:
+    """A JSON document and, where it is an object, its pairs. A dict would keep only the last pair of a name."""
+    pairs: list[tuple[str, object]] = []
+
+    def keep_pairs(items: list[tuple[str, object]]) -> dict:
+        nonlocal pairs
+        pairs = items  # the parser ends with the outermost object
+        return dict(items)
+
+    return read_json(path, keep_pairs), pairs

@@ -73,3 +73,14 @@ def test_null_scores(tmp_path):
     path.write_text("[1, 2]")
     with pytest.raises(UserError, match="holds no JSON object; give one that maps each question id"):
         read_null_scores(path)
+
+
+def test_an_id_that_stands_twice_in_an_object_is_counted(tmp_path):
+    path, reading = tmp_path / "p.json", Reading(0.5)
+    path.write_text('{"a": "Paris", "b": "x", "a": "Rome"}')
+    assert read_predictions(path, reading) == {"a": "Paris", "b": "x"}
+    assert reading.notes[0].endswith("1 of 3 records left out, there is an earlier prediction for it (question 'a')")
+    path.write_text('{"a": 1, "b": 2, "a": 3}')
+    reading = Reading(0.5)
+    assert read_null_scores(path, reading) == {"a": 1, "b": 2}
+    assert reading.notes[0].endswith("1 of 3 records left out, there is an earlier null score for it (question 'a')")
