@@ -30,7 +30,7 @@ def vocabulary_notes(folder: Path, tokenizer, embeddings: np.ndarray, special_id
         lines on what should be known; none of these signs is certain.
 
     Raises:
-        UserError: a token has no embedding.
+        UserError: a token has no embedding, or all embeddings are zeros.
     """
     vocabulary = tokenizer.get_vocab()
     tokens, rows, largest = len(vocabulary), len(embeddings), max(vocabulary.values(), default=0)
@@ -39,6 +39,8 @@ def vocabulary_notes(folder: Path, tokenizer, embeddings: np.ndarray, special_id
             f"{folder}: the tokenizer has {tokens:,} tokens up to id {largest:,} and the model {rows:,} embeddings; "
             "they do not belong together: use the tokenizer files of this checkpoint"
         )
+    if not embeddings.any():
+        raise UserError(f"{folder}: holds no trained embeddings, all are zeros; download the checkpoint again")
     notes = tokenizer_notes(folder, tokenizer)
     if tokens < rows:
         notes.append(

@@ -73,6 +73,12 @@ def test_the_embedding_of_zeros_is_that_of_the_padding_token(tmp_path):
     assert "the only embedding of zeros is that of '</s>'" in note
 
 
+def test_embeddings_that_are_all_zeros_are_refused(tmp_path):
+    load_tokenizer(BERT).save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(UserError, match="holds no trained embeddings, all are zeros"):
+        notes_of({"<s>": 0, "<pad>": 1, "</s>": 2, "a": 3}, np.zeros((4, 5)), tmp_path)
+
+
 def test_pieces_that_are_spelt_alike_have_embeddings_that_are_alike(tmp_path):
     rng = np.random.default_rng(3)
     words = [f"word{number}" for number in range(2 * MIN_PAIRS)]
