@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from utils.common.errors import UserError
+from utils.common.errors import UserError, some_of
 from utils.common.files import read_lines
-from utils.text.pretrained.files import check_is_the_file, read_optional_settings, read_settings
+from utils.text.pretrained.files import check_is_the_file, read_flag, read_optional_settings, read_settings
 
 NAMES = ("tokenizer.json", "vocab.txt", "vocab.json")
 """Files of a tokenizer, best first."""
@@ -31,6 +31,7 @@ _ROLES = {
     "pad_token": "[PAD]",
     "mask_token": "[MASK]",
 }
+_FLAGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "do_basic_tokenize", "add_prefix_space")
 _ROBERTA_SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 
 
@@ -97,13 +98,13 @@ def read_wordpiece(file: Path):
     missing = [token for role, token in tokens.items() if role != "mask_token" and token not in set(pieces)]
     if missing:
         raise UserError(f"{file}: has no line {missing[0][:80]!r}, so it is no vocabulary of BERT; {_SAVE_AS_JSON}")
-    lowercase = settings.get("do_lower_case")
+    lowercase = settings["do_lower_case"]
     tokenizer = BertWordPieceTokenizer(
         {piece: number for number, piece in enumerate(pieces)},
         clean_text=True,
-        handle_chinese_chars=settings.get("tokenize_chinese_chars") is not False,
-        strip_accents=_flag(settings.get("strip_accents")),
-        lowercase=not pieces_with_capitals(pieces) if _flag(lowercase) is None else lowercase,
+        handle_chinese_chars=settings["tokenize_chinese_chars"] is not False,
+        strip_accents=settings["strip_accents"],
+        lowercase=not pieces_with_capitals(pieces) if lowercase is None else lowercase,
         **tokens,
     )
     tokenizer = Tokenizer.from_str(tokenizer.to_str())
@@ -129,7 +130,7 @@ def read_byte_level(file: Path):
     missing = [token for token in (*_ROBERTA_SPECIAL, *pre_tokenizers.ByteLevel.alphabet()) if token not in vocabulary]
     if missing:
         raise UserError(f"{file}: has no token {missing[0]!r}, so it is no vocabulary of RoBERTa; {_SAVE_AS_JSON}")
-    prefix_space = settings.get("add_prefix_space") is True
+    prefix_space = settings["add_prefix_space"] is True
     tokenizer = Tokenizer(models.BPE(*models.BPE.read_file(str(file), str(merges)), fuse_unk=False))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix_space)
     tokenizer.decoder = decoders.ByteLevel()
@@ -162,13 +163,21 @@ def tokenizer_notes(path: Path, tokenizer) -> list[str]:
         return []
     file = find_tokenizer_file(path)
     folder = file.parent
-    notes, settings = [], read_optional_settings(folder / "tokenizer_config.json")
+    notes, settings = [], _settings(file)
     for name, does_it in _behaviour(tokenizer).items():
-        if file.suffix == ".json" and _flag(settings.get(name)) not in (None, does_it):
+        if file.suffix == ".json" and settings[name] not in (None, does_it):
             notes.append(
                 f"{folder}: tokenizer_config.json says {name} is {str(settings[name]).lower()}, but {file.name} does "
                 f"{'so' if does_it else 'not'}; {file.name} holds"
             )
+    whole = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+    never_split = settings.get("never_split") if file.suffix == ".txt" else None
+    split = [str(text)[:40] for text in never_split if str(text) not in whole] if isinstance(never_split, list) else []
+    if split:
+        notes.append(
+            f"{folder}: never_split in tokenizer_config.json is not used: {some_of(split)} are split like other texts; make them "
+            "added tokens if they must stay whole"
+        )
     vocabulary = tokenizer.get_vocab()
     pieces = sorted(vocabulary, key=vocabulary.get)
     capitals = pieces_with_capitals(pieces)
@@ -212,11 +221,11 @@ def _behaviour(tokenizer) -> dict[str, bool]:
 
 
 def _settings(file: Path) -> dict:
-    """tokenizer_config.json beside a file, with the tokenizer's class from config.json where it lacks that."""
-    model = read_optional_settings(file.with_name("config.json"))
-    return {"tokenizer_class": model.get("tokenizer_class")} | read_optional_settings(
-        file.with_name("tokenizer_config.json")
-    )
+    """tokenizer_config.json beside a file, with the tokenizer's class from config.json where it lacks that. Each of `_FLAGS` is
+    true, false or None."""
+    model, place = read_optional_settings(file.with_name("config.json")), file.with_name("tokenizer_config.json")
+    settings = {"tokenizer_class": model.get("tokenizer_class")} | read_optional_settings(place)
+    return settings | {name: read_flag(place, settings, name) for name in _FLAGS}
 
 
 def _check_class(file: Path, settings: dict, known: tuple[str, ...]) -> None:
@@ -230,7 +239,7 @@ def _check_class(file: Path, settings: dict, known: tuple[str, ...]) -> None:
         if settings.get(setting) not in (None, "basic", "wordpiece"):
             value = str(settings[setting])[:80]
             raise UserError(f"{file}: tokenizer_config.json asks for {setting} {value!r}, which is not supported")
-    if settings.get("do_basic_tokenize") is False:
+    if settings["do_basic_tokenize"] is False:
         raise UserError(f"{file}: tokenizer_config.json asks for do_basic_tokenize false, which is not supported")
 
 
@@ -258,7 +267,3 @@ def _token(value, default: str) -> str:
     """A special token of tokenizer_config.json: a text, or an object with its `content`."""
     value = value.get("content") if isinstance(value, dict) else value
     return value if isinstance(value, str) and value else default
-
-
-def _flag(value) -> bool | None:
-    return value if isinstance(value, bool) else None

@@ -188,3 +188,23 @@ def test_a_pattern_that_repeats_repetitions_is_refused(tmp_path):
     for pattern in (r"(\w+)+!", r"(?:a|b*)*", r"(a{2,}){2,}"):
         with pytest.raises(UserError, match="repeats a group"):
             check(pattern)
+
+
+def test_settings_may_be_words_and_others_are_refused(tmp_path):
+    cased = vocabulary(tmp_path / "a", CASED, do_lower_case="False")
+    assert tokens(cased, "The Mill") == ["[UNK]", "Mill"]
+    assert tokens(vocabulary(tmp_path / "b", CASED, do_lower_case="true"), "The Mill") == ["the", "mill"]
+    fails(
+        vocabulary(tmp_path / "c", CASED, do_lower_case="perhaps"),
+        "tokenizer_config.json",
+        "do_lower_case",
+        "'perhaps'",
+    )
+
+
+def test_texts_that_must_not_be_split_are_named(tmp_path):
+    folder = vocabulary(tmp_path / "a", UNCASED, never_split=["[SEP]", "mill-s"])
+    (note,) = tokenizer_notes(folder, load_tokenizer(folder))
+    assert "never_split in tokenizer_config.json is not used: 'mill-s' are split" in note
+    folder = vocabulary(tmp_path / "b", UNCASED, never_split=["[SEP]"])
+    assert tokenizer_notes(folder, load_tokenizer(folder)) == []

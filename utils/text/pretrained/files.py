@@ -90,6 +90,26 @@ def read_optional_settings(file: Path) -> dict:
     return read_settings(file) if file.is_file() else {}
 
 
+def read_flag(file: Path, settings: dict, name: str) -> bool | None:
+    """A setting that is true or false, also as a text or as 1 or 0; None where it is not set.
+
+    Args:
+        file: the file of the settings, for messages.
+        settings: its content.
+        name: the setting.
+
+    Raises:
+        UserError: it is neither.
+    """
+    value = settings.get(name)
+    if value is None or isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word not in ("true", "1", "false", "0"):
+        raise UserError(f"{file}: {name} must be true or false, but is {str(value)[:80]!r}; correct it")
+    return word in ("true", "1")
+
+
 def path_within(folder: Path, path, named_in: Path) -> Path:
     """The file or folder within a checkpoint's folder that one of its files names.
 

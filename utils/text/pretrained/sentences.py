@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.text.pretrained.files import read_optional_settings, read_settings
+from utils.text.pretrained.files import read_flag, read_optional_settings, read_settings
 from utils.text.pretrained.modules import encoder_folder, modules_by_name, read_modules
 from utils.text.pretrained.tensors import read_tensors, stored_tensors
 
@@ -111,10 +111,11 @@ def read_sentence_settings(folder: Path, hidden_dim: int, positions: int) -> Sen
     file = next(filter(Path.is_file, files), files[0])
     transformer = read_optional_settings(file)
     limits = (
-        (file, transformer.get("max_seq_length")),
+        (file, transformer, "max_seq_length"),
         (
             place / "tokenizer_config.json",
-            read_optional_settings(place / "tokenizer_config.json").get("model_max_length"),
+            read_optional_settings(place / "tokenizer_config.json"),
+            "model_max_length",
         ),
     )
     return SentenceSettings(
@@ -122,7 +123,7 @@ def read_sentence_settings(folder: Path, hidden_dim: int, positions: int) -> Sen
         dense,
         normalize,
         _longest_input(limits, positions, notes),
-        transformer.get("do_lower_case") is True,
+        bool(read_flag(file, transformer, "do_lower_case")),
         _default_prompt(folder, steps, notes),
         tuple(notes),
     )
@@ -164,10 +165,15 @@ def _read_pooling(file: Path, hidden_dim: int) -> str:
         )
     names = settings.get("pooling_mode")
     if names is None:  # until version 5 of sentence-transformers there is a flag for each
-        flags = [name for name, value in settings.items() if name.startswith("pooling_mode_") and value]
+        named = [name for name in settings if name.startswith("pooling_mode_")]
+        flags = [name for name in named if read_flag(file, settings, name)]
+        if not flags and POOLINGS["mean"] not in named:  # sentence-transformers has it on by default
+            flags = [POOLINGS["mean"]]
         names = [name for name, flag in POOLINGS.items() if flag in flags]
         names += [flag for flag in flags if flag not in POOLINGS.values()]
-    names = [names] if isinstance(names, str) else names or ["mean"]
+    if not names:
+        raise UserError(f"{file}: turns every pooling off; set the one that the checkpoint was trained with to true")
+    names = [names] if isinstance(names, str) else names
     names = [str(name).removesuffix("_tokens") for name in names] if isinstance(names, list) else [str(names)]
     if any(name not in POOLINGS for name in names):
         raise UserError(
@@ -207,8 +213,9 @@ def _read_dense(folder: Path, size: int) -> DenseLayer:
 
 def _longest_input(limits, positions: int, notes: list[str]) -> int | None:
     """The first limit that is set, at most what the encoder can read; None where none is set."""
-    for file, length in limits:
-        if type(length) not in (int, float) or not length <= _NO_LIMIT:
+    for file, settings, name in limits:
+        length = _number(file, settings, name)
+        if length is None or length > _NO_LIMIT:
             continue
         if length < 3:
             raise UserError(f"{file}: a longest input of {length} tokens is too short; correct it")
@@ -216,6 +223,18 @@ def _longest_input(limits, positions: int, notes: list[str]) -> int | None:
             notes.append(f"{file}: asks for {length:,} tokens, but the encoder reads {positions:,} at most")
         return min(int(length), positions)
     return None
+
+
+def _number(file: Path, settings: dict, name: str) -> int | float | None:
+    """A setting that is a number, also as a text; None where it is not set."""
+    value = settings.get(name)
+    try:
+        number = float(value) if isinstance(value, str) else value
+    except ValueError:
+        number = None
+    if value is not None and (type(number) not in (int, float) or number != number):
+        raise UserError(f"{file}: {name} must be a number of tokens, but is {str(value)[:80]!r}; correct it")
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _default_prompt(folder: Path, steps, notes: list[str]) -> str:

@@ -128,6 +128,25 @@ def test_the_longest_input(copy):
     fails(copy, "sentence_bert_config.json", "1 tokens is too short")
 
 
+def test_numbers_and_flags_may_be_texts_and_others_are_refused(copy):
+    write(copy / "sentence_bert_config.json", {"max_seq_length": "12", "do_lower_case": "True"})
+    settings = read_sentence_settings(copy, 12, 34)
+    assert settings.max_length == 12 and settings.lowercase
+    write(copy / "sentence_bert_config.json", {"do_lower_case": "false"})
+    assert not read_sentence_settings(copy, 12, 34).lowercase
+    for wrong in ({"max_seq_length": "many"}, {"max_seq_length": True}, {"do_lower_case": "maybe"}):
+        write(copy / "sentence_bert_config.json", wrong)
+        fails(copy, "sentence_bert_config.json", *wrong)
+
+
+def test_poolings_that_are_all_off_are_refused(copy):
+    for settings in (dict.fromkeys(OLD_FLAGS.values(), False), {"pooling_mode": []}):
+        write(copy / "1_Pooling" / "config.json", settings)
+        fails(copy, "1_Pooling", "turns every pooling off")
+    write(copy / "1_Pooling" / "config.json", {"word_embedding_dimension": 12})
+    assert read_sentence_settings(copy, 12, 34).pooling == "mean"
+
+
 def test_texts_are_lower_cased_where_the_settings_say_so(copy):
     settings = json.loads((copy / "tokenizer.json").read_text())
     settings["normalizer"] = None
