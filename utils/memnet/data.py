@@ -14,7 +14,8 @@ from utils.common.errors import UserError
 from utils.common.files import content_kind, read_lines, write_atomically
 from utils.common.reading import FileReport, Reading
 from utils.common.records import KIND_NAMES, read_json_values, read_records
-from utils.common.tables import find_columns, read_table
+from utils.common.tables import find_columns, find_separator, read_table
+from utils.memnet.markdown import without_markdown
 from utils.memnet.ntriples import STATEMENT, names_of_terms, read_ntriples
 from utils.memnet.records import INVERSE, MAX_FIELD_LENGTH, BadFactError, Fact, KnowledgeBase, fact_from
 from utils.text.words import split_words
@@ -139,7 +140,10 @@ def _named_rows(path: Path, values, report: FileReport) -> Iterator[tuple[str, S
 def _table_rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence[str]]]:
     """Yield the rows of a table. A row of another width than the header comes with another number of fields than three, so that it
     is left out, unless it only lacks columns that are not needed."""
-    rows = read_table(path, known_columns=[name for column, names in COLUMNS.items() for name in (column, *names)])
+    separator = find_separator(path, [name for column, names in COLUMNS.items() for name in (column, *names)])
+    rows = read_table(path, separator)
+    if separator == "|":
+        rows = without_markdown(rows, report)
     first_rows = list(itertools.islice(rows, SNIFFED_ROWS))
     if not first_rows:
         return

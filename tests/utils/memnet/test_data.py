@@ -82,6 +82,17 @@ def test_columns_are_found_in_any_order_beside_others(tmp_path):
     assert facts_of(path) == (Fact("Ada", "born_in", "Oslo"),) and "object 'city'" in notes_of(path)[0]
 
 
+@pytest.mark.parametrize("header", ["subject | relation | object", "who | does | what"])
+@pytest.mark.parametrize(("start", "end"), [("", ""), ("| ", " |")])
+@pytest.mark.parametrize("dashes", ["---|---|---", ":-- | :-: | --:"])
+def test_tables_of_markdown(tmp_path, header, start, end, dashes):
+    lines = [header, dashes, *(f"{fact.subject} | {fact.relation} | {fact.object}" for fact in FACTS)]
+    path = write(tmp_path / "f.md", "\n".join(f"{start}{line}{end}" for line in lines))
+    facts = facts_of(path)
+    assert facts == (FACTS if "subject" in header else (Fact("who", "does", "what"), *FACTS))
+    assert any("1 record left out, it is a Markdown table's line of dashes (line 2)" in note for note in notes_of(path))
+
+
 @pytest.mark.parametrize(
     "header", [":START_ID,:END_ID,:TYPE", ":START_ID(Person),:END_ID(Town),:TYPE", "start,end,type"]
 )
