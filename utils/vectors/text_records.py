@@ -26,6 +26,8 @@ OTHER_COLUMNS = {
     "name": ("names", "title", "id", "url", "file", "filename"),
     "position": VECTOR_COLUMNS["position"],
 }
+SOURCE_NAMES = ("source", "file_path", "file_name")
+"""Names of columns, or of fields of a column `metadata`, that may say which document a record is a piece of."""
 TEXT_COLUMN_NAMES = {name for column, others in OTHER_COLUMNS.items() for name in (column, *others)} | {
     *CHUNK_NAMES,
     *TEXT_NAMES,
@@ -93,7 +95,25 @@ def text_documents(
     documents = {record.document for record in used}
     if not split and (chunk or ("document" in others and len(documents) <= len(used) / 2)):
         return _chunked_documents(path, used)
+    source = None if split or "document" in others else _column_of_source(examples)
+    if source:
+        report.remark(
+            f"each record is read as a document of its own, and {source} is not used; if the records are pieces of documents, "
+            "give each the name of its document in a column `document`, and call the text `chunk`"
+        )
     return _whole_documents(path, used, report)
+
+
+def _column_of_source(examples: dict[str, object]) -> str | None:
+    """The column, or the field of a column such as LangChain's `metadata`, that may name the document of a record."""
+    for column, value in examples.items():
+        names = value if column.lower() in ("metadata", "meta") and isinstance(value, dict) else ()
+        fields = [
+            f"{column}.{name}" for name in names if str(name).lower() in (*SOURCE_NAMES, *OTHER_COLUMNS["document"])
+        ]
+        if column.lower() in SOURCE_NAMES or fields:
+            return shortened(fields[0] if fields else column, MAX_SHOWN)
+    return None
 
 
 def _is_list_of_texts(value) -> bool:

@@ -47,6 +47,22 @@ def test_documents_and_chunks_under_common_names(tmp_path, rows, expected):
     assert documents_of(write(tmp_path, rows))[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("metadata.source", {"page_content": A, "metadata": {"page": 1, "source": "a.pdf"}}),
+        ("metadata.doc_id", {"text": A, "metadata": {"doc_id": 7}}),
+        ("source", {"text": A, "source": "a.pdf"}),
+    ],
+)
+def test_a_source_that_is_not_used_is_said(tmp_path, name, row):
+    documents, notes = documents_of(write(tmp_path, [row, row]))
+    assert documents == [("t.jsonl:1", A), ("t.jsonl:2", A)]
+    assert any(f"a document of its own, and {name} is not used" in note and "`document`" in note for note in notes)
+    notes = documents_of(write(tmp_path, [row | {"document": 1}, row | {"document": 1}]))[1]
+    assert not any("is not used" in note for note in notes)
+
+
 def test_tables_and_parquet_hold_the_same_records(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
