@@ -25,7 +25,7 @@ from pathlib import Path
 
 import tyro
 
-from utils.common.errors import UserError
+from utils.common.errors import UserError, counted
 from utils.common.files import read_document
 from utils.training.finished import read_run
 from utils.training.run import run_script
@@ -108,7 +108,7 @@ def answer_from_facts(config: Config) -> None:
     print("attended to:")
     for fact in answer["facts"]:
         print(f"{fact['weight']:.3f}  {fact['subject']} / {fact['relation']} / {fact['object']}")
-    print(f"({milliseconds:.0f} ms, {answer['num_candidates']} of {len(predictor.base.facts):,} facts)")
+    print(f"({milliseconds:.0f} ms, {answer['num_candidates']} of {counted(len(predictor.base.facts), 'fact')})")
 
 
 def predict_responses(config: Config) -> None:

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from utils.common.errors import UserError
+from utils.common.errors import UserError, counted
 from utils.common.reading import Reading
 from utils.memnet.baselines import BASELINES, Baselines
 from utils.memnet.data import read_facts, read_templates, write_facts
@@ -134,7 +134,7 @@ def main(config: Config) -> int:
     train_ids, num_train = question_ids["train"], len(data.questions["train"])
     features_of_epoch = data.training_features(train_ids, config.distractors, config.seed, config.redraw)
     counts = ", ".join(f"{split} {len(questions):,}" for split, questions in data.questions.items())
-    print(f"{len(data.base.facts):,} facts, {len(vocabulary):,} words learned; questions: {counts}")
+    print(f"{counted(len(data.base.facts), 'fact')}, {len(vocabulary):,} words learned; questions: {counts}")
 
     # --- model
     set_up_keras(config)

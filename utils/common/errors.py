@@ -1,4 +1,4 @@
-"""The one exception that means "the user can fix this", and how messages list examples."""
+"""The one exception that means "the user can fix this", and how messages list examples and count."""
 
 import re
 from collections.abc import Sequence
@@ -37,3 +37,12 @@ def some_of(items: Sequence) -> str:
     """
     examples = ", ".join(f"{item:,}" if isinstance(item, int) else repr(item) for item in items[:5])
     return examples + (", ..." if len(items) > 5 else "")
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, for a message.
+
+    >>> counted(1, "fact"), counted(1000, "fact")
+    ('1 fact', '1,000 facts')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

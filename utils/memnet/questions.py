@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.common.errors import some_of
+from utils.common.errors import counted, some_of
 from utils.common.reading import FileReport
 from utils.memnet.question_files import QuestionRecord
 from utils.memnet.records import Fact, KnowledgeBase, MemoryQuestion
@@ -78,7 +78,7 @@ def questions_from_records(
         questions.append(MemoryQuestion(name, record.text, subject or record.text, answers, memory=known))
     if unknown_facts:
         report.remark(
-            f"{len(unknown_facts):,} facts of memories are not among the facts of --facts and are left out "
+            f"{counted(len(unknown_facts), 'fact')} of memories left out, not among the facts of --facts "
             f"({some_of(list(map(str, unknown_facts)))})"
         )
     return questions

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from utils.common.errors import counted
 from utils.common.files import has_lone_surrogate
 from utils.text.words import normalized, split_words
 
@@ -177,7 +178,7 @@ class KnowledgeBase:
         if several:
             subject, relation = several[0]
             notes.append(
-                f"{len(several):,} pairs of subject and relation have several objects (such as {subject!r}, {relation!r}): "
+                f"several objects for {counted(len(several), 'pair')} of subject and relation (such as {subject!r}, {relation!r}): "
                 "each counts as a correct answer"
             )
         ids = [subject for subject in self.by_subject if _ID.fullmatch(subject)]
@@ -192,7 +193,7 @@ class KnowledgeBase:
         without_words = names.pop((), [])
         if without_words:
             notes.append(
-                f"{len(without_words):,} subjects have no words (such as {without_words[0]!r}): no question can name them"
+                f"no question can name {counted(len(without_words), 'subject')} without words (such as {without_words[0]!r})"
             )
         alike = [subjects for subjects in names.values() if len(subjects) > 1]
         if alike:

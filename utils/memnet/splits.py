@@ -44,7 +44,7 @@ def split_subjects(
     parts = hold_out([1] * len(groups), fractions, order=order)
     if not len(parts["train"]):
         raise UserError(
-            f"{len(groups)} subjects are too few to hold out a fraction of {validation_fraction} for validation and of "
+            f"too few subjects ({len(groups)}) to hold out a fraction of {validation_fraction} for validation and of "
             f"{test_fraction} for the test; give more facts, or smaller --validation-fraction and --test-fraction"
         )
     split_of = {group: split for split, members in parts.items() for group in members.tolist()}

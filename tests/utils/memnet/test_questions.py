@@ -62,7 +62,7 @@ def test_memories_are_numbers_of_facts(tmp_path):
     ]
     assert notes == []
     _, notes = questions_of(tmp_path / "q.jsonl", KnowledgeBase.of([Fact("Bob", "born", "Rome")]), text)
-    assert "1 facts of memories are not among the facts of --facts and are left out ('Ada / knew / Mary')" in notes[0]
+    assert "1 fact of memories left out, not among the facts of --facts ('Ada / knew / Mary')" in notes[0]
 
 
 def test_the_subject_of_a_memory_is_named_in_the_question_in_any_form(tmp_path):

@@ -56,11 +56,11 @@ def test_objects_are_found_in_other_capital_letters_and_unicode_forms():
 
 def test_notes_say_what_the_model_cannot_tell_apart():
     assert BASE.notes == [
-        "1 pairs of subject and relation have several objects (such as 'Ada', 'knew'): each counts as a correct answer"
+        "several objects for 1 pair of subject and relation (such as 'Ada', 'knew'): each counts as a correct answer"
     ]
     base = KnowledgeBase.of(Fact(name, "r", "x") for name in ("Yahoo", "Yahoo!", "C", "C++", "?", "…"))
     assert base.notes == [
-        "2 subjects have no words (such as '?'): no question can name them",
+        "no question can name 2 subjects without words (such as '?')",
         "2 subjects have the words of another one (such as 'Yahoo' and 'Yahoo!'): the model cannot tell them apart",
     ]
 
