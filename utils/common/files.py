@@ -1,4 +1,4 @@
-"""Read files as people have them (UTF-8, gzipped or not) and write files whole or not at all."""
+"""Read text files (UTF-8 or UTF-16, compressed or not), recognise files by their content, and write files whole or not at all."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _NO_DATA_FILES = {
 }
 """Files that are often named by mistake: their first bytes, what they are, and what to do about it."""
 _BRACKETED_WORD = re.compile(r"\[(?!(?:true|false|null|NaN|Infinity)\b)[^\W\d_]")
-"""How texts begin that start with a name in brackets, such as MetaQA's questions, but no JSON list."""
+"""Matches texts that begin with a name in brackets, such as MetaQA's questions. A JSON list does not match."""
 _BLOCK_BYTES = 2**18
 _SNIFFED_BYTES = 2**20
-"""Bytes at the beginning of a file that tell what is in it."""
+"""Bytes at the beginning of a file by which its content is recognised."""
 
 
 def file_kind(path: str | Path) -> str:
@@ -55,7 +55,7 @@ def file_kind(path: str | Path) -> str:
 
 
 def content_kind(path: str | Path) -> str:
-    """What is in a file, told by its first bytes after decompression, whatever its name is.
+    """What is in a file, recognised by its first bytes after decompression and not by its name.
 
     Returns:
         `folder`, `parquet`, `zip` (also `.npz` and `.keras`), `npy`, `xml`, `json` (one document), `jsonl` (a JSON value per line)
@@ -98,10 +98,10 @@ def _is_json_per_line(text: str) -> bool:
 
 
 def open_binary(path: str | Path):
-    """Open a file for reading bytes, decompressed if it is gzip, bzip2 or xz; its content tells, not its name.
+    """Open a file for reading bytes, decompressed if its content (not its name) is gzip, bzip2 or xz.
 
     Raises:
-        UserError: it is a folder or no ordinary file, such as a device.
+        UserError: it is a folder, or not an ordinary file but a device or a pipe.
         OSError: it cannot be opened.
     """
     if not os.path.isfile(path) and os.path.exists(path):
@@ -125,7 +125,7 @@ def open_binary(path: str | Path):
 
 
 class _Decompressed(io.RawIOBase):
-    """The content of a compressed file, as long as it does not grow without measure."""
+    """The content of a compressed file; an error if it grows beyond `MAX_COMPRESSION`, as a decompression bomb does."""
 
     def __init__(self, path: str | Path, decompress):
         self.path = path
@@ -160,8 +160,8 @@ def read_document(path: str | Path) -> str:
     """The text of a file that is read as a whole: UTF-8, or UTF-16 with a byte order mark; decompressed if it is compressed.
 
     Raises:
-        UserError: the file cannot be read, is larger than `MAX_DOCUMENT_BYTES`, grows without measure when it is decompressed, or
-            is not text.
+        UserError: the file cannot be read, is larger than `MAX_DOCUMENT_BYTES`, grows beyond `MAX_COMPRESSION` when it is
+            decompressed, or is not text.
     """
     content = bytearray()
     with _errors_of(path), open_binary(path) as file:
@@ -185,7 +185,7 @@ def read_json(path: str | Path, object_pairs_hook=None):
         object_pairs_hook: makes the value of an object from its pairs, as for `json.loads`; left out, it is a dict.
 
     Raises:
-        UserError: the file cannot be read, is no text, or is no JSON (the message names line and column).
+        UserError: the file cannot be read, is not text, or is not JSON (the message names line and column).
     """
     text = read_document(path)
     if not text.strip():
@@ -208,7 +208,7 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     The text is UTF-8, or UTF-16 with a byte order mark. Lines end in LF, CR LF, or (files of old Macs) in CR.
 
     Raises:
-        UserError: the file cannot be read, a line is no text, or it is longer than `MAX_LINE_BYTES`.
+        UserError: the file cannot be read, or a line is not text or is longer than `MAX_LINE_BYTES`.
     """
     with _errors_of(path), open_binary(path) as binary:
         head = binary.read(4096)
@@ -272,7 +272,10 @@ def _encoding(head: bytes) -> str:
 
 
 def _is_unmarked_utf_16(head: bytes) -> bool:
-    """Whether every second byte is zero and no other one is, as in English text in UTF-16. UTF-8 would read the zeros too."""
+    """Whether every second byte is zero and no other one is, as in English text in UTF-16.
+
+    Such bytes are valid UTF-8 too, with a zero beside each letter, so decoding them would not fail.
+    """
     halves = head[::2], head[1::2]
     return len(head) > 3 and any(not any(zeros) and all(others) for zeros, others in (halves, halves[::-1]))
 

@@ -9,9 +9,9 @@ from utils.common.errors import UserError, one_line
 MAX_BAD_FRACTION = 0.05
 """Fraction of a file's records that may be unusable before the file is refused."""
 NUM_EXAMPLES = 5
-"""Records that are named for each reason."""
+"""How many records are named for each reason."""
 MAX_PLACE = 100
-"""Characters of a record's name, at most."""
+"""The most characters of a record's name in a message."""
 
 
 class Reading:
@@ -79,14 +79,15 @@ class FileReport:
 
         Args:
             place: where it is, such as `line 7` or `question 'q12'`.
-            reason: what is wrong with it. Records with the same reason are counted together, so it holds no values.
+            reason: what is wrong with it. Records with the same reason are counted together, so it must not contain values of
+                the record.
             count: number of records that are lost at this place.
         """
         self.num_bad += count
         self._bad.setdefault(reason, _Places()).add(place, count)
 
     def skip(self, place: str, reason: str, count: int = 1) -> None:
-        """Count a record that is left out as is natural for such files, such as a row without a response. It is not a bad one."""
+        """Count a record that is left out but is not bad, because such files normally have some: a row without a response, say."""
         self._skipped.setdefault(reason, _Places()).add(place, count)
 
     def note(self, place: str, reason: str, count: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""Records with named fields from the layouts in which people keep them: JSON, JSON lines, Parquet, and tables with a header."""
+"""Read records with named fields from JSON, JSON lines, Parquet, and tables with a header."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARQUET_ROWS = 4_096
 def read_records(
     path: str | Path, report: FileReport, known_columns: Collection[str] = ()
 ) -> Iterator[tuple[str, dict]]:
-    """Yield `(place, record)` of each record of a file; what is in the file decides how it is read.
+    """Yield `(place, record)` of each record of a file. The file's content decides how it is read.
 
     - JSON lines: an object per line.
     - JSON: a list of objects, an object with such a list under `data`, or an object of columns as pandas and Hugging Face's
@@ -30,7 +30,7 @@ def read_records(
 
     Args:
         path: the file, compressed or not.
-        report: counts what is no record.
+        report: counts what is not a record.
         known_columns: names that the caller knows; they help to find the separator of a table.
 
     Raises:
@@ -63,7 +63,7 @@ KIND_NAMES = {
 def read_json_values(path: str | Path, report: FileReport) -> Iterator[tuple[str, object]]:
     """Yield `(place, value)` of each value of JSON lines, or of each record of a JSON document as `read_records` describes it.
 
-    Lines that are no JSON are left out and counted.
+    Lines that are not JSON are left out and counted.
     """
     if content_kind(path) == "jsonl":
         for number, line in read_lines(path):
@@ -115,7 +115,7 @@ def _parquet_records(path: str | Path) -> Iterator[tuple[str, dict]]:
 
 
 def _as_python_has_them(batch):
-    """A batch of rows with times in microseconds, as Python's have no nanoseconds, and with bytes as text where they are UTF-8."""
+    """A batch of rows, with times in microseconds, as Python has no nanoseconds, and with bytes as text where they are UTF-8."""
     import pyarrow
     from pyarrow import types
 

@@ -1,4 +1,4 @@
-"""Read tables as people have them: any common separator, quotes as pandas and spreadsheets write them, columns by common names."""
+"""Read tables with any common separator, quotes as pandas and spreadsheets write them, and columns under any common name."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from utils.common.files import read_lines
 SEPARATORS = {"\t": "tab", "|": "pipe", ";": "semicolon", ",": "comma"}
 """The separators that are recognised, the least likely to stand within a text first."""
 SNIFFED_LINES = 50
-"""Lines that decide the separator."""
+"""How many lines at the beginning decide the separator."""
 MAX_ROW_LINES = 1_000
-"""Lines of one row, whose quoted fields may hold line breaks."""
+"""The most lines of one row; its quoted fields may hold line breaks."""
 MAX_LINES_IN_VAIN = 20
-"""How many lines may be read ahead in vain for each line of a file, because of quotes that are part of the text. Beyond it, rows
-are looked for within `MAX_LINES_IN_VAIN` lines."""
+"""Where quotes are part of the text, lines are read ahead in vain and put back. After more than this many for each line of the
+file, a row may have at most this many lines."""
 
 _EXCEL_SEPARATOR = re.compile(r"\"?sep=([\t|;,])\"?")
 """A first line that tells Excel what separates the fields of the others."""
@@ -37,15 +37,15 @@ def read_table(
     Quotes are undone as the writer meant them. With commas and semicolons, a quoted field is one that begins with a quote. With
     tabs and pipes, many files do not quote at all, so that quotes are part of the text; a field is unquoted only where a writer
     had to quote it (it holds the separator, a quote or a line break) or where the whole row is quoted. A row whose quotes do not
-    fit together is split at its separators, quotes and all; callers see it by the number of its fields.
+    fit together is split at its separators, quotes and all; callers recognise it by its number of fields.
 
     Args:
         path: the file, compressed or not.
-        separator: what separates the fields; left out, the file's first lines tell (`find_separator`).
+        separator: what separates the fields. If left out, `find_separator` finds it.
         known_columns: names of columns that the caller knows, which help to find the separator.
 
     Raises:
-        UserError: the file cannot be read or is no text.
+        UserError: the file cannot be read or is not text.
     """
     csv.field_size_limit(sys.maxsize)  # for the whole process: the csv module has no limit per reader
     separator = separator or find_separator(path, known_columns)
@@ -89,10 +89,10 @@ class _Lines:
 
 
 def find_separator(path: str | Path, known_columns: Collection[str] = ()) -> str:
-    """The separator of a table, told by its first lines; a comma where nothing tells.
+    """The separator of a table, found from its first lines; a comma if they do not show it.
 
-    It is the one that splits the first line into most known columns; or else the one that splits the first lines into the same
-    number of fields, 2 or more (with a few exceptions, which may be damaged lines).
+    It is the one that splits the first line into the most known columns, if these are 2 or more. Otherwise it is the one that
+    splits the most of the first lines into as many fields as the first line has, 2 or more. The other lines may be damaged.
     """
     sample = [line for _, line in itertools.islice(read_lines(path), SNIFFED_LINES) if line.strip()]
     if not sample:
@@ -130,14 +130,14 @@ def find_columns(
     Args:
         path: the file, for messages.
         header: the names in the file.
-        aliases: the reader's name of each column to the other names that it may have; the first one in the header is taken.
-        chosen: the reader's name of a column to the name that the user gives it, which must be in the header.
+        aliases: for each column by the reader's name, other names that it may have. The first name that is in the header is taken.
+        chosen: for a column by the reader's name, the name that the user chose. It must be in the header.
 
     Returns:
-        the reader's names to places from 0, for the columns that the header has.
+        the place of each column that the header has, counted from 0, by the reader's name.
 
     Raises:
-        UserError: a chosen column is not in the header, or a column's name stands twice in it.
+        UserError: a chosen column is not in the header, or a column's name is in it twice.
     """
     names = [_plain(name) for name in header]
     columns = {}
@@ -201,7 +201,7 @@ def _quoted_row(line: str, lines: _Lines, separator: str, width: int) -> list[st
 
 
 def _swallows_rows(raw_fields: Sequence[str], taken: Sequence[tuple[int, str]], separator: str, width: int) -> bool:
-    """Whether a stray quote joins whole rows. Where commas and semicolons stand within texts, this cannot be told."""
+    """Whether a stray quote joins whole rows. With commas and semicolons, which also occur in texts, one cannot know."""
     whole = separator in "\t|" and len(raw_fields) == width > 1
     return whole and any(line.count(separator) == width - 1 for _, line in taken)
 

@@ -1,4 +1,4 @@
-"""Facts and question templates from files. What is in a file decides how it is read, not its name."""
+"""Facts and question templates from files. A file's content decides how it is read, not its name."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ COLUMNS = {
 """The columns of facts, and other names that they have in people's files."""
 TEMPLATE_COLUMNS = {"relation": COLUMNS["relation"], "template": ("question",), "split": ("set",)}
 SNIFFED_ROWS = 50
-"""Rows or lines at the beginning of a file that tell its format."""
+"""Rows or lines at the beginning of a file by which its format is recognised."""
 MAX_RELATIONS = 20
-"""A second column with more different values than this may not be that of relations, if the third column has fewer."""
+"""If the second column has more different values than this and the third has not, the second may not hold the relations."""
 MISSING = ("na", "n/a", "nan", "null", "none", "<na>")
 """Objects that may stand for a missing value, in small letters."""
 MIN_ROWS_TO_JUDGE = 10
-"""Rows that a table has at least before it is said that its second column does not look like relations."""
+"""In tables with fewer rows than this, no remark is made on a second column that does not look like relations."""
 
 _WIKIMOVIES = re.compile(r"\d+ (\S.*?) ([a-z]+_[a-z_]+) (\S.*)")
 
@@ -58,7 +58,7 @@ def read_facts(paths: Sequence[str | Path], reading: Reading) -> KnowledgeBase:
             characters.
 
     Raises:
-        UserError: a file cannot be read, has none of these formats, or has too many rows that are no facts.
+        UserError: a file cannot be read, has none of these formats, or has too many rows that are not facts.
     """
     facts: dict[Fact, None] = {}
     for path in map(Path, paths):
@@ -138,8 +138,8 @@ def _named_rows(path: Path, values, report: FileReport) -> Iterator[tuple[str, S
 
 
 def _table_rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield the rows of a table. A row of another width than the header comes with another number of fields than three, so that it
-    is left out, unless it only lacks columns that are not needed."""
+    """Yield the rows of a table. A row that is longer than the header, or lacks one of the three columns, is yielded with more
+    or fewer than three fields, so that the caller leaves it out."""
     separator = find_separator(path, [name for column, names in COLUMNS.items() for name in (column, *names)])
     rows = read_table(path, separator)
     if separator == "|":
@@ -252,13 +252,13 @@ def read_templates(path: str | Path, reading: Reading) -> dict[str, dict[str, li
 
     Args:
         path: the file.
-        reading: counts rows that are no templates: without `{s}`, with another split, or too long.
+        reading: counts rows that are not templates: without `{s}`, with an unknown split, or too long.
 
     Returns:
         relation to split to templates.
 
     Raises:
-        UserError: the file cannot be read or has too many such rows, or one template stands in both splits.
+        UserError: the file cannot be read or has too many such rows, or one template is in both splits.
     """
     templates, split_of, is_first, places = {}, {}, True, (0, 1, 2)
     names = [name for column, others in TEMPLATE_COLUMNS.items() for name in (column, *others)]

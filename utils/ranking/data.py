@@ -1,6 +1,6 @@
-"""Read questions with graded answers, and texts to search among; what is in a file or a folder tells how it is read.
+"""Read questions with graded answers, and texts to search among. The content of a file or folder decides how it is read.
 
-Readers never drop anything silently: `utils.common.reading` counts and names what was left out, and what should be known.
+Readers never drop anything silently: `utils.common.reading` counts and names what was left out or is unusual.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def read_rankings(path: str | Path, reading: Reading, vote_rule: str = "best_sha
 def read_texts(path: str | Path, reading: Reading) -> list[tuple[str, str]]:
     """Read the texts of a file to search among: answers, the documents of a collection, or the lines of a text file.
 
-    A text that stands in the file several times is taken once.
+    A text that occurs several times in the file is taken once.
 
     Args:
         path: as for `read_rankings`; also a text file, each line of which is a text, records with an id and a text, or a JSON list

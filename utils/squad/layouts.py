@@ -1,4 +1,4 @@
-"""The layouts in which people keep questions about paragraphs, each told by the keys of its records.
+"""The layouts of files with questions about paragraphs, each recognised by the keys of its records.
 
 - SQuAD: articles with `paragraphs`, which have a `context` and `qas`. The list of articles may also stand alone.
 - SimpleTransformers, CMRC 2018 and MRQA: a list or lines of paragraphs with `qas`, without articles.
@@ -35,7 +35,7 @@ MAX_DEPTH = 4
 
 
 class BadRecord(ValueError):
-    """What is wrong with a record, in words that hold no value of it."""
+    """Says what is wrong with a record, without repeating its values."""
 
 
 @dataclass(slots=True)
@@ -63,13 +63,13 @@ class Entry:
 
     @property
     def identifier(self) -> str:
-        """Its id as a text; "" if it has none. MRQA's predictions go by `qid`, even where there is an `id` too."""
+        """Its id as a text; "" if it has none. MRQA's predictions use `qid`, even where there is an `id` too."""
         is_mrqa = "detected_answers" in self.fields and "qid" in self.fields
         return (as_text(self.fields["qid"] if is_mrqa else first_value(self.fields, IDENTIFIER)) or "").strip()
 
 
 def read_entries(path: str | Path, report: FileReport) -> Iterator[Entry]:
-    """Yield every question of a file, whatever its layout is; what is no question is left out and counted.
+    """Yield every question of a file, whatever its layout is; what is not a question is left out and counted.
 
     Raises:
         UserError: the file cannot be read.
@@ -170,10 +170,10 @@ def raw_answers(fields: dict, with_places: bool) -> list[tuple[str, int | None]]
 
     Args:
         fields: the fields of the question.
-        with_places: offsets matter. MRQA's `detected_answers`, which have them, then take the place of its `answers`.
+        with_places: whether offsets are needed. If so, MRQA's `detected_answers`, which have them, replace its `answers`.
 
     Returns:
-        None where the question has no label at all; an empty list where it is labelled with nothing.
+        None if the question has no label at all; an empty list if it is labelled as having no answer.
 
     Raises:
         BadRecord: the answers have none of the known forms.
@@ -207,7 +207,7 @@ def _parsed(text: str):
     A text that only begins with a bracket (`[sic]`) is an answer itself.
 
     Raises:
-        BadRecord: the text begins like a list or an object of answers, and is none.
+        BadRecord: the text begins like a list or an object of answers, but is not one.
     """
     try:
         return json.loads(text)
@@ -224,7 +224,7 @@ def _parsed(text: str):
 
 
 class _WithoutArrays(ast.NodeTransformer):
-    """Puts the list in the place of `array([...], dtype=object)`."""
+    """Replaces `array([...], dtype=object)` by its list."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         is_array = isinstance(node.func, ast.Name) and node.func.id == "array" and node.args

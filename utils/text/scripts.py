@@ -17,9 +17,9 @@ OTHER_SCRIPTS = (
 )  # fmt: skip
 """Other scripts in use today, the most common ones first."""
 JAPANESE_KANA_FRACTION = 0.1
-"""Text in Han characters of which at least this fraction of all letters is kana is Japanese; Chinese quotes kana at most."""
+"""Text in Han characters is Japanese if at least this fraction of its letters is kana; Chinese text has kana only in quotations."""
 MAX_LETTERS = 100_000
-"""Letters that are looked at."""
+"""How many letters are counted."""
 
 
 def writing_system(texts: Iterable[str]) -> str:
@@ -35,7 +35,7 @@ def writing_system(texts: Iterable[str]) -> str:
 
     Returns:
         Unicode's name of the script, such as `Latin`, `Cyrillic`, `Hangul` or `Thai`; `Japanese` for Han characters together with
-        kana; `unknown` where there are no letters, or rare ones.
+        kana; `unknown` where there are no letters, or only letters of scripts that are not listed here.
     """
     characters: Counter[str] = Counter()
     num_letters = 0

@@ -9,18 +9,18 @@ from collections.abc import Iterator, Sequence
 from utils.text.scripts import writing_system
 
 MIN_WORDS = 8
-"""Words of a chunk; shorter sentences are joined."""
+"""The fewest words of a chunk; shorter sentences are joined."""
 LONG_SENTENCE = 64
-"""Words of a sentence beyond which it is also split where a quotation or a bracket holds several sentences."""
+"""A sentence of more words than this is also split inside quotations and brackets that hold several sentences."""
 MAX_CHARACTERS = 2_000
-"""Characters of a chunk; a longer one is cut."""
+"""The most characters of a chunk; a longer one is cut."""
 LANGUAGES = {
     "Latin": "en", "Cyrillic": "ru", "Arabic": "ar", "Devanagari": "hi", "Hangul": "ko", "Greek": "el", "Hebrew": "he",
     "Bengali": "bn", "Tamil": "ta", "Telugu": "te", "Kannada": "kn", "Malayalam": "ml", "Gujarati": "gu", "Gurmukhi": "pa",
     "Oriya": "or", "Sinhala": "si", "Armenian": "hy", "Georgian": "ka", "Ethiopic": "am", "Tibetan": "bo", "Han": "zh",
     "Japanese": "ja", "Thai": "th", "Lao": "lo", "Khmer": "km", "Myanmar": "my",
 }  # fmt: skip
-"""Writing system to the language whose abbreviations are known to the splitter; English where nothing else tells."""
+"""For each writing system, the language whose abbreviations the splitter uses; English for all others."""
 LETTERS_OF_A_WORD = (
     (r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}", 2),
     (r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}", 4),
@@ -46,11 +46,11 @@ def chunks(text: str, language: str = "", min_words: int = MIN_WORDS) -> list[st
 
     Args:
         text: any text.
-        language: ISO 639 code such as `de`, whose abbreviations do not end a sentence; empty: by the text's writing system.
+        language: ISO 639 code such as `de`, whose abbreviations do not end a sentence; if empty, the text's writing system decides.
         min_words: words of a chunk, at least; only a text with fewer words gives a shorter one.
 
     Returns:
-        the chunks in order, without line breaks. Together they are the whole text.
+        the chunks in order. Together they are the whole text, with single spaces for its white space.
     """
     language = language or LANGUAGES.get(writing_system([text]), "en")
     joined: list[list[str]] = []
@@ -199,7 +199,7 @@ def _pieces(text: str, lengths: Sequence[int]) -> Iterator[str]:
 
 @functools.cache
 def _clauses():
-    """Where Thai, Lao, Khmer, Burmese and Tibetan have a space: it stands between clauses, and no full stop between sentences."""
+    """Where Thai, Lao, Khmer, Burmese and Tibetan have a space: between clauses, and between sentences, which have no full stop."""
     import regex
 
     scripts = LETTERS_OF_A_WORD[1][0]

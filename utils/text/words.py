@@ -12,7 +12,7 @@ from utils.text.scripts import SCRIPTS_WITHOUT_SPACES
 SCRIPTS_OF_CHARACTERS = (*SCRIPTS_WITHOUT_SPACES, "Hangul")
 """Scripts whose characters are words, alone and in pairs. Korean has spaces, but particles are attached to its names."""
 MAX_MARKS = 8
-"""Of a longer row of question and exclamation marks, this many count."""
+"""The most marks that count in a row of question and exclamation marks."""
 REPLACED = {"™": " ", "℠": " ", "−": "-", "♯": "#", "ـ": ""}
 """Characters for which compatibility normalisation does the wrong thing, or nothing: trademarks would become letters of the name,
 minus and sharp are typographic forms of the signs in `A-` and `C#`, and the Arabic tatweel only stretches a word."""
@@ -29,11 +29,11 @@ def split_words(text: str, fold_case: bool = True) -> list[str]:
     - Text is normalised first (Unicode's NFKC, without invisible characters), so that composed and decomposed, full-width and
       half-width forms are the same words. Combining marks stay in their words.
     - Where words stand side by side without spaces (Chinese, Japanese, Thai, ...), and in Korean, each character is a word, and so
-      is each pair of neighbours, between its two characters. So the words of a name always stand together in the words of a text
-      that has it.
-    - Signs that names live on belong to the word: `C++`, `C#`, `Disney+`, `.NET`, `A-`, `A*`. A row of exclamation marks
+      is each pair of neighbours, which is listed between its two characters. So the words of a name
+      always stand together in the words of a text that has it.
+    - Signs that are part of names belong to the word: `C++`, `C#`, `Disney+`, `.NET`, `A-`, `A*`. A row of exclamation marks
       that stands alone gives its beginnings, `!!` and `!!!`, and so does a row of question marks at the end of a text, so that the
-      band "???" is part of "Who sings for ????". Elsewhere question marks are mostly letters that were damaged.
+      band "???" is part of "Who sings for ????". Elsewhere rows of question marks are mostly damaged letters.
     - An emoji is a word.
 
     >>> split_words("Who wrote 'Emma'?"), split_words("Is C# like C++?")
@@ -67,7 +67,7 @@ def split_words(text: str, fold_case: bool = True) -> list[str]:
 
 
 def is_whole_word(word: str) -> bool:
-    """Whether a word stands for itself, and is no pair of characters nor a row of marks, whose parts are words as well.
+    """Whether a word has no parts that are words as well, as a pair of characters and a long row of marks have.
 
     >>> is_whole_word("北"), is_whole_word("北京"), is_whole_word("???")
     (True, False, False)
@@ -101,7 +101,7 @@ def normalized(text: str, fold_case: bool = True) -> str:
 
 
 def folded(text: str) -> str:
-    """The text without the difference of capital and small letters; the Turkish İ becomes a plain i.
+    """The text in small letters, for comparing without regard to case; the Turkish İ becomes a plain i.
 
     >>> folded("STRASSE") == folded("Straße"), folded("İzmir")
     (True, 'izmir')

@@ -1,7 +1,7 @@
 """Answers that are written once for each of their skills.
 
 Files such as ASSISTments' have a row for each skill of an item, with the student's one response in each of them. A model that sees
-the first row knows the others: responses by tossing coins then have an AUC of 0.8 instead of 0.5. Such rows are one answer.
+the first row knows the others: even for coin tosses it then reaches an AUC of 0.8 instead of 0.5. Such rows are one answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from utils.common.reading import FileReport
 from utils.tracing.response_log import ResponseLog
 
 MIN_EXPECTED_CONFLICTS = 20
-"""So many answers must be expected to have different responses by chance before their agreement says that they are one."""
+"""Agreement of rows shows that they are one answer only if at least this many groups of rows would disagree by chance."""
 ONE_ANSWER = 0.05
 """Rows of one answer have different responses in less than this fraction of what is expected of different answers."""
 SEVERAL_ANSWERS = 0.5
@@ -22,9 +22,10 @@ SEVERAL_ANSWERS = 0.5
 MIN_CONFLICTS = 3
 """Fewer different responses are taken for damaged records."""
 MIN_MOVED, MOVED_FRACTION = 20, 0.25
-"""Rows that stand before an earlier one of their student, at least, where times change the order of many rows."""
+"""Times change the order of many rows if at least this many rows, and at least this fraction, stand earlier in the file than the
+row before them in time."""
 COPIES_SAMPLE = 2**20
-"""Rows in which copies are looked for."""
+"""How many rows are searched for copies."""
 
 
 def join_repeated_rows(log: ResponseLog, by_time: bool, expand_skills: bool, report: FileReport) -> None:
@@ -38,8 +39,8 @@ def join_repeated_rows(log: ResponseLog, by_time: bool, expand_skills: bool, rep
     - with `by_time`: all rows of a student with the same time, whatever their items, which are skills.
 
     A joined answer has the names of its skills (or items) in alphabetical order with a plus between: `addition+fractions`. Where
-    its rows have different responses, nobody knows the answer: they are left out as bad records. Where that is as frequent as
-    among different answers, times may be whole days, and every row counts as an answer.
+    its rows have different responses, the true one is not known, and they are left out as bad records. Where that is about as
+    frequent as among different answers, every row counts as an answer, because times may be whole days.
 
     Args:
         log: the rows; they are changed.
@@ -63,7 +64,7 @@ def join_repeated_rows(log: ResponseLog, by_time: bool, expand_skills: bool, rep
 
 
 def _remark_on_order(log: ResponseLog, report: FileReport) -> None:
-    """Say that times change the order of many rows: such a column may also hold how long answers took."""
+    """Say so if times change the order of many rows: such a column may hold how long answers took instead."""
     if not log.has_time:
         return
     student, line = log.columns["student"], log.columns["line"]
@@ -77,9 +78,9 @@ def _remark_on_order(log: ResponseLog, report: FileReport) -> None:
 
 
 def _look_for_copies(log: ResponseLog, report: FileReport) -> None:
-    """Say so where students never change their response to an item: such rows may be copies, which are not told by their place.
+    """Say so if students almost never change their response to an item: such rows may be copies that are far apart in the file.
 
-    Files that were uploaded twice are of this kind, and rows for each skill that were sorted by skill.
+    This happens in files that hold the same rows twice, and where rows for each skill were sorted by skill.
 
     Args:
         log: the rows, sorted by student. The first ones are enough.
@@ -228,8 +229,8 @@ def _join_names(
 def times_tell_answers(logs: Sequence[ResponseLog]) -> bool:
     """Whether all rows of a student and time are one answer, although their items differ, because the items are skills.
 
-    A column's name may say that. Where it does not, the responses show it: rows of one student and time agree always, where as many
-    rows of different answers would often disagree.
+    A column's name may say that. If it does not, the responses show it: rows of one student and time almost always agree, although
+    as many rows of different answers would often disagree.
 
     Args:
         logs: the files of one run.
@@ -253,12 +254,12 @@ def times_tell_answers(logs: Sequence[ResponseLog]) -> bool:
 
 
 def _agree(conflicts: int, expected: float) -> bool:
-    """Whether groups of rows agree so often that each is one answer."""
+    """Whether groups of rows agree so often that each group is one answer."""
     return expected >= MIN_EXPECTED_CONFLICTS and conflicts <= ONE_ANSWER * expected
 
 
 def count_conflicts(responses: np.ndarray, leader: np.ndarray) -> tuple[int, float]:
-    """In how many groups of rows responses differ, and in how many this is expected of independent responses.
+    """In how many groups of rows the responses differ, and in how many they would if responses were independent.
 
     Args:
         responses: `(rows,)`.

@@ -20,7 +20,7 @@ class RunConfig:
     run_dir: Path
     """Folder for everything the run writes; must not exist, unless with --resume."""
     train_files: list[Path] = field(default_factory=list)
-    """Files to train on, in the place of --data. Files may be gzipped (.gz)."""
+    """Files to train on, in the place of --data. They may be compressed."""
     validation_files: list[Path] = field(default_factory=list)
     """Files to choose the best epoch on. Left out: part of the training data is held out."""
     test_files: list[Path] = field(default_factory=list)
