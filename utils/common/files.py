@@ -108,7 +108,7 @@ def open_binary(path: str | Path):
         if os.path.isdir(path):
             raise UserError(f"{path}: is a folder; name a file")
         raise UserError(
-            f"{path}: is no ordinary file but a pipe or a device; save its content to a file, and name that"
+            f"{path}: is not an ordinary file but a pipe or a device; save its content to a file, and name that"
         )
     file = open(path, "rb")  # noqa: SIM115 (the caller closes it)
     try:

@@ -111,7 +111,7 @@ def _parquet_records(path: str | Path) -> Iterator[tuple[str, dict]]:
                     yield f"row {number:,}", record
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise UserError(f"{path}: is no readable Parquet file ({reason}); write it again") from None
+        raise UserError(f"{path}: is not a readable Parquet file ({reason}); write it again") from None
 
 
 def _as_python_has_them(batch):

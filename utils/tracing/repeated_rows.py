@@ -72,7 +72,7 @@ def _remark_on_order(log: ResponseLog, report: FileReport) -> None:
     num_moved = int((is_same & (line[1:] < line[:-1])).sum())
     if num_moved >= max(MIN_MOVED, MOVED_FRACTION * is_same.sum()):
         report.remark(
-            "its rows are put in the order of their times, which is quite another one; if the column of times holds something "
+            "its rows are put in the order of their times, which is very different; if the column of times holds something "
             "else, such as how long answers took, --columns time= keeps the order of the file"
         )
 

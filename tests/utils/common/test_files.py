@@ -123,7 +123,7 @@ def test_other_archives_and_things_that_are_no_files(tmp_path):
     ):
         assert problem in error_of(content_kind, write(path, content))
     os.mkfifo(tmp_path / "pipe")
-    assert "is no ordinary file" in error_of(read_lines, tmp_path / "pipe")
+    assert "is not an ordinary file" in error_of(read_lines, tmp_path / "pipe")
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_parquet(tmp_path):
     parquet.write_table(pyarrow.table(COLUMNS), path)
     assert read(path)[0] == [(f"row {number}", record) for number, record in enumerate(RECORDS, start=1)]
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(UserError, match="no readable Parquet file"):
+    with pytest.raises(UserError, match="not a readable Parquet file"):
         read(path)
 
 

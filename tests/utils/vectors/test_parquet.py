@@ -58,5 +58,5 @@ def test_files_without_vectors_or_documents_are_one_line(tmp_path):
         read(write(tmp_path, a=[1, 2]))
     path = write(tmp_path, vector=vectors, document=DOCUMENT)
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(UserError, match="is no readable Parquet file"):
+    with pytest.raises(UserError, match="is not a readable Parquet file"):
         read(path)
