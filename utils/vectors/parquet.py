@@ -53,7 +53,7 @@ def read_parquet_vectors(path: str | Path, report: FileReport) -> VectorTable | 
                 rows.add(batch)
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise UserError(f"{path}: is no readable Parquet file ({reason}); write it again") from None
+        raise UserError(f"{path}: is not a readable Parquet file ({reason}); write it again") from None
     table = rows.table(report)
     table.is_by_id = label == "id"
     return table

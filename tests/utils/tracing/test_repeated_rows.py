@@ -187,6 +187,6 @@ def test_times_that_change_the_order_of_many_rows_are_said(tmp_path):
     rows = [f"ann,q{n},{n % 2},{time}" for n, time in enumerate(took)]
     sequences, notes = read_file(table(tmp_path / "r.csv", "student,item,response,time", rows))
     assert sequences[0].items == tuple(f"q{n}" for n in np.argsort(took))
-    assert notes[0].startswith("its rows are put in the order of their times, which is quite another one")
+    assert notes[0].startswith("its rows are put in the order of their times, which is very different")
     rows = [f"ann,q{n},{n % 2},{n + (5 if n == 40 else 0)}" for n in range(100)]
     assert read_file(table(tmp_path / "r.csv", "student,item,response,time", rows))[1] == []
