@@ -106,10 +106,17 @@ def _check_settings(config: dict) -> None:
 def _check_size(model_class: type, settings: dict, num_stored: int) -> None:
     """Check that no more weights are needed than are stored. The model is built without values for it."""
     import keras
+    from keras.src.backend.common import global_state
 
-    with keras.StatelessScope(initialize_variables=False):
-        model = model_class.from_config(settings)
-        model.build()
+    # Keras notes variables without values, and would give them some at the end of its next scope: they are taken off its list.
+    waiting = global_state.get_global_attribute("uninitialized_variables", [], set_to_default=True)
+    num_waiting = len(waiting)
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            model = model_class.from_config(settings)
+            model.build()
+    finally:
+        del waiting[num_waiting:]
     num_needed = sum(math.prod(weight.shape) for weight in model.weights)
     if num_needed > num_stored:
         raise ValueError(f"its settings ask for {num_needed:,} weights, but it holds {num_stored:,}")

@@ -10,6 +10,8 @@ from tests.helpers import hostile_models as hostile
 from tests.helpers.memory import memory_limit
 from tests.helpers.model_cases import CASES
 
+pytestmark = pytest.mark.tensorflow(reason="files are checked before the backend sees them")
+
 MANY = 10**9
 
 

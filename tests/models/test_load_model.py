@@ -9,6 +9,7 @@ import pytest
 from models import load_model, model_classes
 from models.bert_qa import BertQA
 from models.qa_transformer import QATransformer
+from tests.helpers.model_cases import CASES
 from tests.helpers.paths import ROOT
 
 SIZE = {"hidden_dim": 6, "num_layers": 1, "num_heads": 2, "intermediate_dim": 5}
@@ -65,3 +66,12 @@ def test_every_file_of_the_package_holds_a_model():
 def test_importing_the_package_imports_no_keras():
     code = "import sys, models; sys.exit('keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_reading_leaves_no_variables_that_keras_would_give_values_later(tmp_path):
+    from keras.src.backend.common import global_state
+
+    case = CASES[0]
+    case.make().save(tmp_path / "best.keras")
+    load_model(tmp_path / "best.keras")
+    assert not global_state.get_global_attribute("uninitialized_variables")

@@ -172,7 +172,7 @@ def test_predict_ranks_the_answers_of_a_file(finished, tmp_path):
 def test_the_suite_compares_losses_and_keeps_what_is_finished(tmp_path):
     questions_file(tmp_path / "q.jsonl")
     flags = (*SMALL, "--train-files", "q.jsonl", "--suite", "--losses", "infonce", "mse", "--seeds", 0, 1)
-    flags = (*flags, "--epochs", 1, "--batch-size", 8, *SHORT, "--run-dir", "run")
+    flags = (*flags, "--epochs", 1, "--batch-size", 8, *SHORT, "--no-export", "--run-dir", "run")
     status, output, errors = run(*flags, cwd=tmp_path, script=SCRIPT)
     assert status == 0, errors
     board = json.loads((tmp_path / "run" / "leaderboard.json").read_text())
