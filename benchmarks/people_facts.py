@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from utils.common.files import read_csv_rows, write_atomically
+from utils.common.files import write_atomically
+from utils.common.tables import read_table
 
 HANDS = {"R": "right", "L": "left", "B": "both"}
 
@@ -30,7 +31,7 @@ def main():
         if path is None:
             continue
         num_people = 0
-        for row in read_table(path, delimiter):
+        for row in read_people(path, delimiter):
             num_people += 1
             name, values = facts_of_row(row)
             for relation, value in values.items():
@@ -47,9 +48,9 @@ def main():
     print(f"{len(facts):,} facts in {options.out}")
 
 
-def read_table(path: Path, delimiter: str) -> Iterator[dict[str, str]]:
+def read_people(path: Path, separator: str) -> Iterator[dict[str, str]]:
     """Yield the rows of a table with a header, column to text; cells that a short row lacks are empty."""
-    rows = (row for _, row in read_csv_rows(path, delimiter) if row)
+    rows = (row for _, row in read_table(path, separator))
     columns = next(rows)
     for row in rows:
         yield dict(zip(columns, row + [""] * (len(columns) - len(row)), strict=False))

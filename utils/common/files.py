@@ -13,7 +13,6 @@ import lzma
 import math
 import os
 import re
-import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -306,24 +305,6 @@ def has_lone_surrogate(text: str) -> bool:
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def read_csv_rows(path: str | Path, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
-    """Yield `(first line number, fields)` of each row of a CSV file, the header included.
-
-    Raises:
-        UserError: the file cannot be read, or a row is not valid CSV.
-    """
-    csv.field_size_limit(sys.maxsize)  # for the whole process: the csv module has no limit per reader
-    reader = csv.reader((line + "\n" for _, line in read_lines(path)), strict=True, delimiter=delimiter)
-    while True:
-        number = reader.line_num + 1
-        try:
-            yield number, next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise UserError(f"{path}, line {number:,}: is not a row of CSV ({error}); repair its quotes") from None
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:

@@ -110,3 +110,7 @@ def test_quotes_that_never_fit_together_are_read_in_linear_time(tmp_path, monkey
 @pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "\ufeffsep=;"])
 def test_a_line_that_tells_excel_the_separator_is_no_row(tmp_path, first):
     assert rows_of(tmp_path, first + "\r\na;b\r\n1,5;2,5\r\n") == [["a", "b"], ["1,5", "2,5"]]
+
+
+def test_a_field_longer_than_the_default_limit_of_the_csv_module(tmp_path):
+    assert [len(field) for (field, _) in rows_of(tmp_path, '"' + "x" * 131_073 + '",b\n')] == [131_073]
