@@ -55,8 +55,8 @@ def main() -> int:
     print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|", flush=True)
     sums, problems = Counter(), {}
     for name in names:
-        share = max(1, round(options.inputs / READERS[name].slow / total))
-        row = fuzz_reader(name, share, options, deadline)
+        num_inputs = max(1, round(options.inputs / READERS[name].slow / total))
+        row = fuzz_reader(name, num_inputs, options, deadline)
         problems |= {f"{name}: {problem}": count for problem, count in row.pop("problems").items()}
         sums.update({column: row[column] for column in COLUMNS[1:5]})
         print(f"| {' | '.join(str(row[column]) for column in COLUMNS)} |", flush=True)

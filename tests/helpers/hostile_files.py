@@ -92,27 +92,21 @@ def _objects() -> bytes:
     return array_bytes(np.array([Malicious()], object), allow_pickle=True)
 
 
+COLUMNS = (
+    *("subject", "relation", "object", "student", "item", "response"),
+    *("query", "candidate", "relevance", "text", "question", "context"),
+)
+"""Columns that readers of tables look for."""
+
+
 def _parquet_of_many_rows() -> bytes:
     """A Parquet file of 5 million rows that are all alike."""
     import pyarrow
     from pyarrow import parquet
 
     rows = 10**6
-    columns = (
-        "subject",
-        "relation",
-        "object",
-        "student",
-        "item",
-        "response",
-        "query",
-        "candidate",
-        "relevance",
-        "text",
-        "question",
-    )
     table = pyarrow.table(
-        {name: pyarrow.DictionaryArray.from_arrays(np.zeros(rows, np.int8), ["1"]) for name in columns}
+        {name: pyarrow.DictionaryArray.from_arrays(np.zeros(rows, np.int8), ["1"]) for name in COLUMNS}
     )
     buffer = io.BytesIO()
     with parquet.ParquetWriter(buffer, table.schema) as writer:
@@ -127,20 +121,7 @@ def _parquet_of_long_texts() -> bytes:
     from pyarrow import parquet
 
     buffer = io.BytesIO()
-    names = (
-        "subject",
-        "relation",
-        "object",
-        "student",
-        "item",
-        "response",
-        "query",
-        "candidate",
-        "text",
-        "question",
-        "context",
-    )
-    table = pyarrow.table({name: ["a" * (BOMB_MEBIBYTES // 8 * MEBIBYTE)] for name in names})
+    table = pyarrow.table({name: ["a" * (BOMB_MEBIBYTES // 8 * MEBIBYTE)] for name in COLUMNS})
     parquet.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
 

@@ -76,7 +76,7 @@ def read_question_records(path: str | Path, report: FileReport) -> list[Question
     path = Path(path)
     kind = content_kind(path)
     if kind in ("json", "jsonl", "parquet"):
-        found = _named_questions(path, report)
+        questions_in_file = _named_questions(path, report)
     elif kind != "text":
         raise UserError(
             f"{path}: is not a file of questions; give JSON lines, or lines of a question, a tab and answers"
@@ -85,15 +85,15 @@ def read_question_records(path: str | Path, report: FileReport) -> list[Question
         lines = itertools.islice(read_lines(path), SNIFFED_LINES)
         sample = [line[:SNIFFED_CHARACTERS] for _, line in lines if line.strip()]
         if sample and _has_header(path, sample[0]):
-            found = _named_questions(path, report)
+            questions_in_file = _named_questions(path, report)
         elif _most(map(_PARLAI.match, sample)):
-            found = _parlai_questions(path, report)
+            questions_in_file = _parlai_questions(path, report)
         else:
             questions = [line.partition("\t")[0] for line in sample]
             is_numbered, has_entities = (_most(map(pattern, questions)) for pattern in (_NUMBER.match, _ENTITY.search))
-            found = _text_questions(path, report, is_numbered, has_entities)
+            questions_in_file = _text_questions(path, report, is_numbered, has_entities)
     records = []
-    for record in found:
+    for record in questions_in_file:
         reason = _problem_of(record)
         if reason:
             report.leave_out(record.place, reason)

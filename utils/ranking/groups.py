@@ -122,7 +122,7 @@ def question_groups(queries: Sequence[Query]) -> list[int]:
             for candidate in query.candidates
             if candidate.relevance > lowest and not candidate.is_document
         )
-        found = joined.labels
-        if max(Counter(found).values(), default=0) <= MAX_GROUP * len(found):
+        group_numbers = joined.labels
+        if max(Counter(group_numbers).values(), default=0) <= MAX_GROUP * len(group_numbers):
             break
-    return found
+    return group_numbers

@@ -251,16 +251,17 @@ def _place(context: str, answer: Answer, unit: str | None) -> tuple[Answer | Non
     if _is_placed(context, Answer(answer.text, start)):
         remark = "" if start == answer.start else f"answer_start counts {unit}: it is converted"
         return Answer(answer.text, start), remark
-    found = find_near(context, answer.text, max(start, 0))
-    if not found:
+    nearest = find_near(context, answer.text, max(start, 0))
+    if not nearest:
         return None, "one of the answers is not in the context and left out"
-    if found[0] == start:
+    nearest_start, nearest_text = nearest
+    if nearest_start == start:
         remark = "the context spells the answer in another way (capitals, accents, white space, quotes or the like)"
     elif answer.start < 0:
         remark = "there is no answer_start: the first occurrence of the answer is taken"
     else:
         remark = "answer_start is wrong: the nearest occurrence of the answer is taken"
-    return Answer(found[1], found[0]), remark
+    return Answer(nearest_text, nearest_start), remark
 
 
 def describe(questions: Sequence[Question], paths: Iterable[str | Path] = ()) -> dict:

@@ -133,9 +133,9 @@ def test_a_text_is_searched_once_wherever_it_stands():
         "train": RankingFeatures([[2]], [[11]], np.zeros(1), np.array([0, 1]), np.zeros(1)),
     }
     ids = [[10], [11], [12], [13]]
-    found = EvaluationSet.from_splits(parts, features, "test", ["test", "train"], documents, ids)
-    assert [candidate.id for candidate in found.candidates] == ["d0", "d1", "d2", "d3"]
-    assert found.candidate_ids == [[10], [11], [12], [13]] and found.starts.tolist() == [0, 2]
+    evaluation_set = EvaluationSet.from_splits(parts, features, "test", ["test", "train"], documents, ids)
+    assert [candidate.id for candidate in evaluation_set.candidates] == ["d0", "d1", "d2", "d3"]
+    assert evaluation_set.candidate_ids == [[10], [11], [12], [13]] and evaluation_set.starts.tolist() == [0, 2]
     both = EvaluationSet(
         [one, other], [*one.candidates, *other.candidates, documents[2]], [[1], [2]], [[10], [11], [11], [12]]
     )

@@ -46,7 +46,7 @@ def test_no_pair_is_missed(threshold):
         texts.append(" ".join(map(str, words)))
         if rng.random() < 0.4:
             texts.append(" ".join(map(str, [*words[1:], rng.integers(60)])))
-    found = near_duplicates(texts, threshold)
+    groups = near_duplicates(texts, threshold)
     sets = [set(split_words(text)) for text in texts]
     expected = list(range(len(texts)))
     for one, other in combinations(range(len(texts)), 2):
@@ -54,7 +54,7 @@ def test_no_pair_is_missed(threshold):
             first, second = expected[one], expected[other]
             expected = [first if group == second else group for group in expected]
     seen = {}
-    assert found == [seen.setdefault(group, len(seen)) for group in expected]
+    assert groups == [seen.setdefault(group, len(seen)) for group in expected]
     assert 20 < len(seen) < len(texts) - 20
 
 

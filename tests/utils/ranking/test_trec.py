@@ -33,11 +33,11 @@ def read(path):
 
 
 def as_dict(lines, value, kind):
-    found = {}
+    values_by_query = {}
     for line in lines:
-        assert line[2] not in found.setdefault(line[0], {})  # trec_eval refuses repeated documents
-        found[line[0]][line[2]] = kind(line[value])
-    return found
+        assert line[2] not in values_by_query.setdefault(line[0], {})  # trec_eval refuses repeated documents
+        values_by_query[line[0]][line[2]] = kind(line[value])
+    return values_by_query
 
 
 def test_trec_eval_gives_the_metrics_of_the_run(tmp_path):
@@ -57,15 +57,15 @@ def test_trec_eval_gives_the_metrics_of_the_run(tmp_path):
         evaluator = pytrec_eval.RelevanceEvaluator(
             {name: judgements[name] for name in run}, {"ndcg_cut.10", "recip_rank"}
         )
-        found = evaluator.evaluate(run)
+        values_by_query = evaluator.evaluate(run)
         names = [questions.queries[number].id for number in scored(questions.queries)]
         expected = evaluation.per_example[f"ndcg@10{suffix}"]
-        np.testing.assert_allclose([found[name]["ndcg_cut_10"] for name in names], expected, atol=1e-6)
+        np.testing.assert_allclose([values_by_query[name]["ndcg_cut_10"] for name in names], expected, atol=1e-6)
         if (
             suffix
         ):  # binary relevance of own answers is at least half of the best grade, that of trec_eval any grade above 0
             expected = evaluation.per_example["mrr_all"]
-            np.testing.assert_allclose([found[name]["recip_rank"] for name in names], expected, atol=1e-6)
+            np.testing.assert_allclose([values_by_query[name]["recip_rank"] for name in names], expected, atol=1e-6)
 
 
 def test_all_own_candidates_and_a_hundred_of_all_are_listed(tmp_path):

@@ -6,21 +6,10 @@ import json
 
 import pytest
 
+from tests.helpers.squad_layouts import CONTEXT, entry, layout
 from utils.common.errors import UserError
 from utils.common.reading import Reading
 from utils.squad.data import Answer, Question, describe, read_squad, read_squad_files
-
-CONTEXT = "Ærø is an island. Ærø has 6,052 inhabitants."
-
-
-def entry(identifier="q1", **changes):
-    record = {"id": identifier, "question": "How many live there?", "answers": [{"text": "6,052", "answer_start": 26}]}
-    record.update(changes)
-    return {key: value for key, value in record.items() if value is not None}
-
-
-def layout(*entries, context=CONTEXT, title="Ærø"):
-    return {"version": "1.1", "data": [{"title": title, "paragraphs": [{"context": context, "qas": list(entries)}]}]}
 
 
 def write(folder, content, name="squad.json"):

@@ -7,21 +7,10 @@ import urllib.request
 
 import pytest
 
+from tests.helpers.squad_layouts import entry, layout
 from utils.common.errors import UserError
 from utils.squad.data import read_squad
 from utils.squad.tfds import read_tfds
-
-CONTEXT = "Ærø is an island. Ærø has 6,052 inhabitants."
-
-
-def entry(identifier="q1", **changes):
-    record = {"id": identifier, "question": "How many live there?", "answers": [{"text": "6,052", "answer_start": 26}]}
-    record.update(changes)
-    return {key: value for key, value in record.items() if value is not None}
-
-
-def layout(*entries, context=CONTEXT, title="Ærø"):
-    return {"version": "1.1", "data": [{"title": title, "paragraphs": [{"context": context, "qas": list(entries)}]}]}
 
 
 def write(folder, content, name="squad.json"):

@@ -119,13 +119,13 @@ def _named(path: Path, report: FileReport, needs_id: bool) -> Iterator[tuple[str
         if names not in fields:
             fields[names] = find_columns(path, names, DOCUMENT_FIELDS)
         values = list(record.values())
-        found = {field: values[column] for field, column in fields[names].items()}
-        if "text" not in found or (needs_id and "id" not in found):
+        document = {field: values[column] for field, column in fields[names].items()}
+        if "text" not in document or (needs_id and "id" not in document):
             report.leave_out(place, "it has no id and text")
-        elif not all(isinstance(value, str | int | None) for value in found.values()):
+        elif not all(isinstance(value, str | int | None) for value in document.values()):
             report.leave_out(place, "its id, title or text is neither a text nor a number")
         else:
-            texts = ["" if found.get(field) is None else str(found[field]) for field in DOCUMENT_FIELDS]
+            texts = ["" if document.get(field) is None else str(document[field]) for field in DOCUMENT_FIELDS]
             yield place, *texts
 
 

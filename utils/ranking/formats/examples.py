@@ -200,12 +200,12 @@ class _Examples:
         fields = [used_fields(self.layout, fields) for fields in self.fields.values()]
         names = {field: names for part in fields for field, names in part.items()}
         renamed = [
-            f"{field} from {', '.join(map(repr, found[:3]))}"
-            for field, found in names.items()
-            if re.sub(r"[\W_]+|\d+$", "", found[0].lower()) != field.replace("_", "")
+            f"{field} from {', '.join(map(repr, columns[:3]))}"
+            for field, columns in names.items()
+            if re.sub(r"[\W_]+|\d+$", "", columns[0].lower()) != field.replace("_", "")
         ]
         others = list(dict.fromkeys(name for record in self.fields for name in record))
-        unused = [repr(name) for name in others if not any(name in found for found in names.values())]
+        unused = [repr(name) for name in others if not any(name in columns for columns in names.values())]
         renamed += [f"relevance from {name!r} of each candidate" for name in sorted(self.grade_names)]
         if renamed:
             self.report.remark(f"reads {', '.join(renamed)}")

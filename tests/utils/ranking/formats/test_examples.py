@@ -110,8 +110,8 @@ def test_reads_the_official_wikiqa_files(tmp_path):
 )
 def test_common_names_are_known_and_said(tmp_path, names, notes):
     rows = [(1, "q", "a"), (0, "q", "b")] if names[0] == "label" else [("q", "a", 1), ("q", "b", 0)]
-    (query,), found = read(tmp_path / "t.tsv", table("\t", names, rows))
-    assert graded(query) == {"a": 1, "b": 0} and found[0].startswith(notes[0])
+    (query,), notes_of_file = read(tmp_path / "t.tsv", table("\t", names, rows))
+    assert graded(query) == {"a": 1, "b": 0} and notes_of_file[0].startswith(notes[0])
 
 
 @pytest.mark.parametrize(

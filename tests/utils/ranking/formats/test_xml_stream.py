@@ -17,8 +17,8 @@ def events(path, content):
 
 
 def test_starts_and_ends_have_lines_attributes_and_texts(tmp_path):
-    found, _ = events(tmp_path / "a.xml", "<a>\n<b c='1 &amp; 2'>x &lt; y<!-- z --></b>\n</a>")
-    assert found == [
+    elements, _ = events(tmp_path / "a.xml", "<a>\n<b c='1 &amp; 2'>x &lt; y<!-- z --></b>\n</a>")
+    assert elements == [
         (1, "start", "a", {}),
         (2, "start", "b", {"c": "1 & 2"}),
         (2, "end", "b", "x < y"),
@@ -30,8 +30,8 @@ def test_starts_and_ends_have_lines_attributes_and_texts(tmp_path):
 def test_forbidden_characters_are_left_out_and_counted_wherever_a_block_ends(tmp_path, monkeypatch, block):
     monkeypatch.setattr(xml_stream, "BLOCK_CHARACTERS", block)
     text = "<a>\n<b c='&#x1F;p&#11;q&#xA;&#233;&#xD800;r\x02&#0;&#xFFFFFFFFFF;'>s&#8;t</b>\x00</a>\x00"
-    found, report = events(tmp_path / "a.xml", text)
-    assert found[1][3] == {"c": "pq\n\xe9r"} and found[2][3] == "st"
+    elements, report = events(tmp_path / "a.xml", text)
+    assert elements[1][3] == {"c": "pq\n\xe9r"} and elements[2][3] == "st"
     (note,) = report.notes
     assert note.endswith(
         "9 records used, but characters that XML forbids were left out (line 2, line 2, line 2, line 2, line 2, ...)"
@@ -49,8 +49,8 @@ def test_the_encoding_is_the_declared_one(tmp_path):
 
 def test_short_entities_without_others_in_them_are_read(tmp_path):
     text = '<!DOCTYPE a [<!ENTITY nbsp "&#160;"><!ENTITY amp "&#38;#38;">]><a b="x&nbsp;y">&nbsp;</a>'
-    found, _ = events(tmp_path / "a.xml", text)
-    assert found[0][3] == {"b": "x\xa0y"} and found[1][3] == "\xa0"
+    elements, _ = events(tmp_path / "a.xml", text)
+    assert elements[0][3] == {"b": "x\xa0y"} and elements[1][3] == "\xa0"
 
 
 LAUGHS = "".join(f'<!ENTITY b{n} "{f"&b{n - 1};" * 10}">' for n in range(1, 10))
