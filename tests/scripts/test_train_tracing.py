@@ -226,8 +226,8 @@ def test_the_best_epoch_is_that_of_the_lowest_loss_whatever_it_is_made_of(tmp_pa
     rows = metrics_of(tmp_path / "run")
     best = min(rows, key=lambda row: float(row["val_loss"]))
     assert best is not min(rows, key=lambda row: float(row["val_nll"]))
-    found = json.loads((tmp_path / "run" / "results.json").read_text())["metrics"]["validation"]
-    assert found["qwk"] == pytest.approx(float(best["val_qwk"]), abs=1e-4)
+    metrics = json.loads((tmp_path / "run" / "results.json").read_text())["metrics"]["validation"]
+    assert metrics["qwk"] == pytest.approx(float(best["val_qwk"]), abs=1e-4)
 
 
 @pytest.mark.parametrize(

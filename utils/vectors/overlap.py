@@ -56,12 +56,12 @@ def overlaps(parts: dict[str, tuple[VectorDocuments, np.ndarray]]) -> dict[tuple
     has_texts = all(data.texts for data, _ in parts.values())
     make_keys = _text_keys if has_texts else _Cells(*parts["train"]).keys
     sides = {name: _Side(data, numbers, make_keys) for name, (data, numbers) in parts.items()}
-    overlaps = {}
+    overlap_of_pair = {}
     for name, other in PAIRS:
         documents, others, count = _shared(sides[name], sides[other], compare_vectors=not has_texts)
         pair = (np.array(sorted(numbers), int) for numbers in (documents, others))
-        overlaps[name, other] = Overlap(*pair, count, "texts" if has_texts else "vectors")
-    return overlaps
+        overlap_of_pair[name, other] = Overlap(*pair, count, "texts" if has_texts else "vectors")
+    return overlap_of_pair
 
 
 class _Cells:

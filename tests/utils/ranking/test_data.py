@@ -166,8 +166,8 @@ def test_real_wikiqa_is_whole(qkv_zoo_data, part, questions, pairs, correct, onl
 def test_real_mediqa_is_whole_and_its_order_scores_as_published(qkv_zoo_data, part, questions, counts):
     queries, _ = read(qkv_zoo_data / "mediqa2019_qa" / f"{part}.xml.gz")
     assert len(queries) == questions
-    found = Counter(grade for query in queries for grade in grades(query))
-    assert tuple(found[grade] for grade in (0, 1, 2)) == counts
+    count_of_grade = Counter(grade for query in queries for grade in grades(query))
+    assert tuple(count_of_grade[grade] for grade in (0, 1, 2)) == counts
     assert all(q.candidates == tuple(sorted(q.candidates, key=lambda c: -c.votes)) for q in queries)
     if part == "test":
         first = [next((n for n, grade in enumerate(grades(q), 1) if grade), None) for q in queries]

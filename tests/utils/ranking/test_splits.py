@@ -24,12 +24,12 @@ def ids(part):
 
 
 def test_splits_are_disjoint_whole_and_follow_from_the_seed():
-    found = split_queries(QUESTIONS, 0.1, 0.2, 3)
-    assert {name: len(part) for name, part in found.parts.items()} == {"train": 70, "validation": 10, "test": 20}
-    assert sorted(int(query.id) for part in found.parts.values() for query in part) == list(range(100))
-    assert all(sorted(ids(part), key=int) == ids(part) for part in found.parts.values()) and found.notes == []
-    assert split_queries(QUESTIONS, 0.1, 0.2, 3) == found
-    assert split_queries(QUESTIONS, 0.1, 0.2, 4).parts["test"] != found.parts["test"]
+    splits = split_queries(QUESTIONS, 0.1, 0.2, 3)
+    assert {name: len(part) for name, part in splits.parts.items()} == {"train": 70, "validation": 10, "test": 20}
+    assert sorted(int(query.id) for part in splits.parts.values() for query in part) == list(range(100))
+    assert all(sorted(ids(part), key=int) == ids(part) for part in splits.parts.values()) and splits.notes == []
+    assert split_queries(QUESTIONS, 0.1, 0.2, 3) == splits
+    assert split_queries(QUESTIONS, 0.1, 0.2, 4).parts["test"] != splits.parts["test"]
     assert list(split_queries(QUESTIONS, 0, 0.2, 3).parts) == ["train", "test"]
     assert len(split_queries(QUESTIONS, 0, 0.001, 3).parts["test"]) == 1
 
@@ -38,14 +38,14 @@ def test_splits_are_disjoint_whole_and_follow_from_the_seed():
 def test_duplicates_and_shared_answers_stay_in_one_split(seed):
     alike = [question(number, f"the very same five words {number // 4}") for number in range(40)]
     sharing = [question(number, answers=(f"shared {number // 5}", f"own {number}")) for number in range(40, 80)]
-    found = split_queries(alike + sharing + QUESTIONS[80:], 0.2, 0.2, seed)
-    where = {query.id: name for name, part in found.parts.items() for query in part}
-    assert len(where) == 100 and all(len(found.parts[name]) == 20 for name in ("validation", "test"))
+    splits = split_queries(alike + sharing + QUESTIONS[80:], 0.2, 0.2, seed)
+    where = {query.id: name for name, part in splits.parts.items() for query in part}
+    assert len(where) == 100 and all(len(splits.parts[name]) == 20 for name in ("validation", "test"))
     for number in range(40, 80, 5):
         assert len({where[str(n)] for n in range(number, number + 5)}) == 1
     # "the very same five words 3" has 5 of 7 words in common with every other: all forty are one group, too large to hold out
     assert {where[str(number)] for number in range(40)} == {"train"}
-    assert found.notes[0].startswith("80 of 100 questions are in 9 groups") and "the largest has 40" in found.notes[0]
+    assert splits.notes[0].startswith("80 of 100 questions are in 9 groups") and "the largest has 40" in splits.notes[0]
 
 
 @pytest.mark.parametrize(("validation", "test"), [(0.5, 0.5), (-0.1, 0.1), (0.1, 1.0), (float("nan"), 0.1)])
@@ -79,24 +79,24 @@ def some(path, first, count):
 
 def test_held_out_questions_come_from_the_training_files(tmp_path):
     paths = [some(tmp_path / "a" / "t.tsv", 0, 30), some(tmp_path / "b" / "t.tsv", 30, 10)]
-    found = read_ranking_splits(paths, [], [], 0.1, 0.2, 1)
-    assert {name: len(part) for name, part in found.parts.items()} == {"train": 28, "validation": 4, "test": 8}
-    names = [name for part in found.parts.values() for name in ids(part)]
+    splits = read_ranking_splits(paths, [], [], 0.1, 0.2, 1)
+    assert {name: len(part) for name, part in splits.parts.items()} == {"train": 28, "validation": 4, "test": 8}
+    names = [name for part in splits.parts.values() for name in ids(part)]
     assert len(set(names)) == 40 and Counter(name.split(":")[0] for name in names) == {"t.tsv": 30, "t.tsv (2)": 10}
     small = read_ranking_splits(paths, [], [], 0.1, 0.2, 1, limit=5)
-    assert len(small.parts["train"]) == 5 and small.parts["test"] == found.parts["test"]
-    assert set(ids(small.parts["train"])) < set(ids(found.parts["train"]))
+    assert len(small.parts["train"]) == 5 and small.parts["test"] == splits.parts["test"]
+    assert set(ids(small.parts["train"])) < set(ids(splits.parts["train"]))
 
 
 def test_named_files_are_used_as_they_are_and_leaks_are_noted(tmp_path):
     train, test = some(tmp_path / "train.tsv", 0, 30), some(tmp_path / "test.tsv", 28, 5)
-    found = read_ranking_splits([train], [], [test], 0.1, 0.2, 1)
-    assert {name: len(part) for name, part in found.parts.items()} == {"train": 27, "validation": 3, "test": 5}
-    assert ids(found.parts["test"])[0] == "test.tsv:2" and list(found.parts) == ["train", "validation", "test"]
-    (note,) = [note for note in found.notes if "near duplicate" in note]
+    splits = read_ranking_splits([train], [], [test], 0.1, 0.2, 1)
+    assert {name: len(part) for name, part in splits.parts.items()} == {"train": 27, "validation": 3, "test": 5}
+    assert ids(splits.parts["test"])[0] == "test.tsv:2" and list(splits.parts) == ["train", "validation", "test"]
+    (note,) = [note for note in splits.notes if "near duplicate" in note]
     assert note.startswith("2 test questions have a near duplicate in ") and "'test.tsv:2', 'test.tsv:4'" in note
-    assert any(note.startswith("4 answers to test questions also occur, word for word, in ") for note in found.notes)
-    assert found.has_unseen_answers().tolist() == [False, False, True, True, True]
+    assert any(note.startswith("4 answers to test questions also occur, word for word, in ") for note in splits.notes)
+    assert splits.has_unseen_answers().tolist() == [False, False, True, True, True]
     clean = read_ranking_splits([train], [some(tmp_path / "other.tsv", 90, 5)], [], 0.1, 0, 1)
     assert clean.notes == [] and list(clean.parts) == ["train", "validation"] and len(clean.parts["train"]) == 30
 
@@ -115,49 +115,49 @@ def beir(folder, **qrels):
 
 def test_a_folder_with_splits_gives_each_its_part(tmp_path):
     folder = beir(tmp_path / "b", train=range(6), dev=[6, 7], test=[8, 9])
-    found = read_ranking_splits([folder], [], [], 0.1, 0.2, 1)
-    assert {name: ids(part) for name, part in found.parts.items()} == {
+    splits = read_ranking_splits([folder], [], [], 0.1, 0.2, 1)
+    assert {name: ids(part) for name, part in splits.parts.items()} == {
         "train": [f"q{n}" for n in range(6)],
         "validation": ["q6", "q7"],
         "test": ["q8", "q9"],
     }
-    assert len(found.documents) == 12 and found.describe([folder])["counts"]["documents"] == 12
-    assert found.summary().endswith("; 12 documents")
-    assert any(note.startswith("no test question has answers with different grades") for note in found.notes)
+    assert len(splits.documents) == 12 and splits.describe([folder])["counts"]["documents"] == 12
+    assert splits.summary().endswith("; 12 documents")
+    assert any(note.startswith("no test question has answers with different grades") for note in splits.notes)
     same = read_ranking_splits([folder], [folder], [folder], 0.1, 0.2, 1)
     assert {name: ids(part) for name, part in same.parts.items()} == {
-        name: ids(part) for name, part in found.parts.items()
+        name: ids(part) for name, part in splits.parts.items()
     }
-    assert len(same.documents) == 12 and same.checksum() == found.checksum()
+    assert len(same.documents) == 12 and same.checksum() == splits.checksum()
 
 
 def test_what_a_folder_lacks_is_held_out_or_an_error(tmp_path):
     folder = beir(tmp_path / "b", train=range(8), test=[8, 9])
-    found = read_ranking_splits([folder], [], [], 0.25, 0.5, 1)
-    assert {name: len(part) for name, part in found.parts.items()} == {"train": 6, "validation": 2, "test": 2}
+    splits = read_ranking_splits([folder], [], [], 0.25, 0.5, 1)
+    assert {name: len(part) for name, part in splits.parts.items()} == {"train": 6, "validation": 2, "test": 2}
     with pytest.raises(
         UserError, match=r"has judgements for test and train, none for validation; .*--validation-files"
     ):
         read_ranking_splits([folder], [folder], [], 0.1, 0.1, 1)
     other = some(tmp_path / "test.tsv", 50, 3)
-    found = read_ranking_splits([folder], [], [other], 0.25, 0.5, 1)
-    assert ids(found.parts["test"]) == ["test.tsv:2", "test.tsv:4", "test.tsv:6"]
-    assert f"{folder}: its test questions are not used, as --test-files names others" in found.notes
+    splits = read_ranking_splits([folder], [], [other], 0.25, 0.5, 1)
+    assert ids(splits.parts["test"]) == ["test.tsv:2", "test.tsv:4", "test.tsv:6"]
+    assert f"{folder}: its test questions are not used, as --test-files names others" in splits.notes
     alone = beir(tmp_path / "c", test=range(10))
     with pytest.raises(
         UserError, match=r"none for train; .*name their file \(such as .*qrels/test\.tsv\) with --train-files"
     ):
         read_ranking_splits([alone], [], [], 0.1, 0.1, 1)
-    found = read_ranking_splits([alone / "qrels" / "test.tsv"], [], [], 0.2, 0.2, 1)
-    assert {name: len(part) for name, part in found.parts.items()} == {"train": 6, "validation": 2, "test": 2}
+    splits = read_ranking_splits([alone / "qrels" / "test.tsv"], [], [], 0.2, 0.2, 1)
+    assert {name: len(part) for name, part in splits.parts.items()} == {"train": 6, "validation": 2, "test": 2}
 
 
 def test_what_reading_left_out_is_described(tmp_path):
     path = some(tmp_path / "t.tsv", 0, 30)
     path.write_text(path.read_text() + "ask\tno\tgood\n")
-    found = read_ranking_splits([path], [], [], 0.1, 0.2, 0, reading=Reading(0.1))
-    assert found.describe([path])["reading"]["t.tsv"]["bad"] == 1
-    assert any("1 of 61 records left out, its grade is not a number" in note for note in found.notes)
+    splits = read_ranking_splits([path], [], [], 0.1, 0.2, 0, reading=Reading(0.1))
+    assert splits.describe([path])["reading"]["t.tsv"]["bad"] == 1
+    assert any("1 of 61 records left out, its grade is not a number" in note for note in splits.notes)
     with pytest.raises(
         UserError, match=r"no train question is left of .*; .*1 of 61 records left out, its grade is not"
     ):
@@ -167,8 +167,8 @@ def test_what_reading_left_out_is_described(tmp_path):
 
 
 def test_one_file_keeps_its_ids(tmp_path):
-    found = read_ranking_splits([some(tmp_path / "t.tsv", 0, 10)], [], [], 0.2, 0.2, 0)
-    assert {name for part in found.parts.values() for name in ids(part)} == {str(line) for line in range(2, 22, 2)}
+    splits = read_ranking_splits([some(tmp_path / "t.tsv", 0, 10)], [], [], 0.2, 0.2, 0)
+    assert {name for part in splits.parts.values() for name in ids(part)} == {str(line) for line in range(2, 22, 2)}
 
 
 def test_files_that_cannot_be_used_are_an_error(tmp_path):
@@ -185,8 +185,8 @@ def test_files_that_cannot_be_used_are_an_error(tmp_path):
     with pytest.raises(UserError, match="no such rule"):
         read_ranking_splits([train], [], [], 0.1, 0.1, 0, vote_rule="x")
     pairs = table(tmp_path / "pairs.tsv", [(f"a{n}", f"b{n}", 1) for n in range(10)])
-    found = read_ranking_splits([pairs], [], [], 0, 0, 0)
-    assert found.notes[-1].startswith("no train question has answers with different grades")
+    splits = read_ranking_splits([pairs], [], [], 0, 0, 0)
+    assert splits.notes[-1].startswith("no train question has answers with different grades")
 
 
 def test_the_demo_world_follows_from_its_seed():
@@ -231,10 +231,10 @@ def test_the_demo_world_is_graded_by_what_its_sentences_say():
 
 
 def test_demo_splits_share_no_sentence_and_no_subject():
-    found = read_ranking_splits([], [], [], 0.1, 0.1, 0)
-    assert {name: len(part) for name, part in found.parts.items()} == {"train": 1_200, "validation": 150, "test": 150}
-    texts = [{c.text for query in part for c in query.candidates} for part in found.parts.values()]
-    groups = [{query.group for query in part} for part in found.parts.values()]
+    splits = read_ranking_splits([], [], [], 0.1, 0.1, 0)
+    assert {name: len(part) for name, part in splits.parts.items()} == {"train": 1_200, "validation": 150, "test": 150}
+    texts = [{c.text for query in part for c in query.candidates} for part in splits.parts.values()]
+    groups = [{query.group for query in part} for part in splits.parts.values()]
     for several in (texts, groups):
         assert all(one.isdisjoint(other) for one, other in combinations(several, 2))
 

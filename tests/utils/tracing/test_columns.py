@@ -21,7 +21,7 @@ def test_the_setting_is_parsed_and_checked():
 
 
 @pytest.mark.parametrize(
-    ("header", "found"),
+    ("header", "expected"),
     [
         (
             "order_id,assignment_id,user_id,problem_id,original,correct,sequence_id,skill_id,skill_name,opportunity",
@@ -36,11 +36,11 @@ def test_the_setting_is_parsed_and_checked():
         ("UserId,QuestionId,IsCorrect", "student=UserId item=QuestionId response=IsCorrect"),
     ],
 )
-def test_names_of_the_fields_own_files(tmp_path, header, found):
+def test_names_of_the_fields_own_files(tmp_path, header, expected):
     names = header.split(",")
     rows = [",".join(str(row % 2) if "orrect" in name else f"{row}" for name in names) for row in range(4)]
     sequences, notes = read_file(write(tmp_path / "r.csv", "\n".join([header, *rows])))
-    assert len(sequences) == 4 and notes == [f"read with --columns {found}"]
+    assert len(sequences) == 4 and notes == [f"read with --columns {expected}"]
 
 
 def test_columns_that_the_user_names(tmp_path):

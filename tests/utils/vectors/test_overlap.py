@@ -16,7 +16,7 @@ def documents(vectors, lengths, texts=None):
     )
 
 
-def found(train, test, texts=False):
+def overlap_of_test_and_training(train, test, texts=False):
     """The overlap of test and training documents."""
     other = documents(RNG.normal(size=(4, DIM)), [4], ["other"] * 4 if texts else None)
     parts = {"train": train, "validation": other, "test": test}
@@ -36,7 +36,7 @@ def test_a_document_is_found_whatever_its_vectors_were_saved_as(kind):
     elif kind == "float16":
         copies = copies.astype("float16")
     test = documents(np.concatenate([RNG.normal(size=(30, DIM)), copies.astype("float64")]), [30, 50])
-    shared = found(documents(vectors, [100, 50, 150]), test)
+    shared = overlap_of_test_and_training(documents(vectors, [100, 50, 150]), test)
     assert shared.documents.tolist() == [1] and shared.others.tolist() == [1] and 40 <= shared.count <= 50
 
 
@@ -46,7 +46,7 @@ def test_excerpts_are_found_on_both_sides_and_single_sentences_are_not():
     whole = np.concatenate([RNG.normal(size=(90, DIM)), train[150:160]])  # holds a short document
     mostly_new = np.concatenate([RNG.normal(size=(12, DIM)), train[:3]])
     test = documents(np.concatenate([excerpt, whole, mostly_new]), [10, 100, 15])
-    shared = found(documents(train, [150, 10, 40]), test)
+    shared = overlap_of_test_and_training(documents(train, [150, 10, 40]), test)
     assert shared.documents.tolist() == [0, 1] and shared.others.tolist() == [0, 1] and 20 <= shared.count <= 23
 
 
@@ -55,7 +55,7 @@ def test_sentences_of_many_documents_make_no_two_documents_the_same():
     sentences = RNG.normal(size=(100, DIM))
     train = documents(sentences, [10] * 10)
     test = documents(sentences.reshape(10, 10, DIM).transpose(1, 0, 2).reshape(100, DIM), [10] * 10)
-    shared = found(train, test)
+    shared = overlap_of_test_and_training(train, test)
     assert len(shared.documents) == len(shared.others) == 0 and shared.count >= 90
 
 
@@ -65,11 +65,11 @@ def test_texts_are_compared_without_regard_to_their_form():
     changed = [f" sentence  e\u0301 {n}. " for n in range(10)]
     train = documents(np.ones((20, DIM)), [10, 10], texts)
     test = documents(np.ones((30, DIM)), [10, 10, 10], [f"new {n}" for n in range(10)] + changed + [""] * 10)
-    shared = found(train, test, texts=True)
+    shared = overlap_of_test_and_training(train, test, texts=True)
     assert shared.documents.tolist() == [1] and shared.others.tolist() == [0]
     assert shared.count == 10 and shared.compared == "texts"
     texts[3] = ""
-    assert found(train, documents(np.ones((1, DIM)), [1], [""]), texts=True).count == 0
+    assert overlap_of_test_and_training(train, documents(np.ones((1, DIM)), [1], [""]), texts=True).count == 0
 
 
 def test_only_the_documents_of_a_split_count_and_rows_that_are_left_out_do_not():
