@@ -103,16 +103,16 @@ def _rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence]]:
     sample = list(itertools.islice(lines, SNIFFED_ROWS))
     if any(re.match(r"@?prefix\s+\S*:\s*<", line, re.IGNORECASE) for line in sample):
         raise UserError(f"{path}: is Turtle; convert it to N-Triples")
-    if _most(STATEMENT.fullmatch(line) for line in sample):
+    if is_majority(STATEMENT.fullmatch(line) for line in sample):
         return read_ntriples(path, report)
-    if _most(_WIKIMOVIES.fullmatch(line) and not re.search(r"[\t|]", line) for line in sample):
+    if is_majority(_WIKIMOVIES.fullmatch(line) and not re.search(r"[\t|]", line) for line in sample):
         return _wikimovies_rows(path, report)
-    if kind == "xml" and not _most("\t<" in line for line in sample):  # YAGO's tables begin like XML
+    if kind == "xml" and not is_majority("\t<" in line for line in sample):  # YAGO's tables begin like XML
         raise UserError(f"{path}: is {KIND_NAMES[kind]}; give a table, JSON lines, Parquet or N-Triples")
     return _table_rows(path, report)
 
 
-def _most(results) -> bool:
+def is_majority(results) -> bool:
     """Whether more than half of the results, at least one, are true."""
     results = [bool(result) for result in results]
     return sum(results) > len(results) / 2

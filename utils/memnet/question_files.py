@@ -15,7 +15,7 @@ from utils.common.files import content_kind, has_lone_surrogate, read_lines
 from utils.common.reading import FileReport
 from utils.common.records import read_records
 from utils.common.tables import find_columns, find_separator
-from utils.memnet.data import COLUMNS
+from utils.memnet.data import COLUMNS, is_majority
 from utils.memnet.records import MAX_FIELD_LENGTH, BadFactError, Fact, fact_from, name_text
 
 FIELDS = {
@@ -86,11 +86,13 @@ def read_question_records(path: str | Path, report: FileReport) -> list[Question
         sample = [line[:SNIFFED_CHARACTERS] for _, line in lines if line.strip()]
         if sample and _has_header(path, sample[0]):
             questions_in_file = _named_questions(path, report)
-        elif _most(map(_PARLAI.match, sample)):
+        elif is_majority(map(_PARLAI.match, sample)):
             questions_in_file = _parlai_questions(path, report)
         else:
             questions = [line.partition("\t")[0] for line in sample]
-            is_numbered, has_entities = (_most(map(pattern, questions)) for pattern in (_NUMBER.match, _ENTITY.search))
+            is_numbered, has_entities = (
+                is_majority(map(pattern, questions)) for pattern in (_NUMBER.match, _ENTITY.search)
+            )
             questions_in_file = _text_questions(path, report, is_numbered, has_entities)
     records = []
     for record in questions_in_file:
@@ -101,12 +103,6 @@ def read_question_records(path: str | Path, report: FileReport) -> list[Question
             records.append(record)
     report.used += len(records)
     return records
-
-
-def _most(results) -> bool:
-    """Whether more than half of the results are true."""
-    results = [bool(result) for result in results]
-    return sum(results) > len(results) / 2
 
 
 def _problem_of(record: QuestionRecord) -> str:
