@@ -3,7 +3,6 @@
 import importlib
 import math
 import pkgutil
-from pathlib import Path
 
 LARGEST_SETTINGS = {
     **dict.fromkeys(("num_layers", "num_hops", "num_cycles", "hidden_dims"), 100),
@@ -42,19 +41,21 @@ def load_model(path):
     model is not compiled: it answers, but it cannot go on training.
 
     Args:
-        path: a `.keras` file, or a run directory that holds `best.keras`.
+        path: a `.keras` file, a run directory that holds `best.keras`, the name of a published model, or `hf://owner/name`.
 
     Returns:
         The model: an instance of one of `model_classes()`.
 
     Raises:
-        ValueError: the file is missing or damaged, or it holds a model that is not of this package.
+        UserError: there is no such file, directory or published model, or it cannot be downloaded.
+        ValueError: the file is damaged, or it holds a model that is not of this package.
     """
     import keras
 
     from utils.common.archives import read_model_file
+    from utils.common.references import model_folder
 
-    path = Path(path)
+    path = model_folder(path)
     if path.is_dir():
         path = path / "best.keras"
     classes = model_classes()  # imports, and so registers, all that a file may name

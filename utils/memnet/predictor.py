@@ -12,6 +12,7 @@ from models import load_model
 from utils.common.batching import pad_rows
 from utils.common.errors import UserError
 from utils.common.reading import Reading
+from utils.common.references import model_folder
 from utils.memnet.data import read_facts
 from utils.memnet.evaluation import is_pointer, score_slots
 from utils.memnet.features import NUM_HASHES, EncodedFacts, MemoryFeatures, Vocabulary, encode_facts, encode_texts
@@ -74,7 +75,7 @@ class MemnetPredictor:
     @classmethod
     def load_best_epoch(cls, run_dir: str | Path, fact_files: Sequence[str | Path] = ()) -> MemnetPredictor:
         """Load the best model so far of a run that need not be finished. See `load`."""
-        run_dir = Path(run_dir)
+        run_dir = model_folder(run_dir)
         with damaged_run_as_user_error(run_dir):
             settings = read_run_file(run_dir, "config.json")
             num_candidates, retrieval = checked_number(settings, "candidates", 1, MAX_CANDIDATES), settings["retrieval"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.common.reading import Reading
+from utils.common.references import model_folder
 from utils.ranking.data import named_answers, read_texts
 from utils.ranking.demo import demo_rankings
 from utils.text.embedding import embed, token_ids
@@ -61,7 +62,7 @@ class RankingPredictor:
         """
         from models import load_model
 
-        run_dir = Path(run_dir)
+        run_dir = model_folder(run_dir)
         with damaged_run_as_user_error(run_dir):
             config = read_run_file(run_dir, "config.json")
             lengths = {name: checked_number(config, name, 3, MAX_TOKENS) for name in ("query_length", "max_length")}

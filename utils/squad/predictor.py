@@ -7,6 +7,7 @@ from pathlib import Path
 
 from utils.common.errors import UserError
 from utils.common.files import has_lone_surrogate
+from utils.common.references import model_folder
 from utils.squad.data import Question
 from utils.squad.decoding import N_BEST, Answers, answer_questions
 from utils.squad.features import SquadFeatures, build_features
@@ -66,7 +67,7 @@ class SquadPredictor:
         """
         from models import load_model
 
-        run_dir = Path(run_dir)
+        run_dir = model_folder(run_dir)
         with damaged_run_as_user_error(run_dir):
             config = read_run_file(run_dir, "config.json")
             max_length = checked_number(config, "max_length", 8, MAX_WINDOW)

@@ -10,6 +10,7 @@ import numpy as np
 from models import load_model
 from utils.common.errors import UserError
 from utils.common.reading import Reading
+from utils.common.references import model_folder
 from utils.tracing.data import COMMON_FORMAT, ResponseFormat, read_responses
 from utils.tracing.evaluation import Predictions
 from utils.tracing.features import Piece, assemble, cut
@@ -64,6 +65,7 @@ class TracingPredictor:
     @classmethod
     def load_best_epoch(cls, run_dir: str | Path, ability_deviation: float | None = None) -> TracingPredictor:
         """Load the best epoch of a run whose results are not written yet."""
+        run_dir = model_folder(run_dir)
         item_numbers, model = read_run_file(run_dir, "items.json"), load_model(run_dir)
         highest = model.get_config()["num_items"] - 1
         for item in item_numbers:

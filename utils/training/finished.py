@@ -8,6 +8,7 @@ from pathlib import Path
 
 from utils.common.errors import UserError
 from utils.common.files import read_json
+from utils.common.references import model_folder
 
 MAX_SEED = 2**63 - 1
 
@@ -16,13 +17,13 @@ def read_run(run_dir: str | Path, task: str | None = None) -> tuple[dict, dict]:
     """The settings (`config.json`) and the results (`results.json`) of a finished run.
 
     Args:
-        run_dir: the run directory.
+        run_dir: a run directory, the name of a published model, or `hf://owner/name`.
         task: the task that the run must be of; None for any.
 
     Raises:
         UserError: the training has not ended, the run is of another task, the directory holds several runs, or a file is damaged.
     """
-    run_dir = Path(run_dir)
+    run_dir = model_folder(run_dir)
     if not (run_dir / "results.json").is_file():
         runs = sorted(path.parent for path in run_dir.glob("*/results.json"))
         if runs:
