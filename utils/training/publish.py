@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from utils.common.files import write_json
 from utils.training import environment
 from utils.training.fit import best_row
 from utils.training.run import plain_settings
+from utils.training.run_files import file_checksums
 
 SCHEMA_VERSION = 1
 """Of `results.json`; docs/results_json.md describes it."""
@@ -82,13 +83,9 @@ def publish(
         "schema_version": SCHEMA_VERSION,
         "task": task,
         **conditions(config, model, rows, headline.monitor),
-        "data": data,
-        "metrics": {split: evaluation.metrics for split, evaluation in evaluations.items()},
-        "intervals": {split: evaluation.intervals(config.seed) for split, evaluation in evaluations.items()},
-        "baselines": {
-            name: {split: evaluation.metrics for split, evaluation in splits.items()}
-            for name, splits in baselines.items()
-        },
+        "data": {**data, "file_checksums": file_checksums(vars(config))},
+        "headline": asdict(headline),
+        **scores(evaluations, baselines, config.seed),
         "details": details or {},
         "config": plain_settings(config),
     }
@@ -105,6 +102,18 @@ def publish(
             print(line)
     print(f"everything is in {run_dir}; try: {shlex.join(['python', 'predict.py', str(run_dir), *example_question])}")
     return json.loads((run_dir / "results.json").read_text())
+
+
+def scores(evaluations: dict[str, Evaluation], baselines: dict[str, dict[str, Evaluation]], seed: int) -> dict:
+    """The entries `metrics`, `intervals` and `baselines` of `results.json`; the seed is that of the intervals."""
+    return {
+        "metrics": {split: evaluation.metrics for split, evaluation in evaluations.items()},
+        "intervals": {split: evaluation.intervals(seed) for split, evaluation in evaluations.items()},
+        "baselines": {
+            name: {split: evaluation.metrics for split, evaluation in splits.items()}
+            for name, splits in baselines.items()
+        },
+    }
 
 
 def conditions(config, model, rows: list[dict], monitor: str) -> dict:

@@ -78,6 +78,7 @@ def test_results_have_the_documented_keys(tmp_path, capsys):
         "versions",
         "commit",
         "data",
+        "headline",
         "metrics",
         "intervals",
         "baselines",
@@ -95,7 +96,15 @@ def test_results_have_the_documented_keys(tmp_path, capsys):
     assert 25 <= low < 50 < high <= 100
     assert results["baselines"] == {"word_overlap": {"test": {"f1": 20.0}}, "human": {"test": {"f1": 91.5}}}
     assert results["details"] == {"null_threshold": None, "rows": [1]}
-    assert results["data"] == {"files": ["a.json"], "counts": {"train": 7}, "checksum": "0123"}
+    assert results["data"] == {"files": ["a.json"], "counts": {"train": 7}, "checksum": "0123", "file_checksums": {}}
+    assert results["headline"] == {
+        "metric": "f1",
+        "title": "F1",
+        "monitor": "val_f1",
+        "plain": ["word_overlap"],
+        "lower_is_better": False,
+        "digits": 1,
+    }
 
 
 def test_the_config_leaves_out_where_the_run_lies_and_how_it_is_watched(tmp_path, capsys):

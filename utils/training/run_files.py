@@ -1,0 +1,141 @@
+"""Which files a run has read, recognised by their content wherever they lie now."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from utils.common.errors import UserError
+
+FILE_SETTINGS = ("facts", "templates", "train_files", "validation_files", "test_files", "truth")
+"""The settings of the train scripts that name data files."""
+_BLOCK_BYTES = 2**20
+
+
+def checksum_of(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, or of the names and bytes of all files in a folder.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    path, digest = Path(path), hashlib.sha256()
+    try:
+        if path.is_dir():
+            for file in sorted(file for file in path.rglob("*") if file.is_file()):
+                digest.update(f"{file.relative_to(path)} {checksum_of(file)}\n".encode())
+        else:
+            with open(path, "rb") as file:
+                while block := file.read(_BLOCK_BYTES):
+                    digest.update(block)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; check the path") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); name a file that exists") from None
+    return f"sha256:{digest.hexdigest()}"
+
+
+def paths_of(settings: Mapping, name: str) -> list[Path]:
+    """The files that a setting names."""
+    value = settings.get(name) or []
+    return [Path(path) for path in ([value] if isinstance(value, str | Path) else value)]
+
+
+def file_checksums(settings: Mapping) -> dict[str, dict[str, str]]:
+    """Setting to file name to checksum, of all data files of a run that can be read; for `results.json`.
+
+    Args:
+        settings: the run's settings, of which those in `FILE_SETTINGS` count.
+    """
+    checksums: dict[str, dict[str, str]] = {}
+    for setting in FILE_SETTINGS:
+        for path in paths_of(settings, setting):
+            if path.exists():
+                files = checksums.setdefault(setting, {})
+                files[path.name if path.name not in files else str(path)] = checksum_of(path)
+    return checksums
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """What a finished run is scored on.
+
+    Args:
+        is_own: whether it is the run's own test data, so that the scores should be those of its `results.json`.
+        files: setting to files. Of the run's own data these are the files of its training, from which it takes its test data as it
+            did then. None at all: data that is built in.
+        notes: lines on files that the run was trained on.
+        absent: names of the run's files that are nowhere to be found.
+    """
+
+    is_own: bool
+    files: dict[str, list[Path]]
+    notes: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+
+
+def find_data(settings: Mapping, results: Mapping, named: Mapping[str, Sequence[Path]]) -> DataSource:
+    """Find out whether files are the run's own, and where its own files are.
+
+    Without files, the run is scored on its own test data. So it is with the very files that it took its test data from, whatever
+    their names are now. Any others are new data, each of whose examples is scored.
+
+    Args:
+        settings: the run's `config.json`.
+        results: its `results.json`.
+        named: setting to the files that the command line names.
+
+    Raises:
+        UserError: a file cannot be read, or the run has no test data of its own and none is named.
+    """
+    named = {name: list(files) for name, files in named.items() if files}
+    paths = {checksum_of(path): path for files in named.values() for path in files}
+    recorded = recorded_checksums(results["data"]) or file_checksums(settings)
+    setting_of = {digest: setting for setting, files in recorded.items() for digest in files.values()}
+    settings_of_named = {setting_of.get(digest) for digest in paths}
+    has_test = "test" in results["metrics"]
+    if not paths and not has_test:
+        raise UserError("the run has no test data of its own; name files with --test-files")
+    if paths_of(settings, "test_files"):
+        is_own = settings_of_named <= {"test_files", "facts", "templates"} and (
+            set(recorded.get("test_files", {"": ""}).values()) <= set(paths)
+        )
+    else:
+        is_own = None not in settings_of_named and settings_of_named != {"validation_files"}
+    if not paths or (has_test and is_own):
+        return _own_data(settings, recorded, paths)
+    notes = [
+        f"{path}: is one of the run's {setting_of[digest].replace('_', ' ')}, so scores on it are not those of new data"
+        for digest, path in paths.items()
+        if setting_of.get(digest) in ("train_files", "validation_files")
+    ]
+    if not recorded and any(paths_of(settings, name) for name in FILE_SETTINGS):
+        notes.append("the run keeps no checksums of its files: whether it was trained on these is not known")
+    return DataSource(False, named, notes)
+
+
+def recorded_checksums(data: Mapping) -> dict[str, dict[str, str]]:
+    """The checksums that `results.json` has of the run's files; of earlier runs of squad, those of splits of one file."""
+    if "file_checksums" in data:
+        return data["file_checksums"]
+    files, checksums = data.get("files"), data.get("checksum")
+    if not isinstance(files, dict) or not isinstance(checksums, dict):
+        return {}
+    return {f"{split}_files": {names[0]: checksums[split]} for split, names in files.items() if len(names) == 1}
+
+
+def _own_data(settings: Mapping, recorded: Mapping, paths: Mapping[str, Path]) -> DataSource:
+    """The run's own data: each file is the named one of its content, or lies where the run read it."""
+    files, absent = {}, []
+    for setting in FILE_SETTINGS:
+        for path in paths_of(settings, setting):
+            checksums = recorded.get(setting, {})
+            digest = checksums.get(str(path), checksums.get(path.name))
+            if digest in paths:
+                files.setdefault(setting, []).append(paths[digest])
+            elif path.exists() and digest in (None, checksum_of(path)):
+                files.setdefault(setting, []).append(path)
+            else:
+                absent.append(path.name)
+    return DataSource(True, files, absent=absent)
