@@ -19,15 +19,16 @@ CHARACTER = r"[A-Za-z0-9]+(?:['\u2019.,-][A-Za-z0-9]+)*|\w"
 SENTENCE = re.compile("[^.!?।॥。！？؟]+(?:[.!?](?!\\s)[^.!?।॥。！？؟]*)*[.!?।॥。！？؟]?")
 
 
-def evaluate_baselines(questions) -> dict[str, Evaluation]:
+def evaluate_baselines(questions, by_character: bool | None = None) -> dict[str, Evaluation]:
     """Evaluate `word_overlap`, and `human` where questions have several reference answers.
 
     With unanswerable questions there is no human score: the data set holds no second opinion on what has no answer.
+    `by_character` is how answers are compared, see `utils.squad.metrics.question_scores`.
     """
-    evaluations = {"word_overlap": evaluate(questions, overlap_answers(questions))}
+    evaluations = {"word_overlap": evaluate(questions, overlap_answers(questions), by_character)}
     others, answers = human_answers(questions)
     if others and not any(question.is_impossible for question in questions):
-        evaluations["human"] = evaluate(others, answers)
+        evaluations["human"] = evaluate(others, answers, by_character)
     return evaluations
 
 

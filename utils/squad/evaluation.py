@@ -37,12 +37,15 @@ COMPARE_BY = {"language": None, "word": False, "character": True}
 """The choices of `--compare-by`, as `by_character` of the metrics."""
 
 
-def evaluate(questions: Sequence[Question], predictions: Mapping[str, str]) -> Evaluation:
+def evaluate(
+    questions: Sequence[Question], predictions: Mapping[str, str], by_character: bool | None = None
+) -> Evaluation:
     """Score the predictions for one split.
 
     Args:
         questions: records with reference answers, at least one.
         predictions: question id to answer text; "" stands for "no answer".
+        by_character: how answers are compared, see `question_scores`.
 
     Returns:
         `exact_match` and `f1` in percent, as means and for each question; the number of questions as `total`; with unanswerable
@@ -52,20 +55,25 @@ def evaluate(questions: Sequence[Question], predictions: Mapping[str, str]) -> E
     Raises:
         UserError: a question has no reference answer.
     """
-    exact_match, f1 = question_scores(questions, predictions)
-    metrics = average_scores(questions, predictions, exact_match, f1)
+    exact_match, f1 = question_scores(questions, predictions, by_character)
+    metrics = average_scores(questions, predictions, exact_match, f1, by_character)
     del metrics["missing"], metrics["extra"]
     numbers: dict[str, int] = {}
     groups = [numbers.setdefault(name, len(numbers)) for name in article_groups(questions)]
     return Evaluation(metrics, {"exact_match": exact_match, "f1": f1}, np.array(groups))
 
 
-def evaluate_labelled(questions: dict[str, Sequence[Question]], predictions: dict[str, Mapping[str, str]]):
+def evaluate_labelled(
+    questions: dict[str, Sequence[Question]],
+    predictions: dict[str, Mapping[str, str]],
+    by_character: bool | None = None,
+):
     """Score the questions that have labels, and say how many have none.
 
     Args:
         questions: the questions of each split.
         predictions: the predictions of the splits that are to be scored.
+        by_character: how answers are compared, see `question_scores`.
 
     Returns:
         `(scored, evaluations)`: the labelled questions of each split, and their `Evaluation`; a split without any is in neither.
@@ -77,7 +85,7 @@ def evaluate_labelled(questions: dict[str, Sequence[Question]], predictions: dic
                 f"{name}: {num_unlabelled:,} of {len(questions[name]):,} questions have no label: answered, not scored"
             )
     scored = {name: part for name, part in scored.items() if part}
-    return scored, {name: evaluate(part, predictions[name]) for name, part in scored.items()}
+    return scored, {name: evaluate(part, predictions[name], by_character) for name, part in scored.items()}
 
 
 def validation_scores(predictor, features, questions: Sequence[Question]) -> dict[str, float]:
