@@ -228,43 +228,40 @@ def main(config: Config) -> int:
         )
 
         # --- evaluation
-        from utils.squad.baselines import evaluate_baselines
+        from utils.squad.scoring import HEADLINE, paragraph_keys, score_splits
 
         predictor = SquadPredictor.load_best_epoch(config.run_dir)
-        splits = [name for name in ("validation", "test") if name in questions]
-        answers = {name: predictor.answer_features(features[name], questions[name]) for name in splits}
-        predictor.fit_null_threshold(questions["validation"], answers["validation"])
-        predictions = {name: answers[name].predictions(predictor.null_threshold) for name in splits}
-        scored, evaluations = evaluation.evaluate_labelled(questions, predictions)
-        last = list(evaluations)[-1]  # the test data, or the validation data if no test data can be scored
-        baselines = {name: {last: scores} for name, scores in evaluate_baselines(scored[last]).items()}
+        held_out = {name: questions[name] for name in ("validation", "test") if name in questions}
+        scores = score_splits(predictor, held_out, features, choose_threshold=True)
 
         # --- report
         from utils.squad.plots import plot_scores
-        from utils.training.publish import Headline, publish
+        from utils.training.publish import publish
+        from utils.training.training_summary import write_training_summary
 
-        answers[splits[-1]].write(config.run_dir, predictor.null_threshold)
-        plot_scores(config.run_dir, rows, scored[last], predictions[last])
+        list(scores.answers.values())[-1].write(config.run_dir, predictor.null_threshold)
+        plot_scores(config.run_dir, rows, scores.labelled[scores.last], scores.predictions[scores.last])
+        write_training_summary(config.run_dir, paragraph_keys(questions["train"] + questions["validation"]))
         if config.export:
             predictor.export(config.run_dir)
-        for name, scores in evaluations.items():
-            print(evaluation.format_scores(name, scores, config.seed))
-        examples = evaluation.example_rows(questions["validation"][:200], predictions["validation"])
+        for name, split_scores in scores.evaluations.items():
+            print(evaluation.format_scores(name, split_scores, config.seed))
+        examples = evaluation.example_rows(questions["validation"][:200], scores.predictions["validation"])
         publish(
             config,
             "squad",
             predictor.model,
             rows,
             data=data,
-            evaluations=evaluations,
-            baselines=baselines,
-            headline=Headline("f1", "F1", "val_f1", plain=("word_overlap",), digits=1),
+            evaluations=scores.evaluations,
+            baselines=scores.baselines,
+            headline=HEADLINE,
             tracker=tracker,
             details={"null_threshold": predictor.null_threshold},
             tables={"validation_examples": (["question", "answers", "prediction", "f1"], examples)},
             example_question=EXAMPLE,
         )
-    return evaluation.memorisation_exit_status(evaluations["validation"].metrics) if config.overfit else 0
+    return evaluation.memorisation_exit_status(scores.evaluations["validation"].metrics) if config.overfit else 0
 
 
 def with_model_settings(config: Config) -> Config:

@@ -66,13 +66,26 @@ class DataSource:
         files: setting to files. Of the run's own data these are the files of its training, from which it takes its test data as it
             did then. None at all: data that is built in.
         notes: lines on files that the run was trained on.
-        absent: names of the run's files that are nowhere to be found.
+        absent: setting to the names of the run's own files that are nowhere to be found.
     """
 
     is_own: bool
     files: dict[str, list[Path]]
     notes: list[str] = field(default_factory=list)
-    absent: list[str] = field(default_factory=list)
+    absent: dict[str, list[str]] = field(default_factory=dict)
+
+    def check_complete(self, *settings: str) -> None:
+        """Check that the run's own files are there, all or those of some settings.
+
+        Raises:
+            UserError: names one that is not.
+        """
+        absent = [name for setting in settings or FILE_SETTINGS for name in self.absent.get(setting, ())]
+        if absent:
+            raise UserError(
+                f"{absent[0]}: the run's own data, from which its test data is taken, is not where it was (or has changed); "
+                "name it, or other data, with --test-files"
+            )
 
 
 def find_data(settings: Mapping, results: Mapping, named: Mapping[str, Sequence[Path]]) -> DataSource:
@@ -127,7 +140,7 @@ def recorded_checksums(data: Mapping) -> dict[str, dict[str, str]]:
 
 def _own_data(settings: Mapping, recorded: Mapping, paths: Mapping[str, Path]) -> DataSource:
     """The run's own data: each file is the named one of its content, or lies where the run read it."""
-    files, absent = {}, []
+    files, absent = {}, {}
     for setting in FILE_SETTINGS:
         for path in paths_of(settings, setting):
             checksums = recorded.get(setting, {})
@@ -137,5 +150,5 @@ def _own_data(settings: Mapping, recorded: Mapping, paths: Mapping[str, Path]) -
             elif path.exists() and digest in (None, checksum_of(path)):
                 files.setdefault(setting, []).append(path)
             else:
-                absent.append(path.name)
+                absent.setdefault(setting, []).append(path.name)
     return DataSource(True, files, absent=absent)

@@ -1,0 +1,144 @@
+"""Score a trained model of squad: at the end of its training, and later on other files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.common.errors import UserError
+from utils.common.evaluation import Evaluation
+from utils.squad.baselines import evaluate_baselines
+from utils.squad.cache import prepare_features
+from utils.squad.data import Question, describe, read_squad_files
+from utils.squad.decoding import Answers
+from utils.squad.demo import demo_squad
+from utils.squad.evaluation import evaluate_labelled
+from utils.squad.features import SquadFeatures
+from utils.squad.plots import plot_breakdown
+from utils.squad.predictor import SquadPredictor
+from utils.squad.splits import NEEDS, describe_data
+from utils.squad.tfds import read_tfds
+from utils.training.finished import damaged_run_as_user_error
+from utils.training.publish import Headline
+from utils.training.run_files import DataSource
+from utils.training.scored import FinishedRun, Scored, ScoringOptions
+from utils.training.training_summary import text_keys
+
+HEADLINE = Headline("f1", "F1", "val_f1", plain=("word_overlap",), digits=1)
+COLUMNS = {"exact_match": "EM", "f1": "F1"}
+
+
+@dataclass(frozen=True)
+class SquadScores:
+    """The answers to the questions of some splits, and their scores.
+
+    Args:
+        answers: split to answers.
+        predictions: split to question id to answer text, "" where the threshold decides for no answer.
+        labelled: split to the questions that have a label. A split without any is left out here and below.
+        evaluations: split to evaluation.
+        baselines: name to evaluation of the last labelled split, under its name.
+    """
+
+    answers: dict[str, Answers]
+    predictions: dict[str, dict[str, str]]
+    labelled: dict[str, list[Question]]
+    evaluations: dict[str, Evaluation]
+    baselines: dict[str, dict[str, Evaluation]]
+
+    @property
+    def last(self) -> str:
+        """The split that the verdict is about: the test questions, or the validation questions where no test can be scored."""
+        return list(self.evaluations)[-1]
+
+
+def score_splits(
+    predictor: SquadPredictor,
+    questions: dict[str, Sequence[Question]],
+    features: dict[str, SquadFeatures],
+    *,
+    choose_threshold: bool = False,
+    by_character: bool | None = None,
+) -> SquadScores:
+    """Answer the questions of some splits and score the answers.
+
+    Args:
+        predictor: the trained model.
+        questions: split to questions.
+        features: split to their features.
+        choose_threshold: choose the predictor's threshold for "no answer" on the split `validation`; else it stays as it is.
+        by_character: how answers are compared, see `question_scores`.
+
+    Raises:
+        UserError: no question of any split has a label.
+    """
+    answers = {name: predictor.answer_features(features[name], part) for name, part in questions.items()}
+    if choose_threshold:
+        predictor.fit_null_threshold(questions["validation"], answers["validation"])
+    predictions = {name: part.predictions(predictor.null_threshold) for name, part in answers.items()}
+    labelled, evaluations = evaluate_labelled(questions, predictions, by_character)
+    if not evaluations:
+        raise UserError("no question has a reference answer, so nothing can be scored; predict.py answers such files")
+    last = list(evaluations)[-1]
+    scores = evaluate_baselines(labelled[last], by_character)
+    baselines = {name: {last: evaluation} for name, evaluation in scores.items()}
+    return SquadScores(answers, predictions, labelled, evaluations, baselines)
+
+
+def paragraph_keys(questions: Sequence[Question]) -> np.ndarray:
+    """A key of each paragraph, for `training_summary.npz`."""
+    return text_keys(dict.fromkeys(question.context for question in questions))
+
+
+def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> Scored:
+    """Score a finished run.
+
+    Args:
+        run: the run.
+        source: where its own data or other files are.
+        options: how they are scored.
+
+    Raises:
+        UserError: a file cannot be used, or the run's own data is not there.
+    """
+    questions = _read_questions(run, source, options)
+    contents = describe(questions, source.files.get("test_files", ()))
+    questions = [questions[number] for number in options.drawn(len(questions))]
+    predictor = SquadPredictor.load(run.folder)
+    windows = {"max_length": predictor.max_length, "doc_stride": predictor.doc_stride}
+    features = prepare_features("test", questions, predictor.tokenizer, cache_dir=options.cache_dir, **windows)
+    notes = run.leak_note(paragraph_keys(questions), "paragraph")
+    if predictor.null_threshold is None and any(question.is_impossible for question in questions):
+        notes.append(
+            "the run has no threshold for unanswerable questions, as its validation data had none: it answers all"
+        )
+    scores = score_splits(predictor, {"test": questions}, {"test": features}, by_character=options.by_character)
+
+    def write(folder: Path) -> None:
+        scores.answers["test"].write(folder, predictor.null_threshold)
+        plot_breakdown(folder, scores.labelled["test"], scores.predictions["test"])
+
+    return Scored(
+        predictor.model,
+        scores.evaluations,
+        scores.baselines,
+        headlines=(HEADLINE,),
+        columns=COLUMNS,
+        compared=tuple(COLUMNS),
+        data=describe_data({"test": questions}, {"test": contents}),
+        write=write,
+        details={"null_threshold": predictor.null_threshold},
+        notes=notes,
+    )
+
+
+def _read_questions(run: FinishedRun, source: DataSource, options: ScoringOptions) -> list[Question]:
+    source.check_complete("test_files")
+    if "test_files" in source.files:
+        return read_squad_files(source.files["test_files"], options.reading, **NEEDS["test"])
+    with damaged_run_as_user_error(run.folder):
+        data = run.settings["data"]
+    return demo_squad()["test"] if data == "demo" else read_tfds(data, "validation", reading=options.reading)

@@ -1,0 +1,121 @@
+"""A finished run that is scored again, and what scoring it gives, whatever its task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from utils.common.errors import counted
+from utils.common.evaluation import Evaluation
+from utils.common.reading import Reading
+from utils.common.references import model_folder
+from utils.training.finished import read_run
+from utils.training.publish import Headline
+from utils.training.training_summary import num_known, read_training_summary
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A finished run or a published model.
+
+    Args:
+        reference: how the user named it.
+        folder: where it lies.
+        settings: its `config.json`.
+        results: its `results.json`.
+        summary: the arrays of its `training_summary.npz`; empty where it has none.
+    """
+
+    reference: str
+    folder: Path
+    settings: dict
+    results: dict
+    summary: dict[str, np.ndarray]
+
+    @classmethod
+    def load(cls, reference: str | Path) -> FinishedRun:
+        """Read a run directory, a published model or `hf://owner/name`, all but its weights.
+
+        Raises:
+            UserError: there is no finished run, or a file of it is damaged.
+        """
+        settings, results = read_run(reference)
+        folder = model_folder(reference)
+        return cls(str(reference), folder, settings, results, read_training_summary(folder))
+
+    @property
+    def name(self) -> str:
+        """Its last name, for folders and tables."""
+        return self.reference.rstrip("/").rpartition("/")[2].partition("@")[0] or "run"
+
+    def leak_note(self, keys: np.ndarray, noun: str) -> list[str]:
+        """A line on how many of these examples the run was trained or chosen on, if any.
+
+        Args:
+            keys: a key of each example, see `utils.training.training_summary`.
+            noun: what an example is, in the singular.
+        """
+        known = num_known(keys, self.summary)
+        if not known:
+            return []
+        total = len(np.unique(keys))
+        return [
+            f"{known:,} of {counted(total, noun)} are in the run's training or validation data: scores on them are not those of "
+            "new data"
+        ]
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """How data is scored.
+
+    Args:
+        reading: counts the records of files that are left out.
+        cache_dir: where prepared data is kept.
+        limit: score this many examples, drawn at random; 0 is all.
+        search_files: for ranking, files whose answers or texts are searched as well.
+        by_character: for squad, how answers are compared; None: as their language has it.
+    """
+
+    reading: Reading
+    cache_dir: Path = Path(".cache")
+    limit: int = 0
+    search_files: tuple[Path, ...] = ()
+    by_character: bool | None = None
+
+    def drawn(self, count: int) -> np.ndarray:
+        """The numbers, sorted, of the examples to score among `count`."""
+        order = np.random.default_rng(0).permutation(count)
+        return np.sort(order[: self.limit]) if self.limit else np.arange(count)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What scoring a run gives.
+
+    Args:
+        model: the trained model.
+        evaluations: split to evaluation; the first one is `test`.
+        baselines: name to split to evaluation.
+        headlines: the metrics of the verdicts.
+        columns: metric to title, for the table.
+        compared: the metrics in which two runs are compared.
+        data: `data` of `results.json`.
+        details: `details` of `results.json`.
+        notes: lines on what is known to the run and which baselines are missing.
+        write: writes predictions and plots to a folder.
+    """
+
+    model: object
+    evaluations: dict[str, Evaluation]
+    baselines: dict[str, dict[str, Evaluation]]
+    headlines: tuple[Headline, ...]
+    columns: dict[str, str]
+    compared: tuple[str, ...]
+    data: dict
+    write: Callable[[Path], None]
+    details: dict = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
