@@ -60,7 +60,8 @@ class ContextQueryAttention(keras.layers.Layer):
     def call(self, inputs, segment_ids, padding_mask, training=None):
         x = self.norm(inputs)
         similarity = ops.matmul(x * ops.cast(self.product_weight, x.dtype), ops.transpose(x, (0, 2, 1)))
-        similarity = similarity + ops.transpose(ops.matmul(x, ops.cast(self.column_weight, x.dtype)), (0, 2, 1))
+        # A product with a column, transposed, would be the same numbers; converters to ONNX fold that wrongly over free axes.
+        similarity = similarity + ops.sum(x * ops.cast(self.column_weight[:, 0], x.dtype), axis=-1)[:, None, :]
         mask = ops.not_equal(segment_ids[:, :, None], segment_ids[:, None, :])
         mask = ops.logical_and(mask, ops.cast(padding_mask, "bool")[:, None, :])
         similarity = ops.cast(similarity, "float32") + masking_bias(mask, "float32")
