@@ -93,8 +93,9 @@ class DKT(keras.Model):
         previous = ops.pad(states, ((0, 0), (1, 0), (0, 0)))[:, :-1]  # h_{t-1}
         previous = self.dropout(previous, training=training)
         weights = self.category_weights(item)  # of each step's item: C_k and, last, c_k
+        batch, steps = ops.shape(inputs["item_ids"])  # of ids, because ONNX's converter loses the shape of `weights`
         weights = ops.reshape(
-            weights, (*ops.shape(weights)[:-1], self.config["num_categories"] - 1, self.config["hidden_dim"] + 1)
+            weights, (batch, steps, self.config["num_categories"] - 1, self.config["hidden_dim"] + 1)
         )
         logits = weights[..., -1] + ops.einsum("btkd,btd->btk", weights[..., :-1], previous)
         logits = ops.cast(logits, "float32")
