@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from utils.common.evaluation import Evaluation
+from utils.common.progress import with_progress
 from utils.memnet.dataset import MemoryData
 from utils.memnet.features import EncodedFacts, MemoryFeatures, assemble, build_features, encode_texts, padded_slots
 from utils.memnet.memories import draw_memories
@@ -35,7 +36,7 @@ def score_slots(model, features: MemoryFeatures, facts: EncodedFacts, max_slots_
     for slots in np.unique(num_slots).tolist():
         same_size = np.flatnonzero(num_slots == slots)
         batch_size = min(MAX_BATCH_SIZE, max(1, max_slots_per_batch // slots))
-        for start in range(0, len(same_size), batch_size):
+        for start in with_progress(range(0, len(same_size), batch_size), f"answering from {slots:,} facts"):
             rows = same_size[start : start + batch_size]
             filled = np.resize(rows, 1 << (len(rows) - 1).bit_length())
             outputs = model.predict_on_batch(assemble(features, facts, filled, slots))

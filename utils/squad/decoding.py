@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.files import write_json
+from utils.common.progress import with_progress
 from utils.squad.features import assemble
 from utils.squad.metrics import apply_null_threshold
 from utils.squad.normalization import answer_tokens, is_by_character
@@ -120,7 +121,7 @@ def _spans_of_questions(model, features, num_questions: int, batch_size: int, n_
     order = np.argsort(features.lengths, kind="stable")
     candidates: list[list] = [[] for _ in range(num_questions)]
     null_logits = np.full(num_questions, np.inf)
-    for batch_start in range(0, len(order), batch_size):
+    for batch_start in with_progress(range(0, len(order), batch_size), "answering"):
         windows = order[batch_start : batch_start + batch_size]
         outputs = model.predict_on_batch(assemble(features, windows))
         start_logits, end_logits = np.asarray(outputs["start"]), np.asarray(outputs["end"])

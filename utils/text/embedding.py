@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from utils.common.batching import pad_rows
+from utils.common.progress import with_progress
 
 BATCH_SIZE = 64
 LENGTH_MULTIPLE = 32
@@ -35,7 +36,7 @@ def embed(encoder, ids: Sequence[Sequence[int]], padding_id: int = 0, progress: 
         progress: what is being embedded; where it is named, progress is reported on standard error.
     """
     order, vectors = np.argsort([len(row) for row in ids], kind="stable"), None
-    for number, start in enumerate(range(0, len(order), BATCH_SIZE)):
+    for number, start in enumerate(with_progress(range(0, len(order), BATCH_SIZE), "encoding texts")):
         chosen = np.resize(order[start : start + BATCH_SIZE], BATCH_SIZE)  # the last batch repeats some texts
         padded, mask = pad_rows([ids[row] for row in chosen], padding_id, LENGTH_MULTIPLE)
         outputs = np.asarray(encoder.predict_on_batch({"token_ids": padded, "padding_mask": mask}), np.float32)

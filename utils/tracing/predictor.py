@@ -9,6 +9,7 @@ import numpy as np
 
 from models import load_model
 from utils.common.errors import UserError
+from utils.common.progress import with_progress
 from utils.common.reading import Reading
 from utils.common.references import model_folder
 from utils.tracing.data import COMMON_FORMAT, ResponseFormat, read_responses
@@ -154,7 +155,7 @@ class TracingPredictor:
         """
         lengths = [len(piece.items) for piece in pieces]
         order, outputs = np.argsort(lengths, kind="stable"), [{} for _ in pieces]
-        for start in range(0, len(order), BATCH_SIZE):
+        for start in with_progress(range(0, len(order), BATCH_SIZE), "predicting responses"):
             numbers = order[start : start + BATCH_SIZE]
             repeated = np.resize(numbers, min(BATCH_SIZE, len(order)))  # all batches of a length have one shape
             inputs, *_ = assemble([pieces[number] for number in repeated], max(lengths))

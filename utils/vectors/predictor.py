@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
+from utils.common.progress import with_progress
 from utils.common.reading import Reading
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run
 from utils.vectors.data import VectorDocuments, read_file
@@ -107,7 +108,7 @@ class VectorsPredictor:
             include_row: whether a context ends with the row itself; else with the one before.
         """
         blocks = []
-        for start in range(0, len(rows), CONTEXTS_AT_ONCE):
+        for start in with_progress(range(0, len(rows), CONTEXTS_AT_ONCE), "predicting vectors"):
             inputs = contexts(data, rows[start : start + CONTEXTS_AT_ONCE], self.context_length, include_row)
             blocks.append(self.predict(shuffled(inputs, start) if shuffle else inputs))
         return _concatenate(blocks)

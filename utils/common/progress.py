@@ -1,0 +1,35 @@
+"""Progress bars for loops that take long, shown only where a command asks for them and somebody watches."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+
+DELAY_SECONDS = 1.0
+"""A loop that ends earlier shows no bar."""
+_is_shown = False
+
+
+@contextlib.contextmanager
+def progress_bars():
+    """Within the block, `with_progress` shows bars on standard error, if that is a terminal."""
+    global _is_shown
+    before, _is_shown = _is_shown, True
+    try:
+        yield
+    finally:
+        _is_shown = before
+
+
+def with_progress(iterable: Iterable, text: str) -> Iterable:
+    """The same values, with a progress bar within `progress_bars`.
+
+    Args:
+        iterable: has a length.
+        text: what is done, such as "answering".
+    """
+    if not _is_shown:
+        return iterable
+    from tqdm import tqdm
+
+    return tqdm(iterable, text, delay=DELAY_SECONDS, leave=False, disable=None)  # None: only on a terminal
