@@ -68,6 +68,16 @@ def huge_compressed(file):
     data[0] = 1
 
 
+def small_chunk_of_a_shuffled_array(file):
+    file.create_dataset("vars/0", data=np.zeros(2**10, "float32"), chunks=(2**5,), shuffle=True)
+
+
+def one_array_under_many_names(file):
+    array = file.create_dataset("vars/0", data=np.zeros(2**10, "float32"))
+    for number in range(1, 1_000):
+        file[f"vars/{number}"] = array
+
+
 def overflowing(file):
     file.create_dataset("vars/0", (2**32, 2**32), "float32", chunks=(2**10, 2**10))
 
@@ -103,6 +113,8 @@ def texts(file):
 WEIGHTS = (
     huge_unwritten,
     huge_compressed,
+    small_chunk_of_a_shuffled_array,
+    one_array_under_many_names,
     overflowing,
     link_to_a_file,
     soft_link,

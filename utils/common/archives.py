@@ -23,6 +23,9 @@ MAX_CONFIG_BYTES = 16 * 2**20
 """Bytes of a model's `config.json`, which may list a skill for each of many items."""
 MAX_WEIGHT_ENTRIES, MAX_WEIGHT_DEPTH = 100_000, 50
 """Arrays and groups in a file of weights, and how deep they are nested."""
+MAX_MODEL_EXPANSION, MIN_MODEL_BOMB_BYTES = 16, 64 * 2**20
+"""A `.keras` file whose contents take more than this many times its size, and more than so many bytes, is taken for a bomb. Weights
+that `utils/training/small_weights.py` stored grow to at most eight times their size."""
 
 
 def open_npz(path: str | Path):
@@ -152,7 +155,7 @@ def _check_array(name: str, head: bytes, size: int) -> None:
 def read_model_file(path: str | Path) -> tuple[dict, int]:
     """Check a `.keras` file before Keras opens it, and read what it says of its model.
 
-    The file must hold what Keras writes for a model of this project, uncompressed as Keras writes it: so none of it can grow, no
+    The file must hold what Keras writes for a model of this project. It may be deflated, but it cannot grow without measure, no
     name can lead out of a folder, and no link in the file of weights can lead to another file.
 
     Returns:
@@ -160,7 +163,7 @@ def read_model_file(path: str | Path) -> tuple[dict, int]:
 
     Raises:
         ValueError: the file holds something else.
-        OSError, zipfile.BadZipFile, EOFError: the file cannot be read.
+        OSError, zipfile.BadZipFile, zlib.error, EOFError: the file cannot be read.
     """
     if not os.path.isfile(path):
         raise ValueError("there is no such file")
@@ -169,10 +172,14 @@ def read_model_file(path: str | Path) -> tuple[dict, int]:
         _check_members(members)
         if sorted(member.filename for member in members) != sorted(MODEL_FILES):
             raise ValueError(f"a saved model holds {', '.join(MODEL_FILES)} and nothing else")
-        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise ValueError("it was compressed after it was saved; unzip it, and zip it again with zip -0")
-        if sum(max(member.file_size, member.compress_size) for member in members) > os.path.getsize(path):
+        size = os.path.getsize(path)
+        if sum(member.compress_size for member in members) > size:
             raise ValueError("its files are larger than itself")
+        limit = max(MIN_MODEL_BOMB_BYTES, MAX_MODEL_EXPANSION * size)
+        if sum(member.file_size for member in members) > limit:
+            raise ValueError(
+                f"its files take more than {limit // 2**20:,} MiB once they are unpacked: is it a zip bomb?"
+            )
         if max(archive.getinfo(name).file_size for name in MODEL_FILES[:2]) > MAX_CONFIG_BYTES:
             raise ValueError(f"its config.json is larger than {MAX_CONFIG_BYTES // 2**20} MiB")
         config = json.loads(archive.read("config.json"))
@@ -180,11 +187,11 @@ def read_model_file(path: str | Path) -> tuple[dict, int]:
 
 
 def _count_weights(file: io.BytesIO) -> int:
-    """The number of elements of all arrays in a file of weights, after a check that each lies in it as a whole."""
+    """The number of elements of all arrays in a file of weights, after a check that they lie in it as a whole."""
     import h5py
 
     with h5py.File(file, "r") as weights:
-        groups, num_entries, num_elements = [(weights, 0)], 0, 0
+        groups, num_entries, num_elements, num_bytes = [(weights, 0)], 0, 0, 0
         while groups:
             group, depth = groups.pop()
             for name in group:
@@ -197,7 +204,11 @@ def _count_weights(file: io.BytesIO) -> int:
                 if isinstance(entry, h5py.Group):
                     groups.append((entry, depth + 1))
                 else:
-                    num_elements += _check_weight(name, entry)
+                    count = _check_weight(name, entry)
+                    num_elements += count
+                    num_bytes += count * entry.dtype.itemsize
+        if num_bytes > file.getbuffer().nbytes:
+            raise ValueError("its weights are larger than the file that holds them: some lie there twice")
         return num_elements
 
 
@@ -207,8 +218,17 @@ def _check_weight(name: str, entry) -> int:
     if not isinstance(entry, h5py.Dataset) or entry.shape is None or entry.dtype.hasobject:
         raise ValueError(f"its weights {name!r} are no array of numbers")
     count = math.prod(entry.shape)  # the `size` of h5py overflows
-    if entry.external or entry.is_virtual or entry.id.get_create_plist().get_nfilters():
+    if entry.external or entry.is_virtual or not _is_whole(entry):
         raise ValueError(f"its weights {name!r} are compressed, or lie in another file")
     if count * entry.dtype.itemsize > entry.id.get_storage_size():
         raise ValueError(f"its weights {name!r} are not as large as their shape {entry.shape} says")
     return count
+
+
+def _is_whole(array) -> bool:
+    """Whether an array is stored in full length: without a filter, or in one piece whose bytes are shuffled."""
+    from h5py import h5z
+
+    creation = array.id.get_create_plist()
+    filters = [creation.get_filter(place)[0] for place in range(creation.get_nfilters())]
+    return not filters or (filters == [h5z.FILTER_SHUFFLE] and array.chunks == array.shape)
