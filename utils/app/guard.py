@@ -1,0 +1,183 @@
+"""A wrapper around the page's server: which requests it answers, how large they may be, and how many a client may make."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+MAX_BODY = 2**20
+"""Bytes of a request."""
+MAX_WAITING = 100
+"""Requests that are being answered or wait for it, at most."""
+MAX_CLIENTS = 10_000
+"""Clients whose requests are counted; those that were quiet longest are forgotten first."""
+PATHS = re.compile(
+    r"/|/config/?|/theme\.css|/favicon\.ico|/robots\.txt|/manifest\.json|/(assets|static|svelte)/.*"
+    r"|/gradio_api/(info/?|openapi\.json|app_id/?|theme\.css|startup-events|cancel|reset/?|heartbeat/\w+|queue/(join|data)"
+    r"|login_check/?|(call|run|api)/.*)"
+)
+"""What the page and its API need of Gradio's addresses. Those of files, uploads and proxies are not among them."""
+API_CALL = re.compile(r"/gradio_api/(?:run|api|call|call/(v2))/(\w+)/?")
+HEADERS = {
+    "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+"""Headers of every answer. With them a browser asks no other server for anything."""
+
+
+class Refused(Exception):
+    """A request that is not answered.
+
+    Args:
+        status: HTTP status.
+        reason: a line for the client.
+    """
+
+    def __init__(self, status: int, reason: str):
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Guard:
+    """An ASGI application that passes on what another one may answer, and refuses the rest with one line.
+
+    Args:
+        app: the application.
+        endpoints: name to function of the API, by which the number and the names of arguments are checked.
+        rate: requests of a client in a minute, at most; 0 for any number. Only those count that ask for something to be computed.
+        clock: gives seconds.
+    """
+
+    def __init__(self, app, endpoints: dict[str, Callable], rate: int = 0, clock: Callable[[], float] = time.monotonic):
+        self.app = app
+        self.parameters = {name: inspect.signature(function).parameters for name, function in endpoints.items()}
+        self.rate = rate
+        self.clock = clock
+        self.clients: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self.waiting = 0
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            return await self.app(scope, receive, send)
+        if scope["type"] != "http":
+            return None
+        started = False
+
+        async def send_with_headers(event):
+            nonlocal started
+            if event["type"] == "http.response.start":
+                started = True
+                names = {name.encode() for name in HEADERS}
+                kept = [(name, value) for name, value in event.get("headers", ()) if name.lower() not in names]
+                event = {**event, "headers": [*kept, *((n.encode(), v.encode()) for n, v in HEADERS.items())]}
+            await send(event)
+
+        try:
+            await self._answer(scope, receive, send_with_headers)
+        except Refused as refusal:
+            await _send_line(send_with_headers, refusal.status, refusal.reason)
+        except Exception as error:
+            print(f"{scope['path'][:200]!r}: {type(error).__name__}: {str(error)[:200]!r}", file=sys.stderr)
+            if not started:
+                await _send_line(send_with_headers, 500, "this request failed; the page's log says why")
+
+    async def _answer(self, scope, receive, send):
+        path = scope["path"]
+        if not PATHS.fullmatch(path):
+            raise Refused(404, "no such address; the API is documented in docs/app.md")
+        if scope["method"] != "POST":
+            return await self.app(scope, receive, send)
+        if self.waiting >= MAX_WAITING:
+            raise Refused(503, "the page is busy; try again in some seconds")
+        self._count(scope)
+        self.waiting += 1
+        try:
+            body = await _whole_body(scope, receive)
+            self._check_call(path, body)
+            await self.app(scope, _replayed(body, receive), send)
+        finally:
+            self.waiting -= 1
+
+    def _count(self, scope) -> None:
+        """Count a request of a client: a bucket of `rate` requests, which fills up within a minute."""
+        if not self.rate:
+            return
+        client, now = (scope.get("client") or ("",))[0], self.clock()
+        tokens, last = self.clients.pop(client, (float(self.rate), now))
+        tokens = min(self.rate, tokens + (now - last) * self.rate / 60)
+        self.clients[client] = (max(tokens - 1, 0.0) if tokens >= 1 else tokens, now)
+        while len(self.clients) > MAX_CLIENTS:
+            self.clients.popitem(last=False)
+        if tokens < 1:
+            raise Refused(429, f"more than {self.rate} requests in a minute; wait a little")
+
+    def _check_call(self, path: str, body: bytes) -> None:
+        """Check that a body is JSON and, for the API, that it has the arguments of the function."""
+        try:
+            call = json.loads(body) if body else {}
+        except (ValueError, RecursionError):
+            raise Refused(400, "the request is no JSON") from None
+        if not isinstance(call, dict):
+            raise Refused(400, "the request must be a JSON object")
+        match = API_CALL.fullmatch(path)
+        if not match:
+            return
+        is_named, name = match.groups()
+        if name not in self.parameters:
+            raise Refused(404, f"no endpoint of that name; there are: {', '.join(self.parameters)}")
+        parameters = self.parameters[name]
+        needed = [parameter.name for parameter in parameters.values() if parameter.default is parameter.empty]
+        if is_named:
+            missing, unknown = set(needed) - call.keys(), call.keys() - parameters.keys()
+            if missing or unknown:
+                raise Refused(422, f"the arguments of {name} are {', '.join(parameters)}; needed: {', '.join(needed)}")
+            return
+        data = call.get("data")
+        if not isinstance(data, list) or len(data) != len(parameters):
+            raise Refused(422, f'"data" must be a list of {len(parameters)} values: {", ".join(parameters)}')
+
+
+async def _whole_body(scope, receive) -> bytes:
+    """The body of a request, which ends the request where it is too large."""
+    lengths = [value for name, value in scope.get("headers", ()) if name == b"content-length"]
+    too_large = Refused(413, f"the request is larger than {MAX_BODY:,} bytes; shorten it")
+    if lengths and (not lengths[0].isdigit() or int(lengths[0]) > MAX_BODY):
+        raise too_large
+    body = bytearray()
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise Refused(400, "the connection was closed")
+        body += event.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise too_large
+        if not event.get("more_body"):
+            return bytes(body)
+
+
+def _replayed(body: bytes, receive):
+    """A `receive` that gives a body that was read already."""
+    events = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def replay():
+        return next(events, None) or await receive()
+
+    return replay
+
+
+async def _send_line(send, status: int, line: str) -> None:
+    body = json.dumps({"error": line, "detail": line}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if status == 413:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

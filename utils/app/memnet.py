@@ -1,0 +1,149 @@
+"""The tab of memnet: an answer from facts, the facts that the model attended to, and a box for facts of one's own."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from utils.app.failures import errors_as_html
+from utils.app.limits import MAX_QUESTION, MAX_TEXT, checked_lines, checked_text, checked_whole_number
+from utils.app.markup import bar, escaped, message, table
+from utils.app.page_model import PageModel
+from utils.common.errors import UserError, counted
+from utils.memnet.features import encode_texts
+from utils.memnet.records import BadFactError, Fact, fact_from
+
+MAX_ANSWERS = 20
+SHOWN = 5
+_BETWEEN_FIELDS = re.compile(r"\s+/\s+|\s*\|\s*|\t+")
+EXAMPLE_FACTS = "Mira Holt / born_in / Arnwick\nMira Holt / occupation / engineer\nTom Farrow / born_in / Skel"
+EXAMPLE_QUESTION = "Where was Mira Holt born?"
+"""For a run without examples."""
+
+
+def load(folder: Path):
+    """The predictor of a run."""
+    from utils.memnet.predictor import MemnetPredictor
+
+    return MemnetPredictor.load(folder)
+
+
+class MemnetTab:
+    """The tab.
+
+    Args:
+        model: the model.
+    """
+
+    name = "memnet"
+    label = "Facts"
+    title = "Answers from facts"
+    introduction = (
+        "Ask about the facts that the model knows, or add facts of your own, a line each: subject / relation / object."
+    )
+
+    def __init__(self, model: PageModel):
+        self.model = model
+
+    def answer(self, question: str, facts: str = "", count: int = 5) -> dict:
+        """Answer a question from the model's facts and from added ones (lines of subject / relation / object)."""
+        question = checked_text(question, "question", MAX_QUESTION)
+        added = read_facts(facts)
+        count = checked_whole_number(count, "count", 1, MAX_ANSWERS)
+        with self.model.predictor() as predictor:
+            if added:
+                (numbers,) = predictor.candidates(encode_texts([question], predictor.vocabulary))
+                memory = [*added, *(predictor.base.facts[number] for number in numbers)]
+                (result,) = predictor.answer([question], [memory], n_best=count)
+            else:
+                (result,) = predictor.answer([question], n_best=count)
+        own = {(fact.subject, fact.relation, fact.object) for fact in added}
+        for fact in result["facts"]:
+            fact["is_added"] = (fact["subject"], fact["relation"], fact["object"]) in own
+        return result
+
+    def show(self, question: str, facts: str) -> str:
+        """The answers and the attended facts as HTML."""
+        result = self.answer(question, facts, SHOWN)
+        notes = []
+        if result["unknown_words"]:
+            notes.append(message(f"No fact has: {', '.join(result['unknown_words'])}"))
+        if not result["answers"]:
+            return "".join([*notes, message("No fact shares a word with the question."), self.model.caption()])
+        best = result["answers"][0]
+        answers = [[escaped(entry["answer"]), bar(entry["probability"])] for entry in result["answers"]]
+        attended = [
+            [
+                escaped(fact["subject"]),
+                escaped(fact["relation"]),
+                escaped(fact["object"]) + (' <span class="qkv-tag">yours</span>' if fact["is_added"] else ""),
+                bar(fact["weight"]),
+            ]
+            for fact in result["facts"]
+        ]
+        return "".join(
+            [
+                *notes,
+                f'<p class="qkv-answer" dir="auto">{escaped(best["answer"])}</p>',
+                table(["answer", "probability"], answers, "answers"),
+                f"<h4>Attended facts, of {counted(result['num_candidates'], 'candidate')}</h4>",
+                table(["subject", "relation", "object", "weight"], attended, "facts"),
+                self.model.caption(),
+            ]
+        )
+
+    def open(self) -> tuple[str, str, str]:
+        """Question, added facts and result for a page that opens."""
+        with self.model.predictor():
+            question, facts = read_example(self.model.folder)
+        return question, facts, self.show(question, facts)
+
+    def build(self, page) -> None:
+        """Lay out the tab in a page, a `gradio.Blocks`."""
+        import gradio as gr
+
+        with gr.Row():
+            with gr.Column(min_width=300):
+                question = gr.Textbox(label="Question", max_length=MAX_QUESTION, elem_id="memnet-question")
+                facts = gr.Textbox(
+                    label="Facts to add",
+                    placeholder="Ada Lovelace / occupation / mathematician",
+                    lines=5,
+                    max_lines=12,
+                    max_length=MAX_TEXT,
+                    elem_id="memnet-facts",
+                )
+                ask = gr.Button("Answer", variant="primary", elem_id="memnet-ask")
+            with gr.Column(min_width=300):
+                result = gr.HTML(message("The model is being loaded."), elem_id="memnet-result")
+        handler = {"api_visibility": "private", "concurrency_id": "memnet"}
+        gr.on([ask.click, question.submit], errors_as_html(self.show), [question, facts], result, **handler)
+        page.load(errors_as_html(self.open, 2), None, [question, facts, result], **handler)
+
+
+def read_facts(text) -> list[Fact]:
+    """The facts that a client added.
+
+    >>> print(*read_facts("Ada Lovelace / born_in / London"))
+    Ada Lovelace / born_in / London
+
+    Raises:
+        UserError: a line is no fact, or there are too many.
+    """
+    facts = []
+    for number, line in checked_lines(text, "facts"):
+        try:
+            facts.append(fact_from(_BETWEEN_FIELDS.split(line)))
+        except BadFactError as error:
+            raise UserError(f"facts, line {number}: {error}; write subject / relation / object") from None
+    return facts
+
+
+def read_example(folder: Path) -> tuple[str, str]:
+    """A question and facts to add: the first question of a published model's examples, or others for a run without them."""
+    try:
+        with (folder / "examples" / "questions.jsonl").open(encoding="utf-8") as file:
+            return json.loads(file.readline())["question"], ""
+    except (OSError, ValueError, LookupError, TypeError):
+        return EXAMPLE_QUESTION, EXAMPLE_FACTS

@@ -1,0 +1,99 @@
+"""A model of the page, which is loaded in the background."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+
+from utils.app.markup import escaped
+from utils.common.errors import UserError
+from utils.common.references import model_folder
+from utils.training.finished import read_run
+
+SCORES = {"squad": "f1", "memnet": "accuracy", "tracing": "nll", "vectors": "mrr", "ranking": "ndcg@10"}
+"""The metric of each task that its tab shows."""
+
+
+class PageModel:
+    """A trained model, which one thread loads in the background and which answers one request at a time.
+
+    Args:
+        task: the task that the model must be of.
+        reference: a run directory, the name of a published model, or `hf://owner/name`.
+        load: makes a predictor of the folder of the model.
+
+    Attributes:
+        folder: where the model lies, once it is loaded.
+        description: a line on what it is, once it is loaded.
+    """
+
+    def __init__(self, task: str, reference: str, load: Callable):
+        self.task = task
+        self.reference = reference
+        self.load = load
+        self.folder = None
+        self.description = ""
+        self._future: Future = Future()
+        self._lock = threading.Lock()
+
+    def start(self, executor: Executor) -> None:
+        """Begin to load the model."""
+        self._future = executor.submit(self._load)
+
+    def _load(self):
+        start = time.perf_counter()
+        try:
+            self.folder = model_folder(self.reference)
+            _, results = read_run(self.folder, self.task)
+            predictor = self.load(self.folder)
+            self.description = describe(self.reference, results)
+        except UserError as error:
+            print(f"{self.task}: {error}", file=sys.stderr)
+            raise
+        except ImportError as error:
+            message = (
+                f"the package {error.name} is missing; install what the page needs: pip install -r requirements-app.txt"
+            )
+            print(f"{self.task}: {message}", file=sys.stderr)
+            raise UserError(message) from None
+        except Exception:
+            traceback.print_exc()
+            raise UserError(f"{self.reference}: cannot be loaded; the page's log says why") from None
+        print(f"{self.task}: {self.description}, loaded in {time.perf_counter() - start:.1f} s", file=sys.stderr)
+        return predictor
+
+    @contextlib.contextmanager
+    def predictor(self) -> Iterator:
+        """The predictor, for this thread alone. Waits until it is loaded.
+
+        Raises:
+            UserError: it cannot be loaded.
+        """
+        predictor = self._future.result()
+        with self._lock:
+            yield predictor
+
+    def caption(self) -> str:
+        """The line on what the model is, as HTML."""
+        return f'<p class="qkv-model">{escaped(self.description)}</p>'
+
+
+def describe(reference: str, results: dict) -> str:
+    """A model's name, size and score in a line.
+
+    >>> describe("runs/mine", {"task": "memnet", "parameters": 1200, "metrics": {"test": {"accuracy": 0.95}}})
+    'runs/mine: 1,200 parameters, accuracy 0.950 on its test data'
+    """
+    parts = []
+    if isinstance(results.get("parameters"), int):
+        parts.append(f"{results['parameters']:,} parameters")
+    with contextlib.suppress(KeyError, TypeError):
+        name = SCORES[results["task"]]
+        score = results["metrics"]["test"][name]
+        parts.append(f"{name.upper() if len(name) < 4 else name} {score:.3f} on its test data")
+    return f"{reference}: {', '.join(parts)}" if parts else reference

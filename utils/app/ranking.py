@@ -1,0 +1,161 @@
+"""The tab of ranking: a collection ranked by the model, beside BM25."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from utils.app.failures import errors_as_html
+from utils.app.limits import (
+    MAX_LINE,
+    MAX_LINES,
+    MAX_QUESTION,
+    MAX_TEXT,
+    checked_lines,
+    checked_text,
+    checked_whole_number,
+)
+from utils.app.markup import bar, escaped, message, table
+from utils.app.page_model import PageModel
+
+SHOWN = 10
+EXAMPLE_QUESTION = "How do I keep bread fresh?"
+EXAMPLE_TEXTS = (
+    "A loaf stays soft for days in a wooden box; a fridge makes it stale sooner.",
+    "Sliced bread can be frozen, and toasted when it is needed.",
+    "Fresh herbs keep longest with their stems in a glass of water.",
+    "Coffee beans lose their smell within weeks once the bag is open.",
+    "The bakery at the corner opens at seven.",
+)
+"""For a run without examples."""
+
+
+def load(folder: Path):
+    """The predictor of a run."""
+    from utils.ranking.predictor import RankingPredictor
+
+    return RankingPredictor.load(folder)
+
+
+class RankingTab:
+    """The tab.
+
+    Args:
+        model: the model.
+    """
+
+    name = "ranking"
+    label = "Ranking"
+    title = "The best answer"
+    introduction = "Rank the texts of a collection for a question: by the model, and by BM25, which compares words."
+
+    def __init__(self, model: PageModel):
+        self.model = model
+        self.indexes = functools.lru_cache(maxsize=8)(self._index)
+
+    def answer(self, question: str, texts: str = "", count: int = 10) -> dict:
+        """Rank texts, a line each, for a question: by the model's cosine, with BM25's scores. No texts: the example's."""
+        question = checked_text(question, "question", MAX_QUESTION)
+        lines = [line for _, line in checked_lines(texts, "texts")]
+        count = checked_whole_number(count, "count", 1, MAX_LINES)
+        with self.model.predictor() as predictor:
+            collection = tuple(dict.fromkeys(lines or read_example(self.model.folder)[1]))
+            vectors, bm25 = self.indexes(predictor, collection)
+            (question_vector,) = predictor.embed_questions([question])
+            scores, bm25_scores = vectors @ question_vector, bm25.scores(question)
+        bm25_ranks = ranks(bm25_scores)
+        ranked = [
+            {
+                "text": collection[place],
+                "score": float(scores[place]),
+                "bm25": float(bm25_scores[place]),
+                "bm25_rank": bm25_ranks[place],
+            }
+            for place in np.argsort(-scores, kind="stable")[:count]
+        ]
+        return {"question": question, "texts": len(collection), "ranked": ranked}
+
+    def show(self, question: str, texts: str) -> str:
+        """The ranking as HTML."""
+        result = self.answer(question, texts, SHOWN)
+        highest = max(entry["bm25"] for entry in result["ranked"]) or 1.0
+        rows = [
+            [
+                str(rank),
+                f'<span dir="auto">{escaped(entry["text"])}</span>',
+                bar(entry["score"]),
+                bar(entry["bm25"] / highest, bm25_label(entry)),
+            ]
+            for rank, entry in enumerate(result["ranked"], start=1)
+        ]
+        header = ["", f"text, of {result['texts']}", "model: cosine", "BM25: score (rank)"]
+        return table(header, rows, "ranking") + self.model.caption()
+
+    def open(self) -> tuple[str, str, str]:
+        """Question, texts and result for a page that opens."""
+        with self.model.predictor():
+            question, texts = read_example(self.model.folder)
+        texts = "\n".join(texts)
+        return question, texts, self.show(question, texts)
+
+    def _index(self, predictor, texts: tuple[str, ...]):
+        """The vectors of texts, and their BM25 index."""
+        from utils.ranking.baselines import BM25
+
+        return predictor.embed_candidates(texts), BM25(texts)
+
+    def build(self, page) -> None:
+        """Lay out the tab in a page, a `gradio.Blocks`."""
+        import gradio as gr
+
+        with gr.Row():
+            with gr.Column(min_width=300, scale=2):
+                question = gr.Textbox(label="Question", max_length=MAX_QUESTION, elem_id="ranking-question")
+                texts = gr.Textbox(
+                    label="Collection, a text per line",
+                    lines=10,
+                    max_lines=16,
+                    max_length=MAX_TEXT,
+                    elem_id="ranking-texts",
+                )
+                ask = gr.Button("Rank", variant="primary", elem_id="ranking-ask")
+            with gr.Column(min_width=300, scale=3):
+                result = gr.HTML(message("The model is being loaded."), elem_id="ranking-result")
+        handler = {"api_visibility": "private", "concurrency_id": "ranking"}
+        gr.on([ask.click, question.submit], errors_as_html(self.show), [question, texts], result, **handler)
+        page.load(errors_as_html(self.open, 2), None, [question, texts, result], **handler)
+
+
+def ranks(scores: np.ndarray) -> list[int | None]:
+    """The rank of each score from 1, equal ones by their order; None for a score of 0.
+
+    >>> ranks(np.array([0.0, 2.5, 3.5]))
+    [None, 2, 1]
+    """
+    order = np.argsort(-scores, kind="stable").tolist()
+    return [order.index(place) + 1 if scores[place] > 0 else None for place in range(len(scores))]
+
+
+def bm25_label(entry: dict) -> str:
+    """BM25's score and rank of a text.
+
+    >>> bm25_label({"bm25": 2.5, "bm25_rank": 2}), bm25_label({"bm25": 0.0, "bm25_rank": None})
+    ('2.50 (2)', 'no word')
+    """
+    return f"{entry['bm25']:.2f} ({entry['bm25_rank']})" if entry["bm25_rank"] else "no word"
+
+
+def read_example(folder: Path) -> tuple[str, tuple[str, ...]]:
+    """The first question of a published model's examples with the answers to all, or others for a run without them."""
+    from utils.common.reading import Reading
+    from utils.ranking.data import read_rankings, read_texts
+
+    path = folder / "examples" / "answers.jsonl"
+    if not path.is_file():
+        return EXAMPLE_QUESTION, EXAMPLE_TEXTS
+    question = read_rankings(path, Reading()).queries[0].text
+    texts = [" ".join(text.split())[:MAX_LINE] for _, text in read_texts(path, Reading())][:MAX_LINES]
+    lengths = np.cumsum([len(text) + 1 for text in texts])
+    return question, tuple(texts[: np.searchsorted(lengths, MAX_TEXT)])

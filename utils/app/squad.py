@@ -1,0 +1,106 @@
+"""The tab of squad: an answer highlighted in its text, and the runners-up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from utils.app.failures import errors_as_html
+from utils.app.limits import MAX_QUESTION, MAX_TEXT, checked_text, checked_whole_number
+from utils.app.markup import bar, escaped, marked_text, message, table
+from utils.app.page_model import PageModel
+
+MAX_ANSWERS = 10
+EXAMPLE_QUESTION = "Who wrote the report?"
+EXAMPLE_TEXT = (
+    "The bridge at Arnwick was built in 1812 by Mira Holt, an engineer from Skel. A report on its foundations was written by "
+    "Tom Farrow in 1843, after a flood had carried away two of its nine arches."
+)
+"""For a run without examples."""
+
+
+def load(folder: Path):
+    """The predictor of a run."""
+    from utils.squad.predictor import SquadPredictor
+
+    return SquadPredictor.load(folder)
+
+
+class SquadTab:
+    """The tab.
+
+    Args:
+        model: the model.
+    """
+
+    name = "squad"
+    label = "Text"
+    title = "Answers in a text"
+    introduction = (
+        "Ask about any text. The answer is a part of the text; the number beside a highlighted part is its rank."
+    )
+
+    def __init__(self, model: PageModel):
+        self.model = model
+
+    def answer(self, question: str, context: str, count: int = 5) -> dict:
+        """Answer a question from a text: the best answers with their probabilities and places in the text."""
+        question = checked_text(question, "question", MAX_QUESTION)
+        context = checked_text(context, "context", MAX_TEXT)
+        count = checked_whole_number(count, "count", 1, MAX_ANSWERS)
+        with self.model.predictor() as predictor:
+            (result,) = predictor.answer([{"question": question, "context": context}], n_best=count)
+        names = ("text", "probability", "start")
+        best = [{name: entry[name] for name in names} for entry in result["n_best"]]
+        return {"answer": result["answer"], "probability": result["probability"], "answers": best}
+
+    def show(self, question: str, context: str) -> str:
+        """The answers as HTML."""
+        result = self.answer(question, context)
+        answers = result["answers"]
+        spans = [(entry["start"], entry["start"] + len(entry["text"])) for entry in answers]
+        rows = [
+            [str(rank), escaped(entry["text"]), bar(entry["probability"])]
+            for rank, entry in enumerate(answers, start=1)
+        ]
+        if result["answer"]:
+            head = f'<p class="qkv-answer" dir="auto">{escaped(result["answer"])}</p>'
+        else:
+            head = message("The model finds no answer in this text. The best guesses are:")
+        return (
+            head
+            + marked_text(context, spans)
+            + table(["", "answer", "probability"], rows, "answers")
+            + self.model.caption()
+        )
+
+    def open(self) -> tuple[str, str, str]:
+        """Question, text and result for a page that opens."""
+        with self.model.predictor():
+            question, text = read_example(self.model.folder)
+        return question, text, self.show(question, text)
+
+    def build(self, page) -> None:
+        """Lay out the tab in a page, a `gradio.Blocks`."""
+        import gradio as gr
+
+        with gr.Row():
+            with gr.Column(min_width=300):
+                question = gr.Textbox(label="Question", max_length=MAX_QUESTION, elem_id="squad-question")
+                text = gr.Textbox(label="Text", lines=10, max_lines=16, max_length=MAX_TEXT, elem_id="squad-text")
+                ask = gr.Button("Answer", variant="primary", elem_id="squad-ask")
+            with gr.Column(min_width=300):
+                result = gr.HTML(message("The model is being loaded."), elem_id="squad-result")
+        handler = {"api_visibility": "private", "concurrency_id": "squad"}
+        gr.on([ask.click, question.submit], errors_as_html(self.show), [question, text], result, **handler)
+        page.load(errors_as_html(self.open, 2), None, [question, text, result], **handler)
+
+
+def read_example(folder: Path) -> tuple[str, str]:
+    """The question and the text of a published model's examples, or others for a run without them."""
+    try:
+        text = (folder / "examples" / "text.txt").read_text(encoding="utf-8")
+        content = json.loads((folder / "examples" / "questions.json").read_text(encoding="utf-8"))
+        return content["data"][0]["paragraphs"][0]["qas"][0]["question"], text
+    except (OSError, ValueError, LookupError, TypeError):
+        return EXAMPLE_QUESTION, EXAMPLE_TEXT
