@@ -19,9 +19,9 @@ from utils.squad.evaluation import evaluate_labelled
 from utils.squad.features import SquadFeatures
 from utils.squad.plots import plot_breakdown
 from utils.squad.predictor import SquadPredictor
-from utils.squad.splits import NEEDS, describe_data
+from utils.squad.splits import NEEDS, describe_data, load_splits
 from utils.squad.tfds import read_tfds
-from utils.training.finished import damaged_run_as_user_error
+from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error
 from utils.training.publish import Headline
 from utils.training.run_files import DataSource
 from utils.training.scored import FinishedRun, Scored, ScoringOptions
@@ -104,22 +104,23 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
     Raises:
         UserError: a file cannot be used, or the run's own data is not there.
     """
+    split = options.split
     questions = _read_questions(run, source, options)
-    contents = describe(questions, source.files.get("test_files", ()))
+    contents = describe(questions, source.files.get(f"{split}_files", ()))
     questions = [questions[number] for number in options.drawn(len(questions))]
     predictor = SquadPredictor.load(run.folder)
     windows = {"max_length": predictor.max_length, "doc_stride": predictor.doc_stride}
-    features = prepare_features("test", questions, predictor.tokenizer, cache_dir=options.cache_dir, **windows)
-    notes = run.leak_note(paragraph_keys(questions), "paragraph")
+    features = prepare_features(split, questions, predictor.tokenizer, cache_dir=options.cache_dir, **windows)
+    notes = [] if source.is_own else run.leak_note(paragraph_keys(questions), "paragraph")
     if predictor.null_threshold is None and any(question.is_impossible for question in questions):
         notes.append(
             "the run has no threshold for unanswerable questions, as its validation data had none: it answers all"
         )
-    scores = score_splits(predictor, {"test": questions}, {"test": features}, by_character=options.by_character)
+    scores = score_splits(predictor, {split: questions}, {split: features}, by_character=options.by_character)
 
     def write(folder: Path) -> None:
-        scores.answers["test"].write(folder, predictor.null_threshold)
-        plot_breakdown(folder, scores.labelled["test"], scores.predictions["test"])
+        scores.answers[split].write(folder, predictor.null_threshold)
+        plot_breakdown(folder, scores.labelled[split], scores.predictions[split])
 
     return Scored(
         predictor.model,
@@ -128,7 +129,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         headlines=(HEADLINE,),
         columns=COLUMNS,
         compared=tuple(COLUMNS),
-        data=describe_data({"test": questions}, {"test": contents}),
+        data=describe_data({split: questions}, {split: contents}),
         write=write,
         details={"null_threshold": predictor.null_threshold},
         notes=notes,
@@ -136,9 +137,15 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
 
 
 def _read_questions(run: FinishedRun, source: DataSource, options: ScoringOptions) -> list[Question]:
-    source.check_complete("test_files")
-    if "test_files" in source.files:
-        return read_squad_files(source.files["test_files"], options.reading, **NEEDS["test"])
+    files, split = source.files, options.split
+    source.check_complete(f"{split}_files")
+    if f"{split}_files" in files:
+        return read_squad_files(files[f"{split}_files"], options.reading, **NEEDS[split])
     with damaged_run_as_user_error(run.folder):
-        data = run.settings["data"]
-    return demo_squad()["test"] if data == "demo" else read_tfds(data, "validation", reading=options.reading)
+        data, seed = run.settings["data"], checked_number(run.settings, "seed", 0, MAX_SEED)
+        fraction = checked_number(run.settings, "validation_fraction", 0, 1, float)
+    if split == "test":  # of built-in data
+        return demo_squad()["test"] if data == "demo" else read_tfds(data, "validation", reading=options.reading)
+    source.check_complete("train_files")
+    own_files = {name: files.get(f"{name}_files", []) for name in NEEDS}
+    return load_splits(data, own_files, fraction, seed, options.reading)[0][split]

@@ -88,7 +88,9 @@ class DataSource:
             )
 
 
-def find_data(settings: Mapping, results: Mapping, named: Mapping[str, Sequence[Path]]) -> DataSource:
+def find_data(
+    settings: Mapping, results: Mapping, named: Mapping[str, Sequence[Path]], split: str = "test"
+) -> DataSource:
     """Find out whether files are the run's own, and where its own files are.
 
     Without files, the run is scored on its own test data. So it is with the very files that it took its test data from, whatever
@@ -98,26 +100,29 @@ def find_data(settings: Mapping, results: Mapping, named: Mapping[str, Sequence[
         settings: the run's `config.json`.
         results: its `results.json`.
         named: setting to the files that the command line names.
+        split: `test`, or `validation` for that part of the run's own data.
 
     Raises:
-        UserError: a file cannot be read, or the run has no test data of its own and none is named.
+        UserError: a file cannot be read, or the run has no such data of its own and none is named.
     """
     named = {name: list(files) for name, files in named.items() if files}
     paths = {checksum_of(path): path for files in named.values() for path in files}
     recorded = recorded_checksums(results["data"]) or file_checksums(settings)
     setting_of = {digest: setting for setting, files in recorded.items() for digest in files.values()}
     settings_of_named = {setting_of.get(digest) for digest in paths}
-    has_test = "test" in results["metrics"]
-    if not paths and not has_test:
-        raise UserError("the run has no test data of its own; name files with --test-files")
-    if paths_of(settings, "test_files"):
+    has_split = split in results["metrics"]
+    if not paths and not has_split:
+        raise UserError(f"the run has no {split} data of its own; name files with --test-files")
+    if split == "test" and paths_of(settings, "test_files"):
         is_own = settings_of_named <= {"test_files", "facts", "templates"} and (
             set(recorded.get("test_files", {"": ""}).values()) <= set(paths)
         )
     else:
-        is_own = None not in settings_of_named and settings_of_named != {"validation_files"}
-    if not paths or (has_test and is_own):
+        is_own = None not in settings_of_named and (split != "test" or settings_of_named != {"validation_files"})
+    if not paths or (has_split and is_own):
         return _own_data(settings, recorded, paths)
+    if split != "test":
+        raise UserError(f"--split {split}: is a part of the run's own data; name its files, or leave --split out")
     notes = [
         f"{path}: is one of the run's {setting_of[digest].replace('_', ' ')}, so scores on it are not those of new data"
         for digest, path in paths.items()

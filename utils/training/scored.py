@@ -75,6 +75,7 @@ class ScoringOptions:
     Args:
         reading: counts the records of files that are left out.
         cache_dir: where prepared data is kept.
+        split: `test`, or `validation` to score that part of the run's own data.
         limit: score this many examples, drawn at random; 0 is all.
         search_files: for ranking, files whose answers or texts are searched as well.
         by_character: for squad, how answers are compared; None: as their language has it.
@@ -82,6 +83,7 @@ class ScoringOptions:
 
     reading: Reading
     cache_dir: Path = Path(".cache")
+    split: str = "test"
     limit: int = 0
     search_files: tuple[Path, ...] = ()
     by_character: bool | None = None
@@ -98,7 +100,7 @@ class Scored:
 
     Args:
         model: the trained model.
-        evaluations: split to evaluation; the first one is `test`.
+        evaluations: split to evaluation; the first one is the split that is scored.
         baselines: name to split to evaluation.
         headlines: the metrics of the verdicts.
         columns: metric to title, for the table.
