@@ -91,7 +91,7 @@ class Config(RunConfig):
     fewer answers and took longer (docs/memnet.md)."""
     split_seed: int = 0
     """Seed of the demo's people, of what is held out, of what --limit draws, and of the distractors of validation and test."""
-
+    # --- model
     model: Literal["pointer", "tied", "untied", "documented"] = "pointer"
     """How values are scored. It also decides the defaults of some settings below."""
     encoder: Literal["words", "position", "transformer"] | None = None
@@ -107,7 +107,7 @@ class Config(RunConfig):
     """Weight of a loss on the attention, whose target is the facts that answer."""
     redraw: bool | None = None
     """Draw new distractors for each epoch. Left out: not for documented, but for the others."""
-
+    # --- training
     epochs: int = 20
     """Passes over the training questions, at most."""
     learning_rate: float | None = None

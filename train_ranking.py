@@ -74,7 +74,7 @@ class Config(CachedRunConfig):
     """How votes become grades: best_share is quarters of the best answer's votes, rank the rank among the question's answers."""
     limit: int = 0
     """Train on this many questions, drawn at random; 0 is all. Answers to the other questions are not searched either."""
-
+    # --- model
     model: Literal["scratch", "minilm"] = "scratch"
     """The encoder: a small one from scratch, or all-MiniLM-L6-v2 from the hub; --init-from names another pretrained one."""
     init_from: str = ""
@@ -99,7 +99,7 @@ class Config(CachedRunConfig):
     """Maximal number of word pieces of a question; the rest is cut off. Left out: 64, or a pretrained encoder's own if less."""
     max_length: int | None = None
     """Maximal number of word pieces of an answer; the rest is cut off. Left out: 128, or a pretrained encoder's own if less."""
-
+    # --- training
     loss: str = "infonce"
     """Name of the loss, such as infonce, triplet or listwise; components/losses describes all, an unknown name lists them."""
     temperature: float = 0.05

@@ -83,7 +83,7 @@ class Config(CachedRunConfig):
     """Fraction of the training questions to hold out, whole articles at a time, if no validation files are named."""
     overfit: int = 0
     """Sanity check: memorise this many questions without dropout, smoothing, EMA or --limit; exit 1 unless EM and F1 are 100."""
-
+    # --- model
     model: Literal["matching", "plain", "distilbert", "bert"] = "matching"
     """The encoder. The options below override its parts one by one; left out: the model's own value."""
     init_from: str | None = None
@@ -126,7 +126,7 @@ class Config(CachedRunConfig):
     length_penalty: float | None = None
     """An answer of n words has the weight exp(start + end) / n ** length_penalty. Left out: 0.4 for a model trained from scratch,
     0.2 for a pretrained encoder, each chosen on validation data."""
-
+    # --- training
     epochs: int | None = None
     """Passes over the training data, at most. Left out: 3."""
     learning_rate: float | None = None

@@ -88,7 +88,7 @@ class Config(RunConfig):
     """Longer sequences are cut into pieces of this many steps."""
     history: int = 0
     """Steps before a piece that the model sees without being scored on them."""
-
+    # --- model
     model: Literal["deep_gpcm", "integrated", "dkvmn", "dkt", "sakt"] = "deep_gpcm"
     """The model to train."""
     response_embedding: Literal["ordered", "unordered", "linear_decay", "adjacent_weighted"] = "linear_decay"
@@ -138,7 +138,7 @@ class Config(RunConfig):
     """Blocks of sakt."""
     loss: list[str] = field(default_factory=lambda: ["cross_entropy=1"])
     """Parts of the loss with their weights, NAME or NAME=WEIGHT; components/losses/ordinal_loss.py describes them."""
-
+    # --- training
     epochs: int = 20
     """Passes over the training data, at most."""
     batch_size: int = 16

@@ -60,7 +60,7 @@ class Config(CachedRunConfig):
     """Folder or hub name of a sentence encoder (BERT, MiniLM, ...) that turns text into vectors."""
     language: str = ""
     """Of text: ISO 639 code such as `de`, for the abbreviations that do not end a sentence. Left out: by its writing system."""
-
+    # --- model
     model: Literal["amn", "lstm", "gru", "transformer", "all"] = "amn"
     """The model to train; `all` trains the four and compares them."""
     context_length: int = 20
@@ -95,7 +95,7 @@ class Config(CachedRunConfig):
     """Which of the batch's other targets are negatives in `info_nce`."""
     temperature: float = 0.1
     """Of `info_nce`: cosines are divided by it."""
-
+    # --- training
     epochs: int = 6
     """Passes over the training targets, at most."""
     batch_size: int = 128
@@ -106,6 +106,7 @@ class Config(CachedRunConfig):
     """Steps of linear warm-up (at most a fifth of all)."""
     weight_decay: float = 0.2
     """AdamW's decoupled weight decay; biases, layer norms and single scales have none."""
+    # --- output
     export: bool = True
     """Write a SavedModel and a LiteRT file at the end, and measure the latter's latency."""
 

@@ -4,41 +4,38 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import itertools
 import json
 import os
 import shutil
+import signal
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from utils.common.errors import UserError
 from utils.common.files import write_atomically, write_json
+from utils.training.command_line import parse_command_line
 from utils.training.environment import commit
-from utils.training.settings import NOT_PART_OF_THE_RUN, as_flag
+from utils.training.quiet import silence_tensorflow
+from utils.training.settings import NOT_PART_OF_THE_RUN
 
 FILES_OF_A_TRAINING = ("checkpoint.npz", "best.keras", "results.json")
 """Where a run directory has none of these, no training has begun in it."""
 
 
 def run_script(main, config_class) -> None:
-    """Parse the command line into `config_class`, run `main(config)`, and exit.
+    """Read the command line into `config_class`, run `main(config)`, and exit.
 
-    The exit status is that of `main`; 2 for a `UserError` (printed as one line without a traceback) or a wrong flag; 130 and 143
-    for a signal.
+    A run directory that is left out is named here, see `new_run_dir`. The exit status is that of `main`; 2 for a `UserError`
+    (printed as one line without a traceback) or a wrong flag; 130 and 143 for a signal; 141 where nobody reads the output any more.
     """
-    import difflib
-
-    import tyro
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes say nothing about the run
-    description = sys.modules[main.__module__].__doc__
+    set_up_streams()
+    silence_tensorflow()
     try:
-        config, unknown = tyro.cli(config_class, description=description, return_unknown_args=True)
-        if unknown:
-            flags = [as_flag(field.name) for field in dataclasses.fields(config_class)]
-            similar = difflib.get_close_matches(unknown[0], flags, 1)
-            hint = f"did you mean {similar[0]}? " if similar else ""
-            raise UserError(f"{unknown[0]}: no such flag or argument; {hint}--help lists them all")
-        status = main(config)
+        config = parse_command_line(config_class, sys.modules[main.__module__].__doc__)
+        status = main(with_run_dir(config))
+        sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         status = 2
@@ -46,12 +43,55 @@ def run_script(main, config_class) -> None:
         print("stopped", file=sys.stderr)
         status = 130
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and not is_read(sys.stdout):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to print goes nowhere
+            sys.exit(128 + signal.SIGPIPE)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         print(f"error: no space left on the disk while writing {error.filename or 'the run directory'}: "
               "free some and start again with --resume; what was saved before is whole", file=sys.stderr)  # fmt: skip
         status = 2
     sys.exit(status or 0)
+
+
+def set_up_streams() -> None:
+    """Let printing never fail: a stream that is closed is replaced, and characters that it has not are escaped."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started the script
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (it is open as long as the script runs)
+        if hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def is_read(stream) -> bool:
+    """Whether what is printed still reaches somebody: False for a pipe whose reader has ended, such as `head`."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        return False
+    return True
+
+
+def with_run_dir(config):
+    """The settings with a new run directory, where they name none; it is said on the first line.
+
+    Raises:
+        UserError: a run is to be resumed, and none is named.
+    """
+    if getattr(config, "run_dir", "") is not None:
+        return config
+    if config.resume:
+        raise UserError("--resume: name the run to continue with --run-dir")
+    run_dir = new_run_dir(Path(sys.argv[0]).stem.removeprefix("train_"))
+    print(f"run directory: {run_dir}", flush=True)
+    return dataclasses.replace(config, run_dir=run_dir)
+
+
+def new_run_dir(task: str) -> Path:
+    """A run directory that does not exist yet: `runs/TASK-TIME`, with a number where several runs start in one second."""
+    name = f"{task}-{datetime.now():%Y%m%d-%H%M%S}"
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(path for path in map(Path("runs").joinpath, names) if not path.exists())
 
 
 def check_run_dir(config) -> None:

@@ -15,10 +15,13 @@ NOT_PART_OF_THE_RUN = ("run_dir", "resume", "tracking", "cache_dir", "export", "
 
 @dataclass
 class RunConfig:
-    """Settings of one run."""
+    """Settings of one run. A comment `# --- GROUP` begins a group of `--help` (`utils.training.command_line`)."""
 
-    run_dir: Path
-    """Folder for everything the run writes; must not exist, unless with --resume."""
+    # --- output
+    run_dir: Path | None = None
+    """Folder for everything the run writes; must not exist, unless with --resume. Left out: runs/TASK-TIME, a new one."""
+
+    # --- data
     train_files: list[Path] = field(default_factory=list)
     """Files to train on, in the place of --data. They may be compressed."""
     validation_files: list[Path] = field(default_factory=list)
@@ -30,6 +33,7 @@ class RunConfig:
     limit: int = 0
     """Train on this many examples, drawn at random; 0 is all."""
 
+    # --- training
     epochs: int = 1
     """Passes over the training data, at most."""
     batch_size: int = 32
@@ -49,6 +53,7 @@ class RunConfig:
     jit_compile: bool = True
     """Compile the training step with XLA."""
 
+    # --- output
     resume: bool = False
     """Continue the run in --run-dir after its last checkpoint."""
     tracking: Literal["auto", "online", "offline", "off"] = "auto"
@@ -61,6 +66,7 @@ class RunConfig:
 class CachedRunConfig(RunConfig):
     """Settings of one run of a script that keeps prepared data between runs."""
 
+    # --- output
     cache_dir: Path = Path(".cache")
     """Where prepared data is kept between runs."""
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -203,6 +204,44 @@ def test_the_exit_status(monkeypatch, capsys, action, status, message):
     assert status_of(monkeypatch, main_that(action), "--run-dir", "x") == status
     errors = capsys.readouterr().err
     assert errors.startswith(message) and errors.count("\n") == (1 if message else 0)
+
+
+def test_a_run_directory_that_is_left_out_is_new_and_said_first(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    configs = []
+    for _ in range(2):
+        assert (
+            status_of(
+                monkeypatch, main_that(lambda config: configs.append(config) or config.run_dir.mkdir(parents=True))
+            )
+            == 0
+        )
+    first, second = (config.run_dir for config in configs)
+    assert re.fullmatch(r"runs/\w+-\d{8}-\d{6}", str(first)) and second != first
+    assert capsys.readouterr().out == f"run directory: {first}\nrun directory: {second}\n"
+    assert status_of(monkeypatch, main_that(pytest.fail), "--resume") == 2
+    assert capsys.readouterr().err == "error: --resume: name the run to continue with --run-dir\n"
+
+
+def test_output_that_nobody_reads_ends_the_script_quietly(monkeypatch, capfd):
+    """`python train_squad.py ... | head -1`, and a script whose standard streams are closed."""
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert status_of(monkeypatch, main_that(lambda config: print("a line")), "--run-dir", "x") == 141
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    action = main_that(lambda config: print("a line", flush=True) or int(sys.stdout.isatty()))
+    assert status_of(monkeypatch, action, "--run-dir", "x") == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_characters_that_the_terminal_has_not_are_escaped(monkeypatch, tmp_path):
+    with open(tmp_path / "output.txt", "w", encoding="ascii") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        assert status_of(monkeypatch, main_that(lambda config: print("1 ± 2 \ud83d")), "--run-dir", "x") == 0
+    assert (tmp_path / "output.txt").read_text() == "1 \\xb1 2 \\ud83d\n"
 
 
 def test_other_errors_keep_their_traceback(monkeypatch):

@@ -37,7 +37,7 @@ def test_help_shows_inherited_and_own_settings_with_their_text(monkeypatch, caps
     for field in fields(Config):
         assert as_flag(field.name) in text
     for words in (
-        "Folder for everything the run writes; must not exist, unless with --resume. (required)",
+        "Folder for everything the run writes; must not exist, unless with --resume. Left out: runs/TASK-TIME, a new one.",
         "Peak learning rate of AdamW. (default: 0.001)",
         "Number of reads of the memory. (default: 2)",
         "Passes over the questions. (default: 7)",

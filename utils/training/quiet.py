@@ -1,0 +1,67 @@
+"""Keep TensorFlow's start-up notes off the screen, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import subprocess
+import sys
+
+NOTES = "^(WARNING: All log messages before absl::InitializeLog|[IW][0-9]{4} |To enable the following instructions: )"
+"""Lines that TensorFlow's libraries write while they are loaded: notes and warnings. Errors begin with E or F."""
+
+
+def silence_tensorflow() -> None:
+    """Hide the notes that TensorFlow writes while it is imported, whenever that happens, and those of its start.
+
+    Its settings do not reach them: they are written before it reads any. Errors are still shown.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if "tensorflow" not in sys.modules and not any(isinstance(finder, _QuietImport) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _QuietImport())
+
+
+class _QuietImport:
+    """Finds the module `tensorflow` once, so that it is executed within `without_notes`."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec and spec.loader:
+            execute = spec.loader.exec_module
+
+            def execute_without_notes(module):
+                with without_notes():
+                    execute(module)
+
+            spec.loader.exec_module = execute_without_notes
+        return spec
+
+
+@contextlib.contextmanager
+def without_notes():
+    """Within the block, lines on standard error that match `NOTES` are dropped.
+
+    Another process filters them, so that the last words of this one are shown even if a library aborts it.
+    """
+    sys.stderr.flush()
+    try:
+        standard_error = os.dup(2)
+        grep = subprocess.Popen(
+            ["grep", "-vE", NOTES], stdin=subprocess.PIPE, stdout=2, env={**os.environ, "LC_ALL": "C"}
+        )
+    except OSError:  # there is no grep, or no standard error
+        yield
+        return
+    os.dup2(grep.stdin.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
+        grep.stdin.close()
+        grep.wait()
