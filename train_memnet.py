@@ -25,17 +25,15 @@ from typing import Literal
 
 from utils.common.errors import UserError, counted
 from utils.common.reading import Reading
-from utils.memnet.baselines import BASELINES, Baselines
-from utils.memnet.data import read_facts, read_templates, write_facts
+from utils.memnet.baselines import count_answers
+from utils.memnet.data import write_facts
 from utils.memnet.dataset import MemoryData
-from utils.memnet.demo import demo_people
 from utils.memnet.evaluation import evaluate, repeated_tests
 from utils.memnet.features import NUM_HASHES, VOCABULARIES, Vocabulary, encode_facts, training_batches
-from utils.memnet.file_splits import split_files
-from utils.memnet.plots import attention_rows, attention_table, plot_run
+from utils.memnet.plots import attention_table, plot_run
 from utils.memnet.predictor import MemnetPredictor
 from utils.memnet.report import export, format_scores, write_predictions, write_splits
-from utils.memnet.splits import split_templates
+from utils.memnet.settings import load_data
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import RunConfig, as_flag, check_common, check_ranges
 
@@ -50,8 +48,6 @@ MODELS = {
 }
 TRANSFORMER_HEADS = 4
 STEPS_PER_EXECUTION = 16
-MAX_REPEATED_QUESTIONS = 1_000
-"""Test questions that are asked again with other numbers of distractors and from all facts, at most."""
 
 
 @dataclass
@@ -145,9 +141,11 @@ def main(config: Config) -> int:
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps per epoch")
 
     # --- training
+    from utils.memnet.scoring import HEADLINE, MAX_REPEATED_QUESTIONS, score_tests, summary_arrays
     from utils.training.fit import fit
-    from utils.training.publish import Headline, publish
+    from utils.training.publish import publish
     from utils.training.tracking import start_tracking
+    from utils.training.training_summary import write_training_summary
 
     def batches(first_step: int):
         return training_batches(features_of_epoch, num_train, facts, config.batch_size, config.seed, first_step)
@@ -173,24 +171,18 @@ def main(config: Config) -> int:
 
         # --- evaluation
         predictor = MemnetPredictor.load_best_epoch(config.run_dir)
-        plain_baselines = Baselines(data.base, data.questions["train"])
         tests = {split: (data.questions[split], features[split]) for split in features}
         tests |= repeated_tests(data, predictor, config.sweep, MAX_REPEATED_QUESTIONS, config.split_seed)
-        evaluations, baselines, attention = {}, {name: {} for name in BASELINES}, []
-        for split, (questions, inputs) in tests.items():
-            slots = predictor.score(inputs)
-            evaluations[split] = predictor.evaluate(inputs, slots, questions)
-            print(format_scores(split, evaluations[split].metrics))
-            if split == "test":
-                attention = attention_rows(data.base, questions, inputs, slots)
-                write_predictions(config.run_dir, questions, predictor.read_answers(inputs, slots, n_best=1))
-            if split != "validation":
-                for name, evaluation in plain_baselines.evaluate(inputs, facts, questions).items():
-                    baselines[name][split] = evaluation
+        scores = score_tests(predictor, tests, count_answers(data.questions["train"]))
+        for split, evaluation in scores.evaluations.items():
+            print(format_scores(split, evaluation.metrics))
 
         # --- report
         write_splits(config.run_dir, data, config.split_seed)
-        plot_run(config.run_dir, rows, attention)
+        write_training_summary(config.run_dir, **summary_arrays(data))
+        if scores.questions:
+            write_predictions(config.run_dir, scores.questions, scores.answers)
+        plot_run(config.run_dir, rows, scores.attention)
         if config.export:
             export(predictor.model, config.run_dir)
         files = [*config.facts, config.templates, *config.train_files, *config.validation_files, *config.test_files]
@@ -201,11 +193,11 @@ def main(config: Config) -> int:
             predictor.model,
             rows,
             data={**data.description(files), "reading": reading.description()},
-            evaluations=evaluations,
-            baselines=baselines,
-            headline=Headline("accuracy", "accuracy", "val_accuracy", plain=BASELINES, digits=4),
+            evaluations=scores.evaluations,
+            baselines=scores.baselines,
+            headline=HEADLINE,
             tracker=tracker,
-            tables={"attention": attention_table(attention)},
+            tables={"attention": attention_table(scores.attention)},
             example_question=[question],
         )
     return 0
@@ -250,34 +242,6 @@ def check(config: Config) -> None:
         if config.train_files and getattr(config, name) != getattr(Config(config.run_dir), name):
             flag = as_flag(name)
             raise UserError(f"{flag}: is for questions made from templates, not for --train-files; leave it out")
-
-
-def load_data(config: Config, reading: Reading) -> MemoryData:
-    """The facts, and the questions of each split; `reading` counts what the files have beside them."""
-    common = {"limit": config.limit, "seed": config.split_seed}
-    fractions = {"validation_fraction": config.validation_fraction, "test_fraction": config.test_fraction}
-    base = read_facts(config.facts, reading) if config.facts else None
-    if config.train_files:
-        files = {"train": config.train_files, "validation": config.validation_files, "test": config.test_files}
-        return split_files(files, reading, base, candidates=config.candidates, **fractions, **common)
-    subjects, notes = None, []
-    if config.facts:
-        templates, notes = read_templates(config.templates, reading), base.notes
-    else:
-        base, templates, subjects = demo_people(config.split_seed)
-    too_many = [str(count) for count in config.sweep if count >= len(base.facts)]
-    if too_many:
-        notes = [*notes, f"--sweep {' '.join(too_many)}: left out, there are {len(base.facts):,} facts in all"]
-    return split_templates(
-        base,
-        templates,
-        subjects=subjects,
-        value_fraction=config.held_out_values,
-        max_templates=config.templates_each,
-        notes=notes,
-        **fractions,
-        **common,
-    )
 
 
 def write_vocabulary(config: Config, data: MemoryData) -> Vocabulary:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -16,20 +16,25 @@ from utils.text.words import split_words
 BASELINES = ("string_match", "bm25", "majority_value")
 
 
+def count_answers(questions: Sequence[MemoryQuestion]) -> Counter:
+    """How often each value is an answer to these questions."""
+    return Counter(answer for question in questions for answer in question.answers)
+
+
 class Baselines:
     """Scores facts by words in common with the question, or by how often training has their value.
 
     Args:
         base: all facts.
-        training_questions: their answers are what `majority_value` counts.
+        counts: value to the number of training answers that it is, from `count_answers`; None: `majority_value` is left out.
     """
 
-    def __init__(self, base: KnowledgeBase, training_questions: Sequence[MemoryQuestion]):
+    def __init__(self, base: KnowledgeBase, counts: Mapping[str, int] | None):
         import bm25s
 
         self.base = base
         self.relation_words = {relation: set(split_words(relation.replace("_", " "))) for relation in base.by_relation}
-        self.counts = Counter(answer for question in training_questions for answer in question.answers)
+        self.counts = counts
         self.index = bm25s.BM25()
         texts = (f"{fact.subject} {fact.relation.replace('_', ' ')} {fact.object}" for fact in base.facts)
         self.index.index([split_words(text) for text in texts], show_progress=False)
@@ -39,7 +44,7 @@ class Baselines:
     ) -> dict[str, Evaluation]:
         """The evaluation of each baseline on these questions. Of values with equal scores, the first in the facts wins."""
         evaluations = {}
-        for name in BASELINES:
+        for name in BASELINES[:2] if self.counts is None else BASELINES:
             slots = self._slot_scores(getattr(self, name), features, questions)
             evaluations[name] = evaluate_slots(slots, features, facts, self.base, questions, add_up=False)
         return evaluations
@@ -72,4 +77,4 @@ class Baselines:
 
     def majority_value(self, question: MemoryQuestion, numbers: np.ndarray) -> np.ndarray:
         """`log(1 + n)` where `n` training answers are the fact's value."""
-        return np.log1p([self.counts[self.base.facts[number].object] for number in numbers])
+        return np.log1p([self.counts.get(self.base.facts[number].object, 0) for number in numbers])

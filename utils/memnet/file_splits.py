@@ -80,6 +80,34 @@ def split_files(
     return MemoryData(base, questions, training_facts, notes)
 
 
+def read_test_questions(
+    paths: Sequence[Path], reading: Reading, base: KnowledgeBase, *, candidates: int, add_facts: bool
+) -> tuple[KnowledgeBase, list[MemoryQuestion]]:
+    """Read questions that a trained model is to answer.
+
+    Args:
+        paths: files of questions.
+        reading: counts what is left out.
+        base: the facts.
+        candidates: facts in the memory of a question that has none, see `split_files`.
+        add_facts: add the facts of the questions' memories to the others; if not, a memory keeps those that are among them.
+
+    Returns:
+        the facts, and the questions.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    files = [_read_file(Path(path), reading) for path in paths]
+    if add_facts:
+        facts = (fact for _, _, records in files for record in records for fact in record.memory or ())
+        base = KnowledgeBase.of((*base.facts, *facts))
+    questions = [
+        question for path, report, records in files for question in questions_from_records(path, records, base, report)
+    ]
+    return base, _with_candidates({"test": questions}, base, candidates)["test"]
+
+
 def _read_file(path: Path, reading: Reading) -> tuple[Path, FileReport, list[QuestionRecord]]:
     with reading.file(path) as report:
         return path, report, read_question_records(path, report)

@@ -128,6 +128,32 @@ def split_templates(
     return MemoryData(base, checked_splits(questions, notes), training_facts, notes)
 
 
+def template_questions(
+    base: KnowledgeBase, templates: dict[str, dict[str, list[str]]], max_templates: int, seed: int
+) -> tuple[list[MemoryQuestion], list[str]]:
+    """Ask about every relation of every subject with any of the templates, as a trained model is to be scored on other facts.
+
+    Args:
+        base: the facts.
+        templates: relation to split to templates, as `read_templates` gives them.
+        max_templates: templates that each subject and relation is asked about with; 0 is all.
+        seed: seed of the draw of templates.
+
+    Returns:
+        the questions, and notes on relations that the facts and the templates do not share.
+
+    Raises:
+        UserError: no relation has both facts and templates.
+    """
+    notes: list[str] = []
+    splits = _templates_with_test(base, templates, notes)
+    every_template = {
+        relation: {"test": [template for part in parts.values() for template in part]}
+        for relation, parts in splits.items()
+    }
+    return questions_from_templates(base, every_template, list(base.by_subject), "test", max_templates, seed), notes
+
+
 def _templates_with_test(base: KnowledgeBase, templates, notes: list[str]) -> dict[str, dict[str, list[str]]]:
     """The templates, with unseen ones for the test where there are enough; relations that do not match are noted.
 

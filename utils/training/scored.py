@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
-from utils.common.errors import counted
+from utils.common.errors import UserError, counted
 from utils.common.evaluation import Evaluation
 from utils.common.reading import Reading
 from utils.common.references import model_folder
 from utils.training.finished import read_run
 from utils.training.publish import Headline
+from utils.training.run_files import FILE_SETTINGS, DataSource
 from utils.training.training_summary import num_known, read_training_summary
 
 
@@ -50,6 +53,22 @@ class FinishedRun:
     def name(self) -> str:
         """Its last name, for folders and tables."""
         return self.reference.rstrip("/").rpartition("/")[2].partition("@")[0] or "run"
+
+    @contextlib.contextmanager
+    def own_settings(self, source: DataSource):
+        """Give the settings as attributes, with the files where they lie now, to make the run's own data again.
+
+        Raises:
+            UserError: a file is not there, or the block finds that a setting is missing or of another kind.
+        """
+        source.check_complete()
+        files = {name: source.files.get(name, []) for name in FILE_SETTINGS}
+        single_files = {name: next(iter(files[name]), None) for name in ("templates", "truth")}
+        try:
+            yield SimpleNamespace(**{**self.settings, **files, **single_files})
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(f"{self.folder}: damaged run ({reason}); name another, or train it again") from None
 
     def leak_note(self, keys: np.ndarray, noun: str) -> list[str]:
         """A line on how many of these examples the run was trained or chosen on, if any.

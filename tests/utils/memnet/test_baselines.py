@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from utils.memnet.baselines import BASELINES, Baselines
+from utils.memnet.baselines import BASELINES, Baselines, count_answers
 from utils.memnet.features import EncodedFacts, build_features
 from utils.memnet.records import Fact, KnowledgeBase, MemoryQuestion
 
@@ -25,7 +25,7 @@ QUESTIONS = [
 def test_baselines_by_hand():
     features = build_features(BASE, QUESTIONS, np.ones((3, 2), np.int32), [[2, 0, 1], [0, 3, 2], [0]])
     training_questions = [MemoryQuestion("t", "?", "X", ("Rome",), "born_in")] * 2
-    evaluations = Baselines(BASE, training_questions).evaluate(features, FACTS, QUESTIONS)
+    evaluations = Baselines(BASE, count_answers(training_questions)).evaluate(features, FACTS, QUESTIONS)
     metrics = {name: evaluation.metrics for name, evaluation in evaluations.items()}
     assert tuple(metrics) == BASELINES == ("string_match", "bm25", "majority_value")
     # Whole names and the words "born" and "works"/"for" lead string match to the right fact; the third has no answer at all.

@@ -1,0 +1,46 @@
+"""Settings of `train_memnet.py`: the data that they stand for."""
+
+from __future__ import annotations
+
+from utils.common.reading import Reading
+from utils.memnet.data import read_facts, read_templates
+from utils.memnet.dataset import MemoryData
+from utils.memnet.demo import demo_people
+from utils.memnet.file_splits import split_files
+from utils.memnet.splits import split_templates
+
+
+def load_data(config, reading: Reading) -> MemoryData:
+    """The facts, and the questions of each split.
+
+    Args:
+        config: has the settings of `train_memnet.py` as attributes.
+        reading: counts what the files have beside them.
+
+    Raises:
+        UserError: a file cannot be used, or a split would be empty.
+    """
+    common = {"limit": config.limit, "seed": config.split_seed}
+    fractions = {"validation_fraction": config.validation_fraction, "test_fraction": config.test_fraction}
+    base = read_facts(config.facts, reading) if config.facts else None
+    if config.train_files:
+        files = {"train": config.train_files, "validation": config.validation_files, "test": config.test_files}
+        return split_files(files, reading, base, candidates=config.candidates, **fractions, **common)
+    subjects, notes = None, []
+    if config.facts:
+        templates, notes = read_templates(config.templates, reading), base.notes
+    else:
+        base, templates, subjects = demo_people(config.split_seed)
+    too_many = [str(count) for count in config.sweep if count >= len(base.facts)]
+    if too_many:
+        notes = [*notes, f"--sweep {' '.join(too_many)}: left out, there are {len(base.facts):,} facts in all"]
+    return split_templates(
+        base,
+        templates,
+        subjects=subjects,
+        value_fraction=config.held_out_values,
+        max_templates=config.templates_each,
+        notes=notes,
+        **fractions,
+        **common,
+    )
