@@ -11,6 +11,26 @@ from utils.common.errors import UserError
 ZOO = Path(__file__).parents[2] / "zoo"
 """The published models, one folder each."""
 HUB_PREFIX = "hf://"
+PUBLISHED_FILES = (
+    "README.md",
+    "card.yaml",
+    "config.json",
+    "results.json",
+    "metrics.csv",
+    "best.keras",
+    "tokenizer.json",
+    "vocabulary.json",
+    "facts.tsv",
+    "items.json",
+    "training_summary.npz",
+)
+"""What a published folder holds, as far as a model of its task has it. Beside these it has a folder of examples."""
+EXAMPLES = "examples"
+MAX_DOWNLOAD_BYTES = 2**30
+"""Of all files of a model on the Hub. They may come from a stranger."""
+HUB_SECONDS = 10
+"""How long to wait for the Hub's answer."""
+_EXAMPLE_NAME = re.compile(r"\w[\w-]*(\.\w+)+")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
@@ -46,21 +66,58 @@ def published_models() -> list[str]:
 
 
 def download(reference: str) -> Path:
-    """The folder of a repository on the Hugging Face Hub, which is downloaded unless the local cache has it.
+    """The folder of a repository on the Hugging Face Hub; what the local cache has is not downloaded again.
+
+    Only the files of a published model are fetched. Without a network, the cache is used.
 
     Args:
         reference: `hf://owner/name`, or `hf://owner/name@revision`.
 
     Raises:
-        UserError: the name is wrong, there is no such repository, or the Hub cannot be reached.
+        UserError: the name is wrong, there is no such repository, it holds no model of this project or too large files, or the Hub
+            cannot be reached.
     """
     name, _, revision = reference.removeprefix(HUB_PREFIX).partition("@")
     if not _HUB_NAME.fullmatch(reference.removeprefix(HUB_PREFIX)):
         raise UserError(f"{reference}: no name of a repository; give hf://owner/name or hf://owner/name@revision")
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
 
     try:
-        return Path(snapshot_download(name, revision=revision or None))
+        information = HfApi().model_info(name, revision=revision or None, files_metadata=True, timeout=HUB_SECONDS)
     except Exception as error:  # the Hub's client raises many kinds, and those of the HTTP library below it
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise UserError(f"{reference}: cannot be downloaded ({reason}); check the name and the network") from None
+        try:
+            return Path(snapshot_download(name, revision=revision or None, local_files_only=True))
+        except Exception:
+            reason = reason_of(error)
+            raise UserError(f"{reference}: cannot be downloaded ({reason}); check the name and the network") from None
+    files = {file.rfilename: file.size or 0 for file in information.siblings or () if is_published_file(file.rfilename)}
+    if not {"config.json", "results.json", "best.keras"} <= set(files):
+        raise UserError(
+            f"{reference}: holds no published model of this project (config.json, results.json, best.keras)"
+        )
+    if sum(files.values()) > MAX_DOWNLOAD_BYTES:
+        raise UserError(
+            f"{reference}: holds {sum(files.values()):,} bytes, more than {MAX_DOWNLOAD_BYTES:,}; name another"
+        )
+    try:
+        return Path(snapshot_download(name, revision=revision or None, allow_patterns=list(files)))
+    except Exception as error:
+        raise UserError(f"{reference}: cannot be downloaded ({reason_of(error)}); try again") from None
+
+
+def is_published_file(name: str) -> bool:
+    """Whether a file of a repository belongs to a published model: one of `PUBLISHED_FILES`, or an example."""
+    folder, _, file = name.rpartition("/")
+    is_example = folder == EXAMPLES and _EXAMPLE_NAME.fullmatch(file) is not None
+    return name in PUBLISHED_FILES or is_example
+
+
+def reason_of(error: Exception) -> str:
+    """What the Hub's client says went wrong, in a few words."""
+    words = {
+        "RepositoryNotFoundError": "there is no such repository, or it is private",
+        "RevisionNotFoundError": "there is no such revision",
+        "OfflineModeIsEnabled": "HF_HUB_OFFLINE is set",
+    }
+    first_line = (str(error).strip().splitlines() or [""])[0][:200]
+    return words.get(type(error).__name__) or first_line or type(error).__name__

@@ -1,0 +1,278 @@
+"""Publish a finished run: a small folder in `zoo/` with the weights, what its predictor reads, its scores and its model card."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path, PurePath
+
+from utils.common.errors import UserError
+from utils.common.files import read_json, write_atomically, write_json
+from utils.common.references import PUBLISHED_FILES, ZOO
+from utils.training.finished import read_run
+from utils.training.model_card import NOTES_FILE, headline, model_card, read_notes, scored_split
+from utils.training.small_weights import STEPS, store_small
+
+EVALUATE = Path(__file__).parents[2] / "evaluate.py"
+MAX_MODEL_BYTES = 10 * 2**20
+"""Of a published folder."""
+TOLERANCE = 0.1
+"""Points, in percent, that the score of the stored weights may be below that of the trained ones on validation data."""
+PERCENT_METRICS = ("exact_match", "f1")
+"""Metrics from 0 to 100; the others are fractions, or nats."""
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_FOLDER = re.compile(r"^(~|\.{1,2})?/|^[A-Za-z]:\\")
+
+
+def publish_run(
+    run_dir: str | Path,
+    name: str,
+    *,
+    replace: bool = False,
+    scored: bool = True,
+    options: Sequence[str] = (),
+    zoo: Path = ZOO,
+) -> Path:
+    """Publish a run as `zoo/NAME`.
+
+    The weights are stored in the smallest of several ways whose score on validation data stays within 0.1 point. Then the stored
+    weights are scored on the test data, once. `card.yaml` of the folder, if it is there, has the parts of the card that a person
+    writes; it stays, and so does `examples/`.
+
+    Args:
+        run_dir: directory of a finished run.
+        name: of the published model: small letters, digits and hyphens.
+        replace: whether a model of that name is replaced.
+        scored: score the stored weights with `evaluate.py`. If not, they are float16, and the scores are those of the run.
+        options: further arguments of `evaluate.py`, such as where the run's data lies now.
+        zoo: folder of the published models.
+
+    Returns:
+        the folder.
+
+    Raises:
+        UserError: the name is taken or wrong, the run is not finished, its data cannot be found, or the folder would be too large.
+    """
+    if not _NAME.fullmatch(name) or len(name) > 60:
+        raise UserError(
+            f"{name}: a published model's name has small letters, digits and hyphens, such as squad-matching"
+        )
+    folder = zoo / name
+    if (folder / "results.json").exists() and not replace:
+        raise UserError(f"{folder}: is published already; choose another name, or add --replace")
+    settings, results = read_run(run_dir)
+    notes = read_notes(folder / NOTES_FILE) if (folder / NOTES_FILE).exists() else {}
+    with tempfile.TemporaryDirectory() as scratch:
+        trial = Path(scratch) / name
+        _copy_run(Path(run_dir), trial)
+        if scored:
+            results = _smallest_good(Path(run_dir), trial, results, options)
+        else:
+            store_small(Path(run_dir) / "best.keras", trial / "best.keras")
+            unscored = {"weights": "float16", "split": None, "tried": []}
+            results = {**results, "details": {**results["details"], "stored_weights": unscored}}
+        results, settings = without_folders(results, name), without_folders(settings, name)
+        write_json(trial / "results.json", results)
+        write_json(trial / "config.json", settings)
+        write_atomically(trial / "README.md", model_card(results, settings, notes, name))
+        check_size([*trial.iterdir(), *(path for path in folder.glob("examples/*"))], folder)
+        _check_no_folders(trial, Path(run_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in PUBLISHED_FILES:
+            if old != NOTES_FILE and not (trial / old).exists():
+                (folder / old).unlink(missing_ok=True)
+        for path in sorted(trial.iterdir(), key=lambda path: path.name == "results.json"):  # which makes it published
+            write_atomically(folder / path.name, path.read_bytes())
+    write_table(zoo)
+    return folder
+
+
+def check_size(paths: Sequence[Path], folder: Path) -> None:
+    """Check that files are not too large to be published together.
+
+    Raises:
+        UserError: they are.
+    """
+    size = sum(path.stat().st_size for path in paths if path.is_file())
+    if size > MAX_MODEL_BYTES:
+        raise UserError(
+            f"{folder}: would take {size:,} bytes, more than {MAX_MODEL_BYTES:,}; train a smaller model, or leave examples out"
+        )
+
+
+def write_table(zoo: Path = ZOO) -> None:
+    """Write `results.csv`, a row for each published model."""
+    rows = [_table_row(path.parent) for path in sorted(zoo.glob("*/results.json"))]
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(zoo / "results.csv", buffer.getvalue())
+
+
+def _table_row(folder: Path) -> dict:
+    results = read_json(folder / "results.json")
+    main, split = headline(results), scored_split(results)
+    metric = main["metric"]
+    low, high = results["intervals"].get(split, {}).get(metric) or (None, None)
+    best = min if main["lower_is_better"] else max
+    plain = {
+        name: splits[split][metric]
+        for name, splits in results["baselines"].items()
+        if name in main.get("plain", ()) and splits.get(split, {}).get(metric) is not None
+    }
+    baseline = best(plain, key=plain.get) if plain else ""
+    return {
+        "name": folder.name,
+        "task": results["task"],
+        "model": results["model"],
+        "parameters": results["parameters"],
+        "bytes": (folder / "best.keras").stat().st_size,
+        "split": split,
+        "metric": metric,
+        "score": results["metrics"][split][metric],
+        "low": low,
+        "high": high,
+        "score_as_trained": results["details"].get("as_trained", {}).get(split),
+        "baseline": baseline,
+        "baseline_score": plain.get(baseline),
+        "seed": results["seed"],
+        "commit": results["commit"],
+    }
+
+
+def _copy_run(run_dir: Path, folder: Path) -> None:
+    """Copy what a predictor and `evaluate.py` read, all but the weights."""
+    folder.mkdir()
+    for name in PUBLISHED_FILES:
+        if name not in ("README.md", "best.keras", NOTES_FILE) and (run_dir / name).is_file():
+            shutil.copyfile(run_dir / name, folder / name)
+
+
+def _smallest_good(run_dir: Path, trial: Path, results: dict, options: Sequence[str]) -> dict:
+    """Store the run's weights in `trial` in the smallest way that is good enough, and return the results of these weights."""
+    tried, validations = [], []
+    for title, store in ways_to_store():
+        store(run_dir / "best.keras", trial / "best.keras")
+        validations.append(evaluate(trial, [*options, "--split", "validation"]))
+        main = headline(validations[-1])
+        score = validations[-1]["metrics"]["validation"][main["metric"]]
+        size = (trial / "best.keras").stat().st_size
+        print(f"{title}: {size:,} bytes, {main['title']} {score:.5g} on validation", flush=True)
+        tried.append({"weights": title, "bytes": size, "score": score})
+        if points_lost(main, tried[0]["score"], score) > TOLERANCE:
+            break  # a coarser grid is not better
+    good = [
+        place for place, entry in enumerate(tried) if points_lost(main, tried[0]["score"], entry["score"]) <= TOLERANCE
+    ]
+    chosen = min(good, key=lambda place: tried[place]["bytes"])
+    ways_to_store()[chosen][1](run_dir / "best.keras", trial / "best.keras")
+    test = evaluate(trial, options) if scored_split(results) != "validation" else validations[chosen]
+    stored = {"weights": tried[chosen]["weights"], "split": "validation", "tried": tried}
+    as_trained = {split: metrics.get(main["metric"]) for split, metrics in results["metrics"].items()}
+    return {
+        **results,
+        **{part: {**validations[chosen][part], **test[part]} for part in ("metrics", "intervals")},
+        "baselines": test["baselines"],
+        "headline": test["headline"],
+        "details": {**results["details"], "stored_weights": stored, "as_trained": as_trained},
+    }
+
+
+def ways_to_store() -> list[tuple[str, Callable]]:
+    """The ways to store weights, from the largest file to the smallest: a title, and a function of source and target."""
+    grids = [(f"a grid of 1/{1 / step:.0f}", partial(store_small, step=step)) for step in STEPS]
+    return [("float32", shutil.copyfile), ("float16", store_small), *grids]
+
+
+def points_lost(main: dict, trained: float, score: float) -> float:
+    """How many points a score is worse than that of the trained weights; a point is 1 of 100, of fractions and nats 0.01.
+
+    >>> round(points_lost({"metric": "f1", "lower_is_better": False}, 63.5, 63.3), 3)
+    0.2
+    >>> round(points_lost({"metric": "nll", "lower_is_better": True}, 0.98, 0.983), 3)
+    0.3
+    """
+    loss = score - trained if main["lower_is_better"] else trained - score
+    return loss if main["metric"] in PERCENT_METRICS else 100 * loss
+
+
+def evaluate(folder: Path, options: Sequence[str]) -> dict:
+    """The results of `evaluate.py` on a folder, in a process of its own.
+
+    Raises:
+        UserError: it could not score it.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "out"
+        command = [sys.executable, str(EVALUATE), str(folder), "--out", str(out), *options]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            line = (done.stderr.strip().splitlines() or ["it stopped"])[-1].removeprefix("error: ")
+            raise UserError(f"{line}; name the run's data after --, or publish with --unscored")
+        return read_json(out / "results.json")
+
+
+def without_folders(value, name: str):
+    """Settings or results without the folders of the machine that wrote them: paths become names of files.
+
+    >>> without_folders({"command": "python /home/ada/train.py --run-dir /tmp/run"}, "mine")
+    {'command': 'python train.py --run-dir runs/mine'}
+
+    Args:
+        value: JSON values.
+        name: of the published model, which takes the run directory's place.
+    """
+    if isinstance(value, dict):
+        return {
+            _file_name(key): _plain_command(entry, name) if key == "command" else without_folders(entry, name)
+            for key, entry in value.items()
+        }
+    if isinstance(value, list):
+        return [without_folders(entry, name) for entry in value]
+    return _file_name(value) if isinstance(value, str) else value
+
+
+def _file_name(text: str) -> str:
+    """The last part of a path that begins at a root, a home or a relative folder; any other text as it is."""
+    return PurePath(text).name if _FOLDER.match(text) and "\n" not in text else text
+
+
+def _plain_command(command: str, name: str) -> str:
+    words = shlex.split(command)
+    plain = [PurePath(word).name if "/" in word and not word.startswith("hf://") else word for word in words]
+    for place, word in enumerate(words):
+        flag, _, _ = word.partition("=")
+        if flag == "--run-dir":
+            plain[place : place + (1 if "=" in word else 2)] = (
+                [f"--run-dir=runs/{name}"] if "=" in word else ["--run-dir", f"runs/{name}"]
+            )
+    if plain[0].startswith("train_"):
+        plain.insert(0, "python")
+    return shlex.join(plain)
+
+
+def _check_no_folders(folder: Path, run_dir: Path) -> None:
+    """Check that no text of a folder names where this machine keeps things.
+
+    Raises:
+        UserError: one does.
+    """
+    places = {str(place.resolve()) for place in (run_dir, Path.cwd(), Path.home(), EVALUATE.parent)} - {"/"}
+    for path in folder.iterdir():
+        if path.suffix in (".md", ".json", ".csv"):
+            text = path.read_text(encoding="utf-8")
+            named = [place for place in sorted(places) if json.dumps(place)[1:-1] in text]
+            if named:
+                raise UserError(
+                    f"{path.name} would name {named[0]}; name the run's files without folders, or train again from theirs"
+                )
