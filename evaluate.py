@@ -81,7 +81,7 @@ def main(config: Config) -> int:
         scored, source, seconds = score(config, run)
         folder = out if len(runs) == 1 else out / name
         results = write_results(run, scored, source, folder, seconds)
-        for line in table(results, scored.columns, name, scored.headlines[0].digits):
+        for line in table(results, scored.columns, scored.headlines, name):
             print(line)
         for headline in scored.headlines:
             print(verdict(results, headline)[-1])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from utils.common.files import read_json, write_json
 from utils.training import environment
-from utils.training.publish import SCHEMA_VERSION, scores
+from utils.training.publish import SCHEMA_VERSION, Headline, scores
 from utils.training.run_files import DataSource, checksum_of, file_checksums
 from utils.training.scored import FinishedRun, Scored
 
@@ -64,22 +65,23 @@ def write_results(run: FinishedRun, scored: Scored, source: DataSource, folder: 
     return read_json(folder / "results.json")
 
 
-def table(results: dict, columns: dict[str, str], name: str, digits: int) -> list[str]:
+def table(results: dict, columns: dict[str, str], headlines: Sequence[Headline], name: str) -> list[str]:
     """The scores as lines: a row for each baseline on the first split, and one for the model on each split.
 
     Args:
         results: what `results.json` holds.
         columns: metric to its title.
+        headlines: the metrics that are shown with their intervals.
         name: of the model.
-        digits: digits after the decimal point.
     """
+    digits, with_interval = headlines[0].digits, {headline.metric for headline in headlines}
     first = next(iter(results["metrics"]))
     shown = [metric for metric in columns if metric in results["metrics"][first]]
     rows = [["", *(columns[metric] for metric in shown)]]
     for baseline, splits in results["baselines"].items():
         rows.append([baseline.replace("_", " "), *(_number(splits[first].get(metric), digits) for metric in shown)])
     for split, metrics in results["metrics"].items():
-        intervals = results["intervals"].get(split, {})
+        intervals = {key: value for key, value in results["intervals"].get(split, {}).items() if key in with_interval}
         cells = [_number(metrics.get(metric), digits) + _interval(intervals.get(metric), digits) for metric in shown]
         rows.append([name if split == first else f"{name}, {split.removeprefix('test_').replace('_', ' ')}", *cells])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -87,7 +89,9 @@ def table(results: dict, columns: dict[str, str], name: str, digits: int) -> lis
 
 
 def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
 
 
 def _interval(interval: list | None, digits: int) -> str:
