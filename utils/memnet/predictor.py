@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 from models import load_model
 from utils.common.batching import pad_rows
 from utils.common.errors import UserError
+from utils.common.inputs import as_texts
 from utils.common.reading import Reading
 from utils.common.references import model_folder
 from utils.memnet.data import read_facts
@@ -18,7 +19,7 @@ from utils.memnet.evaluation import is_pointer, score_slots
 from utils.memnet.features import NUM_HASHES, EncodedFacts, MemoryFeatures, Vocabulary, encode_facts, encode_texts
 from utils.memnet.index import VectorIndex, WordIndex
 from utils.memnet.metrics import SlotScores, evaluate_slots, ranked_values
-from utils.memnet.records import Fact, KnowledgeBase, MemoryQuestion
+from utils.memnet.records import Fact, KnowledgeBase, MemoryQuestion, fact_from
 from utils.text.words import is_whole_word, split_words
 from utils.training.finished import checked_number, damaged_run_as_user_error, read_run, read_run_file
 
@@ -43,8 +44,8 @@ class MemnetPredictor:
 
     Example:
 
-        predictor = MemnetPredictor.load("runs/memnet")
-        predictor.answer(["When was Ada Lovelace born?"])[0]["answers"][0]["answer"]
+        predictor = MemnetPredictor.load("memnet-people")
+        predictor(["When was Ada Lovelace born?"])[0]["answers"][0]["answer"]
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class MemnetPredictor:
         """Load the best model of a finished run of `train_memnet.py`.
 
         Args:
-            run_dir: the run directory.
+            run_dir: the run directory, the name of a published model, or `hf://owner/name`.
             fact_files: files of facts to answer from, as `read_facts` reads them; left out, the facts of the run.
 
         Raises:
@@ -92,6 +93,40 @@ class MemnetPredictor:
         predictor = cls(model, vocabulary, base, num_candidates, retrieval)
         predictor.notes = [*reading.notes, *base.notes] if fact_files else []
         return predictor
+
+    def __call__(
+        self, questions: Sequence[str], facts: Iterable[Sequence[str]] | None = None, n_best: int = 3
+    ) -> list[dict]:
+        """Answer questions.
+
+        Args:
+            questions: texts.
+            facts: the facts to answer from, `(subject, relation, object)` each; left out, the predictor's own.
+            n_best: answers, and attended facts, that are returned for each question, at most.
+
+        Returns:
+            a dict for each question, see `answer`.
+
+        Raises:
+            TypeError, ValueError: a question is not a text or empty, or something among the facts is not a fact.
+        """
+        predictor = self if facts is None else self.with_facts(facts)
+        return predictor.answer(as_texts(questions, "questions"), n_best=n_best)
+
+    def with_facts(self, facts: Iterable[Sequence[str]]) -> MemnetPredictor:
+        """The same model, with other facts to answer from.
+
+        Args:
+            facts: `(subject, relation, object)` of each, or `Fact`s; at least one.
+
+        Raises:
+            ValueError: something among them is not a fact, or there is none.
+        """
+        known = dict.fromkeys(fact if isinstance(fact, Fact) else fact_from(fact) for fact in facts)
+        if not known:
+            raise ValueError("no facts to answer from; give at least one")
+        base = KnowledgeBase(tuple(known))
+        return MemnetPredictor(self.model, self.vocabulary, base, self.num_candidates, self.retrieval)
 
     def answer(
         self, questions: Sequence[str], facts: Sequence[Sequence[Fact]] | None = None, n_best: int = 3

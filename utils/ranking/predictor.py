@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
+from utils.common.inputs import as_texts, check_same_length
 from utils.common.reading import Reading
 from utils.common.references import model_folder
 from utils.ranking.data import named_answers, read_texts
@@ -24,8 +25,8 @@ MAX_TOKENS = 100_000
 class RankingPredictor:
     """Ranks candidate texts for questions, by the cosine of their vectors.
 
-        predictor = RankingPredictor.load("runs/ranking")
-        predictor.rank(["Who wrote it?"], [["It was written by Ada.", "It is long."]])
+        predictor = RankingPredictor.load("ranking-small")
+        predictor(["Who wrote it?"], ["It is long.", "It was written by Ada."])[0][0]["text"]
 
     Args:
         model: `models.bi_encoder.BiEncoder`.
@@ -46,6 +47,9 @@ class RankingPredictor:
     @classmethod
     def load(cls, run_dir: str | Path) -> RankingPredictor:
         """Load a finished run.
+
+        Args:
+            run_dir: the run directory, the name of a published model, or `hf://owner/name`.
 
         Raises:
             UserError: there is no finished run of this task, or one of its files is damaged.
@@ -90,6 +94,30 @@ class RankingPredictor:
             return named_answers(demo_rankings(self.demo_seed)), []
         reading = Reading()
         return read_texts(path, reading), reading.notes
+
+    def __call__(
+        self, questions: Sequence[str], candidates: Sequence[str] | Sequence[Sequence[str]]
+    ) -> list[list[dict]]:
+        """Rank candidate texts for questions.
+
+        Args:
+            questions: texts.
+            candidates: the texts to rank, the same for all questions; or a list of texts for each question.
+
+        Returns:
+            for each question its candidates, best first, see `rank`.
+
+        Raises:
+            TypeError, ValueError: a question or a candidate is not a text or empty, or the numbers of questions and of lists of
+                candidates differ.
+        """
+        questions = as_texts(questions, "questions")
+        if isinstance(candidates, str) or any(isinstance(candidate, str) for candidate in candidates):
+            texts = as_texts(candidates, "candidates")
+            return self.search(questions, texts, len(texts)) if questions else []
+        own_texts = [as_texts(texts, f"candidates[{number}]") for number, texts in enumerate(candidates)]
+        check_same_length(len(questions), len(own_texts), "questions", "lists of candidates")
+        return self.rank(questions, own_texts)
 
     def rank(self, questions: Sequence[str], candidates: Sequence[Sequence[str]]) -> list[list[dict]]:
         """Rank each question's own candidates.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from utils.common.errors import UserError
 from utils.common.files import has_lone_surrogate
+from utils.common.inputs import as_texts, check_same_length
 from utils.common.references import model_folder
 from utils.squad.data import Question
 from utils.squad.decoding import N_BEST, Answers, answer_questions
@@ -22,8 +23,8 @@ MAX_WINDOW = 100_000
 class SquadPredictor:
     """Answers questions from the texts that come with them.
 
-        predictor = SquadPredictor.load("runs/squad")
-        predictor.answer([{"question": "Who wrote it?", "context": "It was written by Ada Lovelace."}])
+        predictor = SquadPredictor.load("squad-matching")
+        predictor(["Who wrote it?"], ["It was written by Ada Lovelace."])[0]["answer"]
 
     Args:
         model: `QATransformer` or `BertQA`.
@@ -47,6 +48,9 @@ class SquadPredictor:
     @classmethod
     def load(cls, run_dir: str | Path) -> SquadPredictor:
         """Load a finished run.
+
+        Args:
+            run_dir: the run directory, the name of a published model, or `hf://owner/name`.
 
         Raises:
             UserError: there is no finished run of this task, or one of its files is damaged.
@@ -79,6 +83,28 @@ class SquadPredictor:
             model, tokenizer = load_model(run_dir), load_tokenizer(run_dir / "tokenizer.json")
             check_fits(tokenizer, getattr(model, "encoder", model).config, max_length)
         return cls(model, tokenizer, **settings)
+
+    def __call__(self, questions: Sequence[str], contexts: Sequence[str] | str, n_best: int = N_BEST) -> list[dict]:
+        """Answer questions, each from its own text or all from the same one.
+
+        Args:
+            questions: texts.
+            contexts: the text that holds the answer to each question, or one text for all of them.
+            n_best: answers to list for each question.
+
+        Returns:
+            a dict for each question, see `answer`.
+
+        Raises:
+            TypeError, ValueError: a question or a context is not a text or empty, or their numbers differ.
+        """
+        questions = as_texts(questions, "questions")
+        contexts = as_texts([contexts] * len(questions) if isinstance(contexts, str) else contexts, "contexts")
+        check_same_length(len(questions), len(contexts), "questions", "contexts")
+        records = [
+            {"question": question, "context": context} for question, context in zip(questions, contexts, strict=True)
+        ]
+        return self.answer(records, n_best)
 
     def answer(self, records: Sequence[dict], n_best: int = N_BEST) -> list[dict]:
         """Answer a batch of questions.

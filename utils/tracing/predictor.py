@@ -9,6 +9,7 @@ import numpy as np
 
 from models import load_model
 from utils.common.errors import UserError
+from utils.common.inputs import as_texts
 from utils.common.progress import with_progress
 from utils.common.reading import Reading
 from utils.common.references import model_folder
@@ -16,7 +17,7 @@ from utils.tracing.data import COMMON_FORMAT, ResponseFormat, read_responses
 from utils.tracing.evaluation import Predictions
 from utils.tracing.features import Piece, assemble, cut
 from utils.tracing.item_response import ability_error, softmax
-from utils.tracing.sequences import MAX_CATEGORIES, ResponseSequence
+from utils.tracing.sequences import MAX_CATEGORIES, ResponseSequence, as_sequence
 from utils.training.finished import checked_number, damaged_run_as_user_error, read_run, read_run_file
 
 BATCH_SIZE = 64
@@ -24,6 +25,9 @@ BATCH_SIZE = 64
 
 class TracingPredictor:
     """Predicts how students will respond, from their responses so far.
+
+        predictor = TracingPredictor.load("tracing-practice")
+        predictor([[("17", 3), ("4", 0)]], ["5"])[0]["predictions"][0]["probabilities"]
 
     Args:
         model: a model of knowledge tracing.
@@ -50,6 +54,9 @@ class TracingPredictor:
     @classmethod
     def load(cls, run_dir: str | Path) -> TracingPredictor:
         """Load the model of a finished run.
+
+        Args:
+            run_dir: the run directory, the name of a published model, or `hf://owner/name`.
 
         Raises:
             UserError: the run has not finished, is one of another task, or a file of it is damaged.
@@ -90,6 +97,23 @@ class TracingPredictor:
         if understood.credit_levels != self.response_format.credit_levels:
             raise UserError(f"{path}: has fractions of credit, but the run was trained on categories; give categories")
         return histories, reading.notes
+
+    def __call__(self, histories: Sequence[Sequence[tuple[str, int]]], items: Sequence[str]) -> list[dict]:
+        """Predict how students would respond next.
+
+        Args:
+            histories: each student's responses so far, `(item, response)` each, in order. A student without any is new.
+            items: names of items; each student's response to each of them is predicted, as if it came next.
+
+        Returns:
+            a dict for each student, see `predict`; its `student` is the place in `histories`, from 0.
+
+        Raises:
+            TypeError, ValueError: a response is not a pair of an item and a category, or an item is not a text.
+            UserError: a response is not one of the model's categories.
+        """
+        sequences = [as_sequence(str(number), history) for number, history in enumerate(histories)]
+        return self.predict(sequences, as_texts(items, "items"))
 
     def predict(self, histories: Sequence[ResponseSequence], items: Sequence[str]) -> list[dict]:
         """Predict each student's response to each item, if it came next.

@@ -47,6 +47,29 @@ NEW_STUDENT = ResponseSequence("new", (), np.zeros(0, np.int64))
 """A student who has not responded to anything yet."""
 
 
+def as_sequence(student: str, history: Iterable[tuple[str, int]]) -> ResponseSequence:
+    """The sequence of one student's responses.
+
+    >>> as_sequence("ann", [("17", 3), ("4", 0)]).responses
+    array([3, 0])
+
+    Args:
+        student: the student's name.
+        history: `(item, response)` each, in order; a response is a category from 0.
+
+    Raises:
+        TypeError, ValueError: one of them is something else.
+    """
+    items, responses = [], []
+    for item, response in history:
+        if not isinstance(item, str) or isinstance(response, bool | str) or response != int(response) or response < 0:
+            place = f"response {len(items)} of student {student}"
+            raise ValueError(f"{place}: {(item, response)!r} is not (item, category from 0), such as ('17', 1)")
+        items.append(item)
+        responses.append(int(response))
+    return ResponseSequence(student, tuple(items), np.array(responses, np.int64))
+
+
 def count_categories(sequences: Iterable[ResponseSequence], num_categories: int = 0) -> tuple[int, list[str]]:
     """Count the response categories.
 

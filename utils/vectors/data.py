@@ -72,6 +72,31 @@ class VectorDocuments:
         return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
+def as_documents(arrays: Sequence[np.ndarray]) -> VectorDocuments:
+    """Documents from arrays of their vectors.
+
+    >>> as_documents([np.eye(3), np.ones((2, 3))]).document
+    array([0, 0, 0, 1, 1])
+
+    Args:
+        arrays: numbers `(rows, dim)` of each document, in order.
+
+    Raises:
+        ValueError: they are something else, differ in `dim`, or have vectors that are zero or not finite.
+    """
+    arrays = [np.asarray(array, np.float32) for array in arrays]
+    if not arrays or any(array.ndim != 2 or not array.size or array.shape[1] != arrays[0].shape[1] for array in arrays):
+        raise ValueError("documents are a list of arrays (rows, dim) with one dim and at least a row each")
+    vectors = np.concatenate(arrays)
+    norms = np.linalg.norm(vectors, axis=1)
+    if not np.isfinite(norms).all() or not norms.all():
+        raise ValueError("a vector is zero or not finite")
+    names = [str(number) for number in range(len(arrays))]
+    return VectorDocuments(
+        vectors, np.repeat(np.arange(len(arrays)), [len(array) for array in arrays]), None, names, "data"
+    )
+
+
 def read_file(
     path: str | Path, reading: Reading, embed: Callable | None = None, advice: str = NAME_AN_ENCODER
 ) -> VectorDocuments:

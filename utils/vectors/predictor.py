@@ -11,7 +11,7 @@ from utils.common.errors import UserError
 from utils.common.progress import with_progress
 from utils.common.reading import Reading
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run
-from utils.vectors.data import VectorDocuments, read_file
+from utils.vectors.data import VectorDocuments, as_documents, read_file
 from utils.vectors.demo import demo_vectors
 from utils.vectors.features import contexts
 from utils.vectors.metrics import EXCLUSION
@@ -24,6 +24,9 @@ CANDIDATES_AT_ONCE = 65_536
 
 class VectorsPredictor:
     """Answers which rows of a file are likely to follow others.
+
+        predictor = VectorsPredictor.load("vectors-wiki")
+        predictor([article, other_article], rows=[7])[0]["nearest"]
 
     Args:
         model: a model of next vectors, such as `models.amn.AMN`.
@@ -47,6 +50,9 @@ class VectorsPredictor:
     @classmethod
     def load(cls, run_dir: str | Path) -> VectorsPredictor:
         """Load the best model of a finished run of `train_vectors.py`.
+
+        Args:
+            run_dir: the run directory, the name of a published model, or `hf://owner/name`.
 
         Raises:
             UserError: there is no finished run of this task, or one of its files is damaged.
@@ -85,6 +91,28 @@ class VectorsPredictor:
         embed = text_embedder(self.encoder, cache_dir, self.encoder_key, self.language)
         advice = "the run was trained on vectors: give a file of vectors"
         return read_file(path, reading, embed, advice), reading.notes
+
+    def __call__(
+        self, data: VectorDocuments | Sequence[np.ndarray], rows: Sequence[int] | None = None, n_best: int = 3
+    ) -> list[dict]:
+        """For each row, the rows of the documents that are most likely to follow it.
+
+        Args:
+            data: the documents, each an array `(rows, dim)`; or what `read_documents` returns.
+            rows: row numbers, counted through all documents. Left out: the last row of each document.
+            n_best: rows to return, at most.
+
+        Returns:
+            a dict for each row, see `nearest`.
+
+        Raises:
+            ValueError: the arrays are not documents of vectors.
+            UserError: the vectors have another size than the model's, or there is no such row.
+        """
+        documents = data if isinstance(data, VectorDocuments) else as_documents(data)
+        if rows is None:
+            rows = documents.file_rows(documents.starts[1:] - 1)
+        return self.nearest(documents, rows, n_best)
 
     def predict(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The model's outputs for these contexts (see `utils.vectors.features.contexts`)."""

@@ -115,3 +115,15 @@ def test_a_run_that_cannot_be_loaded_is_one_line(run_dir, tmp_path):
     (other / "results.json").write_text(json.dumps({"task": "squad"}))
     with pytest.raises(UserError, match="is a run of the task 'squad'"):
         MemnetPredictor.load(other)
+
+
+def test_a_call_answers_from_own_facts_or_from_others(run_dir, data):
+    predictor = MemnetPredictor.load(run_dir)
+    questions = [question.text for question in data.questions["test"]][:3]
+    assert predictor(questions, n_best=2) == predictor.answer(questions, n_best=2)
+    facts = [("Ada Holt", "born_in", "Arnwick"), ["Bo Lind", "born_in", "Skel"], Fact("Bo Lind", "born_in", "Skel")]
+    (answer,) = predictor(["Where was Ada Holt born?"], facts)
+    assert [fact["object"] for fact in answer["facts"]] == ["Arnwick"] and answer["answers"][0]["answer"] == "Arnwick"
+    for wrong, message in (([("Ada", "born_in")], "a field is missing"), ([], "no facts to answer from")):
+        with pytest.raises(ValueError, match=message):
+            predictor(questions, wrong)

@@ -111,3 +111,14 @@ def test_a_run_that_cannot_be_loaded_is_one_line(run_dir, tmp_path, damage, word
     with pytest.raises(UserError, match=words) as error:
         RankingPredictor.load(folder)
     assert "\n" not in str(error.value) and str(folder) in str(error.value)
+
+
+def test_a_call_ranks_texts_of_all_questions_or_of_each(predictor):
+    questions = ["red fox", "owl"]
+    assert predictor(questions, [TEXTS[:3], [TEXTS[3]]]) == predictor.rank(questions, [TEXTS[:3], [TEXTS[3]]])
+    assert predictor(questions, TEXTS) == predictor.search(questions, TEXTS, len(TEXTS))
+    assert predictor([], []) == []
+    with pytest.raises(TypeError, match="candidates is a text"):
+        predictor(questions, "the red fox runs")
+    with pytest.raises(ValueError, match="2 questions and 1 lists of candidates"):
+        predictor(questions, [TEXTS])

@@ -151,3 +151,26 @@ def test_a_damaged_or_wrong_run_is_one_line(run_dir, tmp_path, name, content, pr
     with pytest.raises(UserError, match=problem) as caught:
         SquadPredictor.load(tmp_path)
     assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_call_answers_questions_from_their_own_text_or_from_one_text(predictor):
+    questions, contexts = zip(*((record["question"], record["context"]) for record in RECORDS), strict=True)
+    assert predictor(questions, contexts, n_best=3) == predictor.answer(RECORDS, n_best=3)
+    first, second = predictor(list(questions), TOWNS)
+    assert first["answer"] == predictor.answer(RECORDS)[0]["answer"] and second["answer"] in TOWNS
+    assert predictor([], []) == []
+
+
+@pytest.mark.parametrize(
+    ("questions", "contexts", "message"),
+    [
+        ("Who?", ["Ada."], "questions is a text: give a list"),
+        (["Who?"], [7], r"contexts\[0\] is int"),
+        (["Who?", " "], "Ada.", r"questions\[1\] is empty"),
+        (["Who?"], ["Ada.", "Ben."], "1 questions and 2 contexts"),
+        (["Wh\ud800o?"], "Ada.", "half a character"),
+    ],
+)
+def test_a_call_with_other_values_says_what_is_wrong(predictor, questions, contexts, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        predictor(questions, contexts)

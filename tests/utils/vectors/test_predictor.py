@@ -136,3 +136,21 @@ def test_other_and_damaged_runs_are_one_line(run_dir, tmp_path):
     (tmp_path / "results.json").write_text('{"task": "squad"}')
     with pytest.raises(UserError, match=r"is a run of the task 'squad'; name a run of train_vectors\.py"):
         VectorsPredictor.load(tmp_path)
+
+
+def test_a_call_takes_documents_as_arrays(run_dir, data):
+    predictor = VectorsPredictor.load(run_dir)
+    arrays = np.split(data.vectors, np.cumsum(LENGTHS)[:-1])
+    answers = predictor(arrays, [3, 20], n_best=2)
+    for answer, expected in zip(answers, predictor.nearest(data, [3, 20], n_best=2), strict=True):
+        assert [row["row"] for row in answer["nearest"]] == [row["row"] for row in expected["nearest"]]
+    assert [answer["row"] for answer in predictor(arrays)] == [10, 13, 26] == [row["row"] for row in predictor(data)]
+    for wrong in (
+        [],
+        [np.zeros((2, DIM))],
+        [np.ones(DIM)],
+        [np.ones((2, DIM)), np.ones((2, 3))],
+        [np.full((1, DIM), np.nan)],
+    ):
+        with pytest.raises(ValueError):
+            predictor(wrong)
