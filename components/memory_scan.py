@@ -38,18 +38,20 @@ def memory_scan(memory, address, erase, add, *factor):
         memory, chunk_starts, reads = state
 
         def step(offset, state):
-            memory, reads = state
+            memory, chunk_reads = state
             t = chunk * STEPS_PER_CHUNK + offset
             w = _get(address, t)
-            reads = _set(reads, t, ops.sum(w[..., None] * memory, axis=1))
-            return _write(memory, w, _get(erase, t), _get(add, t), f), reads
+            chunk_reads = _set(chunk_reads, offset, ops.sum(w[..., None] * memory, axis=1))
+            return _write(memory, w, _get(erase, t), _get(add, t), f), chunk_reads
 
         chunk_starts = _set(chunk_starts, chunk, memory)
-        memory, reads = ops.fori_loop(0, length(chunk), step, (memory, reads))
-        return memory, chunk_starts, reads
+        # To set an element may copy the whole array, so the reads of a chunk are collected in a small one.
+        memory, chunk_reads = ops.fori_loop(0, length(chunk), step, (memory, ops.zeros((STEPS_PER_CHUNK, batch, dim))))
+        return memory, chunk_starts, _set(reads, chunk, chunk_reads)
 
-    zeros = ops.zeros((chunks, batch, slots, dim)), ops.zeros((steps, batch, dim))
+    zeros = ops.zeros((chunks, batch, slots, dim)), ops.zeros((chunks, STEPS_PER_CHUNK, batch, dim))
     _, chunk_starts, reads = ops.fori_loop(0, chunks, read_chunk, (memory, *zeros))
+    reads = ops.reshape(reads, (chunks * STEPS_PER_CHUNK, batch, dim))[:steps]
 
     def gradient(*args, upstream=None):
         upstream = args[0] if upstream is None else upstream  # backends pass it by position or by name

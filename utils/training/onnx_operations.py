@@ -72,3 +72,43 @@ def _replace(graph, node, operation: str, *inputs: str) -> None:
     shapes, dtypes = node.output_shapes, node.output_dtypes
     graph.remove_node(node.name)
     graph.make_node(operation, list(inputs), outputs=list(node.output), shapes=shapes, dtypes=dtypes)
+
+
+def hoist_loop_constants(graph) -> None:
+    """Let loops read values that no step changes from outside, in place. As a loop's variables they are copied at every step.
+
+    Args:
+        graph: the `graph` of an `onnx.ModelProto`.
+    """
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                hoist_loop_constants(attribute.g)
+        if node.op_type == "Loop":
+            _hoist(node, graph)
+
+
+def _hoist(loop, graph) -> None:
+    """Hoist the constants of one loop. Its body takes a counter, a condition and the variables, and gives the latter two."""
+    (body,) = (attribute.g for attribute in loop.attribute if attribute.name == "body")
+    for number in reversed(range(len(loop.input) - 2)):
+        variable = body.input[number + 2].name
+        if body.output[number + 1].name != variable:
+            continue
+        _rename_inputs(body, variable, loop.input[number + 2])
+        _rename_inputs(graph, loop.output[number], loop.input[number + 2])
+        for names in (loop.input, body.input):
+            del names[number + 2]
+        del body.output[number + 1]
+        del loop.output[number]
+
+
+def _rename_inputs(graph, name: str, new_name: str) -> None:
+    """Let all nodes that read `name` read `new_name`, also those within loops and branches."""
+    for node in graph.node:
+        for place, current in enumerate(node.input):
+            if current == name:
+                node.input[place] = new_name
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _rename_inputs(attribute.g, name, new_name)
