@@ -11,6 +11,7 @@ becomes a Hugging Face Space.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
@@ -31,6 +32,7 @@ STYLE = Path(__file__).parent / "utils" / "app" / "style.css"
 class Config:
     """Which models the page asks, and where it is served."""
 
+    # --- model
     squad: str = "squad-matching"
     """Model of the first tab: a run directory, the name of a published model, or hf://owner/name."""
     memnet: str = "memnet-people"
@@ -44,6 +46,7 @@ class Config:
     encoder: str = ""
     """Sentence encoder that the vectors model was trained with, a folder or a name on the Hugging Face Hub. With it, the tab of
     articles reads any article; without it, its example alone."""
+    # --- output
     host: str = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
     """Address to serve at. The default is this machine alone; 0.0.0.0 is everyone who can reach it."""
     port: int = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
@@ -137,6 +140,7 @@ def make_application(tabs: Sequence, rate: int):
 
 def load_models(tabs: Sequence) -> None:
     """Load the models in the background, one after another. Each says when it is loaded, or why it is not."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice on performance
     executor = ThreadPoolExecutor(1, "loading")
     for tab in tabs:
         tab.model.start(executor)

@@ -114,6 +114,17 @@ def tracing_run() -> Path:
     return _write(_new_folder("tracing"), model, "tracing", {}, {"abilities": None}, items_json=items)
 
 
+@cache
+def ability_run() -> Path:
+    """A tracing run whose model has abilities."""
+    from models.deep_gpcm import DeepGPCM
+
+    model = DeepGPCM(5, 3, num_slots=2, key_dim=3, value_dim=4, summary_dim=3)
+    items = json.dumps({"q1": 1, "q2": 2, "q3": 3, "q4": 4})
+    details = {"abilities": {"mean": 0.0, "deviation": 1.0}}
+    return _write(_new_folder("ability"), model, "tracing", {}, details, items_json=items)
+
+
 def ask_tracing(run_dir):
     import numpy as np
 

@@ -40,6 +40,11 @@ def bar(fraction: float, label: str = "") -> str:
     )
 
 
+def row_number(number: int) -> str:
+    """A number in the first column of a table."""
+    return f'<span class="qkv-number">{number}</span>'
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> str:
     """A table.
 

@@ -55,12 +55,12 @@ class PageModel:
         except UserError as error:
             print(f"{self.task}: {error}", file=sys.stderr)
             raise
-        except ImportError as error:
-            message = (
+        except ModuleNotFoundError as error:
+            line = (
                 f"the package {error.name} is missing; install what the page needs: pip install -r requirements-app.txt"
             )
-            print(f"{self.task}: {message}", file=sys.stderr)
-            raise UserError(message) from None
+            print(f"{self.task}: {line}", file=sys.stderr)
+            raise UserError(line) from None
         except Exception:
             traceback.print_exc()
             raise UserError(f"{self.reference}: cannot be loaded; the page's log says why") from None

@@ -17,7 +17,7 @@ from utils.app.limits import (
     checked_text,
     checked_whole_number,
 )
-from utils.app.markup import bar, escaped, message, table
+from utils.app.markup import bar, escaped, message, row_number, table
 from utils.app.page_model import PageModel
 
 SHOWN = 10
@@ -83,7 +83,7 @@ class RankingTab:
         highest = max(entry["bm25"] for entry in result["ranked"]) or 1.0
         rows = [
             [
-                str(rank),
+                row_number(rank),
                 f'<span dir="auto">{escaped(entry["text"])}</span>',
                 bar(entry["score"]),
                 bar(entry["bm25"] / highest, bm25_label(entry)),

@@ -10,7 +10,7 @@ import numpy as np
 
 from utils.app.failures import errors_as_html
 from utils.app.limits import MAX_TEXT, checked_text, checked_whole_number
-from utils.app.markup import bar, escaped, message, table
+from utils.app.markup import bar, escaped, message, row_number, table
 from utils.app.page_model import PageModel
 from utils.common.errors import UserError
 from utils.common.reading import Reading
@@ -112,7 +112,7 @@ class VectorsTab:
             parts.append(message("The article ends here; these sentences would fit best."))
         rows = [
             [
-                str(other["sentence"]),
+                row_number(other["sentence"]),
                 f'<span dir="auto">{escaped(other["text"])}</span>'
                 + (
                     ' <span class="qkv-tag">next</span>' if follows and other["sentence"] == follows["sentence"] else ""
@@ -125,7 +125,7 @@ class VectorsTab:
         parts.append(table(["", "sentence", "similarity"], rows, "sentences"))
         context = [
             [
-                str(other["sentence"]),
+                row_number(other["sentence"]),
                 f'<span dir="auto">{escaped(other["text"])}</span>',
                 "" if other["weight"] is None else bar(other["weight"]),
             ]
