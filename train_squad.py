@@ -285,7 +285,7 @@ def build_model(config: Config, vocabulary_size: int, checkpoint=None):
     """Build the model that the settings name, with random weights."""
     from models.bert_qa import BertQA
     from models.qa_transformer import QATransformer
-    from utils.squad.features import padded_length
+    from utils.squad.windows import padded_length
 
     if config.model in ("distilbert", "bert"):
         dropout = {"dropout": config.dropout, "attention_dropout": config.attention_dropout}

@@ -64,7 +64,8 @@ def compare(folder: Path, questions) -> dict:
     import transformers
 
     from components.bert_encoder import BertEncoder
-    from utils.squad.features import LENGTH_MULTIPLE, assemble, build_features
+    from utils.squad.features import build_features
+    from utils.squad.windows import LENGTH_MULTIPLE, assemble
     from utils.text.pretrained.checkpoint import assign
     from utils.text.pretrained.loading import load_pretrained
 

@@ -155,7 +155,8 @@ def prepare(options, file: Path) -> dict:
 
     from utils.squad.data import read_squad_files
     from utils.squad.demo import demo_squad
-    from utils.squad.features import assemble, batch_order, build_features
+    from utils.squad.features import batch_order, build_features
+    from utils.squad.windows import assemble
     from utils.text.tokenization import load_tokenizer, train_tokenizer
 
     questions = read_squad_files(options.train_files) if options.train_files else demo_squad()["train"]

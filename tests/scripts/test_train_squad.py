@@ -101,7 +101,7 @@ def test_the_saved_model_equals_the_keras_model_at_two_lengths(finished):
     import tensorflow as tf
 
     from models import load_model
-    from utils.squad.features import INPUT_NAMES
+    from utils.squad.windows import INPUT_NAMES
 
     folder, _ = finished
     model = load_model(folder / "best.keras")

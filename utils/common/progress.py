@@ -7,18 +7,19 @@ from collections.abc import Iterable
 
 DELAY_SECONDS = 1.0
 """A loop that ends earlier shows no bar."""
-_is_shown = False
+_show = None
+"""What shows a bar within `progress_bars`."""
 
 
 @contextlib.contextmanager
 def progress_bars():
     """Within the block, `with_progress` shows bars on standard error, if that is a terminal."""
-    global _is_shown
-    before, _is_shown = _is_shown, True
+    global _show
+    before, _show = _show, _bar
     try:
         yield
     finally:
-        _is_shown = before
+        _show = before
 
 
 def with_progress(iterable: Iterable, text: str) -> Iterable:
@@ -28,8 +29,10 @@ def with_progress(iterable: Iterable, text: str) -> Iterable:
         iterable: has a length.
         text: what is done, such as "answering".
     """
-    if not _is_shown:
-        return iterable
+    return iterable if _show is None else _show(iterable, text)
+
+
+def _bar(iterable: Iterable, text: str) -> Iterable:
     from tqdm import tqdm
 
     return tqdm(iterable, text, delay=DELAY_SECONDS, leave=False, disable=None)  # None: only on a terminal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import numpy as np
 
 from utils.common.files import write_json
 from utils.common.progress import with_progress
-from utils.squad.features import assemble
 from utils.squad.metrics import apply_null_threshold
 from utils.squad.normalization import answer_tokens, is_by_character
+from utils.squad.windows import Windows, assemble
 
 MAX_ANSWER_TOKENS = 30
 """Tokens of the longest answer."""
@@ -79,61 +80,86 @@ class Answers:
             write_json(folder / "null_scores.json", self.null_scores)
 
 
-def answer_questions(
-    model, features, questions, *, length_penalty: float, batch_size: int = 64, n_best: int = N_BEST
-) -> Answers:
+def answer_questions(model, windows: Windows, questions, **settings) -> Answers:
     """Answer every question from all windows of its paragraph.
+
+    Args:
+        model: as for `answer_texts`.
+        windows: the windows of `questions`, in the same order.
+        questions: `utils.squad.data.Question` records.
+        settings: the other arguments of `answer_texts`.
+    """
+    answers = answer_texts(model, windows, [question.context for question in questions], **settings)
+    ids = [question.id for question in questions]
+    return Answers(
+        {key: best[0]["text"] if best else "" for key, (best, _) in zip(ids, answers, strict=True)},
+        {key: best for key, (best, _) in zip(ids, answers, strict=True)},
+        {key: null_score for key, (_, null_score) in zip(ids, answers, strict=True)},
+    )
+
+
+def answer_texts(
+    model,
+    windows: Windows,
+    contexts: Sequence[str],
+    *,
+    length_penalty: float,
+    batch_size: int = 64,
+    n_best: int = N_BEST,
+) -> list[tuple[list[dict], float]]:
+    """Find the best answers to every question in all windows of its text.
 
     The sum `start + end` does not tell an answer from the stretch between the start of one candidate and the end of another. The
     length penalty does: it prefers the shorter of two.
 
     Args:
         model: returns `{"start", "end"}` logits of shape `(batch, sequence)` for the inputs of `assemble`.
-        features: `utils.squad.features.SquadFeatures` of `questions`, in the same order.
-        questions: `utils.squad.data.Question` records.
+        windows: the windows of the questions.
+        contexts: the text of each question.
         length_penalty: an answer of n words has the weight `exp(start + end) / n ** length_penalty`; of n characters where the
-            paragraph's words have no spaces between them. The unit does not matter: it is a factor that all answers share.
+            text's words have no spaces between them. The unit does not matter: it is a factor that all answers share.
         batch_size: windows per batch.
         n_best: answers that are kept for each question.
+
+    Returns:
+        for each question its best answers and its null score, see `Answers`.
     """
-    spans, null_logits = _spans_of_questions(model, features, len(questions), batch_size, n_best)
-    answers, all_best, null_scores = {}, {}, {}
-    for number, question in enumerate(questions):
-        begin = features.contexts.offsets[features.context_number(number)]
+    spans, null_logits = _spans_of_questions(model, windows, len(contexts), batch_size, n_best)
+    answers = []
+    for number, context in enumerate(contexts):
+        begin = windows.contexts.offsets[windows.context_number(number)]
         characters = {
-            (first, last): (int(features.contexts.starts[begin + first]), int(features.contexts.ends[begin + last]))
+            (first, last): (int(windows.contexts.starts[begin + first]), int(windows.contexts.ends[begin + last]))
             for first, last in spans[number]
         }
-        best = _best_texts(question.context, spans[number], characters, length_penalty, n_best)
-        answers[question.id] = best[0]["text"] if best else ""
-        all_best[question.id] = best
+        best = _best_texts(context, spans[number], characters, length_penalty, n_best)
         best_score = best[0]["start_logit"] + best[0]["end_logit"] if best else -np.inf
-        null_scores[question.id] = float(null_logits[number] - best_score)
-    return Answers(answers, all_best, null_scores)
+        answers.append((best, float(null_logits[number] - best_score)))
+    return answers
 
 
-def _spans_of_questions(model, features, num_questions: int, batch_size: int, n_best: int):
+def _spans_of_questions(model, windows: Windows, num_questions: int, batch_size: int, n_best: int):
     """For each question its best spans over all windows, and its lowest score of "no answer".
 
     A span is a pair of tokens of the paragraph, mapped to `(score, start logit, end logit)`. Where several windows hold a span, the
     highest score counts.
     """
-    order = np.argsort(features.lengths, kind="stable")
+    order = np.argsort(windows.lengths, kind="stable")
     candidates: list[list] = [[] for _ in range(num_questions)]
     null_logits = np.full(num_questions, np.inf)
     for batch_start in with_progress(range(0, len(order), batch_size), "answering"):
-        windows = order[batch_start : batch_start + batch_size]
-        outputs = model.predict_on_batch(assemble(features, windows))
+        chosen = order[batch_start : batch_start + batch_size]
+        outputs = model.predict_on_batch(assemble(windows, chosen))
         start_logits, end_logits = np.asarray(outputs["start"]), np.asarray(outputs["end"])
-        shift = features.tokens_around_question + features.question_lengths[features.window_question[windows]]
-        count = features.window_end[windows] - features.window_start[windows]
+        shift = windows.tokens_around_question + windows.question_lengths[windows.window_question[chosen]]
+        count = windows.window_end[chosen] - windows.window_start[chosen]
         position = np.arange(start_logits.shape[1])[None, :]
         in_context = (position >= shift[:, None]) & (position < (shift + count)[:, None])
         first_positions, last_positions, scores = best_spans(start_logits, end_logits, in_context, n_best)
-        for row, window in enumerate(windows):
-            question = features.window_question[window]
+        for row, window in enumerate(chosen):
+            question = windows.window_question[window]
             null_logits[question] = min(null_logits[question], start_logits[row, 0] + end_logits[row, 0])
-            move = features.window_start[window] - shift[row]
+            move = windows.window_start[window] - shift[row]
             candidates[question] += [
                 (float(score), int(i + move), int(j + move), float(start_logits[row, i]), float(end_logits[row, j]))
                 for i, j, score in zip(first_positions[row], last_positions[row], scores[row], strict=True)

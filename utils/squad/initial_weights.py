@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.squad.features import LENGTH_MULTIPLE, padded_length
+from utils.squad.windows import LENGTH_MULTIPLE, padded_length
 from utils.text.pretrained.checkpoint import assign, check_width, reduced_embeddings
 from utils.text.pretrained.loading import load_pretrained
 from utils.text.word_vectors import cooccurrence_vectors

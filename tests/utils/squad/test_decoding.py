@@ -7,8 +7,9 @@ import pytest
 
 from utils.squad.data import Answer, Question
 from utils.squad.decoding import Answers, answer_questions, best_spans
-from utils.squad.features import assemble, build_features
+from utils.squad.features import build_features
 from utils.squad.metrics import normalize_answer
+from utils.squad.windows import assemble
 from utils.text.tokenization import train_tokenizer
 
 CONTEXTS = ["Ada met Bob in Rome. Bob left Rome for Oslo in May, and Ada stayed.", "Eve stayed in Oslo.", "Bob left."]

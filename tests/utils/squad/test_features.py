@@ -9,12 +9,8 @@ from tests.helpers.sentence_folders import KINDS, SENTENCES
 from tests.helpers.squad_questions import invented_questions
 from utils.common.errors import UserError
 from utils.squad.data import Answer, Question
-from utils.squad.features import (
-    assemble,
-    batch_order,
-    build_features,
-    training_batches,
-)
+from utils.squad.features import batch_order, build_features, training_batches
+from utils.squad.windows import assemble
 from utils.text.tokenization import load_tokenizer, train_tokenizer
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "who", "wrote", "notes", "?", "ada", "the", "##s", "in", "1843", "."]
