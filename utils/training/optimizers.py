@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+from keras import ops
 
 from utils.training.schedules import WarmupThenDecay
 
@@ -56,14 +57,30 @@ class AdamW(keras.optimizers.AdamW):
 
     Weight decay leaves out the variables whose path ends in a name of `NOT_DECAYED`, compared as a whole.
 
+    `gradient_norm` is a variable: the global norm of the last step's gradient before clipping, sqrt(sum_i g_i^2) over all weights.
+
     Takes the arguments of `keras.optimizers.AdamW`.
     """
+
+    def build(self, variables):
+        if not self.built:
+            super().build(variables)
+            self.gradient_norm = self.add_variable((), dtype="float32", name="gradient_norm")
 
     def apply(self, grads, trainable_variables=None):
         if keras.backend.backend() == "tensorflow":
             variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
             grads = [dense_gradient(*pair) for pair in zip(grads, variables, strict=True)]
         return super().apply(grads, trainable_variables)
+
+    def _clip_gradients(self, grads):
+        norm = ops.sqrt(ops.sum(ops.stack([ops.sum(ops.square(gradient)) for gradient in grads])))
+        self.gradient_norm.assign(norm)
+        if not self.global_clipnorm:
+            return super()._clip_gradients(grads)
+        # As in Keras, which would compute the norm again: 1 at most, and NaN where the norm is not finite.
+        scale = self.global_clipnorm * ops.minimum(1.0 / norm, 1.0 / self.global_clipnorm) + (norm - norm)
+        return [gradient * scale for gradient in grads]
 
     def _use_weight_decay(self, variable):
         # TensorFlow passes its own variable, whose name is not the path: look the Keras variable up.

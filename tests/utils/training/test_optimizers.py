@@ -54,6 +54,27 @@ def test_repeated_rows_equal_the_dense_gradient(settings, jit_compile):
     np.testing.assert_allclose(rows, dense, atol=1e-6)
     for ours, reference in zip(model.optimizer.variables, other.optimizer.variables, strict=True):
         np.testing.assert_allclose(ops.convert_to_numpy(ours), ops.convert_to_numpy(reference), rtol=1e-5, atol=1e-9)
+    # The gradient before clipping: 4 for row 2 and 1 for row 5, in each of 3 columns.
+    assert float(model.optimizer.gradient_norm) == pytest.approx(np.sqrt(3 * (4**2 + 1**2)), rel=1e-6)
+
+
+def test_the_norm_of_the_gradient_under_loss_scaling():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.LossScaleOptimizer(AdamW(0.1, global_clipnorm=0.5)), loss="mse", jit_compile=False)
+    model.train_on_batch(np.array([[2.0]]), np.array([[3.0]]))
+    assert float(model.optimizer.inner_optimizer.gradient_norm) == pytest.approx(12.0)  # 2 * (0 - 3) * 2
+
+
+@pytest.mark.parametrize("norm", [0.25, 2.0])
+def test_clipping_is_that_of_keras(norm):
+    gradients = [np.array([0.6 * norm, 0.0], "float32"), np.array([[0.8 * norm]], "float32")]
+    clipped = []
+    for kind in (AdamW, keras.optimizers.AdamW):
+        optimizer = kind(0.1, global_clipnorm=1.0)
+        optimizer.build([keras.Variable(gradient) for gradient in gradients])
+        clipped.append([ops.convert_to_numpy(g) for g in optimizer._clip_gradients([*map(ops.array, gradients)])])
+    for ours, reference in zip(*clipped, strict=True):
+        np.testing.assert_array_equal(ours, reference)
 
 
 def test_second_moment_of_a_row_that_occurs_four_times_is_that_of_its_sum():
