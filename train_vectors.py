@@ -120,12 +120,12 @@ def main(config: Config) -> int:
         return compare(config, MODELS, unknown_flags={"amn": ("--num-layers",)})
     from models import load_model
     from utils.training.fit import fit
-    from utils.training.publish import Headline, publish
+    from utils.training.publish import publish
     from utils.training.tracking import start_tracking
+    from utils.training.training_summary import write_training_summary
     from utils.vectors.baselines import cached_baselines, global_mean
-    from utils.vectors.evaluation import evaluate, steps_ahead
+    from utils.vectors.evaluation import evaluate
     from utils.vectors.features import training_batches
-    from utils.vectors.metrics import gain_over_best, skill
     from utils.vectors.predictor import VectorsPredictor
     from utils.vectors.report import (
         example_question,
@@ -135,7 +135,9 @@ def main(config: Config) -> int:
         scores_table,
         write_files,
         write_plots,
+        write_predictions,
     )
+    from utils.vectors.scoring import describe_test, document_keys, headline
     from utils.vectors.splits import read_splits
     from utils.vectors.text_vectors import text_embedder
 
@@ -206,18 +208,19 @@ def main(config: Config) -> int:
             for name, part in (("validation", validation), ("test", test))
         }
         evaluations = {name: evaluate(splits.parts[name], outputs, mean) for name, outputs in predictions.items()}
-        in_random_order = evaluate(test, predictor.predict_rows(test.data, test.rows, shuffle=True), mean).metrics
-        baselines, chosen = cached_baselines(splits, checksum, config.context_length, config.cache_dir)
-        gains = gain_over_best(evaluations["test"], baselines, ("cosine", "hit@5", "mrr"))
-        later_steps = steps_ahead(predictor, test)
+        baselines, fitted = cached_baselines(splits, checksum, config.context_length, config.cache_dir)
+        test_baselines = {name: parts["test"] for name, parts in baselines.items()}
+        details = describe_test(predictor, test, evaluations["test"], test_baselines, fitted)
 
         # --- report
         latency = export(predictor, config.run_dir) if config.export else {}
-        write_files(config.run_dir, splits, predictions["test"], baselines, chosen, later_steps)
+        write_predictions(config.run_dir, test, predictions["test"])
+        write_files(config.run_dir, splits, test_baselines, fitted.chosen, details["steps_ahead"])
+        write_training_summary(config.run_dir, document_keys(train, validation), **fitted.arrays())
         write_plots(config.run_dir, rows, predictor, test, predictions["test"], evaluations["test"])
         for name, evaluation in evaluations.items():
             print(format_scores(name, evaluation.metrics))
-        for metric, gain in gains.items():
+        for metric, gain in details["over_best_baseline"].items():
             print(format_gain(metric, gain))
         publish(
             config,
@@ -226,20 +229,11 @@ def main(config: Config) -> int:
             rows,
             data=splits.description(checksum),
             evaluations=evaluations,
-            baselines={name: {"test": evaluation} for name, evaluation in baselines.items()},
-            headline=Headline("mrr", "MRR", "val_score", plain=tuple(baselines), digits=4),
+            baselines=baselines,
+            headline=headline(baselines),
             tracker=tracker,
-            details={
-                "encoder": embed.encoder.description() if embed else {},
-                "skill_over_mean": skill(evaluations["test"], baselines["mean"], ("cosine", "centred_cosine")),
-                "over_best_baseline": gains,
-                "shuffled_context": {name: in_random_order[name] for name in ("cosine", "hit@5", "mrr")},
-                "steps_ahead": later_steps,
-                "latency": latency,
-                "baseline_settings": chosen,
-                "baseline_intervals": {name: baseline.intervals() for name, baseline in baselines.items()},
-            },
-            tables={"scores": scores_table({**baselines, **evaluations})},
+            details={"encoder": embed.encoder.description() if embed else {}, **details, "latency": latency},
+            tables={"scores": scores_table({**test_baselines, **evaluations})},
             example_question=example_question(config.test_files or config.train_files, test),
         )
     return 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from utils.vectors.features import contexts
 from utils.vectors.metrics import DEPTHS, EXCLUSION, nearness, retrieval
 from utils.vectors.splits import VectorSplit, VectorSplits
 
-VERSION = 1
+VERSION = 2
 """Raise this when a change of the code changes the numbers; scores in the cache are then computed again."""
+SCORED = ("validation", "test")
 DECAYS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MEAN_FRACTIONS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
@@ -29,45 +31,37 @@ MAX_RIDGE_ROWS = 200_000
 ROWS_AT_ONCE = 2048
 
 
-def cached_baselines(
-    splits: VectorSplits, checksum: str, context_length: int, cache_dir: Path
-) -> tuple[dict[str, Evaluation], dict[str, object]]:
-    """`score_baselines`, computed once for each data set, split and context length.
+@dataclass(frozen=True)
+class FittedBaselines:
+    """What the baselines learn from training documents, and which settings they have from validation documents.
 
     Args:
-        splits: the data.
-        checksum: `splits.checksum()`.
-        context_length: vectors in a context.
-        cache_dir: the folder of the cache, which is created.
+        global_mean: the mean of the training vectors, `(dim,)`; None: not known, so that `global_mean` is left out.
+        chosen: name of a baseline to its settings: of `exponential` the decay, of `last_less_mean` the decay and the fraction of
+            the mean, of `ridge` the penalty. A baseline that is not among them is left out.
+        ridge_weights: float32 `(context * dim, dim)`; None: not known, so that `ridge` is left out.
     """
-    documents = [part.documents.tolist() for part in splits.parts.values()]
-    choices = [DECAYS, MEAN_FRACTIONS, PENALTIES, RIDGE_CONTEXT, MAX_RIDGE_ROWS, EXCLUSION, DEPTHS]
-    key = hashlib.sha256(json.dumps([VERSION, checksum, documents, context_length, choices]).encode()).hexdigest()[:24]
-    cached = Path(cache_dir) / "vectors" / f"baselines-{key}.npz"
-    if not cached.exists():
-        evaluations, chosen = score_baselines(splits.parts, context_length)
-        arrays = {
-            f"{name}/{metric}": values
-            for name, evaluation in evaluations.items()
-            for metric, values in evaluation.per_example.items()
+
+    global_mean: np.ndarray | None
+    chosen: dict[str, float | Sequence[float]]
+    ridge_weights: np.ndarray | None = None
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The same as arrays, for a file."""
+        arrays = {f"chosen_{name}": np.array(settings, np.float64) for name, settings in self.chosen.items()}
+        arrays |= {"global_mean": self.global_mean, "ridge_weights": self.ridge_weights}
+        return {name: array for name, array in arrays.items() if array is not None}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> FittedBaselines:
+        """From what `arrays` gave, of which some may be missing."""
+        chosen = {
+            name.removeprefix("chosen_"): array.tolist() for name, array in arrays.items() if name.startswith("chosen_")
         }
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        write_arrays(cached, {**arrays, "chosen": np.array(json.dumps(chosen))})
-    per_example: dict[str, dict] = {}
-    with open_npz(cached) as arrays:
-        chosen = json.loads(str(arrays["chosen"]))
-        for path in arrays.files:
-            name, _, metric = path.partition("/")
-            if metric:
-                per_example.setdefault(name, {})[metric] = arrays[path]
-    groups = splits.parts["test"].groups
-    return {name: Evaluation.from_examples(values, groups) for name, values in per_example.items()}, chosen
+        return cls(arrays.get("global_mean"), chosen, arrays.get("ridge_weights"))
 
-
-def score_baselines(
-    parts: dict[str, VectorSplit], context_length: int
-) -> tuple[dict[str, Evaluation], dict[str, object]]:
-    """Score closed-form predictions on the test targets. Settings are chosen on the validation targets.
+    def predictors(self) -> dict[str, Callable]:
+        """Name to a function of `vectors` and `padding_mask` that predicts the next vectors:
 
         global_mean      the mean of the training vectors
         mean, mean_5     the mean of the context; of its last five vectors
@@ -76,46 +70,122 @@ def score_baselines(
         last_less_mean   the same less a fraction of the context's mean, so that it turns away from what was said; both chosen
                          for MRR
         ridge            a linear map of the last five vectors; the penalty chosen for cosine
+        """
+        predictors = {
+            "mean": exponential(1.0),
+            "mean_5": lambda vectors, mask: vectors[:, -5:].sum(axis=1),
+            "last": lambda vectors, mask: vectors[:, -1],
+        }
+        if self.global_mean is not None:
+            predictors = {
+                "global_mean": lambda vectors, mask: np.tile(self.global_mean, (len(vectors), 1)),
+                **predictors,
+            }
+        if "exponential" in self.chosen:
+            predictors["exponential"] = exponential(self.chosen["exponential"])
+        if "last_less_mean" in self.chosen:
+            predictors["last_less_mean"] = exponential(*self.chosen["last_less_mean"])
+        if self.ridge_weights is not None:
+            predictors["ridge"] = linear(self.ridge_weights)
+        return predictors
+
+
+def cached_baselines(
+    splits: VectorSplits, checksum: str, context_length: int, cache_dir: Path
+) -> tuple[dict[str, dict[str, Evaluation]], FittedBaselines]:
+    """Fit the baselines and score them on validation and test targets, once for each data set, split and context length.
 
     Args:
-        parts: `train`, `validation` and `test`.
+        splits: the data.
+        checksum: `splits.checksum()`.
         context_length: vectors in a context.
+        cache_dir: the folder of the cache, which is created.
 
     Returns:
-        name to evaluation on the test targets, and name to chosen settings.
+        name to split to evaluation, and what they learned.
     """
-    train, test = parts["train"], parts["test"]
+    documents = [part.documents.tolist() for part in splits.parts.values()]
+    choices = [DECAYS, MEAN_FRACTIONS, PENALTIES, RIDGE_CONTEXT, MAX_RIDGE_ROWS, EXCLUSION, DEPTHS]
+    key = hashlib.sha256(json.dumps([VERSION, checksum, documents, context_length, choices]).encode()).hexdigest()[:24]
+    cached = Path(cache_dir) / "vectors" / f"baselines-{key}.npz"
+    if not cached.exists():
+        fitted = fit_baselines(splits.parts, context_length)
+        arrays = {
+            f"{split}/{name}/{metric}": values
+            for split in SCORED
+            for name, evaluation in score_baselines(splits.parts[split], fitted, context_length).items()
+            for metric, values in evaluation.per_example.items()
+        }
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        write_arrays(cached, arrays | fitted.arrays())
+    per_example: dict[tuple[str, str], dict] = {}
+    with open_npz(cached) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    for path in arrays:
+        if "/" in path:
+            split, name, metric = path.split("/")
+            per_example.setdefault((name, split), {})[metric] = arrays[path]
+    evaluations: dict[str, dict[str, Evaluation]] = {}
+    for (name, split), values in per_example.items():
+        evaluations.setdefault(name, {})[split] = Evaluation.from_examples(values, splits.parts[split].groups)
+    return evaluations, FittedBaselines.from_arrays(arrays)
+
+
+def fit_baselines(parts: dict[str, VectorSplit], context_length: int) -> FittedBaselines:
+    """Fit the baselines to the training targets; settings are chosen on the validation targets.
+
+    Args:
+        parts: `train` and `validation`.
+        context_length: vectors in a context.
+    """
+    train, validation = parts["train"], parts["validation"]
     mean = global_mean(train.data, train.documents)
-
-    def score(split: VectorSplit, predict: Callable) -> dict[str, np.ndarray]:
-        predicted = predict_in_blocks(split.data, split.rows, context_length, predict)
-        scores = nearness(split.data, split.rows, predicted, mean)
-        return scores | retrieval(split.data, split.rows, predicted, split.documents)
-
-    def best_settings(predictors: dict, metric: str):
-        """The settings whose predictor scores highest on the validation targets."""
-        return max(predictors, key=lambda settings: score(parts["validation"], predictors[settings])[metric].mean())
-
+    ridge_weights = fit_ridge(train.data, train.rows, min(RIDGE_CONTEXT, context_length))
     candidates = {
         "exponential": ({decay: exponential(decay) for decay in DECAYS}, "cosine"),
         "last_less_mean": (
             {(decay, part): exponential(decay, part) for decay in DECAYS[:4] for part in MEAN_FRACTIONS},
             "mrr",
         ),
-        "ridge": (ridge(train.data, train.rows, min(RIDGE_CONTEXT, context_length)), "cosine"),
+        "ridge": ({penalty: linear(weights) for penalty, weights in ridge_weights.items()}, "cosine"),
     }
-    chosen = {name: best_settings(predictors, metric) for name, (predictors, metric) in candidates.items()}
-    predictors = {
-        "global_mean": lambda vectors, mask: np.tile(mean, (len(vectors), 1)),
-        "mean": exponential(1.0),
-        "mean_5": lambda vectors, mask: vectors[:, -5:].sum(axis=1),
-        "last": lambda vectors, mask: vectors[:, -1],
-        **{name: candidates[name][0][settings] for name, settings in chosen.items()},
+
+    def score(predict: Callable, metric: str) -> float:
+        return float(score_predictor(predict, validation, context_length, mean)[metric].mean())
+
+    chosen = {
+        name: max(predictors, key=lambda settings: score(predictors[settings], metric))
+        for name, (predictors, metric) in candidates.items()
     }
-    evaluations = {
-        name: Evaluation.from_examples(score(test, predict), test.groups) for name, predict in predictors.items()
+    return FittedBaselines(mean, chosen, ridge_weights[chosen["ridge"]])
+
+
+def score_baselines(split: VectorSplit, fitted: FittedBaselines, context_length: int) -> dict[str, Evaluation]:
+    """Score the baselines on the targets of a split.
+
+    Args:
+        split: the split.
+        fitted: what the baselines learned.
+        context_length: vectors in a context.
+
+    Returns:
+        name to evaluation.
+    """
+    return {
+        name: Evaluation.from_examples(
+            score_predictor(predict, split, context_length, fitted.global_mean), split.groups
+        )
+        for name, predict in fitted.predictors().items()
     }
-    return evaluations, chosen
+
+
+def score_predictor(
+    predict: Callable, split: VectorSplit, context_length: int, mean: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """The metrics of a predictor for each target of a split."""
+    predicted = predict_in_blocks(split.data, split.rows, context_length, predict)
+    scores = nearness(split.data, split.rows, predicted, mean)
+    return scores | retrieval(split.data, split.rows, predicted, split.documents)
 
 
 def global_mean(data: VectorDocuments, documents: np.ndarray) -> np.ndarray:
@@ -136,8 +206,17 @@ def exponential(decay: float, mean_fraction: float = 0.0) -> Callable:
     return predict
 
 
-def ridge(data: VectorDocuments, rows: np.ndarray, context_length: int) -> dict[float, Callable]:
-    """Ridge regression of the target on the last `context_length` vectors (Hoerl and Kennard 1970): penalty to predictor."""
+def linear(weights: np.ndarray) -> Callable:
+    """A predictor that maps the last vectors of the context, one after another, by a matrix `(vectors * dim, dim)`."""
+
+    def predict(vectors: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return vectors[:, -(weights.shape[0] // weights.shape[1]) :].reshape(len(vectors), -1) @ weights
+
+    return predict
+
+
+def fit_ridge(data: VectorDocuments, rows: np.ndarray, context_length: int) -> dict[float, np.ndarray]:
+    """Ridge regression of the target on the last `context_length` vectors (Hoerl and Kennard 1970): penalty to weights."""
     if len(rows) > MAX_RIDGE_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(rows, MAX_RIDGE_ROWS, replace=False))
     size = context_length * data.dim
@@ -147,12 +226,9 @@ def ridge(data: VectorDocuments, rows: np.ndarray, context_length: int) -> dict[
         inputs = contexts(data, block, context_length)["vectors"].reshape(len(block), -1)
         squares += inputs.T @ inputs
         products += inputs.T @ data.take(block)
-
-    def predictor(penalty: float) -> Callable:
-        weights = np.linalg.solve(squares + penalty * np.eye(size), products)
-        return lambda vectors, mask: vectors[:, -context_length:].reshape(len(vectors), -1) @ weights
-
-    return {penalty: predictor(penalty) for penalty in PENALTIES}
+    return {
+        penalty: np.linalg.solve(squares + penalty * np.eye(size), products).astype(np.float32) for penalty in PENALTIES
+    }
 
 
 def predict_in_blocks(data: VectorDocuments, rows: np.ndarray, context_length: int, predict: Callable) -> np.ndarray:

@@ -18,7 +18,7 @@ DRAWN_CONTEXTS = 4
 """Of these, the number that are drawn with their texts."""
 
 
-def evaluate(split: VectorSplit, predictions: dict[str, np.ndarray], global_mean: np.ndarray) -> Evaluation:
+def evaluate(split: VectorSplit, predictions: dict[str, np.ndarray], global_mean: np.ndarray | None) -> Evaluation:
     """Score predictions of a split's targets.
 
     `predicted` is scored by nearness, `query` by retrieval. A model without a query retrieves by `predicted`. A model with one is
@@ -27,7 +27,7 @@ def evaluate(split: VectorSplit, predictions: dict[str, np.ndarray], global_mean
     Args:
         split: the split.
         predictions: `predicted` and perhaps `query`, float `(targets, dim)`, of unit norm.
-        global_mean: float `(dim,)`, the mean of the training vectors.
+        global_mean: float `(dim,)`, the mean of the training vectors; None where it is not known, for no `centred_cosine`.
     """
     data, rows, predicted = split.data, split.rows, predictions["predicted"]
     per_example = nearness(data, rows, predicted, global_mean)

@@ -16,7 +16,7 @@ QUERIES_AT_ONCE = 1024
 
 
 def nearness(
-    data: VectorDocuments, rows: np.ndarray, predicted: np.ndarray, global_mean: np.ndarray
+    data: VectorDocuments, rows: np.ndarray, predicted: np.ndarray, global_mean: np.ndarray | None
 ) -> dict[str, np.ndarray]:
     """How near each prediction `p` is to its target `y`.
 
@@ -30,7 +30,7 @@ def nearness(
         data: the documents.
         rows: int `(rows,)`, the targets.
         predicted: float `(rows, dim)`, of unit norm.
-        global_mean: float `(dim,)`, m.
+        global_mean: float `(dim,)`, m; None: `centred_cosine` is left out.
 
     Returns:
         name to float `(rows,)`.
@@ -38,16 +38,14 @@ def nearness(
     target, previous = data.take(rows), data.take(rows - 1)
     cosine = (predicted * target).sum(axis=1)
     margin = cosine - (predicted * previous).sum(axis=1)
-    centred = [
-        vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        for vectors in (predicted - global_mean, target - global_mean)
-    ]
-    return {
-        "cosine": cosine,
-        "centred_cosine": (centred[0] * centred[1]).sum(axis=1),
-        "direction_margin": margin,
-        "hit_previous": (margin > 0).astype(np.float64),
-    }
+    scores = {"cosine": cosine}
+    if global_mean is not None:
+        centred = [
+            vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+            for vectors in (predicted - global_mean, target - global_mean)
+        ]
+        scores["centred_cosine"] = (centred[0] * centred[1]).sum(axis=1)
+    return scores | {"direction_margin": margin, "hit_previous": (margin > 0).astype(np.float64)}
 
 
 def retrieval(

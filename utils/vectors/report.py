@@ -19,31 +19,33 @@ TITLES = {"cosine": "cosine", "hit@1": "hit@1", "hit@5": "hit@5", "mrr": "MRR", 
 TABLE_METRICS = ("cosine", "centred_cosine", "hit@1", "hit@5", "mrr", "hit@5_all", "direction_margin")
 
 
+def write_predictions(folder: Path, split: VectorSplit, predictions: dict[str, np.ndarray], name: str = "test") -> None:
+    """Write `NAME_predictions.npz`: the rows of the file that are targets, and the model's outputs for them."""
+    predicted = predictions["predicted"]
+    arrays = {
+        "rows": split.data.file_rows(split.rows),
+        "predicted": predicted,
+        "query": predictions.get("query", predicted),
+    }
+    write_arrays(folder / f"{name}_predictions.npz", arrays)
+
+
 def write_files(
     run_dir: Path,
     splits: VectorSplits,
-    predictions: dict[str, np.ndarray],
     baselines: dict[str, Evaluation],
     chosen: dict[str, object],
     later_steps: list[dict],
 ) -> None:
-    """Write `test_predictions.npz`, `splits.json`, `baselines.json` and `steps_ahead.csv`.
+    """Write `splits.json`, `baselines.json` and `steps_ahead.csv`.
 
     Args:
         run_dir: the run directory.
         splits: the data.
-        predictions: the model's outputs for the test targets.
         baselines: name to evaluation on the test targets.
         chosen: name of a baseline to its chosen settings.
         later_steps: from `utils.vectors.evaluation.steps_ahead`; of none, no file is written.
     """
-    predicted = predictions["predicted"]
-    arrays = {
-        "rows": splits.parts["test"].data.file_rows(splits.parts["test"].rows),
-        "predicted": predicted,
-        "query": predictions.get("query", predicted),
-    }
-    write_arrays(run_dir / "test_predictions.npz", arrays)
     names = {name: [part.data.names[number] for number in part.documents] for name, part in splits.parts.items()}
     write_json(run_dir / "splits.json", names)
     scores = {

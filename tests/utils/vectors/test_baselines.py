@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from utils.vectors import baselines as module
-from utils.vectors.baselines import cached_baselines, exponential, global_mean, score_baselines
+from utils.vectors.baselines import (
+    FittedBaselines,
+    cached_baselines,
+    exponential,
+    fit_baselines,
+    global_mean,
+    score_baselines,
+)
 from utils.vectors.data import VectorDocuments
 from utils.vectors.features import contexts
 from utils.vectors.splits import VectorSplit, VectorSplits, target_rows
@@ -46,35 +53,51 @@ def test_the_global_mean_is_that_of_unit_vectors(splits):
 
 def test_baselines_find_a_rule_that_holds(splits):
     """Ridge regression finds the rotation; no mean does."""
-    evaluations, chosen = score_baselines(splits.parts, 7)
+    fitted, test = fit_baselines(splits.parts, 7), splits.parts["test"]
+    evaluations = score_baselines(test, fitted, 7)
     cosine = {name: evaluation.metrics["cosine"] for name, evaluation in evaluations.items()}
-    assert set(evaluations) == NAMES and set(chosen) == {"exponential", "last_less_mean", "ridge"}
+    assert set(evaluations) == NAMES and set(fitted.chosen) == {"exponential", "last_less_mean", "ridge"}
     assert cosine["ridge"] > 0.9 > max(cosine[name] for name in ("mean", "last", "exponential"))
     ridge = evaluations["ridge"]
     assert ridge.per_example["cosine"].mean() == pytest.approx(cosine["ridge"]) and len(ridge.per_example["mrr"]) == 7
     assert ridge.groups.tolist() == [0] * 7
-    test = splits.parts["test"]
     assert contexts(test.data, test.rows, 7)["vectors"].shape == (7, 7, DIM)
 
 
+def test_what_baselines_learned_is_the_same_after_it_was_stored(splits):
+    fitted, test = fit_baselines(splits.parts, 7), splits.parts["test"]
+    stored = FittedBaselines.from_arrays(fitted.arrays())
+    expected = score_baselines(test, fitted, 7)
+    for name, evaluation in score_baselines(test, stored, 7).items():
+        assert evaluation.metrics == expected[name].metrics
+    without = {name: array for name, array in fitted.arrays().items() if name in ("chosen_exponential", "keys")}
+    partly = score_baselines(test, FittedBaselines.from_arrays(without), 7)
+    assert set(partly) == {"mean", "mean_5", "last", "exponential"}
+    assert "centred_cosine" not in partly["last"].metrics
+    assert partly["last"].metrics.items() <= expected["last"].metrics.items()
+
+
 def test_baselines_are_scored_once_for_the_same_data_and_context(splits, tmp_path, monkeypatch):
-    expected, chosen = score_baselines(splits.parts, 7)
+    fitted = fit_baselines(splits.parts, 7)
+    expected = {split: score_baselines(splits.parts[split], fitted, 7) for split in ("validation", "test")}
     first = cached_baselines(splits, "sum", 7, tmp_path)
     calls = []
 
-    def score(parts, context_length):
+    def fit(parts, context_length):
         calls.append(context_length)
-        return expected, chosen
+        return fitted
 
-    monkeypatch.setattr(module, "score_baselines", score)
+    monkeypatch.setattr(module, "fit_baselines", fit)
     again = cached_baselines(splits, "sum", 7, tmp_path)
     assert calls == []
-    for evaluations, settings in (first, again):
-        assert settings == {**chosen, "last_less_mean": list(chosen["last_less_mean"])}
-        assert {name: each.metrics for name, each in evaluations.items()} == {
-            name: each.metrics for name, each in expected.items()
-        }
-        assert evaluations["mean"].intervals() == expected["mean"].intervals()
+    for evaluations, stored in (first, again):
+        assert stored.chosen == {**fitted.chosen, "last_less_mean": list(fitted.chosen["last_less_mean"])}
+        np.testing.assert_array_equal(stored.ridge_weights, fitted.ridge_weights)
+        for split, of_split in expected.items():
+            assert {name: each[split].metrics for name, each in evaluations.items()} == {
+                name: each.metrics for name, each in of_split.items()
+            }
+            assert evaluations["mean"][split].intervals() == of_split["mean"].intervals()
     cached_baselines(splits, "sum", 6, tmp_path)
     cached_baselines(splits, "other sum", 7, tmp_path)
     train = splits.parts["train"]
