@@ -29,7 +29,15 @@ from utils.memnet.baselines import count_answers
 from utils.memnet.data import write_facts
 from utils.memnet.dataset import MemoryData
 from utils.memnet.evaluation import evaluate, repeated_tests
-from utils.memnet.features import NUM_HASHES, VOCABULARIES, Vocabulary, encode_facts, training_batches
+from utils.memnet.features import (
+    NUM_HASHES,
+    VOCABULARIES,
+    Vocabulary,
+    encode_facts,
+    read_vocabulary,
+    save_vocabulary,
+    training_batches,
+)
 from utils.memnet.plots import attention_table, plot_run
 from utils.memnet.predictor import MemnetPredictor
 from utils.memnet.report import export, format_scores, write_predictions, write_splits
@@ -124,7 +132,7 @@ def main(config: Config) -> int:
         print(note)
     set_up_run(config, {"facts_and_questions": data.checksum})
     vocabulary = write_vocabulary(config, data)
-    facts = encode_facts(data.base, vocabulary)
+    facts = encode_facts(data.base.facts, vocabulary)
     question_ids = data.encode_questions(vocabulary)
     features = data.scoring_features(question_ids, config.distractors, config.split_seed)
     train_ids, num_train = question_ids["train"], len(data.questions["train"])
@@ -249,8 +257,8 @@ def write_vocabulary(config: Config, data: MemoryData) -> Vocabulary:
     path = config.run_dir / "vocabulary.json"
     if not (config.resume and path.exists()):
         write_facts(config.run_dir / "facts.tsv", data.base)
-        VOCABULARIES[config.vocabulary](data.base, data.questions["train"]).write(path)
-    return Vocabulary.read(path)
+        save_vocabulary(path, VOCABULARIES[config.vocabulary](data.base, data.questions["train"]))
+    return read_vocabulary(path)
 
 
 def build_model(config: Config, vocabulary: Vocabulary, max_length: int = 64):

@@ -88,7 +88,7 @@ def prepare(options, folder: Path):
 
     from train_memnet import Config, build_model, compile_model, with_model_defaults
     from utils.memnet.data import write_facts
-    from utils.memnet.features import encode_facts, open_vocabulary, training_batches
+    from utils.memnet.features import encode_facts, open_vocabulary, save_vocabulary, training_batches
     from utils.memnet.records import KnowledgeBase
     from utils.memnet.splits import split_templates
     from utils.training.fit import as_dataset
@@ -111,8 +111,8 @@ def prepare(options, folder: Path):
 
     keras.utils.set_random_seed(options.seed)
     vocabulary = open_vocabulary(small_base, data.questions["train"])
-    vocabulary.write(folder / "vocabulary.json")
-    facts, question_ids = encode_facts(small_base, vocabulary), data.encode_questions(vocabulary)["train"]
+    save_vocabulary(folder / "vocabulary.json", vocabulary)
+    facts, question_ids = encode_facts(small_base.facts, vocabulary), data.encode_questions(vocabulary)["train"]
     features_of_epoch = data.training_features(question_ids, config.distractors, config.seed, redraw=False)
     model = build_model(config, vocabulary)
     compile_model(model, config, options.training_steps)
@@ -139,11 +139,11 @@ def measure(kind: str, questions, options, folder: Path) -> dict:
     from models import load_model
     from utils.common.reading import Reading
     from utils.memnet.data import read_facts
-    from utils.memnet.features import MemoryFeatures, Vocabulary, assemble
+    from utils.memnet.features import MemoryFeatures, assemble, read_vocabulary
     from utils.memnet.predictor import MemnetPredictor
     from utils.text.words import split_words
 
-    vocabulary, model = Vocabulary.read(folder / "vocabulary.json"), load_model(folder)
+    vocabulary, model = read_vocabulary(folder / "vocabulary.json"), load_model(folder)
     clock, peaks = [time.perf_counter()], {"start": round(peak_memory_gib(), 2)}
 
     def note_time_and_memory(name: str) -> None:

@@ -81,7 +81,7 @@ def measure(case: str, options) -> dict:
     config = with_model_defaults(config)
     data = load_data(config)
     vocabulary = VOCABULARIES[config.vocabulary](data.base, data.questions["train"])
-    facts, question_ids = encode_facts(data.base, vocabulary), data.encode_questions(vocabulary)["train"]
+    facts, question_ids = encode_facts(data.base.facts, vocabulary), data.encode_questions(vocabulary)["train"]
     features_of_epoch = data.training_features(question_ids, config.distractors, config.seed, redraw=False)
     batches = training_batches(features_of_epoch, len(question_ids), facts, config.batch_size, config.seed, 0)
     rounds = [list(islice(batches, options.steps)) for _ in range(options.rounds + 1)]  # the first one warms up

@@ -123,7 +123,7 @@ def read_facts(path):
     from utils.memnet.features import closed_vocabulary, encode_facts
 
     base = read_facts([path], _reading())
-    encode_facts(base, closed_vocabulary(base, []))
+    encode_facts(base.facts, closed_vocabulary(base, []))
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "facts.tsv"
         write_facts(copy, base)

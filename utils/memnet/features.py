@@ -13,7 +13,7 @@ import numpy as np
 from utils.common.batching import epochs_from, length_sorted_batches, pad_rows, round_up
 from utils.common.files import read_json, write_json
 from utils.memnet.questions import place_of_words
-from utils.memnet.records import KnowledgeBase, MemoryQuestion
+from utils.memnet.records import Fact, KnowledgeBase, MemoryQuestion
 from utils.text.words import is_of_characters, split_words
 
 NUM_HASHES = 2**26
@@ -56,18 +56,31 @@ class Vocabulary:
     def _hash(self, word: str) -> int:
         return len(self) + zlib.crc32(word.encode("utf-8")) % NUM_HASHES if self.hashed else 0
 
-    def write(self, path: Path) -> None:
-        """Write the vocabulary as JSON, atomically."""
-        write_json(path, {"words": self.words, "hashed": self.hashed})
+    def as_dict(self) -> dict:
+        """What `from_dict` takes, for JSON."""
+        return {"words": self.words, "hashed": self.hashed}
 
     @classmethod
-    def read(cls, path: Path) -> Vocabulary:
-        """Read a vocabulary that `write` wrote."""
-        stored = read_json(path)
+    def from_dict(cls, stored: dict) -> Vocabulary:
+        """The vocabulary that `as_dict` described.
+
+        Raises:
+            ValueError, KeyError: it describes something else.
+        """
         words, hashed = stored["words"], stored["hashed"]
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words) or type(hashed) is not bool:
-            raise ValueError(f"{path.name} is no vocabulary")
+            raise ValueError("the file holds no vocabulary")
         return cls(words, hashed)
+
+
+def read_vocabulary(path: Path) -> Vocabulary:
+    """Read a vocabulary that `save_vocabulary` wrote."""
+    return Vocabulary.from_dict(read_json(path))
+
+
+def save_vocabulary(path: Path, vocabulary: Vocabulary) -> None:
+    """Write a vocabulary as JSON, atomically."""
+    write_json(path, vocabulary.as_dict())
 
 
 def relation_word(relation: str) -> str:
@@ -140,12 +153,12 @@ class EncodedFacts:
     objects: np.ndarray
 
 
-def encode_facts(base: KnowledgeBase, vocabulary: Vocabulary) -> EncodedFacts:
-    """The arrays of all facts, in their order."""
+def encode_facts(facts: Sequence[Fact], vocabulary: Vocabulary) -> EncodedFacts:
+    """The arrays of facts, at least one, in their order."""
     numbers = {}
-    keys = [vocabulary.ids([*split_words(fact.subject), relation_word(fact.relation)]) for fact in base.facts]
-    values = [vocabulary.ids(split_words(fact.object)) for fact in base.facts]
-    objects = [numbers.setdefault(fact.object, len(numbers)) for fact in base.facts]
+    keys = [vocabulary.ids([*split_words(fact.subject), relation_word(fact.relation)]) for fact in facts]
+    values = [vocabulary.ids(split_words(fact.object)) for fact in facts]
+    objects = [numbers.setdefault(fact.object, len(numbers)) for fact in facts]
     return EncodedFacts(pad_rows(keys)[0], pad_rows(values)[0], np.array(objects, np.int32))
 
 

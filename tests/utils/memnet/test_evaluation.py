@@ -1,5 +1,7 @@
 """Scoring slots in batches, and the test repeated with other memories."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,8 @@ def data():
 
 
 def test_the_test_is_repeated_with_other_memories(data):
-    predictor = MemnetPredictor(None, open_vocabulary(data.base, data.questions["train"]), data.base, 7)
+    untrained = SimpleNamespace(config={"scoring": "pointer"})
+    predictor = MemnetPredictor(untrained, open_vocabulary(data.base, data.questions["train"]), data.base, 7)
     tests = repeated_tests(data, predictor, sweep=[4, 11, 10_000], max_questions=9, split_seed=3)
     assert set(tests) == {"test_4_distractors", "test_11_distractors", "test_whole_kb"}
     for questions, features in tests.values():

@@ -10,7 +10,9 @@ from utils.memnet.features import (
     encode_facts,
     encode_texts,
     open_vocabulary,
+    read_vocabulary,
     relation_word,
+    save_vocabulary,
     targets,
     training_batches,
 )
@@ -68,7 +70,7 @@ def test_a_closed_vocabulary_has_all_words_and_leaves_others_out():
 
 def test_facts_become_keys_of_subject_and_relation_and_values_of_the_object():
     vocabulary = open_vocabulary(BASE, QUESTIONS)
-    facts = encode_facts(BASE, vocabulary)
+    facts = encode_facts(BASE.facts, vocabulary)
     ada, brown = vocabulary.ids(["ada", "brown"])
     assert facts.keys[0].tolist() == [ada, brown, vocabulary.ids([relation_word("born")])[0]]
     assert facts.values[0].tolist() == vocabulary.ids(["a", "born"])
@@ -78,7 +80,7 @@ def test_facts_become_keys_of_subject_and_relation_and_values_of_the_object():
 def features_of(memories, questions=QUESTIONS[:3]):
     vocabulary = open_vocabulary(BASE, QUESTIONS)
     question_ids = encode_texts([question.text for question in questions], vocabulary)
-    return build_features(BASE, questions, question_ids, memories), encode_facts(BASE, vocabulary)
+    return build_features(BASE, questions, question_ids, memories), encode_facts(BASE.facts, vocabulary)
 
 
 def test_batches_are_padded_to_what_they_need():
@@ -135,8 +137,8 @@ def test_a_question_without_subject_in_its_text_still_has_words():
 
 def test_a_vocabulary_is_read_back_as_it_was_written(tmp_path):
     for vocabulary in (open_vocabulary(BASE, QUESTIONS), closed_vocabulary(BASE, QUESTIONS)):
-        vocabulary.write(tmp_path / "vocabulary.json")
-        stored = Vocabulary.read(tmp_path / "vocabulary.json")
+        save_vocabulary(tmp_path / "vocabulary.json", vocabulary)
+        stored = read_vocabulary(tmp_path / "vocabulary.json")
         assert stored.words == vocabulary.words and stored.hashed == vocabulary.hashed
         assert stored.ids(["tell", "ada", "zzz"]) == vocabulary.ids(["tell", "ada", "zzz"])
         assert "tell" in stored and "zzz" not in stored

@@ -10,7 +10,7 @@ from utils.common.errors import UserError
 from utils.common.files import write_json
 from utils.memnet.data import write_facts
 from utils.memnet.demo import demo_people
-from utils.memnet.features import open_vocabulary
+from utils.memnet.features import open_vocabulary, save_vocabulary
 from utils.memnet.predictor import MemnetPredictor
 from utils.memnet.records import Fact
 from utils.memnet.splits import split_templates
@@ -28,7 +28,7 @@ def run_dir(data, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("predictor") / "run"
     run_dir.mkdir()
     vocabulary = open_vocabulary(data.base, data.questions["train"])
-    vocabulary.write(run_dir / "vocabulary.json")
+    save_vocabulary(run_dir / "vocabulary.json", vocabulary)
     write_facts(run_dir / "facts.tsv", data.base)
     write_json(run_dir / "config.json", {"candidates": 13, "retrieval": "words"})
     write_json(run_dir / "results.json", {"task": "memnet"})

@@ -1,0 +1,173 @@
+"""Answer questions from facts with a model, one that Keras trained or one that was exported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from copy import copy
+from functools import cached_property
+
+import numpy as np
+
+from utils.common.batching import pad_rows
+from utils.common.errors import UserError
+from utils.common.inputs import as_texts
+from utils.memnet.evaluation import score_slots
+from utils.memnet.features import MemoryFeatures, Vocabulary, encode_facts, encode_texts
+from utils.memnet.index import WordIndex
+from utils.memnet.metrics import SlotScores, ranked_values
+from utils.memnet.records import Fact, fact_from
+from utils.text.words import is_whole_word, split_words
+
+
+class MemnetAnswerer:
+    """Answers questions from facts: retrieves candidates, lets the model attend over them, and ranks their values.
+
+    Args:
+        model: gives the scores of a memory's slots; its `predict_on_batch` is that of a `KVMemNet`.
+        vocabulary: the vocabulary that the model was trained with.
+        known_facts: the facts to answer from, at least one.
+        num_candidates: facts that a question is given, at most.
+        is_pointer: whether the model's address is its answer, so that the probabilities of slots with one value add up.
+    """
+
+    def __init__(
+        self, model, vocabulary: Vocabulary, known_facts: Sequence[Fact], num_candidates: int, is_pointer: bool
+    ):
+        self.model = model
+        self.vocabulary = vocabulary
+        self.known_facts = known_facts
+        self.facts = encode_facts(known_facts, vocabulary)
+        self.num_candidates = num_candidates
+        self.is_pointer = is_pointer
+
+    def __call__(
+        self, questions: Sequence[str], facts: Iterable[Sequence[str]] | None = None, n_best: int = 3
+    ) -> list[dict]:
+        """Answer questions.
+
+        Args:
+            questions: texts.
+            facts: the facts to answer from, `(subject, relation, object)` each; left out, the known ones.
+            n_best: answers, and attended facts, that are returned for each question, at most.
+
+        Returns:
+            a dict for each question, see `answer`.
+
+        Raises:
+            TypeError, ValueError: a question is not a text or empty, or something among the facts is not a fact.
+        """
+        answerer = self if facts is None else self.with_facts(facts)
+        return answerer.answer(as_texts(questions, "questions"), n_best=n_best)
+
+    def with_facts(self, facts: Iterable[Sequence[str]]) -> MemnetAnswerer:
+        """The same model, with other facts to answer from.
+
+        Args:
+            facts: `(subject, relation, object)` of each, or `Fact`s; at least one.
+
+        Raises:
+            ValueError: something among them is not a fact, or there is none.
+        """
+        known_facts = tuple(dict.fromkeys(fact if isinstance(fact, Fact) else fact_from(fact) for fact in facts))
+        if not known_facts:
+            raise ValueError("no facts to answer from; give at least one")
+        answerer = copy(self)
+        answerer.known_facts, answerer.facts = known_facts, encode_facts(known_facts, self.vocabulary)
+        answerer.__dict__.pop("index", None)  # it is one of the other facts
+        return answerer
+
+    def answer(
+        self, questions: Sequence[str], facts: Sequence[Sequence[Fact]] | None = None, n_best: int = 3
+    ) -> list[dict]:
+        """Answer questions.
+
+        Args:
+            questions: texts.
+            facts: the facts that each question is answered from; left out, candidates among the known ones.
+            n_best: answers, and attended facts, that are returned for each question, at most.
+
+        Returns:
+            for each question a dict of `question`; `answers`, best first, each a dict of `answer` and `probability`; `facts`, most
+            attended first, each a dict of `subject`, `relation`, `object` and `weight`; `num_candidates`, the number of facts that
+            the question was answered from; and `unknown_words`, the words that neither the vocabulary nor a fact has. `answers` and
+            `facts` are empty for a question without candidates.
+        """
+        if not questions:
+            return []
+        question_ids = encode_texts(questions, self.vocabulary)
+        if facts is None:
+            answerer, memories = self, self.candidates(question_ids)
+        else:
+            if not any(facts):
+                raise UserError("no facts to answer from; give each question some, or leave them all out")
+            answerer = self.with_facts(fact for memory in facts for fact in memory)
+            numbers = {fact: number for number, fact in enumerate(answerer.known_facts)}
+            memories = [[numbers[fact] for fact in dict.fromkeys(memory)] for memory in facts]
+        memory, _ = pad_rows(memories, padding=-1)
+        features = MemoryFeatures(question_ids, memory, np.zeros(memory.shape, bool))
+        answers = answerer.read_answers(features, answerer.score(features), n_best)
+        known_words = np.unique(answerer.facts.keys)
+        return [
+            {
+                "question": question,
+                **answer,
+                "num_candidates": len(candidates),
+                "unknown_words": self._unknown_words(question, known_words),
+            }
+            for question, candidates, answer in zip(questions, memories, answers, strict=True)
+        ]
+
+    def candidates(self, question_ids: np.ndarray) -> list[np.ndarray]:
+        """The numbers of each question's candidate facts, best first.
+
+        Args:
+            question_ids: word ids from `encode_texts`, `(questions, words)`.
+        """
+        return [self.index.candidates(words[words > 0].tolist(), self.num_candidates) for words in question_ids]
+
+    @cached_property
+    def index(self) -> WordIndex:
+        """The index that candidates are retrieved from; it is built when it is first used."""
+        return WordIndex(self.facts.keys)
+
+    def score(self, features: MemoryFeatures) -> SlotScores:
+        """The scores of all slots of these questions, whose memories number the known facts."""
+        return score_slots(self.model, features, self.facts)
+
+    def read_answers(self, features: MemoryFeatures, slots: SlotScores, n_best: int) -> list[dict]:
+        """The `answers` and `facts` of each question, as `answer` returns them.
+
+        Args:
+            features: the questions with their memories.
+            slots: what `score` gave for them.
+            n_best: answers and facts per question, at most.
+        """
+        texts = dict(zip(self.facts.objects.tolist(), (fact.object for fact in self.known_facts), strict=True))
+        answers = []
+        for memory, scores, address in zip(features.memory, slots.scores, slots.address, strict=True):
+            mask = memory >= 0
+            values, probabilities = ranked_values(scores[mask], self.facts.objects[memory[mask]], self.is_pointer)
+            attended = [slot for slot in address.argsort()[::-1] if mask[slot]][:n_best]
+            answers.append(
+                {
+                    "answers": [
+                        {"answer": texts[value], "probability": float(probability)}
+                        for value, probability in zip(values[:n_best].tolist(), probabilities, strict=False)
+                    ],
+                    "facts": [_attended_fact(self.known_facts[memory[slot]], address[slot]) for slot in attended],
+                }
+            )
+        return answers
+
+    def _unknown_words(self, question: str, known_words: np.ndarray) -> list[str]:
+        return [
+            word
+            for word in dict.fromkeys(split_words(question))
+            if is_whole_word(word)
+            and word not in self.vocabulary
+            and not np.isin(self.vocabulary.ids([word]), known_words).any()
+        ]
+
+
+def _attended_fact(fact: Fact, weight: float) -> dict:
+    return {"subject": fact.subject, "relation": fact.relation, "object": fact.object, "weight": float(weight)}
