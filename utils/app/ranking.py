@@ -156,6 +156,6 @@ def read_example(folder: Path) -> tuple[str, tuple[str, ...]]:
     if not path.is_file():
         return EXAMPLE_QUESTION, EXAMPLE_TEXTS
     question = read_rankings(path, Reading()).queries[0].text
-    texts = [" ".join(text.split())[:MAX_LINE] for _, text in read_texts(path, Reading())][:MAX_LINES]
+    texts = [" ".join(named.text.split())[:MAX_LINE] for named in read_texts(path, Reading())][:MAX_LINES]
     lengths = np.cumsum([len(text) + 1 for text in texts])
     return question, tuple(texts[: np.searchsorted(lengths, MAX_TEXT)])

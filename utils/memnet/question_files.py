@@ -12,6 +12,7 @@ from pathlib import Path
 
 from utils.common.errors import UserError
 from utils.common.files import content_kind, has_lone_surrogate, read_lines
+from utils.common.question_records import record_id
 from utils.common.reading import FileReport
 from utils.common.records import read_records
 from utils.common.tables import find_columns, find_separator
@@ -46,6 +47,7 @@ class QuestionRecord:
         answers: a list of answers, or one text of answers with commas between.
         entity: what it is about, where the file marks it; else empty.
         memory: the facts that the file gives for it; None where it gives none.
+        id: its own id; None where it has none.
     """
 
     place: str
@@ -53,6 +55,7 @@ class QuestionRecord:
     answers: Sequence[str] | str
     entity: str = ""
     memory: tuple[Fact, ...] | None = None
+    id: str | int | None = None
 
 
 def read_question_records(path: str | Path, report: FileReport) -> list[QuestionRecord]:
@@ -73,30 +76,9 @@ def read_question_records(path: str | Path, report: FileReport) -> list[Question
     Raises:
         UserError: the file cannot be read, or has none of these formats.
     """
-    path = Path(path)
-    kind = content_kind(path)
-    if kind in ("json", "jsonl", "parquet"):
-        questions_in_file = _named_questions(path, report)
-    elif kind != "text":
-        raise UserError(
-            f"{path}: is not a file of questions; give JSON lines, or lines of a question, a tab and answers"
-        )
-    else:
-        lines = itertools.islice(read_lines(path), SNIFFED_LINES)
-        sample = [line[:SNIFFED_CHARACTERS] for _, line in lines if line.strip()]
-        if sample and _has_header(path, sample[0]):
-            questions_in_file = _named_questions(path, report)
-        elif is_majority(map(_PARLAI.match, sample)):
-            questions_in_file = _parlai_questions(path, report)
-        else:
-            questions = [line.partition("\t")[0] for line in sample]
-            is_numbered, has_entities = (
-                is_majority(map(pattern, questions)) for pattern in (_NUMBER.match, _ENTITY.search)
-            )
-            questions_in_file = _text_questions(path, report, is_numbered, has_entities)
     records = []
-    for record in questions_in_file:
-        reason = _problem_of(record)
+    for record in questions_of_file(path, report):
+        reason = problem_of(record)
         if reason:
             report.leave_out(record.place, reason)
         else:
@@ -105,11 +87,41 @@ def read_question_records(path: str | Path, report: FileReport) -> list[Question
     return records
 
 
-def _problem_of(record: QuestionRecord) -> str:
+def questions_of_file(path: str | Path, report: FileReport, needs_answers: bool = True) -> Iterator[QuestionRecord]:
+    """Yield the questions of a file, in any of the formats of `read_question_records`, unchecked.
+
+    Args:
+        path: the file, compressed or not.
+        report: counts what is not a question.
+        needs_answers: whether lines and tables without answers are refused.
+
+    Raises:
+        UserError: the file cannot be read, or has none of these formats.
+    """
+    path = Path(path)
+    kind = content_kind(path)
+    if kind in ("json", "jsonl", "parquet"):
+        return _named_questions(path, report)
+    if kind != "text":
+        raise UserError(
+            f"{path}: is not a file of questions; give JSON lines, or lines of a question, a tab and answers"
+        )
+    lines = itertools.islice(read_lines(path), SNIFFED_LINES)
+    sample = [line[:SNIFFED_CHARACTERS] for _, line in lines if line.strip()]
+    if sample and _has_header(path, sample[0], needs_answers):
+        return _named_questions(path, report)
+    if is_majority(map(_PARLAI.match, sample)):
+        return _parlai_questions(path, report)
+    questions = [line.partition("\t")[0] for line in sample]
+    is_numbered, has_entities = (is_majority(map(pattern, questions)) for pattern in (_NUMBER.match, _ENTITY.search))
+    return _text_questions(path, report, is_numbered, has_entities, needs_answers)
+
+
+def problem_of(record: QuestionRecord, needs_answers: bool = True) -> str:
     """Why a question cannot be used; empty where it can."""
     if not record.text:
         return "it has no question"
-    if not record.answers:
+    if needs_answers and not record.answers:
         return "it has no answer"
     if len(record.text) > MAX_FIELD_LENGTH:
         return f"the question is longer than {MAX_FIELD_LENGTH:,} characters"
@@ -118,10 +130,11 @@ def _problem_of(record: QuestionRecord) -> str:
     return ""
 
 
-def _has_header(path: Path, line: str) -> bool:
-    """Whether the first line of a text names a column of questions and one of answers."""
+def _has_header(path: Path, line: str, needs_answers: bool) -> bool:
+    """Whether the first line of a text names a column of questions, and one of answers if they are needed."""
     names = line.split(find_separator(path, _field_names()))
-    return {"question", "answers"} <= set(find_columns(path, names, FIELDS)) if len(set(names)) == len(names) else False
+    needed = {"question", "answers"} if needs_answers else {"question"}
+    return needed <= set(find_columns(path, names, FIELDS)) if len(set(names)) == len(names) else False
 
 
 def _field_names() -> list[str]:
@@ -141,7 +154,7 @@ def _named_questions(path: Path, report: FileReport) -> Iterator[QuestionRecord]
             text = " ".join(map(name_text, text))
         answers = _answers_of(fields.get("answers"))
         facts = None if memory is None else tuple(_memory_facts(memory, place, report))
-        yield QuestionRecord(place, name_text(text), answers, memory=facts)
+        yield QuestionRecord(place, name_text(text), answers, memory=facts, id=record_id(value))
 
 
 def _answers_of(value) -> list[str]:
@@ -180,12 +193,15 @@ def _memory_facts(memory, place: str, report: FileReport) -> Iterator[Fact]:
             report.note(place, f"a fact of their memory is left out: {error}")
 
 
-def _text_questions(path: Path, report: FileReport, is_numbered: bool, has_entities: bool) -> Iterator[QuestionRecord]:
+def _text_questions(
+    path: Path, report: FileReport, is_numbered: bool, has_entities: bool, needs_answers: bool
+) -> Iterator[QuestionRecord]:
     """Yield the questions of lines of a question, a tab and answers; numbers and the brackets of entities are taken off."""
     for number, line in read_lines(path):
         if not line.strip():
             continue
         question, *answers = line.rstrip("\t").split("\t")
+        answers = answers or ([] if needs_answers else [""])
         if len(answers) != 1:
             report.leave_out(f"line {number:,}", "it is not a question, one tab, and answers")
             continue

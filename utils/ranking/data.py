@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from utils.common.errors import UserError
 from utils.common.files import content_kind, has_lone_surrogate, read_lines
@@ -24,6 +25,21 @@ from utils.ranking.formats.threads import is_thread, read_threads
 from utils.ranking.formats.wikiqa import is_wikiqa_folder, read_wikiqa
 from utils.ranking.formats.xml_stream import read_elements
 from utils.ranking.records import Query, Rankings, grades_from_votes
+
+
+class NamedText(NamedTuple):
+    """A text to search among.
+
+    Args:
+        name: what and where it is, in words, such as `line 7`.
+        text: the text.
+        id: its id in the file; for a line, its number.
+    """
+
+    name: str
+    text: str
+    id: str
+
 
 WITH_VOTES = ("posts", "threads")
 SNIFFED_RECORDS = 20
@@ -54,7 +70,7 @@ def read_rankings(path: str | Path, reading: Reading, vote_rule: str = "best_sha
         return Rankings({"": checked_queries(queries, report, vote_rule if layout in WITH_VOTES else "")}, [])
 
 
-def read_texts(path: str | Path, reading: Reading) -> list[tuple[str, str]]:
+def read_texts(path: str | Path, reading: Reading) -> list[NamedText]:
     """Read the texts of a file to search among: answers, the documents of a collection, or the lines of a text file.
 
     A text that occurs several times in the file is taken once.
@@ -64,32 +80,31 @@ def read_texts(path: str | Path, reading: Reading) -> list[tuple[str, str]]:
             of texts.
         reading: counts what is left out.
 
-    Returns:
-        `(name, text)` of each text.
-
     Raises:
         UserError: as `read_rankings`.
     """
     path = Path(path)
     layout = find_layout(path)
-    names: dict[str, str] = {}  # by text
+    texts: dict[str, NamedText] = {}
     if layout in ("lines", "documents", "strings"):
         with reading.file(path) as report:
-            for name, text in _named_texts(path, layout, report):
+            for named in _named_texts(path, layout, report):
                 report.used += 1
-                names.setdefault(text, name)
+                texts.setdefault(named.text, named)
     else:
         rankings = read_rankings(path, reading)
-        documents = [(f"document {document.id}", document.text) for document in rankings.documents]
-        for name, text in documents or named_answers(rankings.queries):
-            names.setdefault(text, name)
-    return [(name, text) for text, name in names.items()]
+        documents = [
+            NamedText(f"document {document.id}", document.text, document.id) for document in rankings.documents
+        ]
+        for named in documents or named_answers(rankings.queries):
+            texts.setdefault(named.text, named)
+    return list(texts.values())
 
 
-def named_answers(queries: Sequence[Query]) -> list[tuple[str, str]]:
-    """`(name, text)` of each answer of these questions."""
+def named_answers(queries: Sequence[Query]) -> list[NamedText]:
+    """The answers of these questions with their names."""
     return [
-        (f"{candidate.id}, of question {query.id}", candidate.text)
+        NamedText(f"{candidate.id}, of question {query.id}", candidate.text, candidate.id)
         for query in queries
         for candidate in query.candidates
     ]
@@ -179,10 +194,10 @@ def _read_queries(path: Path, layout: str, report: FileReport) -> Iterator[Query
     )
 
 
-def _named_texts(path: Path, layout: str, report: FileReport) -> Iterator[tuple[str, str]]:
+def _named_texts(path: Path, layout: str, report: FileReport) -> Iterator[NamedText]:
     if layout == "documents":
         for place, id_, text in read_documents(path, report, needs_id=False):
-            yield f"document {id_}" if id_ else place, text
+            yield NamedText(f"document {id_}" if id_ else place, text, id_ or _number_in(place))
         return
     if layout == "lines":
         lines = ((f"line {number:,}", line) for number, line in read_lines(path))
@@ -192,4 +207,9 @@ def _named_texts(path: Path, layout: str, report: FileReport) -> Iterator[tuple[
         if not isinstance(text, str) or has_lone_surrogate(text):
             report.leave_out(place, "it is not a text, or contains half a character (a lone surrogate)")
         elif text.strip():
-            yield place, text.strip()
+            yield NamedText(place, text.strip(), _number_in(place))
+
+
+def _number_in(place: str) -> str:
+    """The number of a line or record, as an id: `1234` of `line 1,234`."""
+    return place.rpartition(" ")[2].replace(",", "")

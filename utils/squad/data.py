@@ -180,10 +180,10 @@ def _as_question(
     if context is None:
         raise BadRecord("there is no context" if entry.context is None else "the context is not a text")
     if context not in contexts:
-        _check_text(context, "context")
+        check_text(context, "context")
     context = contexts.setdefault(context, context)
     question = text_field(entry.fields, QUESTION)
-    _check_text(question, "question")
+    check_text(question, "question")
     is_impossible = truth_field(entry.fields, IMPOSSIBLE)
     pairs = raw_answers(entry.fields, with_places)
     largest = 4 * len(context)  # in bytes of UTF-8
@@ -195,7 +195,7 @@ def _as_question(
         ]
     )
     for answer in answers:
-        _check_text(answer.text, "answer")
+        check_text(answer.text, "answer")
     if is_impossible and answers:
         raise BadRecord("there are answers although is_impossible is true")
     if answers and len(answers) < len(pairs):
@@ -207,7 +207,12 @@ def _as_question(
     return Question(identifier, title, context, question, answers, is_impossible or is_empty), is_empty
 
 
-def _check_text(text: str | None, name: str) -> None:
+def check_text(text: str | None, name: str) -> None:
+    """Check a text of a record.
+
+    Raises:
+        BadRecord: it is empty, or holds half a character.
+    """
     if not text or not text.strip():
         raise BadRecord(f"the {name} is empty")
     if has_lone_surrogate(text):

@@ -27,7 +27,7 @@ def token_ids(tokenizer, texts: Sequence[str], max_length: int) -> list[list[int
 def embed(encoder, ids: Sequence[Sequence[int]], padding_id: int = 0, progress: str = "") -> np.ndarray:
     """The encoder's vector of each text, float32 `(texts, dim)`.
 
-    Texts of similar length are encoded together, in batches of one size.
+    Texts of similar length are encoded together, in batches of one size; the last is as small as a power of two allows.
 
     Args:
         encoder: model of `token_ids` and `padding_mask`, `(batch, sequence)`, that gives `(batch, dim)`.
@@ -37,7 +37,8 @@ def embed(encoder, ids: Sequence[Sequence[int]], padding_id: int = 0, progress: 
     """
     order, vectors = np.argsort([len(row) for row in ids], kind="stable"), None
     for number, start in enumerate(with_progress(range(0, len(order), BATCH_SIZE), "encoding texts")):
-        chosen = np.resize(order[start : start + BATCH_SIZE], BATCH_SIZE)  # the last batch repeats some texts
+        rows = order[start : start + BATCH_SIZE]
+        chosen = np.resize(rows, 1 << (len(rows) - 1).bit_length())  # the last batch repeats some, for few different sizes
         padded, mask = pad_rows([ids[row] for row in chosen], padding_id, LENGTH_MULTIPLE)
         outputs = np.asarray(encoder.predict_on_batch({"token_ids": padded, "padding_mask": mask}), np.float32)
         vectors = np.empty((len(ids), outputs.shape[1]), np.float32) if vectors is None else vectors

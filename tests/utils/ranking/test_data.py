@@ -90,14 +90,18 @@ def test_a_file_that_is_missing_is_an_error(tmp_path):
     ],
 )
 def test_texts_to_search_among_are_named_and_taken_once(tmp_path, content, texts):
-    assert read_texts(write(tmp_path / "texts", content), Reading()) == texts
+    assert [named[:2] for named in read_texts(write(tmp_path / "texts", content), Reading())] == texts
 
 
 def test_a_collection_is_searched_as_a_whole(tmp_path):
     write(tmp_path / "corpus.tsv", "d1\tone text\nd2\ttwo texts\nd3\tthree texts\n")
     write(tmp_path / "queries.tsv", "q1\twhat one?\nq2\twhat two?\n")
     write(tmp_path / "qrels.txt", "q1 0 d1 1\nq2 0 d2 1\n")
-    texts = [("document d1", "one text"), ("document d2", "two texts"), ("document d3", "three texts")]
+    texts = [
+        ("document d1", "one text", "d1"),
+        ("document d2", "two texts", "d2"),
+        ("document d3", "three texts", "d3"),
+    ]
     for path in (tmp_path, tmp_path / "qrels.txt", tmp_path / "corpus.tsv"):
         assert read_texts(path, Reading()) == texts
 
@@ -105,15 +109,15 @@ def test_a_collection_is_searched_as_a_whole(tmp_path):
 def test_a_text_that_cannot_be_used_is_left_out(tmp_path):
     reading = Reading(0.5)
     assert read_texts(write(tmp_path / "a.json", '["one", 2, "\\ud800", "x", ""]'), reading) == [
-        ("record 1", "one"),
-        ("record 4", "x"),
+        ("record 1", "one", "1"),
+        ("record 4", "x", "4"),
     ]
     assert "2 of 4 records left out, it is not a text, or contains half a character" in reading.notes[0]
 
 
 def test_answers_are_named_by_their_question():
     query = Query("7", "q", (Candidate("a", "x"), Candidate("b", "y")), "here")
-    assert named_answers([query]) == [("a, of question 7", "x"), ("b, of question 7", "y")]
+    assert named_answers([query]) == [("a, of question 7", "x", "a"), ("b, of question 7", "y", "b")]
 
 
 def grades(query):

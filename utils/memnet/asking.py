@@ -1,0 +1,70 @@
+"""Ask a trained model questions about facts: one, or a file of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from utils.common.asking import OrderedReport, Record, Request, answer_in_order
+from utils.memnet.predictor import MemnetPredictor
+from utils.memnet.question_files import problem_of, questions_of_file
+
+BATCH_SIZE = 1_024
+"""Questions that are answered together."""
+N_BEST = 3
+"""Answers, and attended facts, of a question."""
+
+
+def load(request: Request) -> MemnetPredictor:
+    """The predictor that answers, from the facts of the request's file or of the run."""
+    return MemnetPredictor.load(request.reference, [request.file] if request.file else [])
+
+
+def ask(predictor: MemnetPredictor, request: Request) -> list[dict]:
+    """The answer to one question, see `MemnetPredictor.answer`."""
+    return predictor.answer([request.question], n_best=request.n_best or N_BEST)
+
+
+def lines(answer: dict) -> Iterator[str]:
+    """What is printed of an answer."""
+    if answer["unknown_words"]:
+        yield f"(no fact has: {', '.join(answer['unknown_words'])})"
+    if not answer["answers"]:
+        yield "(no memory: no fact shares a word with the question)"
+        return
+    for entry in answer["answers"]:
+        yield f"{entry['probability']:.3f}  {entry['answer']}"
+    yield "attended to:"
+    for fact in answer["facts"]:
+        yield f"{fact['weight']:.3f}  {fact['subject']} / {fact['relation']} / {fact['object']}"
+
+
+def ask_file(predictor: MemnetPredictor, request: Request, report: OrderedReport) -> Iterator[dict]:
+    """The answers to the questions of a file, in its order.
+
+    The file has questions in any of the formats of training, with or without answers, or a question per line. A question that
+    brings facts of its own is answered from these.
+    """
+
+    def answer_questions(records):
+        answers = [None] * len(records)
+        for has_facts in (False, True):
+            places = [place for place, record in enumerate(records) if bool(record.memory) is has_facts]
+            if places:
+                facts = [records[place].memory for place in places] if has_facts else None
+                texts = [records[place].text for place in places]
+                for place, answer in zip(places, predictor.answer(texts, facts, request.n_best or N_BEST), strict=True):
+                    answers[place] = answer
+        return answers
+
+    return answer_in_order(report.in_order(read_questions(request.input, report)), answer_questions, report, BATCH_SIZE)
+
+
+def read_questions(path: Path, report: OrderedReport) -> Iterator[Record]:
+    """Yield the questions of a file."""
+    for record in questions_of_file(path, report, needs_answers=False):
+        reason = problem_of(record, needs_answers=False)
+        if reason:
+            report.leave_out(record.place, reason, id=record.id)
+        else:
+            yield Record(record.id, record.place, record)
