@@ -9,7 +9,7 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.common.progress import with_progress
-from utils.common.reading import Reading
+from utils.common.reading import MAX_BAD_FRACTION, Reading
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run
 from utils.vectors.data import VectorDocuments, as_documents, read_file
 from utils.vectors.demo import demo_vectors
@@ -69,13 +69,14 @@ class VectorsPredictor:
             return cls(load_model(run_dir), encoder, demo_seed, encoder_key, language)
 
     def read_documents(
-        self, path: Path | None = None, cache_dir: Path = Path(".cache")
+        self, path: Path | None = None, cache_dir: Path = Path(".cache"), max_bad_fraction: float = MAX_BAD_FRACTION
     ) -> tuple[VectorDocuments, list[str]]:
         """The documents of a file of vectors, or of text, which the run's encoder embeds.
 
         Args:
             path: the file; None is the demo world, for a run that was trained on it.
             cache_dir: where the vectors of texts are kept.
+            max_bad_fraction: fraction of its records that may be unusable.
 
         Returns:
             the documents, and notes on what was left out.
@@ -87,7 +88,7 @@ class VectorsPredictor:
             raise UserError("this model predicts rows of a file; name a file of vectors or text with --file")
         if path is None:
             return demo_vectors(self.demo_seed), []
-        reading = Reading()
+        reading = Reading(max_bad_fraction)
         embed = text_embedder(self.encoder, cache_dir, self.encoder_key, self.language)
         advice = "the run was trained on vectors: give a file of vectors"
         return read_file(path, reading, embed, advice), reading.notes
