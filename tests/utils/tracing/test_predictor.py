@@ -8,7 +8,7 @@ from models.dkt import DKT
 from models.integrated_gpcm import IntegratedAttentionGPCM
 from tests.helpers.tracing_sequences import SEQUENCES
 from utils.common.errors import UserError
-from utils.tracing import predictor as module
+from utils.tracing import answering as module
 from utils.tracing.data import ResponseFormat
 from utils.tracing.features import Piece, cut
 from utils.tracing.predictor import TracingPredictor
