@@ -20,6 +20,7 @@ from pathlib import Path
 from utils.common.errors import UserError
 from utils.common.references import EXAMPLES, PUBLISHED_FILES, download, model_folder, reason_of
 from utils.training.finished import read_run
+from utils.training.zoo import publish_run
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,8 +61,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def publish_model(run: str, name: str, replace: bool, scored: bool, options: list[str]) -> None:
     """Publish a run and say where it is."""
-    from utils.training.zoo import publish_run
-
     folder = publish_run(run, name, replace=replace, scored=scored, options=options)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{folder}: {size:,} bytes; use it as {name!r} wherever a run is named")

@@ -54,7 +54,7 @@ def _small_arrays(weights: bytes, step: float | None) -> bytes:
     import h5py
 
     buffer = io.BytesIO()
-    with h5py.File(io.BytesIO(weights), "r") as old, h5py.File(buffer, "w", libver="latest") as new:
+    with h5py.File(io.BytesIO(weights), "r") as old, h5py.File(buffer, "w") as new:
 
         def copy(name: str, entry) -> None:
             target = new.require_group(name) if isinstance(entry, h5py.Group) else _copy_array(entry, new, name, step)

@@ -1,7 +1,9 @@
 """Weights are stored small in a file that Keras reads by itself."""
 
+import io
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -56,6 +58,12 @@ def test_equal_weights_give_equal_files(saved, tmp_path):
     for name in ("a.keras", "b.keras"):
         store_small(file, tmp_path / name, 1 / 4)
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        weights = h5py.File(io.BytesIO(archive.read("model.weights.h5")))
+    times = []
+    weights.visititems(lambda _, entry: times.append(h5py.h5o.get_info(entry.id).ctime))
+    assert times and set(times) == {0}
 
 
 def test_values_move_by_half_a_step_at_most():
