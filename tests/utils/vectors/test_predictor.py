@@ -7,10 +7,11 @@ import pytest
 
 from models.amn import AMN
 from utils.common.errors import UserError
+from utils.vectors.answering import shuffled
 from utils.vectors.data import VectorDocuments
 from utils.vectors.demo import demo_vectors
 from utils.vectors.metrics import EXCLUSION
-from utils.vectors.predictor import VectorsPredictor, shuffled
+from utils.vectors.predictor import VectorsPredictor
 
 DIM, CONTEXT, LENGTHS = 7, 5, (11, 3, 13)
 DOCUMENT = np.repeat(np.arange(3), LENGTHS)

@@ -1,0 +1,158 @@
+"""Predict next vectors and find the rows nearest to them, with a model that Keras trained or one that was exported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from utils.common.errors import UserError
+from utils.common.progress import with_progress
+from utils.vectors.data import VectorDocuments, as_documents
+from utils.vectors.features import contexts
+from utils.vectors.metrics import EXCLUSION
+
+BATCH_SIZE = 256
+CONTEXTS_AT_ONCE = 8 * BATCH_SIZE
+CANDIDATES_AT_ONCE = 65_536
+
+
+class VectorsAnswerer:
+    """Answers which rows of a file are likely to follow others.
+
+    Args:
+        model: gives the outputs of a batch; its `predict_on_batch` is that of a model of next vectors.
+        context_length: vectors that the model sees, at most.
+        dim: elements of a vector.
+    """
+
+    def __init__(self, model, context_length: int, dim: int):
+        self.model = model
+        self.context_length = context_length
+        self.dim = dim
+
+    def __call__(
+        self, data: VectorDocuments | Sequence[np.ndarray], rows: Sequence[int] | None = None, n_best: int = 3
+    ) -> list[dict]:
+        """For each row, the rows of the documents that are most likely to follow it.
+
+        Args:
+            data: the documents, each an array `(rows, dim)`; or what `read_documents` returns.
+            rows: row numbers, counted through all documents. Left out: the last row of each document.
+            n_best: rows to return, at most.
+
+        Returns:
+            a dict for each row, see `nearest`.
+
+        Raises:
+            ValueError: the arrays are not documents of vectors.
+            UserError: the vectors have another size than the model's, or there is no such row.
+        """
+        documents = data if isinstance(data, VectorDocuments) else as_documents(data)
+        if rows is None:
+            rows = documents.file_rows(documents.starts[1:] - 1)
+        return self.nearest(documents, rows, n_best)
+
+    def predict(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The model's outputs for these contexts (see `utils.vectors.features.contexts`)."""
+        count, batches = len(inputs["padding_mask"]), []
+        for start in range(0, count, BATCH_SIZE):
+            # The last batch repeats some contexts, so that all batches have one shape.
+            chosen = np.resize(np.arange(start, min(start + BATCH_SIZE, count)), min(BATCH_SIZE, count))
+            outputs = self.run({name: array[chosen] for name, array in inputs.items()})
+            batches.append({name: np.asarray(array)[: count - start] for name, array in outputs.items()})
+        return _concatenate(batches)
+
+    def run(self, inputs: dict[str, np.ndarray]) -> dict:
+        """The model's outputs for a batch, name to array."""
+        return self.model.predict_on_batch(inputs)
+
+    def predict_rows(
+        self, data: VectorDocuments, rows: np.ndarray, shuffle: bool = False, include_row: bool = False
+    ) -> dict[str, np.ndarray]:
+        """The model's outputs for the contexts of these rows.
+
+        Args:
+            data: the documents.
+            rows: int `(rows,)`, at least one.
+            shuffle: whether each context is put in a random order first.
+            include_row: whether a context ends with the row itself; else with the one before.
+        """
+        blocks = []
+        for start in with_progress(range(0, len(rows), CONTEXTS_AT_ONCE), "predicting vectors"):
+            inputs = contexts(data, rows[start : start + CONTEXTS_AT_ONCE], self.context_length, include_row)
+            blocks.append(self.predict(shuffled(inputs, start) if shuffle else inputs))
+        return _concatenate(blocks)
+
+    def nearest(self, data: VectorDocuments, rows: Sequence[int], n_best: int = 3) -> list[dict]:
+        """For each row, the rows that are most likely to follow it: those nearest to the model's query.
+
+        A row's context is the row itself and those before it. The last `EXCLUSION` of them are not searched.
+
+        Args:
+            data: the documents to search.
+            rows: row numbers.
+            n_best: rows to return, at most.
+
+        Returns:
+            for each row a dict: `row`, `document` (its name) and `text` (None where texts are not known); `nearest`, among all
+            documents, and `nearest_in_document`, among its own: lists of dicts `row`, `document`, `text` and `similarity`
+            (cosine), nearest first.
+
+        Raises:
+            UserError: the vectors have another size than the model's, or there is no such row.
+        """
+        if data.dim != self.dim:
+            raise UserError(f"{data.file}: vectors have {data.dim} elements, the model's {self.dim}; give such vectors")
+        for row in rows:
+            if not 0 <= row < len(data.vectors):
+                raise UserError(f"'{row}': must be a row of {data.file}, from 0 to {len(data.vectors) - 1:,}")
+        if not len(rows):
+            return []
+        numbers = [_number_of_row(data, row) for row in rows]
+        outputs = self.predict_rows(data, np.asarray(numbers, np.int64), include_row=True)
+        queries = outputs.get("query", outputs["predicted"])
+        blocks = range(0, data.count, CANDIDATES_AT_ONCE)
+        candidates = (np.arange(start, min(start + CANDIDATES_AT_ONCE, data.count)) for start in blocks)
+        similarities = np.concatenate([queries @ data.take(block).T for block in candidates], axis=1)
+        answers = []
+        for row, similarity in zip(numbers, similarities, strict=True):
+            start = data.starts[data.document[row]]
+            similarity[max(start, row + 1 - EXCLUSION) : row + 1] = -np.inf
+            in_document = np.where(data.document == data.document[row], similarity, -np.inf)
+            nearest, nearest_in_document = (
+                [
+                    {**_describe(data, other), "similarity": float(values[other])}
+                    for other in np.argsort(-values, kind="stable")[:n_best]
+                    if np.isfinite(values[other])
+                ]
+                for values in (similarity, in_document)
+            )
+            answers.append({**_describe(data, row), "nearest": nearest, "nearest_in_document": nearest_in_document})
+        return answers
+
+
+def shuffled(inputs: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
+    """The same contexts, each in a random order; padding stays in its place."""
+    mask = inputs["padding_mask"]
+    order = np.where(mask > 0, np.random.default_rng(seed).random(mask.shape), -1.0).argsort(axis=1, kind="stable")
+    return {**inputs, "vectors": np.take_along_axis(inputs["vectors"], order[..., None], axis=1)}
+
+
+def _number_of_row(data: VectorDocuments, row: int) -> int:
+    """The number of the vector that stands in a row of the file."""
+    if data.rows is None:
+        return row
+    numbers = np.flatnonzero(data.rows == row)
+    if not len(numbers):
+        raise UserError(f"'{row}': the vector in this row of {data.file} cannot be used; name another row")
+    return int(numbers[0])
+
+
+def _describe(data: VectorDocuments, number: int) -> dict:
+    text = data.texts[number] if data.texts else None
+    return {"row": int(data.file_rows(number)), "document": data.names[data.document[number]], "text": text}
+
+
+def _concatenate(outputs: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([batch[name] for batch in outputs]) for name in outputs[0]}
