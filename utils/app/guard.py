@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 MAX_BODY = 2**20
 """Bytes of a request."""
+MAX_DROPPED = 64 * 2**20
+"""Bytes of a request that is too large which are read all the same, so that its sender gets an answer."""
 MAX_WAITING = 100
 """Requests that are being answered or wait for it, at most."""
 MAX_CLIENTS = 10_000
@@ -147,18 +149,21 @@ class Guard:
 
 
 async def _whole_body(scope, receive) -> bytes:
-    """The body of a request, which ends the request where it is too large."""
+    """The body of a request. Of a body that is too large, the rest is read and dropped, so that its sender hears why."""
     lengths = [value for name, value in scope.get("headers", ()) if name == b"content-length"]
     too_large = Refused(413, f"the request is larger than {MAX_BODY:,} bytes; shorten it")
-    if lengths and (not lengths[0].isdigit() or int(lengths[0]) > MAX_BODY):
+    if lengths and (not lengths[0].isdigit() or int(lengths[0]) > MAX_DROPPED):
         raise too_large
-    body = bytearray()
+    body, size = bytearray(), 0
     while True:
         event = await receive()
         if event["type"] == "http.disconnect":
             raise Refused(400, "the connection was closed")
-        body += event.get("body", b"")
-        if len(body) > MAX_BODY:
+        part = event.get("body", b"")
+        size += len(part)
+        if size <= MAX_BODY:
+            body += part
+        if size > MAX_DROPPED or (size > MAX_BODY and not event.get("more_body")):
             raise too_large
         if not event.get("more_body"):
             return bytes(body)

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from utils.app.guard import MAX_BODY, Guard
+from utils.app.guard import MAX_BODY, MAX_DROPPED, Guard
 
 
 def answer(question: str, context: str, count: int = 5) -> dict:
@@ -99,6 +99,7 @@ def test_headers_keep_a_browser_from_asking_other_servers(guard):
 def test_a_large_request_is_refused(guard):
     assert request(guard, "/gradio_api/queue/join", b"{}", headers=[(b"content-length", b"99999999")])[0] == 413
     assert request(guard, "/gradio_api/queue/join", chunks=[b" " * (MAX_BODY // 2)] * 3)[0] == 413
+    assert request(guard, "/gradio_api/queue/join", chunks=[b" " * (MAX_DROPPED // 8)] * 99)[0] == 413
     assert guard.app.bodies == []
     body = b'{"a": "' + b"x" * (MAX_BODY - 9) + b'"}'
     assert request(guard, "/gradio_api/queue/join", chunks=[body[:7], body[7:]])[0] == 200
