@@ -32,6 +32,7 @@ def write_results(run: FinishedRun, scored: Scored, source: DataSource, folder: 
     import keras
 
     folder.mkdir(parents=True, exist_ok=True)
+    scored.write(folder)  # which may add details
     results = {
         "schema_version": SCHEMA_VERSION,
         "task": run.results["task"],
@@ -61,7 +62,6 @@ def write_results(run: FinishedRun, scored: Scored, source: DataSource, folder: 
         "config": run.results.get("config", {}),
     }
     write_json(folder / "results.json", results)
-    scored.write(folder)
     return read_json(folder / "results.json")
 
 
