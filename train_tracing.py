@@ -151,7 +151,7 @@ class Config(RunConfig):
 
 def main(config: Config) -> int:
     from components.losses.ordinal_loss import OrdinalLoss
-    from utils.tracing.settings import check_settings, format_of_files, held_out_students
+    from utils.tracing.settings import check_settings, load_data
 
     check_settings(config, MODEL_SETTINGS)
     check_run_dir(config)
@@ -161,22 +161,8 @@ def main(config: Config) -> int:
     from utils.common.files import write_json
     from utils.common.reading import Reading
     from utils.tracing.features import cut, training_batches
-    from utils.tracing.splits import read_files, simulate
 
-    held_out = held_out_students(config)
-    if config.train_files:
-        data = read_files(
-            config.train_files,
-            held_out,
-            validation_files=config.validation_files,
-            test_files=config.test_files,
-            truth_file=config.truth,
-            categories=config.categories,
-            response_format=format_of_files(config),
-            reading=Reading(config.max_bad_fraction),
-        )
-    else:
-        data = simulate(config.data, held_out, config.students, config.items, config.categories)
+    data = load_data(config, Reading(config.max_bad_fraction))
     for note in data.notes:
         print(note)
     set_up_run(config, {"responses": data.checksum})
@@ -225,56 +211,47 @@ def main(config: Config) -> int:
         )
 
         # --- evaluation
-        from utils.tracing.baselines import PLAIN_BASELINES, evaluate_baselines, headroom
-        from utils.tracing.evaluation import evaluate, format_scores, prediction_rows, score_table
-        from utils.tracing.metrics import fit_rule
+        from utils.tracing.baselines import fit_baselines
+        from utils.tracing.evaluation import format_scores, prediction_rows, score_table
+        from utils.tracing.scoring import headline, score_splits, summary_arrays
 
         predictor = TracingPredictor.load_best_epoch(config.run_dir)
-        splits = [split for split in ("validation", "test") if split in pieces]
-        last = splits[-1]  # the test students, or the validation students if there are no others
-        outputs = {split: predictor.outputs(pieces[split]) for split in splits}
-        predictions = {split: predictor.predictions(pieces[split], outputs[split]) for split in splits}
-        rule = fit_rule(predictions["validation"].probabilities, predictions["validation"].responses)
-        evaluations = {split: evaluate(part, rule) for split, part in predictions.items()}
-        baselines = evaluate_baselines(data)
-        details = {
-            "decision_rule": asdict(rule),
-            "headroom_closed": headroom(evaluations[last].metrics, baselines, last),
-        }
+        scores = score_splits(predictor, data, pieces, fit_baselines(data))
+        last, predictions = scores.last, scores.predictions
 
         # --- report
         from utils.common.files import write_csv
         from utils.tracing.parameters import describe_parameters
         from utils.tracing.plots import plot_predictions, plot_training
         from utils.training.export import export_saved_model
-        from utils.training.publish import Headline, publish
+        from utils.training.publish import publish
+        from utils.training.training_summary import write_training_summary
 
         plot_training(rows, config.run_dir)
         plot_predictions(predictions[last], config.run_dir)
-        details |= describe_parameters(data, predictor, pieces, outputs, last, config.run_dir)
+        details = scores.details | describe_parameters(data, predictor, pieces, scores.outputs, last, config.run_dir)
+        write_training_summary(config.run_dir, **summary_arrays(data, scores.fitted))
         table = prediction_rows(data.sequences[last], predictions[last])
         write_csv(config.run_dir / f"{last}_predictions.csv", table)
         if config.export:
             axes = dict.fromkeys(("item_ids", "responses", "padding_mask"), ("batch", "steps"))
             export_saved_model(predictor.model, config.run_dir / "saved_model", axes)
-        for split, evaluation in evaluations.items():
+        for split, evaluation in scores.evaluations.items():
             print(format_scores(split, evaluation.metrics))
-        nll = Headline("nll", "NLL", "val_score", PLAIN_BASELINES, lower_is_better=True, digits=4)
-        auc = Headline("auc", "AUC", "val_score", PLAIN_BASELINES, digits=4)
         publish(
             config,
             "tracing",
             predictor.model,
             rows,
             data=data.description,
-            evaluations=evaluations,
-            baselines=baselines,
-            headline=auc if data.num_categories == 2 else nll,
+            evaluations=scores.evaluations,
+            baselines=scores.baselines,
+            headline=headline(data.num_categories),
             tracker=tracker,
             details=details,
             tables={
                 "predictions": (list(table[0]), [list(row.values()) for row in table[:200]]),
-                "scores": score_table(evaluations, baselines),
+                "scores": score_table(scores.evaluations, scores.baselines),
             },
             example_question=[",".join(data.item_names[:2])],
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from utils.common.evaluation import Evaluation
 from utils.tracing.ceilings import bayes_filter, fit_items, oracle, practice_filter
 from utils.tracing.evaluation import Predictions, evaluate
-from utils.tracing.metrics import fit_rule, headroom_closed
+from utils.tracing.metrics import DecisionRule, fit_rule, headroom_closed
 from utils.tracing.splits import ResponseData
 
 PLAIN_BASELINES = ("majority", "item_majority")
@@ -17,8 +20,61 @@ ITEM_PRIOR = 2
 """`item_majority` adds this many responses of the average item to each item's counts."""
 
 
-def evaluate_baselines(data: ResponseData) -> dict[str, dict[str, Evaluation]]:
-    """Score baselines and ceilings on the validation and test students.
+@dataclass(frozen=True)
+class FittedBaselines:
+    """What the baselines learn from the training students.
+
+    Args:
+        response_counts: how often each item was answered with each category, `(items, categories)`.
+        discrimination: alpha of the fitted items, `(items,)`.
+        thresholds: beta of the fitted items, `(items, categories - 1)`.
+        rules: name of a baseline to its decision rule, fitted on the validation students.
+    """
+
+    response_counts: np.ndarray
+    discrimination: np.ndarray
+    thresholds: np.ndarray
+    rules: dict[str, DecisionRule] = field(default_factory=dict)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The same as arrays, for a file."""
+        rules = {f"rule_{name}": np.array([rule.slope, rule.shift, rule.mean]) for name, rule in self.rules.items()}
+        counts = self.response_counts.astype(np.int64)
+        return {
+            "response_counts": counts,
+            "discrimination": self.discrimination,
+            "thresholds": self.thresholds,
+            **rules,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> FittedBaselines:
+        """From what `arrays` gave.
+
+        Raises:
+            KeyError, TypeError: an array is missing or has another shape.
+        """
+        rules = {
+            name.removeprefix("rule_"): DecisionRule(*array.tolist())
+            for name, array in arrays.items()
+            if name.startswith("rule_")
+        }
+        return cls(*(arrays[name] for name in ("response_counts", "discrimination", "thresholds")), rules)
+
+
+def fit_baselines(data: ResponseData) -> FittedBaselines:
+    """Fit the baselines to the training students, all but their decision rules."""
+    training, num_items = data.pairs("train"), len(data.item_numbers) + 1
+    counts = np.zeros((num_items, data.num_categories))
+    for items, responses in training:
+        np.add.at(counts, (items, responses), 1)
+    return FittedBaselines(counts, *fit_items(training, num_items, data.num_categories))
+
+
+def evaluate_baselines(
+    data: ResponseData, fitted: FittedBaselines | None
+) -> tuple[dict[str, dict[str, Evaluation]], dict[str, DecisionRule]]:
+    """Score baselines and ceilings on the students that are not for training.
 
     - `majority`: how often each category occurs in training.
     - `item_majority`: how often each category occurs for this item in training.
@@ -27,15 +83,21 @@ def evaluate_baselines(data: ResponseData) -> dict[str, dict[str, Evaluation]]:
     - `true_items`, only with true parameters: the filter with the true items, and the true learning.
     - `oracle`, only with true parameters: also the true ability.
 
+    Args:
+        data: the students.
+        fitted: what the baselines learned; None: those that learn are left out. A baseline without a decision rule gets one that is
+            fitted on the validation students, if there are any.
+
     Returns:
-        name to split to evaluation; decision rules are fitted on the validation students.
+        name to split to evaluation, and name to decision rule.
     """
-    evaluations = {}
-    for name, predict in _predictors(data).items():
+    evaluations, rules = {}, dict(fitted.rules) if fitted else {}
+    for name, predict in _predictors(data, fitted).items():
         predictions = {split: _predictions(data, split, predict(split)) for split in data.sequences if split != "train"}
-        rule = fit_rule(predictions["validation"].probabilities, predictions["validation"].responses)
-        evaluations[name] = {split: evaluate(part, rule) for split, part in predictions.items()}
-    return evaluations
+        if name not in rules and "validation" in predictions:
+            rules[name] = fit_rule(predictions["validation"].probabilities, predictions["validation"].responses)
+        evaluations[name] = {split: evaluate(part, rules.get(name)) for split, part in predictions.items()}
+    return evaluations, rules
 
 
 def headroom(metrics: dict[str, float], baselines: dict[str, dict[str, Evaluation]], split: str) -> dict:
@@ -47,26 +109,29 @@ def headroom(metrics: dict[str, float], baselines: dict[str, dict[str, Evaluatio
         metrics: the model's metrics on the split.
         baselines: from `evaluate_baselines`.
         split: name of the split.
+
+    Returns:
+        metric to fraction; empty where the majority is not known.
     """
+    if "majority" not in baselines:
+        return {}
     ceiling = baselines.get("true_items", baselines["fitted_items"])[split].metrics
     majority = baselines["majority"][split].metrics
     return {name: headroom_closed(metrics[name], majority[name], ceiling[name]) for name in ("accuracy", "nll")}
 
 
-def _predictors(data: ResponseData) -> dict:
+def _predictors(data: ResponseData, fitted: FittedBaselines | None) -> dict:
     """Name to a function of a split that returns the probabilities of each sequence."""
-    training, num_items, truth = data.pairs("train"), len(data.item_numbers) + 1, data.truth
-    counts = np.zeros((num_items, data.num_categories))
-    for items, responses in training:
-        np.add.at(counts, (items, responses), 1)
-    overall = counts.sum(axis=0) / counts.sum()
-    item_frequencies = (counts + ITEM_PRIOR * overall) / (counts.sum(axis=1, keepdims=True) + ITEM_PRIOR)
-    fitted = fit_items(training, num_items, data.num_categories)
-    predictors = {
-        "majority": lambda split: [np.tile(overall, (len(items), 1)) for items, _ in data.pairs(split)],
-        "item_majority": lambda split: [item_frequencies[items] for items, _ in data.pairs(split)],
-        "fitted_items": lambda split: bayes_filter(data.pairs(split), *fitted),
-    }
+    predictors, truth = {}, data.truth
+    if fitted is not None:
+        counts = fitted.response_counts
+        overall = counts.sum(axis=0) / counts.sum()
+        item_frequencies = (counts + ITEM_PRIOR * overall) / (counts.sum(axis=1, keepdims=True) + ITEM_PRIOR)
+        predictors = {
+            "majority": lambda split: [np.tile(overall, (len(items), 1)) for items, _ in data.pairs(split)],
+            "item_majority": lambda split: [item_frequencies[items] for items, _ in data.pairs(split)],
+            "fitted_items": lambda split: bayes_filter(data.pairs(split), fitted.discrimination, fitted.thresholds),
+        }
     if truth is None:
         return predictors
     if truth.gain.any():

@@ -20,7 +20,8 @@ def describe_parameters(
 
     Args:
         data: the students.
-        predictor: the trained model; `ability_deviation` is set to the standard deviation among the validation students.
+        predictor: the trained model; `ability_deviation` is set to the standard deviation among the validation students, if they
+            are among the outputs.
         pieces: split to pieces.
         outputs: split to the model's outputs for the pieces.
         split: the split to draw.
@@ -36,7 +37,7 @@ def describe_parameters(
             name: predictor.skipped_cycles(pieces[name], part) for name, part in outputs.items()
         }
     has_ability = "ability" in outputs[split][0]
-    if has_ability:
+    if has_ability and "validation" in outputs:
         abilities = predictor.last_abilities(outputs["validation"])
         predictor.ability_deviation = max(float(abilities.std()), MIN_DEVIATION)
         details["abilities"] = {"mean": float(abilities.mean()), "deviation": predictor.ability_deviation}

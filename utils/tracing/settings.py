@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from utils.common.errors import UserError
+from utils.common.reading import Reading
 from utils.tracing.columns import parse_columns
 from utils.tracing.data import ResponseFormat
 from utils.tracing.sequences import MAX_CATEGORIES
-from utils.tracing.splits import HeldOut
+from utils.tracing.splits import HeldOut, ResponseData, read_files, simulate
 from utils.training.settings import as_flag, check_common, check_ranges
 
 
@@ -24,6 +25,31 @@ def held_out_students(config) -> HeldOut:
         fold=config.fold,
         limit=config.limit,
         seed=config.split_seed,
+    )
+
+
+def load_data(config, reading: Reading) -> ResponseData:
+    """The students by split, from files or a simulation, by the settings of `train_tracing.py`.
+
+    Args:
+        config: has the settings as attributes.
+        reading: counts records of files that cannot be used.
+
+    Raises:
+        UserError: a file is not usable, or a split would be empty.
+    """
+    held_out = held_out_students(config)
+    if not config.train_files:
+        return simulate(config.data, held_out, config.students, config.items, config.categories)
+    return read_files(
+        config.train_files,
+        held_out,
+        validation_files=config.validation_files,
+        test_files=config.test_files,
+        truth_file=config.truth,
+        categories=config.categories,
+        response_format=format_of_files(config),
+        reading=reading,
     )
 
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from utils.common.errors import UserError, some_of
+from utils.common.errors import UserError
 from utils.common.reading import Reading
 from utils.common.splitting import hold_out
+from utils.tracing.checks import (
+    check_students,
+    distinct_names,
+    notes_on_single_categories,
+    notes_on_unknown_items,
+)
 from utils.tracing.data import COMMON_FORMAT, ResponseFormat, read_responses, read_truth
 from utils.tracing.expanded_skills import notes_on_expanded_skills
 from utils.tracing.features import item_numbers
@@ -59,6 +65,7 @@ class ResponseData:
         item_skills: item number to the number of its skill, from 1; 0 for item 0. None where skills are unknown.
         response_format: how the files were read, with what the responses told; None for a simulation.
         reading: counts of what reading the files left out or noticed, by file.
+        model_items: item to number of a trained model that these students are for; None: the training students have them.
     """
 
     sequences: dict[str, list[ResponseSequence]]
@@ -70,11 +77,12 @@ class ResponseData:
     item_skills: list[int] | None = None
     response_format: ResponseFormat | None = None
     reading: dict[str, dict] = field(default_factory=dict)
+    model_items: dict[str, int] | None = None
 
     @cached_property
     def item_numbers(self) -> dict[str, int]:
         """Training item to its number, from 1. All other items have the number 0."""
-        return item_numbers(self.sequences["train"])
+        return item_numbers(self.sequences["train"]) if self.model_items is None else self.model_items
 
     @cached_property
     def item_names(self) -> list[str]:
@@ -176,10 +184,10 @@ def read_files(
     students_of_file, response_format = read_responses([path for _, path in split_of_path], reading, response_format)
     sequences, files = {}, []
     for (split, path), students in zip(split_of_path, students_of_file, strict=True):
-        sequences.setdefault(split, []).extend(_distinct_names(students, path, files))
+        sequences.setdefault(split, []).extend(distinct_names(students, path, files))
         files.append(path.name)
     everyone = [sequence for part in sequences.values() for sequence in part]
-    _check_students(everyone)
+    check_students(everyone)
     num_categories, empty_categories = count_categories(everyone, categories or response_format.credit_levels)
     notes = [*reading.notes, *empty_categories, *notes_on_expanded_skills(everyone, num_categories)]
     data = ResponseData(sequences, num_categories, files, notes, response_format=response_format)
@@ -213,7 +221,11 @@ def _divide(data: ResponseData, held_out: HeldOut) -> ResponseData:
     if data.truth is not None:
         data.truth_students = {split: [rows[s.student] for s in part] for split, part in data.sequences.items()}
     data.item_skills, skill_notes = find_skills(data.sequences["train"], data.item_numbers)
-    data.notes += skill_notes + _notes_on_unknown_items(data) + _notes_on_single_categories(data)
+    data.notes += (
+        skill_notes
+        + notes_on_unknown_items(data.sequences, data.item_numbers)
+        + notes_on_single_categories(data.sequences)
+    )
     return data
 
 
@@ -245,48 +257,6 @@ def split_fold(sequences: Sequence[ResponseSequence], folds: int, fold: int, see
     order = np.random.default_rng(seed).permutation(len(sequences))
     numbers = set(order[fold::folds].tolist())
     return [sequences[n] for n in sorted(numbers)], [s for n, s in enumerate(sequences) if n not in numbers]
-
-
-def _notes_on_unknown_items(data: ResponseData) -> list[str]:
-    notes = []
-    for split in ("validation", "test"):
-        items = {item for sequence in data.sequences.get(split, ()) for item in sequence.items}
-        unknown = sorted(items - data.item_numbers.keys())
-        if unknown:
-            notes.append(
-                f"{split}: {len(unknown):,} items that training does not have all count as one unknown item "
-                f"({some_of(unknown)})"
-            )
-    return notes
-
-
-def _notes_on_single_categories(data: ResponseData) -> list[str]:
-    categories = {
-        split: np.unique(np.concatenate([s.responses for s in part])) for split, part in data.sequences.items()
-    }
-    return [
-        f"{split}: all responses are {present[0]}, so that AUC and kappa are not defined or say nothing"
-        for split, present in categories.items()
-        if len(present) == 1
-    ]
-
-
-def _distinct_names(students: list[ResponseSequence], path: Path, earlier: list[str]) -> list[ResponseSequence]:
-    """The students, renamed if they are named after their file and an earlier file has the same name."""
-    repetitions = earlier.count(path.name)
-    if not repetitions or not students[0].student.startswith(f"{path.name}:"):
-        return students
-    return [replace(sequence, student=f"{sequence.student} ({repetitions + 1})") for sequence in students]
-
-
-def _check_students(sequences: Sequence[ResponseSequence]) -> None:
-    first = {}
-    for sequence in sequences:
-        other = first.setdefault(sequence.student, sequence)
-        if other is not sequence:
-            raise UserError(
-                f"student {sequence.student!r} is in {other.file} and in {sequence.file}; keep each student in one file"
-            )
 
 
 def _check_truth(data: ResponseData, truth_file: Path) -> None:

@@ -1,15 +1,17 @@
 """Baselines and ceilings on simulated students."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from utils.tracing.baselines import evaluate_baselines, headroom
-from utils.tracing.splits import HeldOut, simulate
+from utils.tracing.baselines import FittedBaselines, evaluate_baselines, fit_baselines, headroom
+from utils.tracing.splits import HeldOut, ResponseData, simulate
 
 DATA = simulate("static", HeldOut(), students=60, items=8)
 
 
 def test_who_knows_more_predicts_better():
-    baselines = evaluate_baselines(DATA)
+    baselines, _ = evaluate_baselines(DATA, fit_baselines(DATA))
     for split in ("validation", "test"):
         nll = {name: splits[split].metrics["nll"] for name, splits in baselines.items()}
         assert nll["oracle"] < nll["true_items"] < nll["fitted_items"] < nll["item_majority"] < nll["majority"]
@@ -18,9 +20,23 @@ def test_who_knows_more_predicts_better():
 
 
 def test_majorities_are_the_frequencies_of_training():
-    baselines = evaluate_baselines(DATA)
+    baselines, _ = evaluate_baselines(DATA, fit_baselines(DATA))
     frequencies = np.bincount(np.concatenate([responses for _, responses in DATA.pairs("train")]), minlength=4)
     responses = np.concatenate([responses for _, responses in DATA.pairs("test")])
     metrics = baselines["majority"]["test"].metrics
     assert metrics["accuracy"] == (responses == frequencies.argmax()).mean()
     assert metrics["qwk"] == 0
+
+
+def test_what_baselines_learned_is_the_same_after_it_was_stored():
+    """A trained model is scored on students alone: without training students and without the truth."""
+    fitted = fit_baselines(DATA)
+    expected, rules = evaluate_baselines(DATA, fitted)
+    stored = FittedBaselines.from_arrays(replace(fitted, rules=rules).arrays())
+    students = {"test": DATA.sequences["test"]}
+    data = ResponseData(students, DATA.num_categories, [], [], model_items=DATA.item_numbers)
+    baselines, _ = evaluate_baselines(data, stored)
+    assert set(baselines) == {"majority", "item_majority", "fitted_items"}
+    for name, splits in baselines.items():
+        assert splits["test"].metrics == expected[name]["test"].metrics and set(splits) == {"test"}
+    assert evaluate_baselines(data, None) == ({}, {}) and headroom({}, {}, "test") == {}
