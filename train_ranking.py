@@ -227,8 +227,7 @@ def main(config: Config) -> int:
         for note in write_runs(config.run_dir, test, scores):
             print(note)
         plot_history(rows, config.run_dir / "history.png", history_panels(evaluations["validation"]))
-        if config.export:
-            best.export(config.run_dir)
+        exports = best.export(config.run_dir / "export") if config.export else {}
         print_scores(config.loss, evaluations, shorter)
         headlines = [
             Headline(name, f"NDCG@10 among {answers} answers", "val_score", PLAIN, digits=4)
@@ -246,7 +245,12 @@ def main(config: Config) -> int:
             headline=headlines[0],
             more_headlines=headlines[1:],
             tracker=tracker,
-            details={"loss": config.loss, "init_from": config.init_from, "shorter_vectors": shorter},
+            details={
+                "loss": config.loss,
+                "init_from": config.init_from,
+                "shorter_vectors": shorter,
+                "export": exports,
+            },
             example_question=[splits.parts["test"][0].text, *file],
         )
     return 0

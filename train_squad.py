@@ -242,8 +242,7 @@ def main(config: Config) -> int:
         list(scores.answers.values())[-1].write(config.run_dir, predictor.null_threshold)
         plot_scores(config.run_dir, rows, scores.labelled[scores.last], scores.predictions[scores.last])
         write_training_summary(config.run_dir, paragraph_keys(questions["train"] + questions["validation"]))
-        if config.export:
-            predictor.export(config.run_dir)
+        exports = predictor.export(config.run_dir / "export") if config.export else {}
         for name, split_scores in scores.evaluations.items():
             print(evaluation.format_scores(name, split_scores, config.seed))
         examples = evaluation.example_rows(questions["validation"][:200], scores.predictions["validation"])
@@ -257,7 +256,7 @@ def main(config: Config) -> int:
             baselines=scores.baselines,
             headline=HEADLINE,
             tracker=tracker,
-            details={"null_threshold": predictor.null_threshold},
+            details={"null_threshold": predictor.null_threshold, "export": exports},
             tables={"validation_examples": (["question", "answers", "prediction", "f1"], examples)},
             example_question=EXAMPLE,
         )

@@ -102,20 +102,10 @@ def test_the_predictor_gives_the_scores_of_the_run(finished):
 def test_the_run_directory_is_complete(finished):
     folder, _ = finished
     made = {path.name for path in folder.iterdir()}
-    assert {"best.keras", "checkpoint.npz", "tokenizer.json", "history.png", "per_question.npz", "saved_model"} <= made
+    assert {"best.keras", "checkpoint.npz", "tokenizer.json", "history.png", "per_question.npz", "export"} <= made
     assert {"run.trec", "run_all.trec", "qrels.trec"} <= made
     with np.load(folder / "per_question.npz") as arrays:
         assert len(arrays["question_ids"]) == len(arrays["encoder/mrr"]) == 300
-
-
-def test_the_saved_model_says_how_long_a_text_may_be(finished):
-    import tensorflow as tf
-
-    folder, _ = finished
-    served = tf.saved_model.load(str(folder / "saved_model"))
-    text = {name: tf.ones((1, 33), "int32") for name in ("token_ids", "padding_mask")}
-    with pytest.raises(tf.errors.InvalidArgumentError, match="is longer than 32, the most that this model takes"):
-        served.serve(text)
 
 
 def test_a_pretrained_encoder_in_bfloat16_is_scored_in_float32(tmp_path):
@@ -140,7 +130,9 @@ def test_a_pretrained_encoder_in_bfloat16_is_scored_in_float32(tmp_path):
     assert results["details"]["init_from"] == str(folder) and set(results["details"]["shorter_vectors"]) == {"2", "4"}
     assert "matryoshka, test, first 2 numbers of the vectors, own answers" in output
     assert set(results["baselines"]) == {"random", "bm25", "length", "untrained"}
-    assert (tmp_path / "run" / "saved_model_queries").is_dir()
+    exports = results["details"]["export"]
+    assert set(exports) == {"model.onnx", "model_queries.onnx", "saved_model", "saved_model_queries"}
+    assert all(export["largest_difference"] < 1e-5 for export in exports.values())
 
     predictor = RankingPredictor.load(tmp_path / "run")
     assert predictor.model.dtype_policy.name == "float32"

@@ -1,6 +1,8 @@
 """The one exception that means "the user can fix this", and how messages list examples and count."""
 
+import contextlib
 import re
+import sys
 from collections.abc import Sequence
 
 MAX_LINE = 1_000
@@ -27,6 +29,16 @@ def one_line(text: str) -> str:
     """
     text = _UNPRINTABLE.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
     return text if len(text) <= MAX_LINE else f"{text[: MAX_LINE // 2]} [...] {text[-MAX_LINE // 3 :]}"
+
+
+@contextlib.contextmanager
+def exit_on_user_error():
+    """Within the block, a `UserError` ends the program with one line on standard error and exit status 2."""
+    try:
+        yield
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 def some_of(items: Sequence) -> str:

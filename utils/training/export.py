@@ -1,76 +1,192 @@
-"""Export a model as a TensorFlow SavedModel."""
+"""Export a trained model as ONNX and as a SavedModel, and compare each with the model before it is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 
-def export_saved_model(
-    model,
-    path: str | Path,
-    inputs: Mapping[str, tuple],
-    floating: tuple[str, ...] = (),
-    max_sizes: Mapping[str, int] | None = None,
-) -> None:
-    """Write a model whose input sizes stay free; outputs keep the model's names.
+from utils.common.errors import UserError
+from utils.training.signature import Signature, Tensor
 
-    TensorFlow Serving and `tf.saved_model.load(path).serve(...)` run the result. They need neither Keras nor this project. The
-    export works on the TensorFlow and JAX backends.
+MAX_DIFFERENCE = 1e-4
+"""Largest difference between an exported model's outputs and the model's. float32 leaves some 1e-6."""
+
+
+@dataclass(frozen=True)
+class ExportedModel:
+    """What became of a model in one format.
+
+    Args:
+        name: of its file or folder, such as `model.onnx`.
+        num_bytes: its size; 0 if it was left out.
+        difference: the largest difference from the model's outputs, relative where these are above 1; None if it was not compared.
+        problem: why it was left out, or empty.
+    """
+
+    name: str
+    num_bytes: int
+    difference: float | None
+    problem: str = ""
+
+    def summary(self) -> dict:
+        """Its description for `results.json`."""
+        if self.problem:
+            return {"left_out": self.problem}
+        return {"bytes": self.num_bytes, "largest_difference": self.difference}
+
+
+def export_model(
+    model, folder: str | Path, signature: Signature, examples: Sequence[dict[str, np.ndarray]], suffix: str = ""
+) -> list[ExportedModel]:
+    """Write `model.onnx` and `saved_model/`, each of which is kept only if it gives what the model gives.
+
+    A format that cannot be written, or whose outputs differ by more than `MAX_DIFFERENCE`, is left out, which one line says.
 
     Args:
         model: built model.
-        path: folder to write.
-        inputs: name of each input to its axes. An axis is a number for a fixed size, or a name for a free size; axes of one
-            name have equal sizes.
-        floating: names of the float32 inputs; the others are int32.
-        max_sizes: name of a free axis to its largest size. Longer inputs give an error that names it.
+        folder: folder to write to. Exports of the same names are replaced.
+        signature: the model's inputs and outputs.
+        examples: inputs that both are compared on; two sizes or more of each free axis.
+        suffix: what the names end with: `_queries` for `model_queries.onnx` and `saved_model_queries`.
+
+    Returns:
+        what became of each format.
+
+    Raises:
+        ValueError: all examples have the same size along a free axis.
     """
     import keras
 
-    signature = [
-        {
-            name: keras.InputSpec(
-                shape=[axis if isinstance(axis, int) else None for axis in axes],
-                dtype="float32" if name in floating else "int32",
-                name=name,
-            )
-            for name, axes in inputs.items()
-        }
+    _check_examples(signature, examples)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    expected = [
+        {name: keras.ops.convert_to_numpy(value) for name, value in signature.name_outputs(model(example)).items()}
+        for example in examples
     ]
-    limits = dict(max_sizes or {})
-    if limits and keras.backend.backend() == "tensorflow":
-        _export_checked(model, path, inputs, signature, limits)
-        return
-    options = {}
-    if keras.backend.backend() == "jax":  # JAX must be told which free sizes are equal
-        options["jax2tf_kwargs"] = {
-            "polymorphic_shapes": [{name: f"({', '.join(map(str, axes))})" for name, axes in inputs.items()}],
-            "polymorphic_constraints": [f"{axis} <= {size}" for axis, size in limits.items()],
-        }
-    model.export(str(path), format="tf_saved_model", input_signature=signature, verbose=False, **options)
+    exports = []
+    for name, write, load in (
+        (f"model{suffix}.onnx", _write_onnx, _load_onnx),
+        (f"saved_model{suffix}", _write_saved_model, _load_saved_model),
+    ):
+        unchecked = folder / f"{name}.unchecked"
+        remove(unchecked)
+        try:
+            export = _export(
+                name, unchecked, lambda path, write=write: write(model, path, signature), load, examples, expected
+            )
+            remove(folder / name)
+            if export.problem:
+                print(f"{folder / name}: left out, {export.problem}", flush=True)
+            else:
+                unchecked.rename(folder / name)
+        finally:
+            remove(unchecked)
+        exports.append(export)
+    return exports
 
 
-def _export_checked(model, path: str | Path, inputs, signature, limits: dict[str, int]) -> None:
-    """Export on TensorFlow with checks of sizes. JAX checks them by itself."""
+def _export(name: str, path: Path, write: Callable, load: Callable, examples, expected) -> ExportedModel:
+    """Write a model to `path`, and compare it with the outputs that are expected for the examples."""
+    try:
+        write(path)
+        run = load(path)
+        difference = max(
+            largest_difference(run(example), outputs) for example, outputs in zip(examples, expected, strict=True)
+        )
+    except UserError as error:
+        return ExportedModel(name, 0, None, str(error))
+    except Exception as error:  # converters and runtimes raise many kinds; the training that ends here must not be lost
+        reason = (str(error).strip().splitlines() or [""])[0][:300]
+        return ExportedModel(name, 0, None, f"it cannot be written ({type(error).__name__}: {reason})")
+    if not difference <= MAX_DIFFERENCE:
+        return ExportedModel(name, 0, difference, f"its outputs differ from the model's by {difference:.2g}")
+    return ExportedModel(name, size_of(path), difference)
+
+
+def largest_difference(outputs: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> float:
+    """The largest difference between outputs and those expected, relative where these are above 1; infinite if a shape differs.
+
+    >>> largest_difference({"x": np.array([1.5, 200.0])}, {"x": np.array([1.0, 100.0])})
+    1.0
+    """
+    differences = [0.0]
+    for name, values in expected.items():
+        if np.shape(outputs[name]) != values.shape:
+            return float("inf")
+        difference = np.abs(np.asarray(outputs[name], np.float64) - values) / np.maximum(np.abs(values), 1)
+        differences.append(float(np.nan_to_num(difference, nan=np.inf).max(initial=0.0)))
+    return max(differences)
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file, or of all files of a folder."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it exists."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _check_examples(signature: Signature, examples) -> None:
+    sizes: dict[str, set[int]] = {}
+    for example in examples:
+        for name, tensor in signature.inputs.items():
+            for axis, size in zip(tensor.axes, np.shape(example[name]), strict=True):
+                sizes.setdefault(axis, set()).add(size)
+    constant = [axis for axis, values in sizes.items() if isinstance(axis, str) and len(values) < 2]
+    if constant:
+        raise ValueError(f"the examples have a single size along {constant[0]}, which is free: give two or more")
+
+
+def _write_onnx(model, path: Path, signature: Signature) -> None:
     import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise UserError("Keras writes ONNX on TensorFlow alone: KERAS_BACKEND=tensorflow python export.py RUN")
+    from utils.training.onnx_export import export_onnx
+
+    export_onnx(model, path, signature)
+
+
+def _load_onnx(path: Path) -> Callable:
+    from utils.common.onnx_model import OnnxModel
+
+    return OnnxModel(path).outputs
+
+
+def _write_saved_model(model, path: Path, signature: Signature) -> None:
+    from utils.training.saved_model import export_saved_model
+
+    export_saved_model(model, path, signature)
+
+
+def _load_saved_model(path: Path) -> Callable:
     import tensorflow as tf
 
-    def serve(tensors):
-        checks = [
-            tf.debugging.assert_less_equal(
-                tf.shape(tensors[name])[place],
-                limits[axis],
-                message=f"{name} is longer than {limits[axis]}, the most that this model takes ({axis}, axis {place}); cut it",
-            )
-            for name, axes in inputs.items()
-            for place, axis in enumerate(axes)
-            if axis in limits
-        ]
-        with tf.control_dependencies(checks):
-            return model({name: tf.identity(tensor) for name, tensor in tensors.items()})
+    loaded = tf.saved_model.load(str(path))
 
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint("serve", serve, signature)
-    archive.write_out(str(path), verbose=False)
+    def outputs(example):
+        serve = loaded.signatures["serving_default"]  # it does not keep `loaded` alive by itself
+        specs = serve.structured_input_signature[1]
+        values = serve(**{name: tf.constant(example[name], spec.dtype) for name, spec in specs.items()})
+        return {name: value.numpy() for name, value in values.items()}
+
+    return outputs
+
+
+def export_saved_model(model, path, inputs, floating=(), max_sizes=None) -> None:
+    """Write a SavedModel from axes alone, without a comparison."""
+    from utils.training.saved_model import export_saved_model as write
+
+    tensors = {name: Tensor(axes, "", "float32" if name in floating else "int32") for name, axes in inputs.items()}
+    write(model, path, Signature(tensors, {}, dict(max_sizes or {})))

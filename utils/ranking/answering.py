@@ -1,0 +1,120 @@
+"""Rankings of texts, by any encoder that gives vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
+import numpy as np
+
+from utils.common.inputs import as_texts, check_same_length
+from utils.text.embedding import embed, token_ids
+from utils.text.tokenization import special_token_ids
+
+
+class RankingAnswerer:
+    """Ranks candidate texts for questions, by the cosine of their vectors.
+
+    Args:
+        candidate_encoder: gives the unit vectors of candidates for `token_ids` and `padding_mask`, such as `TextEncoder`, or an
+            exported one.
+        question_encoder: the same for questions; it may be the same encoder.
+        tokenizer: the `tokenizers.Tokenizer` that they were trained with.
+        query_length: maximal number of tokens of a question; the rest is cut off.
+        max_length: maximal number of tokens of a candidate.
+    """
+
+    def __init__(self, candidate_encoder, question_encoder, tokenizer, *, query_length: int, max_length: int):
+        self.candidate_encoder = candidate_encoder
+        self.question_encoder = question_encoder
+        self.tokenizer = tokenizer
+        self.query_length = query_length
+        self.max_length = max_length
+        self.padding_id, *_ = special_token_ids(tokenizer)
+
+    def __call__(
+        self, questions: Sequence[str], candidates: Sequence[str] | Sequence[Sequence[str]]
+    ) -> list[list[dict]]:
+        """Rank candidate texts for questions.
+
+        Args:
+            questions: texts.
+            candidates: the texts to rank, the same for all questions; or a list of texts for each question.
+
+        Returns:
+            for each question its candidates, best first, see `rank`.
+
+        Raises:
+            TypeError, ValueError: a question or a candidate is not a text or empty, or the numbers of questions and of lists of
+                candidates differ.
+        """
+        questions = as_texts(questions, "questions")
+        if isinstance(candidates, str) or any(isinstance(candidate, str) for candidate in candidates):
+            texts = as_texts(candidates, "candidates")
+            return self.search(questions, texts, len(texts)) if questions else []
+        own_texts = [as_texts(texts, f"candidates[{number}]") for number, texts in enumerate(candidates)]
+        check_same_length(len(questions), len(own_texts), "questions", "lists of candidates")
+        return self.rank(questions, own_texts)
+
+    def rank(self, questions: Sequence[str], candidates: Sequence[Sequence[str]]) -> list[list[dict]]:
+        """Rank each question's own candidates.
+
+        Args:
+            questions: texts of the questions.
+            candidates: for each question the texts of its candidates.
+
+        Returns:
+            for each question its candidates, best first: `{"candidate": place in its list, "text": str, "score": cosine}`.
+        """
+        texts = [text for own_texts in candidates for text in own_texts]
+        if not texts:
+            return [[] for _ in questions]
+        question_vectors, candidate_vectors = self.embed_questions(questions), self.embed_candidates(texts)
+        ends = accumulate(map(len, candidates), initial=0)
+        return [
+            _ranked(candidate_vectors[start:end] @ vector, own_texts)
+            for vector, own_texts, (start, end) in zip(question_vectors, candidates, pairwise(ends), strict=True)
+        ]
+
+    def search(self, questions: Sequence[str], texts: Sequence[str], n_best: int = 10) -> list[list[dict]]:
+        """Find the best texts of one collection for each question.
+
+        Args:
+            questions: texts of the questions.
+            texts: the collection, at least one text.
+            n_best: maximal number of results per question.
+
+        Returns:
+            for each question the results, best first: `{"candidate": place in texts, "text": str, "score": cosine}`.
+        """
+        text_vectors = self.embed_candidates(texts)
+        return [_ranked(text_vectors @ vector, texts, n_best) for vector in self.embed_questions(questions)]
+
+    def embed_questions(self, questions: Sequence[str]) -> np.ndarray:
+        """The unit vector of each question, float32 `(questions, dim)`; at least one question."""
+        return self.question_vectors(token_ids(self.tokenizer, questions, self.query_length))
+
+    def embed_candidates(self, texts: Sequence[str]) -> np.ndarray:
+        """The unit vector of each candidate text, float32 `(texts, dim)`; at least one text."""
+        return self.candidate_vectors(token_ids(self.tokenizer, texts, self.max_length))
+
+    def question_vectors(self, query_ids: Sequence[Sequence[int]]) -> np.ndarray:
+        """The unit vector of each question, from its token ids."""
+        return embed(self.question_encoder, query_ids, self.padding_id)
+
+    def candidate_vectors(self, candidate_ids: Sequence[Sequence[int]]) -> np.ndarray:
+        """The unit vector of each candidate, from its token ids. Equal texts are encoded once."""
+        places: dict[tuple[int, ...], int] = {}
+        numbers = [places.setdefault(tuple(ids), len(places)) for ids in candidate_ids]
+        return embed(self.candidate_encoder, list(places), self.padding_id)[numbers]
+
+    def scores(self, query_ids: Sequence[Sequence[int]], candidate_ids: Sequence[Sequence[int]]) -> np.ndarray:
+        """The cosine of every question with every candidate, float32 `(questions, candidates)`, from token ids."""
+        return self.question_vectors(query_ids) @ self.candidate_vectors(candidate_ids).T
+
+
+def _ranked(scores: np.ndarray, texts: Sequence[str], n_best: int | None = None) -> list[dict]:
+    return [
+        {"candidate": int(place), "text": texts[place], "score": float(scores[place])}
+        for place in np.argsort(-scores, kind="stable")[:n_best]
+    ]
