@@ -5,13 +5,18 @@ BACKEND ?= tensorflow
 DEMO_FLAGS ?= --data demo --epochs 6
 TEST_FLAGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 BENCH_FLAGS ?=
+APP_FLAGS ?=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP = $(VENV)/bin/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test lint bench clean
+.PHONY: demo app test lint bench clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/python train_squad.py $(DEMO_FLAGS) --run-dir runs/demo-$$(date +%Y%m%d-%H%M%S)
+
+# A page to try the published models: http://127.0.0.1:7860. Its flags: `make app APP_FLAGS="--port 8000"`.
+app: $(VENV)/installed-app
+	$(VENV)/bin/python app.py $(APP_FLAGS)
 
 # `make test BACKEND=jax` runs the tests of what is written in Keras on JAX; tests/conftest.py tells which these are.
 test: export KERAS_BACKEND = $(BACKEND)
@@ -48,6 +53,10 @@ $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 
 $(VENV)/installed-dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	$(PIP) -r requirements-dev.txt
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-app: requirements-app.txt requirements.txt | $(VENV)/bin/python
+	$(PIP) -r requirements-app.txt
 	@touch $@ $(VENV)/installed
 
 $(VENV)/installed-bench: requirements-bench.txt requirements.txt | $(VENV)/bin/python

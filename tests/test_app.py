@@ -81,7 +81,7 @@ def open_tab(browser, name):
 
 def texts(browser, selector):
     """The texts of all elements."""
-    script = "return [...document.querySelectorAll(arguments[0])].map(element => (element.innerText ?? "").trim())"
+    script = "return [...document.querySelectorAll(arguments[0])].map(element => (element.innerText ?? ).trim())"
     return browser.execute_script(script, selector)
 
 
@@ -173,7 +173,9 @@ def test_vectors_ranks_the_next_sentence(browser, server):
     write(browser, "vectors-sentence", "3\t")
     wait_for_rows(browser, "#vectors-result .qkv-context td:nth-child(2)", SENTENCES[2::-1])
     result = server[1]["vectors"].answer(3)
-    weights = [f"{entry['weight']:.3f}" for entry in reversed(result["context"])]
+    weights = [f"{entry['influence']:.3f}" for entry in reversed(result["context"])]
+    assert texts(browser, "#vectors-result .qkv-context td:nth-child(3)") == weights
+    weights = [f"{entry['attention']:.3f}" for entry in reversed(result["context"])]
     assert texts(browser, "#vectors-result .qkv-context td:last-child") == weights
     ranked = [entry["text"] + (" next" if entry["sentence"] == 4 else "") for entry in result["ranked"]]
     assert texts(browser, "#vectors-result .qkv-sentences td:nth-child(2)") == ranked

@@ -51,7 +51,7 @@ def chromium(profile, width: int = 1280, height: int = 900) -> Iterator:
         driver.quit()
 
 
-def set_size(driver, width: int, height: int) -> None:
-    """Give the page a size in pixels, which may be narrower than a window can be."""
-    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+def set_size(driver, width: int, height: int, scale: int = 1) -> None:
+    """Give the page a size in pixels, which may be narrower than a window can be; `scale` is that of its pictures."""
+    size = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 500}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)

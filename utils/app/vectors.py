@@ -15,9 +15,16 @@ from utils.app.page_model import PageModel
 from utils.common.errors import UserError
 from utils.common.reading import Reading
 from utils.text.sentences import MAX_CHARACTERS, chunks, cut
+from utils.vectors.evaluation import influence
+from utils.vectors.features import contexts
 
 SHOWN = 5
 MAX_SENTENCES = 200
+WEIGHTS = {
+    "influence": "Influence: how far the prediction moves without the sentence, as a fraction of all.",
+    "attention": "Attention: the weights of the model's attention layer.",
+}
+"""What is said about the sentences of the context."""
 EXAMPLE_START = 6
 """The sentence that the page opens with."""
 
@@ -71,10 +78,13 @@ class VectorsTab:
             data = self.documents(predictor, encoder, article.strip())
             row = checked_whole_number(sentence, "sentence", 1, data.count) - 1
             start, end = data.starts[data.document[row]], data.starts[data.document[row] + 1]
-            outputs = predictor.predict_rows(data, np.array([row]), include_row=True)
+            inputs = contexts(data, np.array([row]), predictor.context_length, include_row=True)
+            weights = {"influence": influence(predictor, inputs)[0]}
+            outputs = predictor.predict(inputs)
+            if "attention" in outputs:
+                weights["attention"] = outputs["attention"][0]
             (nearest,) = predictor.nearest(data, [int(data.file_rows(row))], data.count)
         first = max(start, row + 1 - predictor.context_length)
-        attention = outputs["attention"][0] if "attention" in outputs else None
         numbers = {int(data.file_rows(place)): place + 1 for place in range(data.count)}
         ranked = [
             {"sentence": numbers[other["row"]], "text": sentence_text(data, numbers[other["row"]] - 1)}
@@ -89,7 +99,7 @@ class VectorsTab:
                 {
                     "sentence": place + 1,
                     "text": sentence_text(data, place),
-                    "weight": None if attention is None else float(attention[place - row - 1]),
+                    **{name: float(values[place - row - 1]) for name, values in weights.items()},
                 }
                 for place in range(first, row + 1)
             ],
@@ -123,16 +133,14 @@ class VectorsTab:
         ]
         parts.append("<h4>Most likely to come next</h4>")
         parts.append(table(["", "sentence", "similarity"], rows, "sentences"))
+        names = [name for name in WEIGHTS if name in result["context"][0]]
         context = [
-            [
-                row_number(other["sentence"]),
-                f'<span dir="auto">{escaped(other["text"])}</span>',
-                "" if other["weight"] is None else bar(other["weight"]),
-            ]
+            [row_number(other["sentence"]), sentence_cell(other["text"]), *(bar(other[name]) for name in names)]
             for other in reversed(result["context"])
         ]
         parts.append("<h4>What the model has read, the last sentence first</h4>")
-        parts.append(table(["", "sentence", "attention"], context, "context"))
+        parts.append(table(["", "sentence", *names], context, "context"))
+        parts.append(f'<p class="qkv-caption">{escaped(" ".join(WEIGHTS[name] for name in names))}</p>')
         parts.append(self.model.caption())
         return "".join(parts)
 
@@ -193,6 +201,11 @@ class VectorsTab:
         sentence.release(errors_as_html(self.show), [sentence, article], result, **handler)
         read.click(errors_as_html(self.read, 1), article, [sentence, result], **handler)
         page.load(errors_as_html(self.open, 1), None, [sentence, result], **handler)
+
+
+def sentence_cell(text: str) -> str:
+    """A sentence as HTML, in the direction of its script."""
+    return f'<span dir="auto">{escaped(text)}</span>'
 
 
 def sentence_text(data, place: int) -> str:

@@ -112,7 +112,8 @@ def test_tracing_adds_and_takes_back_responses(tabs):
 def test_vectors_ranks_what_may_follow(tabs):
     result = tabs["vectors"].answer(2)
     assert [entry["text"] for entry in result["context"]] == SENTENCES[:2]
-    assert sum(entry["weight"] for entry in result["context"]) == pytest.approx(1, abs=1e-5)
+    for weight in ("influence", "attention"):
+        assert sum(entry[weight] for entry in result["context"]) == pytest.approx(1, abs=1e-5)
     assert {entry["sentence"] for entry in result["ranked"]} == {3, 4, 5, 6, 7}
     similarities = [entry["similarity"] for entry in result["ranked"]]
     assert similarities == sorted(similarities, reverse=True)
