@@ -9,7 +9,8 @@ from typing import Literal
 
 from utils.common.errors import UserError
 
-NOT_PART_OF_THE_RUN = ("run_dir", "resume", "tracking", "cache_dir", "export", "losses", "seeds")
+TRACKING_SETTINGS = ("tracking", "log_every", "project", "run_name", "tags")
+NOT_PART_OF_THE_RUN = ("run_dir", "resume", "cache_dir", "export", "losses", "seeds", *TRACKING_SETTINGS)
 """Settings that do not change what is trained. They are not recorded with the run and may differ when it is resumed."""
 
 
@@ -56,10 +57,18 @@ class RunConfig:
     # --- output
     resume: bool = False
     """Continue the run in --run-dir after its last checkpoint."""
-    tracking: Literal["auto", "online", "offline", "off"] = "auto"
-    """Weights & Biases; auto is online when this machine is logged in, else off."""
+    log_every: int = 10
+    """Training steps between two rows of steps.csv: loss, learning rate, norm of the gradient, speed. 0 writes no rows."""
+    tracking: Literal["auto", "online", "offline", "off", "tensorboard"] = "auto"
+    """Weights & Biases; auto is online when this machine is logged in, else off. Or TensorBoard (pip install tensorboard)."""
+    project: str = ""
+    """W&B project. Left out: WANDB_PROJECT, or qkv-zoo-TASK."""
+    run_name: str = ""
+    """Name of the W&B run. Left out: WANDB_NAME, or the name of the run directory."""
+    tags: list[str] = field(default_factory=list)
+    """W&B tags beside the task's and the model's name."""
     export: bool = True
-    """Write a SavedModel at the end."""
+    """Write `export/` at the end: the model for ONNX Runtime and for TensorFlow Serving, and a script that answers by itself."""
 
 
 @dataclass
@@ -84,7 +93,7 @@ def check_common(config: RunConfig) -> None:
         config,
         less_than_1="max_bad_fraction",
         more_than_0="epochs batch_size learning_rate",
-        at_least_0="limit warmup_steps weight_decay patience seed",
+        at_least_0="limit warmup_steps weight_decay patience seed log_every",
     )
     for name in ("validation", "test"):
         if getattr(config, f"{name}_files") and not config.train_files:
