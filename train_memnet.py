@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 from utils.common.errors import UserError, counted
+from utils.common.figures import model_and_data
 from utils.common.reading import Reading
 from utils.memnet.baselines import count_answers
 from utils.memnet.data import write_facts
@@ -38,7 +39,7 @@ from utils.memnet.features import (
     save_vocabulary,
     training_batches,
 )
-from utils.memnet.plots import attention_table, plot_run
+from utils.memnet.plots import attention_table, plot_test, plot_training
 from utils.memnet.predictor import MemnetPredictor
 from utils.memnet.report import export, format_scores, write_predictions, write_splits
 from utils.memnet.settings import load_data
@@ -190,7 +191,9 @@ def main(config: Config) -> int:
         write_training_summary(config.run_dir, **summary_arrays(data))
         if scores.questions:
             write_predictions(config.run_dir, scores.questions, scores.answers)
-        plot_run(config.run_dir, rows, scores.attention)
+        title = model_and_data(config.model, config.test_files or config.train_files or config.facts, config.data)
+        plot_training(config.run_dir, rows, scores.baselines, title)
+        plot_test(config.run_dir, scores.attention, title, "test")
         if config.export:
             export(predictor.model, config.run_dir)
         files = [*config.facts, config.templates, *config.train_files, *config.validation_files, *config.test_files]

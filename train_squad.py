@@ -235,12 +235,15 @@ def main(config: Config) -> int:
         scores = score_splits(predictor, held_out, features, choose_threshold=True)
 
         # --- report
-        from utils.squad.plots import plot_scores
+        from utils.common.figures import model_and_data
+        from utils.squad.plots import plot_training
         from utils.training.publish import publish
         from utils.training.training_summary import write_training_summary
 
         list(scores.answers.values())[-1].write(config.run_dir, predictor.null_threshold)
-        plot_scores(config.run_dir, rows, scores.labelled[scores.last], scores.predictions[scores.last])
+        title = model_and_data(config.model, config.test_files or config.train_files, config.data)
+        plot_training(config.run_dir, rows, scores.baselines, title)
+        scores.plot(config.run_dir, title)
         write_training_summary(config.run_dir, paragraph_keys(questions["train"] + questions["validation"]))
         exports = predictor.export(config.run_dir / "export") if config.export else {}
         for name, split_scores in scores.evaluations.items():

@@ -220,16 +220,19 @@ def main(config: Config) -> int:
         last, predictions = scores.last, scores.predictions
 
         # --- report
+        from utils.common.figures import model_and_data
         from utils.common.files import write_csv
         from utils.tracing.parameters import describe_parameters
-        from utils.tracing.plots import plot_predictions, plot_training
+        from utils.tracing.plots import plot_test, plot_training
         from utils.training.export import export_saved_model
         from utils.training.publish import publish
         from utils.training.training_summary import write_training_summary
 
-        plot_training(rows, config.run_dir)
-        plot_predictions(predictions[last], config.run_dir)
-        details = scores.details | describe_parameters(data, predictor, pieces, scores.outputs, last, config.run_dir)
+        title = model_and_data(config.model, config.test_files or config.train_files, config.data)
+        plot_training(config.run_dir, rows, scores.baselines, title)
+        plot_test(config.run_dir, predictions[last], title, last)
+        shown = data, predictor, pieces, scores.outputs, last, config.run_dir, title
+        details = scores.details | describe_parameters(*shown)
         write_training_summary(config.run_dir, **summary_arrays(data, scores.fitted))
         table = prediction_rows(data.sequences[last], predictions[last])
         write_csv(config.run_dir / f"{last}_predictions.csv", table)

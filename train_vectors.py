@@ -119,6 +119,7 @@ def main(config: Config) -> int:
 
         return compare(config, MODELS, unknown_flags={"amn": ("--num-layers",)})
     from models import load_model
+    from utils.common.figures import model_and_data
     from utils.training.fit import fit
     from utils.training.publish import publish
     from utils.training.tracking import start_tracking
@@ -126,6 +127,7 @@ def main(config: Config) -> int:
     from utils.vectors.baselines import cached_baselines, global_mean
     from utils.vectors.evaluation import evaluate
     from utils.vectors.features import training_batches
+    from utils.vectors.plots import plot_test, plot_training
     from utils.vectors.predictor import VectorsPredictor
     from utils.vectors.report import (
         example_question,
@@ -134,7 +136,6 @@ def main(config: Config) -> int:
         format_scores,
         scores_table,
         write_files,
-        write_plots,
         write_predictions,
     )
     from utils.vectors.scoring import describe_test, document_keys, headline
@@ -217,7 +218,9 @@ def main(config: Config) -> int:
         write_predictions(config.run_dir, test, predictions["test"])
         write_files(config.run_dir, splits, test_baselines, fitted.chosen, details["steps_ahead"])
         write_training_summary(config.run_dir, document_keys(train, validation), **fitted.arrays())
-        write_plots(config.run_dir, rows, predictor, test, predictions["test"], evaluations["test"])
+        title = model_and_data(config.model, config.test_files or config.train_files, config.data)
+        plot_training(config.run_dir, rows, baselines, title)
+        plot_test(config.run_dir, predictor, test, predictions["test"], evaluations["test"], title, "test")
         for name, evaluation in evaluations.items():
             print(format_scores(name, evaluation.metrics))
         for metric, gain in details["over_best_baseline"].items():

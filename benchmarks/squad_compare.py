@@ -68,9 +68,9 @@ def plot(rows: list[dict], path: Path) -> None:
         lows, highs = zip(*row[f"{name}_interval"], strict=True)
         return mean(row[name]), min(lows), max(highs)
 
-    scores = {row["model"]: {"EM": bar(row, "exact_match"), "F1": bar(row, "f1")} for row in rows}
-    seeds = len(rows[0]["seeds"])
-    plot_comparison(scores, path, f"SQuAD, {rows[0]['split']} data, {seeds} seeds", "score, with 95 % intervals")
+    scores = {row["model"]: {"F1 (percent)": bar(row, "f1"), "EM (percent)": bar(row, "exact_match")} for row in rows}
+    title = f"SQuAD, {rows[0]['split']}: {rows[0]['scored']:,} questions, means over {len(rows[0]['seeds'])} seeds"
+    plot_comparison(scores, path, title, "lowest to highest end of the seeds' 95 % intervals")
 
 
 if __name__ == "__main__":

@@ -87,12 +87,11 @@ def plot(rows: list[dict], metrics: dict[str, str], path: Path) -> None:
         row["model"]: {
             title: (mean(row["scores"][name]), min(row["scores"][name]), max(row["scores"][name]))
             for name, title in metrics.items()
-            if name != "nll"
         }
         for row in rows
     }
-    title = f"knowledge tracing, test data, {len(rows[0]['seeds'])} seeds"
-    plot_comparison(bars, path, title, "score, lowest to highest")
+    title = f"Knowledge tracing, test, means over {len(rows[0]['seeds'])} seeds"
+    plot_comparison(bars, path, title, "lowest to highest seed", lower_is_better=[metrics.get("nll")])
 
 
 if __name__ == "__main__":

@@ -52,3 +52,19 @@ def qkv_zoo_data() -> Path:
     if not folder:
         pytest.skip("QKV_ZOO_DATA is not set: it names a folder with the public datasets")
     return Path(folder)
+
+
+@pytest.fixture
+def drawn_texts(monkeypatch):
+    """Collects every text of the figures that are saved."""
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+    texts, save = [], Figure.savefig
+
+    def savefig(figure, *args, **kwargs):
+        save(figure, *args, **kwargs)
+        texts.extend(text.get_text() for text in figure.findobj(Text) if text.get_text())
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    return texts

@@ -1,195 +1,255 @@
-"""Plots of a run, as PNG files."""
+"""Pictures that several tasks share: a training's history, scores by group, and systems side by side."""
 
-import io
+from __future__ import annotations
+
+import itertools
 import math
-import warnings
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from utils.common.files import write_atomically
+from utils.common.evaluation import Evaluation
+from utils.common.figures import LETTERS_PER_INCH, figure_and_axes, legend_above, no_values, save_figure
+from utils.common.fonts import drawable
 
-DOTS_PER_INCH = 120
+LINE_STYLES = (":", "--", "-.", (0, (5, 1)))
+SYSTEM_COLOUR, BASELINE_COLOUR = "tab:blue", "0.45"
 
 
-def plot_history(rows: list[dict], path: str | Path, panels: dict[str, list[str]], log: bool = False) -> None:
+def plot_history(
+    rows: Sequence[dict],
+    path: str | Path,
+    panels: dict[str, dict[str, str]],
+    title: str = "",
+    best_epoch: int | None = None,
+    lines: dict[str, dict[str, float]] | None = None,
+    log: bool = False,
+) -> None:
     """Draw metrics by epoch, in panels side by side.
 
     Args:
         rows: one dict per epoch, as read from `metrics.csv`; values may be numbers or text. The x axis is the column `epoch`, or
             1, 2, ... without such a column. A missing, empty or non-finite value is a gap in the line.
         path: the PNG file to write.
-        panels: title of each panel to the columns drawn in it. A column without values is left out. A panel without values
-            says "no values".
+        panels: what a panel's y axis shows, with its unit, to the columns in it: column to its name in the legend. A column without
+            values is left out. A panel without values says "no values".
+        title: the picture's title.
+        best_epoch: the epoch that is marked.
+        lines: column to horizontal lines in its panel, name to value, such as `reference_lines` makes.
         log: whether the y axes are logarithmic.
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = figure_and_axes(4.8 * len(panels), 3.6, len(panels))
+    num_entries = max(sum(1 + len((lines or {}).get(column, ())) for column in columns) for columns in panels.values())
+    height = 3.6 + 0.18 * (1 + num_entries)  # the legend stands below
+    figure, axes = figure_and_axes(4.6 * len(panels), height, len(panels), title=title)
     epochs = [_number(row.get("epoch", i)) for i, row in enumerate(rows, start=1)]
-    for ax, (title, columns) in zip(axes, panels.items(), strict=True):
-        for column in columns:
+    for ax, (label, columns) in zip(axes, panels.items(), strict=True):
+        columns = columns if isinstance(columns, dict) else {column: column for column in columns}
+        for number, (column, name) in enumerate(columns.items()):
             values = [_number(row.get(column)) for row in rows]
-            if not all(map(math.isnan, values)):
-                ax.plot(epochs, values, marker="o", markersize=3.5, linewidth=1.6, label=column)
-        ax.set(title=title, xlabel="epoch")
-        if ax.lines:
-            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-            if len(rows) == 1:
-                ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
-            ax.grid(alpha=0.3)
-            ax.legend(frameon=False, fontsize=None if len(ax.lines) < 5 else 6)
-            if log:
-                ax.set_yscale("log")
-                ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-                ax.yaxis.set_minor_formatter(lambda value, _: "")
-        else:
+            if all(map(math.isnan, values)):
+                continue
+            width = 1.6 if len(columns) > 3 else 2.2 - 0.4 * number  # so that no line hides another one
+            ax.plot(epochs, values, "o-", markersize=2 * width, linewidth=width, color=f"C{number}", label=name)
+            references = (lines or {}).get(column, {}).items()
+            for style, (reference, value) in zip(itertools.cycle(LINE_STYLES), references, strict=False):
+                ax.axhline(value, color=f"C{number}", linestyle=style, linewidth=1.2, label=reference)
+        ax.set_ylabel(label, fontsize=9)
+        ax.set_xlabel("epoch", fontsize=9)
+        if not ax.lines:
             no_values(ax)
+            continue
+        if best_epoch is not None:
+            ax.axvline(best_epoch, color="0.6", linewidth=5, alpha=0.35, zorder=0, label=f"best epoch: {best_epoch}")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        if len(rows) == 1:
+            ax.set_xlim(epochs[0] - 1, epochs[0] + 1)
+        ax.grid(alpha=0.3)
+        if log:
+            readable_log_axis(ax)
+        ax.legend(loc="upper left", bbox_to_anchor=(0, -0.16), frameon=False, fontsize=8, borderaxespad=0)
     save_figure(figure, path)
 
 
-def plot_bars(groups: dict[str, tuple], path: str | Path, title: str, ylabel: str, series: tuple = ()) -> None:
-    """Draw one or several bars for each group, and the group's size below them.
+def reference_lines(
+    baselines: dict[str, dict[str, Evaluation]],
+    plain: Collection[str],
+    columns: Collection[str],
+    lower_is_better: Collection[str] = (),
+    split: str = "validation",
+) -> dict[str, dict[str, float]]:
+    """The lines that a history is compared with: in each column the best plain baseline, and every ceiling.
 
     Args:
-        groups: label of each group to `(count, value, ...)`, in the order in which they are drawn. Each group has the same number
-            of values. A value that is missing or not finite has no bar and reads "n/a".
-        path: the PNG file to write. Without groups it says "no values".
-        title: title of the plot.
-        ylabel: name and unit of the values.
-        series: names of a group's values, for the legend, where a group has more than one.
+        baselines: name to split to evaluation.
+        plain: names of plain baselines; the others are ceilings.
+        columns: columns of `metrics.csv` named after a split's metrics, such as `val_accuracy`.
+        lower_is_better: those of the columns of which small values are good.
+        split: the split whose scores are compared.
     """
-    per_group = max((len(group) - 1 for group in groups.values()), default=1)
-    figure, (ax,) = figure_and_axes(max(4.8, 1.6 + len(groups) * max(0.8, 0.52 * per_group)), 3.8, 1)
+    lines = {}
+    for column in columns:
+        metric, sign = column.removeprefix("val_"), -1 if column in lower_is_better else 1
+        scores = {
+            name: splits[split].metrics[metric]
+            for name, splits in baselines.items()
+            if split in splits and math.isfinite(splits[split].metrics.get(metric, math.nan))
+        }
+        best = max((name for name in scores if name in plain), key=lambda name: sign * scores[name], default=None)
+        lines[column] = {
+            f"{name.replace('_', ' ')}, {'best baseline' if name in plain else 'ceiling'}": value
+            for name, value in scores.items()
+            if name == best or name not in plain
+        }
+    return lines
+
+
+def plot_bars(
+    groups: dict[str, tuple[int, dict[str, tuple[float, float, float]]]],
+    path: str | Path,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    marks: dict[str, dict[str, float]] | None = None,
+) -> None:
+    """Draw one or several bars with intervals for each group, and the group's size below them.
+
+    Args:
+        groups: label of each group to its size and its values, name to `(value, low, high)`, in the order in which they are drawn.
+            A value that is missing or not finite has no bar and reads "n/a". Without groups the plot says "no values".
+        path: the PNG file to write.
+        title: title of the plot.
+        xlabel: what the groups are.
+        ylabel: name and unit of the values.
+        marks: name of a baseline to its value in each group, drawn as a line across the group's bars.
+    """
+    names = list(dict.fromkeys(name for _, values in groups.values() for name in values))
+    per_group = max(1, len(names))
+    inches_per_group = max(0.8, 0.52 * per_group)
+    figure, (ax,) = figure_and_axes(max(5.5, 1.6 + len(groups) * inches_per_group), 4, 1, title=title)
     width = 0.8 / per_group
-    for i in range(per_group):
-        values = [_number(value[i + 1]) for value in groups.values()]
-        positions = [group + (i - (per_group - 1) / 2) * width for group in range(len(groups))]
-        heights = [0.0 if math.isnan(value) else value for value in values]
-        bars = ax.bar(positions, heights, width * 0.94, label=series[i] if series else None)
-        texts = ["n/a" if math.isnan(value) else f"{value:.3g}" for value in values]
-        ax.bar_label(bars, texts, padding=2, fontsize=8)
-    ax.set(title=title, ylabel=ylabel)
-    if groups:
-        slanted = max(map(len, groups)) > 12
-        separator = " " if slanted else "\n"
-        labels = [f"{label}{separator}(n = {group[0]:,})" for label, group in groups.items()]
+    for number, name in enumerate(names):
+        for group, (_, values) in enumerate(groups.values()):
+            value, low, high = map(_number, values.get(name, (None,) * 3))
+            position = group + (number - (per_group - 1) / 2) * width
+            if math.isnan(value):
+                ax.annotate("n/a", (position, 0), (0, 3), textcoords="offset points", ha="center", fontsize=8)
+                continue
+            ax.bar(position, value, width * 0.94, color=f"C{number}", label=name if group == 0 else None)
+            top = _interval(ax, position, value, low, high)
+            ax.annotate(f"{value:.3g}", (position, top), (0, 3), textcoords="offset points", ha="center", fontsize=8)
+    for number, (name, values) in enumerate((marks or {}).items()):
+        for group, label in enumerate(groups):
+            if label in values:
+                style = {"color": "black", "linewidth": 1.4, "linestyle": ("-", ":")[number % 2]}
+                ax.hlines(values[label], group - 0.45, group + 0.45, label=name if group == 0 else None, **style)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    if not groups:
+        no_values(ax)
+    else:
+        is_slanted = max(map(len, groups)) > LETTERS_PER_INCH * inches_per_group
+        separator = " " if is_slanted else "\n"
+        labels = [f"{drawable(label)}{separator}(n = {count:,})" for label, (count, _) in groups.items()]
         ax.set_xticks(range(len(groups)), labels, fontsize=8)
-        if slanted:
+        if is_slanted:
             ax.tick_params("x", rotation=30)
             for label in ax.get_xticklabels():
                 label.set_horizontalalignment("right")
         ax.margins(x=0.02, y=0.12)
         ax.axhline(0, color="black", linewidth=0.8)
-        if series:
-            figure.legend(loc="outside upper right", ncols=per_group, frameon=False, fontsize=8)
-    else:
-        no_values(ax)
+        if len(names) > 1 or marks:
+            legend_above(ax)
     save_figure(figure, path)
 
 
-def plot_comparison(rows: dict[str, dict[str, tuple]], path: str | Path, title: str, xlabel: str) -> None:
-    """Draw scores with their intervals, one row of horizontal bars per model.
+def plot_comparison(
+    rows: dict[str, dict[str, tuple[float, float, float]]],
+    path: str | Path,
+    title: str,
+    intervals: str = "95 % intervals",
+    models: Collection[str] | None = None,
+    lower_is_better: Collection[str] = (),
+) -> None:
+    """Draw the scores of systems with their intervals: an axis for each metric, a row for each system, best first.
 
     Args:
-        rows: label of each row to its scores, and each score's name to `(value, low, high)`. All rows have the same names. They
-            are drawn from top to bottom in this order.
+        rows: label of each system to its scores, and each score's name to `(value, low, high)`. Rows are sorted by the first score.
         path: the PNG file to write.
-        title: title of the plot.
-        xlabel: name and unit of the scores.
+        title: title of the plot. A line on the order and the intervals is added.
+        intervals: what low and high are.
+        models: labels of the systems in colour, the others are grey; None: all.
+        lower_is_better: names of the scores of which small values are good.
     """
-    names = list(next(iter(rows.values())))
-    figure, (ax,) = figure_and_axes(8, 1.4 + 0.3 * len(rows) * (len(names) + 0.6), 1)
-    height = 0.8 / len(names)
-    for number, name in enumerate(names):
-        values, lows, highs = zip(*(row[name] for row in rows.values()), strict=True)
-        positions = [row + (number - (len(names) - 1) / 2) * height for row in range(len(rows))]
-        errors = [
-            [value - low for value, low in zip(values, lows, strict=True)],
-            [high - value for value, high in zip(values, highs, strict=True)],
-        ]
-        style = {"linewidth": 1, "capsize": 2}
-        bars = ax.barh(positions, values, height * 0.92, xerr=errors, label=name, error_kw=style)
-        ax.bar_label(bars, [f"{value:.4g}" for value in values], padding=3, fontsize=8)
+    names = list(dict.fromkeys(name for scores in rows.values() for name in scores))
+    sign = 1 if names and names[0] in lower_is_better else -1
+    order = (
+        sorted(rows, key=lambda label: (sign * _number(rows[label].get(names[0], (None,))[0]), label)) if names else []
+    )
+    title = f"{title}\nsorted by {names[0]}, best first; {intervals}" if names else title
+    num_lines = sum(1 + label.count(":--") for label in order)
+    figure, axes = figure_and_axes(2.2 + 2.6 * max(1, len(names)), 1.5 + 0.27 * max(2, num_lines), max(1, len(names)),
+                                   title=title, sharey=True)  # fmt: skip
+    for ax, name in zip(axes, names, strict=False):
+        for position, label in enumerate(order):
+            value, low, high = map(_number, rows[label].get(name, (None,) * 3))
+            colour = SYSTEM_COLOUR if models is None or label in models else BASELINE_COLOUR
+            if math.isfinite(value):
+                ax.plot(value, position, "o", color=colour, markersize=5)
+                _interval(ax, position, value, low, high, colour, horizontal=True)
+            text = f"{value:.4g}" if math.isfinite(value) else "n/a"
+            ax.text(1.02, position, text, transform=ax.get_yaxis_transform(), va="center", fontsize=8, color=colour)
+        arrow = "lower is better" if name in lower_is_better else "higher is better"
+        ax.set_xlabel(f"{name}\n({arrow})", fontsize=9)
+        ax.tick_params("x", labelsize=8)
+        ax.margins(x=0.08)
+        ax.grid(alpha=0.3)
+        ax.xaxis.get_major_locator().set_params(nbins=5)
     # Benchmarks label a variant of a model "model:--flag value"; its flags go to a second line.
-    ax.set_yticks(range(len(rows)), [label.replace(":--", "\n--") for label in rows], fontsize=8)
-    ax.invert_yaxis()
-    ax.margins(x=0.1)
-    ax.set(title=title, xlabel=xlabel)
-    figure.legend(loc="outside upper right", ncols=len(names), frameon=False, fontsize=8)
-    save_figure(figure, path)
-
-
-def plot_attention(questions, path: str | Path) -> None:
-    """Draw the attention of questions to facts: one heat map per question, one row per fact, with a mark on facts that answer.
-
-    The colour shows the logarithm of the weight, white for 1e-6 and less.
-
-    Args:
-        questions: pairs `(question, facts)`. `facts` are triples `(fact, weight, whether it answers)`, largest weight first.
-            Without questions the plot says "no values".
-        path: the PNG file to write.
-    """
-    height = max(1.6, 0.2 + sum(0.35 + 0.18 * len(facts) for _, facts in questions))
-    figure, axes = figure_and_axes(7, height, 1, max(1, len(questions)))
-    for ax, (question, facts) in zip(axes, questions, strict=False):
-        logarithms = [[math.log10(max(float(weight), 1e-6))] for _, weight, _ in facts] or [[math.nan]]
-        ax.imshow(logarithms, "Greens", aspect="auto", vmin=-6, vmax=0)
-        for row, (_, weight, _) in enumerate(facts):
-            label = f"{weight:.4f}" if weight >= 5e-5 else f"{weight:.0e}"
-            ax.text(0, row, label, ha="center", va="center", fontsize=7, color="white" if weight > 1e-2 else "black")
-        labels = [f"{fact[:60]} {'✓' if answers else '  '}" for fact, _, answers in facts]
-        ax.set_yticks(range(len(facts)), labels, fontsize=7)
-        ax.set_xticks([])
-        ax.tick_params("y", length=0)
-        ax.set_title(question[:100], fontsize=8, loc="left")
-    if not questions:
+    axes[0].set_yticks(range(len(order)), [drawable(label).replace(":--", "\n--") for label in order], fontsize=8)
+    axes[0].set_ylim(len(order) - 0.5, -0.5)
+    if not names:
         no_values(axes[0])
     save_figure(figure, path)
 
 
-def figure_and_axes(width: float, height: float, columns: int, rows: int = 1):
-    """A figure that leaves pyplot's global state alone, and its axes row by row; sizes are in inches."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def scores_with_intervals(evaluation: Evaluation, metrics: dict[str, str]) -> dict[str, tuple[float, float, float]]:
+    """A row of `plot_comparison`.
 
-    matplotlib.rcParams["text.parse_math"] = False  # a "$" is a dollar, not mathematics
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in axes:
-        ax.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+    Args:
+        evaluation: of one system.
+        metrics: name of a metric to its title. Those that the evaluation lacks are left out.
 
-
-def save_figure(figure, path: str | Path) -> None:
-    """Write a figure as a PNG file, atomically. 256 colours make the file about a third as large and look the same.
-
-    Letters that matplotlib's fonts lack are drawn as boxes; one line is printed about them.
+    Returns:
+        title to `(value, low, high)`; low and high are NaN where the metric is no mean over examples.
     """
-    from PIL import Image
-
-    drawn, reduced = io.BytesIO(), io.BytesIO()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        figure.savefig(drawn, dpi=DOTS_PER_INCH)
-    num_missing = 0
-    for warning in caught:
-        if str(warning.message).startswith("Glyph "):
-            num_missing += 1
-        else:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    if num_missing:
-        print(f"{path}: {num_missing:,} letters are drawn as boxes; matplotlib's fonts do not have them")
-    image = Image.open(drawn).convert("RGB")
-    image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(reduced, "PNG", optimize=True)
-    write_atomically(path, reduced.getvalue())
+    row = {}
+    for name, title in metrics.items():
+        if name in evaluation.metrics:
+            values = evaluation.per_example.get(name, ())
+            part = Evaluation({name: 0.0}, {name: values}, evaluation.groups) if len(values) else Evaluation({})
+            row[title] = (evaluation.metrics[name], *part.intervals().get(name, (math.nan, math.nan)))
+    return row
 
 
-def no_values(ax) -> None:
-    """Write "no values" into an empty panel."""
-    ax.set(xticks=[], yticks=[])
-    ax.text(0.5, 0.5, "no values", transform=ax.transAxes, ha="center", va="center", color="gray")
+def readable_log_axis(ax) -> None:
+    """Make the y axis logarithmic, with numbers at 1, 2 and 5 times the powers of ten, or at the powers where these are many."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 3e3 else (1,)))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _interval(ax, position, value, low, high, colour="black", horizontal=False) -> float:
+    """Draw an interval, and return its upper end; a value without an interval has none."""
+    if math.isnan(low) or math.isnan(high):
+        return value
+    distances = [[max(0.0, value - low)], [max(0.0, high - value)]]
+    x, y, direction = (value, position, "xerr") if horizontal else (position, value, "yerr")
+    ax.errorbar(x, y, **{direction: distances}, color=colour, linewidth=1, capsize=2, fmt="none")
+    return max(value, high)
 
 
 def _number(value) -> float:

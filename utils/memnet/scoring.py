@@ -12,14 +12,14 @@ import numpy as np
 
 from utils.common.errors import UserError, counted, some_of
 from utils.common.evaluation import Evaluation
-from utils.common.plots import plot_attention
+from utils.common.figures import model_and_data
 from utils.memnet.baselines import BASELINES, Baselines, count_answers
 from utils.memnet.data import read_facts, read_templates
 from utils.memnet.dataset import MemoryData
 from utils.memnet.evaluation import repeated_tests
 from utils.memnet.features import MemoryFeatures, relation_word
 from utils.memnet.file_splits import read_test_questions
-from utils.memnet.plots import attention_rows
+from utils.memnet.plots import AttentionExample, attention_examples, plot_test
 from utils.memnet.predictor import MAX_CANDIDATES, MemnetPredictor
 from utils.memnet.records import KnowledgeBase, MemoryQuestion
 from utils.memnet.report import write_predictions
@@ -53,17 +53,17 @@ class MemnetScores:
 
     Args:
         evaluations: test to evaluation.
-        baselines: name to test to evaluation; validation has none.
+        baselines: name to test to evaluation.
         questions: the questions of the main test.
         answers: what `MemnetPredictor.read_answers` returned for them.
-        attention: rows of `attention_rows` for some of them.
+        attention: some of them with the facts that they attend to.
     """
 
     evaluations: dict[str, Evaluation]
     baselines: dict[str, dict[str, Evaluation]]
     questions: Sequence[MemoryQuestion]
     answers: list[dict]
-    attention: list
+    attention: list[AttentionExample]
 
 
 def score_tests(
@@ -86,11 +86,10 @@ def score_tests(
         slots = predictor.score(features)
         evaluations[name] = predictor.evaluate(features, slots, questions)
         if name == main:
-            attention = attention_rows(predictor.base, questions, features, slots)
+            attention = attention_examples(predictor, questions, features, slots, evaluations[name])
             answers = predictor.read_answers(features, slots, n_best=1)
-        if name != "validation":
-            for baseline, evaluation in plain_baselines.evaluate(features, predictor.facts, questions).items():
-                baselines.setdefault(baseline, {})[name] = evaluation
+        for baseline, evaluation in plain_baselines.evaluate(features, predictor.facts, questions).items():
+            baselines.setdefault(baseline, {})[name] = evaluation
     questions = tests[main][0] if main in tests else []
     return MemnetScores(evaluations, baselines, questions, answers, attention)
 
@@ -164,7 +163,9 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
 
     def write(folder: Path) -> None:
         write_predictions(folder, scores.questions, scores.answers)
-        plot_attention(scores.attention, folder / "attention.png")
+        files = source.files.get(f"{options.split}_files") or source.files.get("facts", ())
+        title = model_and_data(run.name, files, run.settings["data"])
+        plot_test(folder, scores.attention, title, options.split)
 
     files = [path for paths in source.files.values() for path in paths]
     return Scored(

@@ -124,6 +124,15 @@ def evaluate_baselines(
     return evaluations
 
 
+def by_name(baselines: dict[str, dict[str, Evaluation]]) -> dict[str, dict[str, Evaluation]]:
+    """Name to split to evaluation, from split to name to evaluation."""
+    splits_of: dict[str, dict[str, Evaluation]] = {}
+    for split, evaluations in baselines.items():
+        for name, evaluation in evaluations.items():
+            splits_of.setdefault(name, {})[split] = evaluation
+    return splits_of
+
+
 def _cache_key(evaluation_set: EvaluationSet, untrained_name: str) -> str:
     digest = hashlib.sha256(json.dumps([VERSION, untrained_name]).encode())
     for query in evaluation_set.queries:

@@ -13,7 +13,7 @@ from utils.common.archives import open_npz
 from utils.common.errors import UserError
 from utils.common.evaluation import Evaluation
 from utils.common.files import write_arrays, write_json
-from utils.common.plots import plot_comparison
+from utils.common.plots import plot_comparison, scores_with_intervals
 from utils.common.statistics import holm, paired_randomisation
 from utils.ranking.baselines import CEILING
 from utils.ranking.evaluation import MONITORED, answerable, rerankable
@@ -26,7 +26,8 @@ nothing to rank within a question."""
 TESTED = ("ndcg@10", "ndcg@10_all")
 """Metrics whose p values stand in the table."""
 SHOWN = (*MONITORED, "p@1", "p@1_all")
-PLOTTED = ("ndcg@10", "ndcg@10_all", "mrr_all")
+PLOTTED = {"ndcg@10_all": "NDCG@10, all answers", "mrr_all": "MRR, all answers", "ndcg@10": "NDCG@10, own answers"}
+"""Metrics in the chart, which is sorted by the first, and their titles."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class LossResults:
     checksums: dict[Path, str]
 
 
-def make_leaderboard(run_dir: Path, runs: dict[str, list[Path]]) -> tuple[list[str], list[list[str]]]:
+def make_leaderboard(run_dir: Path, runs: dict[str, list[Path]], data: str) -> tuple[list[str], list[list[str]]]:
     """Print a table of all losses and baselines, and write `leaderboard.json` and `leaderboard.png`.
 
     Scores of a loss are means over its seeds. p values are those of paired randomisation tests over the test questions, with
@@ -58,6 +59,7 @@ def make_leaderboard(run_dir: Path, runs: dict[str, list[Path]]) -> tuple[list[s
     Args:
         run_dir: folder of the two files.
         runs: loss to its finished run directories, one per seed.
+        data: the data's name, for the title of the chart.
 
     Returns:
         the columns of the table and its rows.
@@ -75,10 +77,10 @@ def make_leaderboard(run_dir: Path, runs: dict[str, list[Path]]) -> tuple[list[s
     tests = {loss: results.test for loss, results in losses.items()} | baselines
     best = {metric: max(losses, key=lambda loss: losses[loss].validation[metric]) for metric in monitored(losses)}
     p_values = compare_losses(losses, baselines, best)
-    columns, rows = make_table(losses, tests, best, p_values)
+    columns, table = make_table(losses, tests, best, p_values)
 
     print(f"\ntest, mean over {len(next(iter(runs.values())))} seeds; p: against the loss that is best in validation")
-    for row in (columns, ["---"] * len(columns), *rows):
+    for row in (columns, ["---"] * len(columns), *table):
         print(f"| {' | '.join(row)} |")
     for metric, loss in best.items():
         rivals = [f"{name} {p_values[f'{metric} against {name}'][loss]:.4f}" for name in baselines if name != CEILING]
@@ -94,8 +96,11 @@ def make_leaderboard(run_dir: Path, runs: dict[str, list[Path]]) -> tuple[list[s
             "seconds": {loss: results.seconds for loss, results in losses.items()},
         },
     )
-    plot_leaderboard(tests, run_dir / "leaderboard.png")
-    return columns, rows
+    num_seeds, num_questions = len(next(iter(runs.values()))), len(next(iter(tests.values())).per_example["mrr_all"])
+    title = f"Losses (blue, means over seeds: {num_seeds}) and baselines\n{data}, test: {num_questions:,} questions"
+    rows = {name: scores_with_intervals(evaluation, PLOTTED) for name, evaluation in tests.items()}
+    plot_comparison(rows, run_dir / "leaderboard.png", title, "95 % intervals over questions", models=list(losses))
+    return columns, table
 
 
 def monitored(losses: dict[str, LossResults]) -> list[str]:
@@ -213,14 +218,3 @@ def make_table(
             row.append("best" if p is None else f"{p:.4f}")
         rows.append([*row, f"{losses[name].seconds:.0f}"])
     return columns, rows
-
-
-def plot_leaderboard(tests: dict[str, Evaluation], path: Path) -> None:
-    """Draw the scores of every loss and baseline with their 95 % intervals."""
-    bars = {}
-    for name, evaluation in tests.items():
-        intervals = evaluation.intervals()
-        bars[name] = {
-            metric: (evaluation.metrics[metric], *intervals[metric]) for metric in PLOTTED if metric in intervals
-        }
-    plot_comparison(bars, path, "test questions, mean over seeds", "score, 95 % intervals")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from utils.common.figures import data_name
 from utils.ranking.leaderboard import make_leaderboard
 from utils.training.comparison import flags_of, train_or_read
 from utils.training.run import set_up_run
@@ -44,7 +45,8 @@ def train_suite(config, losses: Sequence[str]) -> None:
         for seed, folder in zip(config.seeds, folders, strict=True):
             print(f"\n{loss}, seed {seed}", flush=True)
             train_or_read("train_ranking.py", folder, [*flags, "--loss", loss, "--seed", seed, "--no-export"])
-    columns, rows = make_leaderboard(config.run_dir, runs)
+    data = data_name(config.test_files or config.train_files, config.data)
+    columns, rows = make_leaderboard(config.run_dir, runs, data)
     with start_tracking(config.tracking, "qkv-zoo-ranking", config.run_dir, asdict(config)) as tracker:
         tracker.log_table("leaderboard", columns, rows)
         tracker.log_images({"leaderboard": config.run_dir / "leaderboard.png"})

@@ -1,4 +1,4 @@
-"""The official SQuAD metrics: exact match, F1, the threshold for "no answer", and averages by group.
+"""The official SQuAD metrics: exact match, F1, the threshold for "no answer", and questions by kind.
 
 Scores are percentages (0-100): the best over a question's reference answers, averaged over all questions (Rajpurkar et al. 2016;
 for version 2.0 Rajpurkar, Jia and Liang 2018). Answers are compared after normalisation, by word, or by character where the
@@ -172,31 +172,20 @@ def best_null_threshold(
     return float(thresholds[best]), float((f1_without_answers.sum() + total_gains[best]) / len(questions))
 
 
-def breakdown(
-    questions: Sequence[Question], exact_match: np.ndarray, f1: np.ndarray
-) -> dict[str, dict[str, tuple[int, float, float]]]:
-    """Average scores by question word and by answer length, for plots.
-
-    Args:
-        questions: records.
-        exact_match: scores of shape `(questions,)`, as from `question_scores`.
-        f1: scores of shape `(questions,)`.
+def question_parts(questions: Sequence[Question]) -> dict[str, dict[str, np.ndarray]]:
+    """Part the questions by question word and by answer length, for plots.
 
     Returns:
-        `{"question_word": {...}, "answer_length": {...}}`. Each maps the name of a group to `(count, exact_match, f1)` in the unit
-        of the arrays. Groups without questions are left out. The question word is the first one in the question ("In what year ..."
-        counts as what). The length is that of the first reference answer, in words separated by white space, or in characters
-        where the question is scored by character; unanswerable questions have no length.
+        `{"question_word": {...}, "answer_length": {...}}`. Each maps the name of a group to a mask, bool `(questions,)`. Groups
+        without questions are left out. The question word is the first one in the question ("In what year ..." counts as what). The
+        length is that of the first reference answer, in words separated by white space, or in characters where the question is
+        scored by character; unanswerable questions have no length.
     """
     words = np.array([_question_word(question.question) for question in questions])
     lengths = np.array([_length_bucket(question) for question in questions])
     parts = {"question_word": (QUESTION_WORDS, words), "answer_length": (LENGTH_BUCKETS, lengths)}
     return {
-        part: {
-            name: (int(selected.sum()), float(np.mean(exact_match[selected])), float(np.mean(f1[selected])))
-            for name in names
-            if (selected := labels == name).any()
-        }
+        part: {name: labels == name for name in names if (labels == name).any()}
         for part, (names, labels) in parts.items()
     }
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.common.evaluation import Evaluation
+from utils.common.figures import model_and_data
 from utils.squad.baselines import evaluate_baselines
 from utils.squad.cache import prepare_features
 from utils.squad.data import Question, describe, read_squad_files
@@ -17,7 +18,7 @@ from utils.squad.decoding import Answers
 from utils.squad.demo import demo_squad
 from utils.squad.evaluation import evaluate_labelled
 from utils.squad.features import SquadFeatures
-from utils.squad.plots import plot_breakdown
+from utils.squad.plots import plot_test
 from utils.squad.predictor import SquadPredictor
 from utils.squad.splits import NEEDS, describe_data, load_splits
 from utils.squad.tfds import read_tfds
@@ -40,7 +41,7 @@ class SquadScores:
         predictions: split to question id to answer text, "" where the threshold decides for no answer.
         labelled: split to the questions that have a label. A split without any is left out here and below.
         evaluations: split to evaluation.
-        baselines: name to evaluation of the last labelled split, under its name.
+        baselines: name to split to evaluation.
     """
 
     answers: dict[str, Answers]
@@ -53,6 +54,11 @@ class SquadScores:
     def last(self) -> str:
         """The split that the verdict is about: the test questions, or the validation questions where no test can be scored."""
         return list(self.evaluations)[-1]
+
+    def plot(self, folder: Path, title: str) -> None:
+        """Draw the scores of the split `last`; the title names the model and the data."""
+        part = self.labelled[self.last], self.evaluations[self.last], self.baselines
+        plot_test(folder, *part, title, self.last)
 
 
 def score_splits(
@@ -82,9 +88,10 @@ def score_splits(
     labelled, evaluations = evaluate_labelled(questions, predictions, by_character)
     if not evaluations:
         raise UserError("no question has a reference answer, so nothing can be scored; predict.py answers such files")
-    last = list(evaluations)[-1]
-    scores = evaluate_baselines(labelled[last], by_character)
-    baselines = {name: {last: evaluation} for name, evaluation in scores.items()}
+    baselines: dict[str, dict[str, Evaluation]] = {}
+    for split, part in labelled.items():
+        for name, evaluation in evaluate_baselines(part, by_character).items():
+            baselines.setdefault(name, {})[split] = evaluation
     return SquadScores(answers, predictions, labelled, evaluations, baselines)
 
 
@@ -120,7 +127,8 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
 
     def write(folder: Path) -> None:
         scores.answers[split].write(folder, predictor.null_threshold)
-        plot_breakdown(folder, scores.labelled[split], scores.predictions[split])
+        title = model_and_data(run.name, source.files.get(f"{split}_files", ()), run.settings["data"])
+        scores.plot(folder, title)
 
     return Scored(
         predictor.model,

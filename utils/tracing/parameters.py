@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from utils.tracing.plots import plot_parameters, plot_recovery
+import numpy as np
+
+from utils.tracing.features import Piece
+from utils.tracing.item_response import PROBABILITIES
+from utils.tracing.parameter_plots import (
+    MAX_STUDENTS,
+    StudentCurve,
+    plot_abilities,
+    plot_addresses,
+    plot_item_curves,
+    plot_recovery,
+    plot_wright_map,
+)
 from utils.tracing.predictor import TracingPredictor
-from utils.tracing.recovery import recover
+from utils.tracing.recovery import linking, recover
 from utils.tracing.splits import ResponseData
 
 MIN_DEVIATION = 0.01
@@ -14,7 +28,13 @@ MIN_DEVIATION = 0.01
 
 
 def describe_parameters(
-    data: ResponseData, predictor: TracingPredictor, pieces: dict, outputs: dict, split: str, run_dir: Path
+    data: ResponseData,
+    predictor: TracingPredictor,
+    pieces: dict[str, Sequence[Piece]],
+    outputs: dict[str, Sequence[dict]],
+    split: str,
+    run_dir: Path,
+    model_and_data: str,
 ) -> dict:
     """Draw the parameters of items and students, and compare them with the truth where it is known.
 
@@ -26,12 +46,13 @@ def describe_parameters(
         outputs: split to the model's outputs for the pieces.
         split: the split to draw.
         run_dir: folder for the PNG files.
+        model_and_data: the model's name and the data's, for the titles.
 
     Returns:
         entries of `details` in `results.json`, as far as the model has them: `skipped_cycles`, the fraction of later cycles that
         were skipped; `abilities`, their mean and deviation; `recovery`, from `utils.tracing.recovery.recover`.
     """
-    details, settings = {}, predictor.model.get_config()
+    details, settings, items = {}, predictor.model.get_config(), predictor.item_parameters()
     if "skipped" in outputs[split][0]:
         details["skipped_cycles"] = {
             name: predictor.skipped_cycles(pieces[name], part) for name, part in outputs.items()
@@ -41,12 +62,84 @@ def describe_parameters(
         abilities = predictor.last_abilities(outputs["validation"])
         predictor.ability_deviation = max(float(abilities.std()), MIN_DEVIATION)
         details["abilities"] = {"mean": float(abilities.mean()), "deviation": predictor.ability_deviation}
-    students = [sequence.student for sequence in data.sequences[split]]
-    plot_parameters(predictor, data.item_names, data.item_skills, pieces[split], outputs[split], students, run_dir)
-    # Recovery is defined for the model that simulated the data: a partial credit model whose discrimination is the item's.
-    is_comparable = has_ability and settings["item_discrimination"] and predictor.head == "gpcm"
-    if data.truth is not None and split == "test" and is_comparable:
-        abilities, items = predictor.last_abilities(outputs["test"]), predictor.item_parameters()
+    # The truth is that of a partial credit model whose discrimination is the item's.
+    has_truth = data.truth is not None and has_ability and settings["item_discrimination"] and predictor.head == "gpcm"
+    plot_items(items, data, predictor, outputs[split], run_dir, f"{model_and_data}, {split}")
+    if has_ability:
+        scale = None
+        if has_truth:
+            rows = np.array([int(item) for item in data.item_names])
+            scale = linking(items["thresholds"], data.truth.thresholds[rows])
+        curves = student_curves(data, predictor, pieces[split], outputs[split], split, scale)
+        on_scale = "the scale of the simulation" if has_truth else "the model's scale"
+        title = f"Ability of students, on {on_scale}\n{model_and_data}, {split}"
+        plot_abilities(curves, data.num_categories, run_dir / "abilities.png", title)
+    if has_truth and split == "test":
+        abilities = predictor.last_abilities(outputs["test"])
         pairs, details["recovery"] = recover(data, pieces["test"], items, abilities, predictor.ability_deviation)
-        plot_recovery(pairs, run_dir / "recovery.png")
+        title = f"True and estimated parameters\n{model_and_data}, {split}"
+        plot_recovery(pairs, run_dir / "recovery.png", title)
     return details
+
+
+def plot_items(
+    items: dict[str, np.ndarray],
+    data: ResponseData,
+    predictor: TracingPredictor,
+    outputs: Sequence[dict],
+    run_dir: Path,
+    conditions: str,
+) -> None:
+    """Draw the items' addresses, curves and thresholds, as far as the model has them.
+
+    Args:
+        items: from `predictor.item_parameters()`.
+        data: the students.
+        predictor: the trained model.
+        outputs: its outputs for the pieces of the split that is drawn.
+        run_dir: folder for the PNG files.
+        conditions: model, data and split, for the titles.
+    """
+    if "address" in items:
+        skills = data.item_skills[1:] if data.item_skills else None
+        plot_addresses(items["address"], run_dir / "addresses.png", f"Memory slots of the items\n{conditions}", skills)
+    if "thresholds" in items:
+        curves = items["discrimination"], items["thresholds"], PROBABILITIES[predictor.head]
+        title = f"Responses by ability, for items from easy to hard\n{conditions}"
+        plot_item_curves(data.item_names, *curves, run_dir / "item_curves.png", title)
+        abilities, title = predictor.last_abilities(outputs), f"Students and items on one scale\n{conditions}"
+        plot_wright_map(abilities, items["thresholds"], run_dir / "wright_map.png", title)
+
+
+def student_curves(
+    data: ResponseData,
+    predictor: TracingPredictor,
+    pieces: Sequence[Piece],
+    outputs: Sequence[dict],
+    split: str,
+    scale: tuple[float, float] | None,
+) -> list[StudentCurve]:
+    """The abilities of the first students of a split whose responses are in one piece.
+
+    Args:
+        data: the students.
+        predictor: the trained model.
+        pieces: those of the split.
+        outputs: the model's outputs for them.
+        split: the split's name.
+        scale: slope and shift that bring the estimates to the scale of the truth; None where no truth is comparable.
+    """
+    num_pieces = Counter(piece.student for piece in pieces)
+    whole = [number for number, piece in enumerate(pieces) if num_pieces[piece.student] == 1][:MAX_STUDENTS]
+    slope, shift = scale or (1.0, 0.0)
+    curves = []
+    for number in whole:
+        piece, output = pieces[number], outputs[number]
+        truth = None
+        if scale:
+            items, student = data.truth_pairs(split)[piece.student][0], data.truth_students[split][piece.student]
+            truth = data.truth.ability[student] + data.truth.gain[student] * data.truth.practice(items)
+        errors = np.array(predictor.ability_errors(output, range(len(piece.items))))
+        name = data.sequences[split][piece.student].student
+        curves.append(StudentCurve(name, slope * output["ability"] + shift, slope * errors, piece.responses, truth))
+    return curves

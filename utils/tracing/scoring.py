@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.evaluation import Evaluation
+from utils.common.figures import model_and_data
 from utils.common.files import write_csv
 from utils.tracing.baselines import PLAIN_BASELINES, FittedBaselines, evaluate_baselines, fit_baselines, headroom
 from utils.tracing.evaluation import Predictions, evaluate, prediction_rows
@@ -16,7 +17,7 @@ from utils.tracing.features import Piece, cut
 from utils.tracing.metrics import DecisionRule, fit_rule
 from utils.tracing.new_students import read_students
 from utils.tracing.parameters import describe_parameters
-from utils.tracing.plots import plot_predictions
+from utils.tracing.plots import plot_test
 from utils.tracing.predictor import TracingPredictor
 from utils.tracing.sequences import ResponseSequence
 from utils.tracing.settings import load_data
@@ -171,8 +172,9 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         write_csv(
             folder / f"{split}_predictions.csv", prediction_rows(data.sequences[split], scores.predictions[split])
         )
-        plot_predictions(scores.predictions[split], folder)
-        details.update(describe_parameters(data, predictor, pieces, scores.outputs, split, folder))
+        title = model_and_data(run.name, source.files.get(f"{split}_files", ()), run.settings["data"])
+        plot_test(folder, scores.predictions[split], title, split)
+        details.update(describe_parameters(data, predictor, pieces, scores.outputs, split, folder, title))
 
     return Scored(
         predictor.model,

@@ -6,12 +6,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from utils.common.figures import data_name
 from utils.common.files import write_json
 from utils.training.comparison import flags_of, train_or_read
 from utils.training.run import set_up_run
 
 TABLE_METRICS = ("cosine", "hit@1", "hit@5", "mrr", "mrr_all")
-CHART_METRICS = ("cosine", "hit@5", "mrr")
+CHART_METRICS = {"mrr": "MRR, same document", "hit@5": "hit@5, same document", "cosine": "cosine"}
+"""Metrics in the chart, which is sorted by the first, and their titles."""
 
 
 def compare(config, models: Sequence[str], unknown_flags: dict[str, Sequence[str]]) -> int:
@@ -34,12 +36,13 @@ def compare(config, models: Sequence[str], unknown_flags: dict[str, Sequence[str
         print(f"\n{model}", flush=True)
         own_flags = ["--model", model, *flags_of(flags, without=unknown_flags.get(model, ()))]
         results[model] = train_or_read("train_vectors.py", config.run_dir / model, own_flags)
-    print("", *write_leaderboard(results, config.run_dir), sep="\n")
+    data = data_name(config.test_files or config.train_files, config.data)
+    print("", *write_leaderboard(results, config.run_dir, data), sep="\n")
     print(f"everything is in {config.run_dir}")
     return 0
 
 
-def write_leaderboard(results: dict[str, dict], out: Path) -> list[str]:
+def write_leaderboard(results: dict[str, dict], out: Path, data: str) -> list[str]:
     """Compare models and baselines on the test targets.
 
     Writes `comparison.json`: `test` (name to metrics), `intervals` (name to 95 % intervals) and `models` (name to `parameters`,
@@ -48,6 +51,7 @@ def write_leaderboard(results: dict[str, dict], out: Path) -> list[str]:
     Args:
         results: model to the contents of its `results.json`.
         out: the folder to write to.
+        data: the data's name, for the title.
 
     Returns:
         the lines of a Markdown table.
@@ -69,14 +73,17 @@ def write_leaderboard(results: dict[str, dict], out: Path) -> list[str]:
     }
     write_json(out / "comparison.json", {"test": metrics, "intervals": intervals, "models": models})
     bars = {
-        name: {metric: (values[metric], *intervals[name][metric]) for metric in CHART_METRICS}
+        name: {CHART_METRICS[metric]: (values[metric], *intervals[name][metric]) for metric in CHART_METRICS if metric in values}
         for name, values in metrics.items()
     }
-    plot_comparison(bars, out / "comparison.png", "next vector, test documents", "score, 95 % intervals")
+    documents = first["data"]["documents"]["test"]
+    title = f"The next vector, by model and baseline\n{data}, test: {documents:,} documents"
+    plot_comparison(bars, out / "comparison.png", title, "95 % intervals over documents", models=list(results))
     header = ["test", *TABLE_METRICS, "parameters", "ms per context, p50 / p95", "seconds of training"]
     lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     for name, values in metrics.items():
-        cells = [name, *(f"{values[metric]:.4f}" for metric in TABLE_METRICS), *_model_cells(models.get(name))]
+        scores = [f"{values[metric]:.4f}" if metric in values else "" for metric in TABLE_METRICS]
+        cells = [name, *scores, *_model_cells(models.get(name))]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 

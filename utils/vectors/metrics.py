@@ -90,6 +90,30 @@ def retrieval(
     return values
 
 
+def chance(data: VectorDocuments, rows: np.ndarray, documents: np.ndarray) -> dict[str, np.ndarray]:
+    """What `retrieval` is expected to give where the candidates stand in random order.
+
+        hit@k = min(1, k / n), mrr = (1 + 1/2 + ... + 1/n) / n    of n candidates
+
+    Args:
+        data: the documents.
+        rows: int `(rows,)`, the targets.
+        documents: numbers of the documents to search; those of `rows` are among them.
+
+    Returns:
+        `hit@k` and `mrr`, also with `_all`; float `(rows,)`.
+    """
+    starts = data.starts
+    sizes, number = np.diff(starts), data.document[rows]
+    skipped = np.minimum(rows - starts[number], EXCLUSION)
+    values = {}
+    for name, count in (("", sizes[number] - skipped), ("_all", sizes[documents].sum() - skipped)):
+        harmonic = np.cumsum(1 / np.arange(1, count.max() + 1))
+        values |= {f"hit@{depth}{name}": np.minimum(1, depth / count) for depth in DEPTHS}
+        values[f"mrr{name}"] = harmonic[count - 1] / count
+    return values
+
+
 def variance_ratio(data: VectorDocuments, rows: np.ndarray, predicted: np.ndarray) -> float:
     """Variance of the predictions around their mean, as a fraction of the targets'; near 0 where all predictions are alike."""
     return float(predicted.var(axis=0).sum() / max(data.take(rows).var(axis=0).sum(), 1e-12))
@@ -110,7 +134,8 @@ def gain_over_best(
     """
     gains = {}
     for metric in metrics:
-        best = max(baselines, key=lambda name: baselines[name].per_example[metric].mean())
+        known = [name for name in baselines if metric in baselines[name].per_example]
+        best = max(known, key=lambda name: baselines[name].per_example[metric].mean())
         difference = evaluation.per_example[metric] - baselines[best].per_example[metric]
         interval = list(bootstrap_interval(difference, evaluation.groups))
         gains[metric] = {"best": best, "difference": float(difference.mean()), "interval": interval}

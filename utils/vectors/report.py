@@ -9,9 +9,6 @@ import numpy as np
 
 from utils.common.evaluation import Evaluation
 from utils.common.files import write_arrays, write_csv, write_json
-from utils.common.plots import plot_history
-from utils.vectors.evaluation import context_weights
-from utils.vectors.plots import plot_places, plot_windows
 from utils.vectors.predictor import VectorsPredictor
 from utils.vectors.splits import VectorSplit, VectorSplits
 
@@ -57,31 +54,6 @@ def write_files(
         write_csv(run_dir / "steps_ahead.csv", later_steps)
 
 
-def write_plots(
-    run_dir: Path,
-    rows: list[dict],
-    predictor: VectorsPredictor,
-    test: VectorSplit,
-    predictions: dict[str, np.ndarray],
-    evaluation: Evaluation,
-) -> None:
-    """Draw `history.png`, the training; `places.png`, the weight of each place; `windows.png`, some contexts with their texts.
-
-    Args:
-        run_dir: the run directory.
-        rows: the rows of `metrics.csv`.
-        predictor: the trained model.
-        test: the test split.
-        predictions: the model's outputs for its targets.
-        evaluation: their evaluation.
-    """
-    panels = {"loss": ["loss"], "validation": ["val_cosine", "val_hit@5", "val_mrr"]}
-    plot_history(rows, run_dir / "history.png", panels)
-    weights, examples = context_weights(predictor, test, predictions, 1 / evaluation.per_example["mrr"])
-    plot_places(weights, run_dir / "places.png")
-    plot_windows(examples, run_dir / "windows.png")
-
-
 def export(predictor: VectorsPredictor, run_dir: Path) -> dict[str, float]:
     """Write `saved_model` and, on TensorFlow, `model.tflite`.
 
@@ -120,7 +92,7 @@ def format_gain(metric: str, gain: dict) -> str:
 
 def scores_table(evaluations: dict[str, Evaluation]) -> tuple[list[str], list[list]]:
     """The table of scores for the tracker: columns and rows."""
-    rows = [[name, *(each.metrics[metric] for metric in TABLE_METRICS)] for name, each in evaluations.items()]
+    rows = [[name, *map(evaluation.metrics.get, TABLE_METRICS)] for name, evaluation in evaluations.items()]
     return ["predictions", *TABLE_METRICS], rows
 
 

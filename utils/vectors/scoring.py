@@ -9,6 +9,7 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.common.evaluation import Evaluation
+from utils.common.figures import model_and_data
 from utils.common.files import write_csv
 from utils.training.finished import checked_number, damaged_run_as_user_error
 from utils.training.publish import Headline
@@ -16,9 +17,9 @@ from utils.training.run_files import DataSource
 from utils.training.scored import FinishedRun, Scored, ScoringOptions
 from utils.vectors.baselines import FittedBaselines, cached_baselines, score_baselines
 from utils.vectors.data import join, read_file
-from utils.vectors.evaluation import context_weights, evaluate, steps_ahead
+from utils.vectors.evaluation import evaluate, steps_ahead
 from utils.vectors.metrics import gain_over_best, skill
-from utils.vectors.plots import plot_places, plot_windows
+from utils.vectors.plots import plot_test
 from utils.vectors.predictor import VectorsPredictor
 from utils.vectors.report import TITLES, write_predictions
 from utils.vectors.splits import VectorSplit, VectorSplits, read_splits, target_rows
@@ -119,9 +120,8 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         write_predictions(folder, split, predictions, options.split)
         if details["steps_ahead"]:
             write_csv(folder / "steps_ahead.csv", details["steps_ahead"])
-        weights, examples = context_weights(predictor, split, predictions, 1 / evaluation.per_example["mrr"])
-        plot_places(weights, folder / "places.png")
-        plot_windows(examples, folder / "windows.png")
+        title = model_and_data(run.name, source.files.get(f"{options.split}_files", ()), run.settings["data"])
+        plot_test(folder, predictor, split, predictions, evaluation, title, options.split)
 
     return Scored(
         predictor.model,

@@ -69,14 +69,14 @@ def test_right_answers_alone_are_compared_among_all_answers(tmp_path, capsys):
         metrics = {"test": evaluation.metrics, "validation": evaluation.metrics}
         results = {"metrics": metrics, "seconds": 1.0, "data": {"checksum": "sha256:1"}}
         (tmp_path / loss / "results.json").write_text(json.dumps(results))
-    columns, rows = make_leaderboard(tmp_path, folders)
+    columns, rows = make_leaderboard(tmp_path, folders, "a.jsonl")
     assert columns == ["name", "ndcg@10_all", "mrr_all", "p@1_all", "p, ndcg@10_all", "seconds"] and len(rows) == 3
     board = json.loads((tmp_path / "leaderboard.json").read_text())
     assert set(board["best"]) == {"ndcg@10_all", "mrr_all"} and (tmp_path / "leaderboard.png").exists()
 
 
 def test_losses_and_baselines_are_compared(tmp_path, runs, capsys):
-    columns, rows = make_leaderboard(tmp_path, runs)
+    columns, rows = make_leaderboard(tmp_path, runs, "a.jsonl")
     board = json.loads((tmp_path / "leaderboard.json").read_text())
     means = {
         loss: np.mean([make_values(level, seed)["mrr"] for seed in SEEDS], axis=0) for loss, level in LEVELS.items()
@@ -104,14 +104,14 @@ def test_a_damaged_run_is_one_line(tmp_path, runs, name):
     file = runs["infonce"][1] / name
     file.write_bytes(file.read_bytes()[:50])
     with pytest.raises(UserError, match="infonce-1: damaged run"):
-        make_leaderboard(tmp_path, runs)
+        make_leaderboard(tmp_path, runs, "a.jsonl")
 
 
 def test_runs_on_different_data_are_not_compared(tmp_path, runs):
     file = runs["mse"][0] / "results.json"
     file.write_text(file.read_text().replace("sha256:1", "sha256:2"))
     with pytest.raises(UserError, match=r"mse-0: was trained on other data than .*triplet-0"):
-        make_leaderboard(tmp_path, runs)
+        make_leaderboard(tmp_path, runs, "a.jsonl")
 
 
 def test_table_and_figure_are_tracked_under_keys_of_their_own(tmp_path, runs, monkeypatch):
@@ -148,7 +148,7 @@ def test_table_and_figure_are_tracked_under_keys_of_their_own(tmp_path, runs, mo
         "--resume",
     ]
     monkeypatch.setattr(suite.sys, "argv", ["train_ranking.py", *flags])
-    config = SimpleNamespace(run_dir=tmp_path, seeds=[0, 1], tracking="offline")
+    config = SimpleNamespace(run_dir=tmp_path, seeds=[0, 1], tracking="offline", test_files=[], train_files=[], data="demo")
     suite.train_suite(config, ["infonce", "mse"])
     assert set(logged) == {"tables/leaderboard", "images/leaderboard", "exit"} and logged["exit"] == 0
     assert len(logged["tables/leaderboard"].data) == 5

@@ -8,10 +8,10 @@ from utils.squad.data import Answer, Question
 from utils.squad.metrics import (
     apply_null_threshold,
     best_null_threshold,
-    breakdown,
     exact_match_score,
     f1_score,
     normalize_answer,
+    question_parts,
     question_scores,
     score_predictions,
 )
@@ -139,9 +139,7 @@ def test_scores_follow_the_language_of_each_paragraph():
     assert "by_character" not in score_predictions([english], predictions)
     assert score_predictions([chinese], predictions, by_character=False)["f1"] == 0
     assert score_predictions([english], predictions, by_character=True)["by_character"] == 1
-    assert breakdown([chinese], *question_scores([chinese], predictions))["answer_length"] == {
-        "3-4": (1, 0.0, pytest.approx(100 * 8 / 9))
-    }
+    assert list(question_parts([chinese])["answer_length"]) == ["3-4"]
 
 
 def test_best_null_threshold_by_hand():
@@ -184,7 +182,7 @@ def test_null_scores_must_cover_the_predictions():
         best_null_threshold(VERSION_2, {}, {})
 
 
-def test_breakdown():
+def test_questions_are_parted_by_their_word_and_by_the_length_of_their_answer():
     texts = {
         "To whom did she write?": "x",
         "In what year?": "x y",
@@ -196,20 +194,17 @@ def test_breakdown():
     }
     questions = [make(str(i), text, question=question) for i, (question, text) in enumerate(texts.items())]
     questions.append(make("n", question="Why not?", impossible=True))
-    parts = breakdown(questions, np.array([100, 0, 100, 0, 0, 0, 0, 100]), np.arange(8.0))
-    assert parts["question_word"] == {
-        "who": (1, 100, 0),
-        "what": (1, 0, 1),
-        "which": (1, 0, 6),
-        "why": (1, 100, 7),
-        "how many/much": (2, 50, 2.5),
-        "how": (1, 0, 4),
-        "other": (1, 0, 5),
+    numbers = {
+        part: {name: np.flatnonzero(mask).tolist() for name, mask in masks.items()}
+        for part, masks in question_parts(questions).items()
     }
-    assert parts["answer_length"] == {
-        "1": (1, 100, 0),
-        "2": (1, 0, 1),
-        "3-4": (2, 50, 2.5),
-        "5-8": (2, 0, 4.5),
-        "9+": (1, 0, 6),
+    assert numbers["question_word"] == {
+        "who": [0],
+        "what": [1],
+        "which": [6],
+        "why": [7],
+        "how many/much": [2, 3],
+        "how": [4],
+        "other": [5],
     }
+    assert numbers["answer_length"] == {"1": [0], "2": [1], "3-4": [2, 3], "5-8": [4, 5], "9+": [6]}

@@ -18,7 +18,7 @@ def describe(model, folder):
     predictor = TracingPredictor(model, DATA.item_numbers)
     pieces = {split: cut(part, DATA.item_numbers, 200) for split, part in DATA.sequences.items() if split != "train"}
     outputs = {split: predictor.outputs(part) for split, part in pieces.items()}
-    return predictor, describe_parameters(DATA, predictor, pieces, outputs, "test", folder)
+    return predictor, describe_parameters(DATA, predictor, pieces, outputs, "test", folder, "a, b")
 
 
 def test_a_model_with_ability_is_compared_with_the_truth(tmp_path):

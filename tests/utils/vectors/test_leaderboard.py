@@ -16,13 +16,14 @@ def result(value, latency):
         "baselines": {"mean": {"test": dict.fromkeys(TABLE_METRICS, 0.25)}},
         "parameters": 12345,
         "seconds": 6.4,
+        "data": {"documents": {"test": 3}},
         "details": {"latency": latency, "baseline_intervals": {"mean": {name: [0.2, 0.3] for name in CHART_METRICS}}},
     }
 
 
 def test_models_stand_beside_baselines(tmp_path):
     results = {"amn": result(0.5, {"p50_ms": 0.1, "p95_ms": 0.25}), "gru": result(0.75, {})}
-    lines = write_leaderboard(results, tmp_path)
+    lines = write_leaderboard(results, tmp_path, "v.npz")
     assert lines[0].startswith("| test | cosine | hit@1 |") and {line.count("|") for line in lines} == {10}
     assert lines[2:] == [
         "| mean | 0.2500 | 0.2500 | 0.2500 | 0.2500 | 0.2500 |  |  |  |",
