@@ -1,187 +1,182 @@
-"""Ask a trained model on the command line.
+"""Ask a trained model: one question, or a file of them.
 
-    python predict.py runs/squad "Who wrote it?" "The report was written by Ada Lovelace in 1843."
-    python predict.py runs/squad "Who wrote it?" --file report.txt
-    python predict.py runs/memnet "When was Ada Lovelace born?"
-    python predict.py runs/memnet "When was Ada Lovelace born?" --file facts.tsv
-    python predict.py runs/tracing 17,4 --file history.csv
-    python predict.py runs/vectors 211 --file vectors.npz
-    python predict.py runs/ranking "How should I store coffee beans?" --file coffee.jsonl.gz
+    python predict.py squad-matching "Who wrote it?" "The report was written by Ada Lovelace in 1843."
+    python predict.py squad-matching "Who wrote it?" --file report.txt
+    python predict.py memnet-people "Who invented the telephone?"
+    python predict.py memnet-people "When was Ada Lovelace born?" --file facts.tsv
+    python predict.py tracing-practice 17,4 --file history.csv
+    python predict.py vectors-wiki 7 --file article.npz
+    python predict.py ranking-small "How should I store coffee beans?" --file answers.jsonl
 
-What a run answers depends on its task:
+A file of questions gives a file of answers, a line for each question in the same order:
 
-    squad:    answers from the text, each with its probability among the best ones
-    memnet:   answers from facts, the facts that the model attended to, and the words of the question that no fact has
-    tracing:  how each student of a file would respond to the items next, and the student's ability with its standard error
-    vectors:  the rows of a file that are most likely to follow the given row
-    ranking:  the answers of a file that fit the question best
+    python predict.py squad-matching --input questions.json --output answers.jsonl
+    python predict.py squad-matching --input dev-v1.1.json --output predictions/
+    python predict.py memnet-people --input questions.txt --output answers.jsonl
+    python predict.py tracing-practice --input histories.csv --output next.jsonl
+    python predict.py vectors-wiki --input articles.npz --output next.jsonl
+    python predict.py ranking-small --input questions.jsonl --file corpus.jsonl --output run.trec
+
+docs/predict.md has the formats.
 """
 
 from __future__ import annotations
 
+import importlib
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
-from utils.common.errors import UserError, counted
-from utils.common.files import read_document
+from utils.common.asking import OrderedReport, Request, json_line, print_json_lines, say_notes, write_lines
+from utils.common.errors import UserError, counted, one_line
 from utils.training.finished import read_run
 from utils.training.run import run_script
+from utils.training.settings import check_ranges
+
+TASKS = ("squad", "memnet", "tracing", "vectors", "ranking")
+OUTPUTS = {"squad": (".jsonl", ""), "vectors": (".jsonl", ".npz"), "ranking": (".jsonl", ".trec")}
+"""Endings that the name of an output may have, for the tasks that have more than lines of JSON; "" is a folder."""
 
 
 @dataclass
 class Config:
-    """Which run to ask, and what."""
+    """Which model to ask, and what."""
 
-    run_dir: tyro.conf.Positional[Path]
-    """Run directory of a finished training."""
-    question: tyro.conf.Positional[str]
-    """The question. For tracing, items with commas between; for vectors, a row number of the file, from 0."""
+    model: tyro.conf.Positional[str]
+    """A published model (zoo/), the run directory of a finished training, or hf://owner/name."""
+    question: tyro.conf.Positional[str] = ""
+    """The question. For tracing, items with commas between; for vectors, a row of the file, from 0, or rows with commas between."""
     text: tyro.conf.Positional[str] = ""
     """For squad: the text that holds the answer."""
     file: Path | None = None
     """For squad, a text file in the place of the text. For memnet, facts to answer from. For
     tracing, students' histories; without it, a new student is asked. For vectors, the vectors or texts to search. For ranking,
     what is searched: questions with answers, a collection, or a text file with a text per line. Formats are those of training."""
-    n_best: int = 3
-    """Answers to show."""
+    input: Path | None = None
+    """A file of questions in the place of one. For tracing, of histories; for vectors, of documents to continue."""
+    max_bad_fraction: float = 0.05
+    """Records of --input that cannot be answered get an error in the output. If they are more than this fraction, the exit status
+    is 2."""
+
+    # --- output
+    output: Path | None = None
+    """Where the answers to --input go: NAME.jsonl, lines of JSON. For squad also a folder, for predictions.json and
+    nbest_predictions.json; for ranking NAME.trec, a TREC run; for vectors NAME.npz, the predicted vectors. Left out: lines of
+    JSON on standard output."""
+    n_best: int | None = None
+    """Answers to list for a question. Left out: 3; in a TREC run 100, in nbest_predictions.json 20."""
+    json: bool = False
+    """Print the answer to one question as a line of JSON."""
 
 
 def main(config: Config) -> int:
-    if config.n_best < 1:
-        raise UserError(f"--n-best {config.n_best}: must be 1 or more")
-    if config.file and config.text:
-        raise UserError("a text and --file were given: leave one out")
-    if not config.question.strip():
-        raise UserError("the question is empty")
-    answer = {
-        "squad": answer_from_text,
-        "memnet": answer_from_facts,
-        "tracing": predict_responses,
-        "vectors": find_next_vectors,
-        "ranking": find_answers,
-    }
-    _, results = read_run(config.run_dir)
+    check(config)
+    _, results = read_run(config.model)
     task = str(results["task"])
-    if task not in answer:
-        raise UserError(f"{config.run_dir}: is a run of the task {task!r}, which answers no questions")
-    if config.text and task != "squad":
-        raise UserError("only a squad run answers from a text: leave the text out, or give a file with --file")
-    answer[task](config)
+    check_task(config, task)
+    asking = importlib.import_module(f"utils.{task}.asking")
+    settings = {name: value for name, value in vars(config).items() if name not in ("model", "json")}
+    request = Request(config.model, **settings)
+    print(f"loading {one_line(config.model)} ...", file=sys.stderr, flush=True)
+    start = time.perf_counter()
+    predictor = asking.load(request)
+    say_notes(getattr(predictor, "notes", ()))
+    if config.input:
+        answer_file(asking, predictor, request)
+        return 0
+    loaded = time.perf_counter()
+    answers = asking.ask(predictor, request)
+    answered = time.perf_counter()
+    if config.json:
+        print_json_lines(answers)
+    else:
+        for answer in answers:
+            for line in asking.lines(answer):
+                print(one_line(line))
+    print(f"(loaded in {loaded - start:.1f} s, answered in {answered - loaded:.2f} s)", file=sys.stderr)
     return 0
 
 
-def answer_from_text(config: Config) -> None:
-    """Print the best answers in a text."""
-    from utils.squad.predictor import SquadPredictor
+def check(config: Config) -> None:
+    """Check what does not depend on the task, before anything is loaded.
 
-    text = read_document(config.file) if config.file else config.text
-    if not text.strip():
-        raise UserError("the text is empty; give it after the question or with --file")
-    predictor = SquadPredictor.load(config.run_dir)
-    records = [{"question": config.question, "context": text}]
-    (answer,), milliseconds = timed(lambda: predictor.answer(records, config.n_best))
-    if not answer["answer"]:
-        print("(no answer in this text)")
-    for entry in answer["n_best"]:
-        print(f"{entry['probability']:.3f}  {entry['text']}")
-    print(f"({milliseconds:.0f} ms)")
+    Raises:
+        UserError: settings that do not go together, or a file that is not there.
+    """
+    check_ranges(config, less_than_1="max_bad_fraction", more_than_0="n_best")
+    if config.file and config.text:
+        raise UserError("a text and --file were given: leave one out")
+    if not config.input and not config.question.strip():
+        raise UserError("the question is empty; give one, or a file of questions with --input")
+    if config.output and not config.input:
+        raise UserError("--output goes with --input; one answer is printed, with --json as a line of JSON")
+    if config.input and config.json:
+        raise UserError("--json is for one question; the answers to --input are lines of JSON in any case")
+    for path in (config.input, config.file):
+        if path and not path.exists():
+            raise UserError(f"{path}: no such file; check the path")
+        if path and config.output and config.output.exists() and path.samefile(config.output):
+            raise UserError(f"{path}: is read, and --output would replace it; name another file")
 
 
-def answer_from_facts(config: Config) -> None:
-    """Print the best answers that facts give, and the facts that the model attended to."""
-    from utils.memnet.predictor import MemnetPredictor
+def check_task(config: Config, task: str) -> None:
+    """Check the settings against the task of the model.
 
-    predictor = MemnetPredictor.load(config.run_dir, [config.file] if config.file else [])
-    for note in predictor.notes if config.file else ():
-        print(f"({note})")
-    (answer,), milliseconds = timed(lambda: predictor.answer([config.question], n_best=config.n_best))
-    if answer["unknown_words"]:
-        print(f"(no fact has: {', '.join(answer['unknown_words'])})")
-    if not answer["answers"]:
-        print("(no memory: no fact shares a word with the question)")
+    Raises:
+        UserError: the task cannot be asked, or not in this way.
+    """
+    if task not in TASKS:
+        raise UserError(f"{config.model}: is a run of the task {task[:80]!r}, which answers no questions")
+    if config.text and task != "squad":
+        raise UserError("only a squad run answers from a text: leave the text out, or give a file with --file")
+    if config.input and config.question and task != "tracing":
+        raise UserError("a question and --input were given: leave one out")
+    endings = OUTPUTS.get(task, (".jsonl",))
+    if config.output and config.output.suffix not in endings:
+        names = " or ".join(f"NAME{ending}" if ending else "a folder" for ending in endings)
+        raise UserError(f"--output {config.output}: give {names} for a {task} model")
+    if config.output and (config.output / "results.json").exists():
+        raise UserError(
+            f"--output {config.output}: is the directory of a run, whose predictions are there; name another folder"
+        )
+
+
+def answer_file(asking, predictor, request: Request) -> None:
+    """Answer a file of questions, and say how many were answered.
+
+    Raises:
+        UserError: more records could not be answered than may be; the output is written nevertheless.
+    """
+    start, output = time.perf_counter(), request.output
+    report = OrderedReport(request.input)
+    if output:
+        (output if not output.suffix else output.parent).mkdir(parents=True, exist_ok=True)
+    if output and output.suffix == ".npz":
+        print(f"{counted(asking.write_predicted(predictor, request), 'vector')} in {output}", file=sys.stderr)
         return
-    for entry in answer["answers"]:
-        print(f"{entry['probability']:.3f}  {entry['answer']}")
-    print("attended to:")
-    for fact in answer["facts"]:
-        print(f"{fact['weight']:.3f}  {fact['subject']} / {fact['relation']} / {fact['object']}")
-    print(f"({milliseconds:.0f} ms, {answer['num_candidates']} of {counted(len(predictor.base.facts), 'fact')})")
+    answers = with_bar(asking.ask_file(predictor, request, report), output is not None)
+    if not output:
+        print_json_lines(answers)
+    elif not output.suffix:
+        asking.write_folder(output, answers, predictor, report)
+    elif output.suffix == ".trec":
+        write_lines(output, asking.trec_lines(answers))
+    else:
+        write_lines(output, map(json_line, answers))
+    seconds = time.perf_counter() - start
+    print(f"{counted(report.used, 'answer')} in {seconds:.1f} s{f', in {output}' if output else ''}", file=sys.stderr)
+    report.check_answers(request.max_bad_fraction, output)
+    say_notes(report.notes)
 
 
-def predict_responses(config: Config) -> None:
-    """Print each student's probable responses to some items."""
-    from utils.tracing.predictor import TracingPredictor
-    from utils.tracing.sequences import NEW_STUDENT
+def with_bar(answers, is_shown: bool):
+    """The same answers, with their number on a terminal."""
+    from tqdm import tqdm
 
-    items = [item.strip() for item in config.question.split(",") if item.strip()]
-    if not items:
-        raise UserError(f"{config.question!r}: no item there; give items, with commas between")
-    predictor = TracingPredictor.load(config.run_dir)
-    histories, notes = predictor.read_histories(config.file) if config.file else ([NEW_STUDENT], [])
-    students = predictor.predict(histories, items)
-    for note in notes:
-        print(f"({note})")
-    unknown = [prediction["item"] for prediction in students[0]["predictions"] if not prediction["is_known"]]
-    if unknown:
-        print(f"(not in training, treated as an unknown item: {', '.join(unknown)})")
-    for student in students:
-        print(f"student {student['student']}, {student['num_responses']:,} responses")
-        if student["unknown_items"]:
-            print(f"  (not in training, treated as an unknown item: {', '.join(student['unknown_items'][:5])})")
-        for prediction in student["predictions"]:
-            line = "  ".join(f"{category}: {p:.3f}" for category, p in enumerate(prediction["probabilities"]))
-            if "ability" in prediction:
-                line += f"  (ability {prediction['ability']:.2f} ± {prediction['ability_error']:.2f})"
-            print(f"  item {prediction['item']}: {line}")
-
-
-def find_next_vectors(config: Config) -> None:
-    """Print the rows that are most likely to follow a row, among all documents and in its own."""
-    from utils.vectors.predictor import VectorsPredictor
-
-    predictor = VectorsPredictor.load(config.run_dir)
-    data, notes = predictor.read_documents(config.file)
-    for note in notes:
-        print(f"({note})")
-    if not config.question.isdecimal():
-        raise UserError(f"{config.question!r}: must be a row of {data.file}, from 0 to {len(data.vectors) - 1:,}")
-    (answer,) = predictor.nearest(data, [int(config.question)], config.n_best)
-    print(f"after {described_row(answer)}")
-    for title, rows in (("of all documents", answer["nearest"]), ("of its own", answer["nearest_in_document"])):
-        print(f"{title}:")
-        for row in rows:
-            print(f"  {row['similarity']:.3f}  {described_row(row)}")
-
-
-def find_answers(config: Config) -> None:
-    """Print the answers that fit the question best, of a file or of the demo world."""
-    from utils.ranking.predictor import RankingPredictor
-    from utils.text.words import shortened
-
-    predictor = RankingPredictor.load(config.run_dir)
-    texts, notes = predictor.read_texts(config.file)
-    for note in notes:
-        print(f"({note})")
-    (results,) = predictor.search([config.question], [text for _, text in texts], config.n_best)
-    for result in results:
-        print(f"{result['score']:.3f}  {texts[result['candidate']][0]}: {shortened(result['text'], 300)}")
-    print(f"({len(texts):,} answers)")
-
-
-def described_row(row: dict) -> str:
-    """A row of a file of vectors with its document and the beginning of its text."""
-    return f"row {row['row']} ({row['document']})" + (f": {row['text'][:100]}" if row["text"] else "")
-
-
-def timed(function):
-    """What a function returns on its second call, and the milliseconds that call takes; the first one builds the graph."""
-    function()
-    start = time.perf_counter()
-    result = function()
-    return result, 1000 * (time.perf_counter() - start)
+    return tqdm(answers, "answering", unit=" records", delay=1, leave=False, disable=None if is_shown else True)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class Request:
         text: the text that holds the answer.
         file: what to answer from, or to search.
         input: a file of questions.
+        output: where the answers to a file are written; None is standard output.
         n_best: answers to list for each question; None is the task's own number.
         max_bad_fraction: fraction of a file's records that may be unusable.
     """
@@ -39,6 +40,7 @@ class Request:
     text: str = ""
     file: Path | None = None
     input: Path | None = None
+    output: Path | None = None
     n_best: int | None = None
     max_bad_fraction: float = 0.05
 
@@ -100,6 +102,11 @@ class OrderedReport(FileReport):
         """Count a record that was read but cannot be answered."""
         super().leave_out(record.place, reason)
 
+    @property
+    def notes(self) -> list[str]:
+        """A line for each reason why records were not answered, and for what else the reader noticed."""
+        return [line.replace(" records left out, ", " records not answered: ", 1) for line in super().notes]
+
     def check_answers(self, max_bad_fraction: float, output: Path | None) -> None:
         """Check that enough records were answered, once all answers are written.
 
@@ -155,6 +162,12 @@ def _answers_or_errors(records: list[Record], answer, report: OrderedReport) -> 
         return [{"error": f"{record.place}: {error}"}]
     report.used += len(records)
     return answers
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    """Print what reading a file left out or noticed, beside the answers."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def json_line(value, is_printed: bool = False) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from utils.common.errors import UserError
-from utils.common.reading import Reading
+from utils.common.reading import MAX_BAD_FRACTION, Reading
 from utils.common.references import model_folder
 from utils.ranking.answering import RankingAnswerer
-from utils.ranking.data import named_answers, read_texts
+from utils.ranking.data import NamedText, named_answers, read_texts
 from utils.ranking.demo import demo_rankings
 from utils.text.tokenization import check_fits, load_tokenizer
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run, read_run_file
@@ -68,15 +68,18 @@ class RankingPredictor(RankingAnswerer):
             check_fits(tokenizer, model.candidates.encoder.config, max(lengths.values()))
         return cls(model, tokenizer, **lengths, demo_seed=demo_seed)
 
-    def read_texts(self, path: Path | None = None) -> tuple[list[tuple[str, str]], list[str]]:
+    def read_texts(
+        self, path: Path | None = None, max_bad_fraction: float = MAX_BAD_FRACTION
+    ) -> tuple[list[NamedText], list[str]]:
         """The texts to search among, and notes on what was left out.
 
         Args:
             path: a file with questions and answers, a collection, or a text file with a text per line (see
                 `utils.ranking.data.read_texts`); None is the demo world, for a run that was trained on it.
+            max_bad_fraction: fraction of its records that may be unusable.
 
         Returns:
-            `(name, text)` of each text, and the notes.
+            the texts with their names, and the notes.
 
         Raises:
             UserError: the file cannot be used, or it is needed and missing.
@@ -85,7 +88,7 @@ class RankingPredictor(RankingAnswerer):
             raise UserError("a ranking run looks for answers in a file: name it with --file")
         if path is None:
             return named_answers(demo_rankings(self.demo_seed)), []
-        reading = Reading()
+        reading = Reading(max_bad_fraction)
         return read_texts(path, reading), reading.notes
 
     def export(self, folder: Path) -> dict:

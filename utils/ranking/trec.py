@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,21 +62,41 @@ def candidate_names(evaluation_set: EvaluationSet) -> list[str]:
         if candidate.is_document and key in documents:
             names.append(documents[key])
             continue
-        name = plain = _escaped(candidate.id)
-        while name in used:
-            counts[plain] += 1
-            name = f"{plain}#{counts[plain] + 1}"
-        used.add(name)
-        names.append(name)
+        names.append(_distinct(candidate.id, used, counts))
         if candidate.is_document:
-            documents[key] = name
+            documents[key] = names[-1]
     return names
+
+
+def distinct_names(ids: Sequence[str]) -> list[str]:
+    """A name for each id, without white space and different from those before it.
+
+    >>> distinct_names(["d 1", "7", "7"])
+    ['d%201', '7', '7#2']
+    """
+    used: set[str] = set()
+    counts: Counter[str] = Counter()
+    return [_distinct(identifier, used, counts) for identifier in ids]
+
+
+def _distinct(identifier: str, used: set[str], counts: Counter[str]) -> str:
+    name = plain = _escaped(identifier)
+    while name in used:
+        counts[plain] += 1
+        name = f"{plain}#{counts[plain] + 1}"
+    used.add(name)
+    return name
+
+
+def run_line(question: str, document: str, rank: int, score: float) -> str:
+    """A line of a TREC run, whose names have no white space."""
+    return f"{_escaped(question)} Q0 {document} {rank} {score:.9g} {TAG}"
 
 
 def _ranked_lines(question: str, names: list[str], scores: np.ndarray, places: np.ndarray, depth: int) -> list[str]:
     best = places[np.argsort(-scores[places], kind="stable")[:depth]]
     return [
-        f"{question} Q0 {names[place]} {rank} {scores[place]:.9g} {TAG}\n" for rank, place in enumerate(best, start=1)
+        run_line(question, names[place], rank, scores[place]) + "\n" for rank, place in enumerate(best, start=1)
     ]
 
 
