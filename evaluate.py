@@ -85,7 +85,7 @@ def main(config: Config) -> int:
             print(line)
         for headline in scored.headlines:
             print(verdict(results, headline)[-1])
-        if source.is_own and not config.limit:
+        if source.is_own and not config.limit and not config.search_files:
             print(agreement_line(agreement(run, results)))
         scored_runs.append(scored)
     if len(runs) == 2:

@@ -18,16 +18,17 @@ test questions (BM25: 0.602 and 0.605); docs/ranking.md has all conditions. Othe
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from utils.common.files import write_atomically
 from utils.common.plots import plot_history
 from utils.common.reading import Reading
-from utils.ranking.baselines import PLAIN, evaluate_baselines
-from utils.ranking.encoder import new_start, pretrained_start
+from utils.ranking.baselines import evaluate_baselines
+from utils.ranking.encoder import new_start, pretrained_start, untrained_model
 from utils.ranking.evaluation import (
+    SEARCHED,
     EvaluationSet,
     evaluate_encoder,
     evaluate_scores,
@@ -50,8 +51,6 @@ from utils.training.settings import CachedRunConfig
 from utils.training.tracking import start_tracking
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-SEARCHED = ("test", "validation", "train")
-"""Splits whose answers are searched for the test questions."""
 
 
 @dataclass
@@ -146,9 +145,11 @@ def main(config: Config) -> int:
     if config.suite:
         train_suite(config, config.losses or list(RANKING_LOSSES))
         return 0
+    from utils.ranking.scoring import headlines, question_keys
     from utils.training.environment import accelerators, hardware
     from utils.training.fit import fit, inference_copy
-    from utils.training.publish import Headline, publish
+    from utils.training.publish import publish
+    from utils.training.training_summary import write_training_summary
 
     # --- data
     files = config.train_files, config.validation_files, config.test_files
@@ -194,7 +195,7 @@ def main(config: Config) -> int:
         scores = predictor.scores(validation.query_ids, validation.candidate_ids)
         return validation_row(evaluate_scores(validation, scores))
 
-    with start_tracking(config.tracking, "qkv-zoo-ranking", config.run_dir, asdict(config)) as tracker:
+    with start_tracking(config, "ranking") as tracker:
         rows = fit(
             model,
             batches,
@@ -206,6 +207,7 @@ def main(config: Config) -> int:
             patience=config.patience,
             tracker=tracker,
             resume=config.resume,
+            log_every=config.log_every,
         )
 
         # --- evaluation
@@ -215,25 +217,22 @@ def main(config: Config) -> int:
         evaluations, shorter, scores = evaluate_encoder(best, validation, test, is_unseen, shorter_dims)
 
         def untrained_scores():
-            untrained = inference_copy(build_model(replace(config, output_dim=0), encoder))
-            return RankingPredictor(untrained, encoder.tokenizer, **lengths).scores(test.query_ids, test.candidate_ids)
+            untrained = RankingPredictor(inference_copy(untrained_model(model, encoder)), encoder.tokenizer, **lengths)
+            return untrained.scores(test.query_ids, test.candidate_ids)
 
         baselines = evaluate_baselines(test, config.cache_dir, encoder.key, untrained_scores)
 
         # --- report
         file = [part for path in (config.test_files or config.train_files)[:1] for part in ("--file", str(path))]
         systems = {"encoder": evaluations["test"], **baselines}
+        write_training_summary(config.run_dir, question_keys(splits.parts["train"] + splits.parts["validation"]))
         write_per_question(config.run_dir / "per_question.npz", test.queries, systems)
         for note in write_runs(config.run_dir, test, scores):
             print(note)
         plot_history(rows, config.run_dir / "history.png", history_panels(evaluations["validation"]))
         exports = best.export(config.run_dir / "export") if config.export else {}
         print_scores(config.loss, evaluations, shorter)
-        headlines = [
-            Headline(name, f"NDCG@10 among {answers} answers", "val_score", PLAIN, digits=4)
-            for name, answers in (("ndcg@10", "own"), ("ndcg@10_all", "all"))
-            if name in evaluations["test"].metrics  # not among own answers, if there is nothing to rank
-        ]
+        headline, *more_headlines = headlines(evaluations["test"])
         publish(
             config,
             "ranking",
@@ -242,8 +241,8 @@ def main(config: Config) -> int:
             data=splits.describe([path for paths in files for path in paths]),
             evaluations=evaluations,
             baselines={name: {"test": evaluation} for name, evaluation in baselines.items()},
-            headline=headlines[0],
-            more_headlines=headlines[1:],
+            headline=headline,
+            more_headlines=more_headlines,
             tracker=tracker,
             details={
                 "loss": config.loss,

@@ -61,6 +61,14 @@ class EncoderStart:
                 assign(layer, declared.weights)
 
 
+def untrained_model(model, start: EncoderStart):
+    """The encoder of a trained `models.bi_encoder.BiEncoder` with the weights that it started from, without a projection."""
+    untrained = type(model).from_config({**model.get_config(), "output_dim": None})
+    untrained.build()
+    start.set_weights(untrained)
+    return untrained
+
+
 def pretrained_start(
     name: str, dropout: float, pooling: str | None, query_length: int | None, max_length: int | None
 ) -> EncoderStart:

@@ -13,6 +13,8 @@ from utils.ranking.features import RankingFeatures, first_candidates
 from utils.ranking.metrics import pad_arrays, ranking_metrics
 from utils.ranking.records import Candidate, Query
 
+SEARCHED = ("test", "validation", "train")
+"""Splits whose answers are searched for the test questions."""
 MONITORED = ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")
 """Metrics that are validated after each epoch and compared between losses."""
 
@@ -103,28 +105,43 @@ def evaluate_scores(
 def evaluate_encoder(
     predictor, validation: EvaluationSet, test: EvaluationSet, is_unseen: np.ndarray, shorter_dims: Sequence[int] = ()
 ) -> tuple[dict[str, Evaluation], dict[str, dict[str, float]], np.ndarray]:
-    """Evaluate a trained encoder.
+    """Evaluate a trained encoder on `validation`, and as `evaluate_test` does on the test questions.
 
     Args:
         predictor: `utils.ranking.predictor.RankingPredictor`.
         validation: the validation questions and what is searched for them.
-        test: the test questions and what is searched for them.
-        is_unseen: bool `(test questions,)`, True for a question whose answers do not occur in training.
+        test, is_unseen, shorter_dims: as for `evaluate_test`.
+    """
+    evaluations, shorter, scores = evaluate_test(predictor, test, is_unseen, shorter_dims)
+    of_validation = evaluate_scores(validation, predictor.scores(validation.query_ids, validation.candidate_ids))
+    return {"validation": of_validation, **evaluations}, shorter, scores
+
+
+def evaluate_test(
+    predictor,
+    test: EvaluationSet,
+    is_unseen: np.ndarray | None = None,
+    shorter_dims: Sequence[int] = (),
+    split: str = "test",
+) -> tuple[dict[str, Evaluation], dict[str, dict[str, float]], np.ndarray]:
+    """Evaluate a trained encoder on the questions of one split.
+
+    Args:
+        predictor: `utils.ranking.predictor.RankingPredictor`.
+        test: the questions and what is searched for them.
+        is_unseen: bool `(questions,)`, True for a question whose answers do not occur in training; None: that is not known.
         shorter_dims: lengths to which vectors are cut as well.
+        split: name of the split.
 
     Returns:
-        evaluations of `validation` and `test`, and of the unseen questions (`test_unseen`) if they are some of the test questions
-        but not all; test metrics by length of the cut vectors; and the scores of the test candidates, float
-        `(questions, candidates)`.
+        the evaluation of the split, and of the unseen questions (`SPLIT_unseen`) if they are some of them but not all; metrics by
+        length of the cut vectors; and the scores of the candidates, float `(questions, candidates)`.
     """
     questions, candidates = predictor.question_vectors(test.query_ids), predictor.candidate_vectors(test.candidate_ids)
     scores = questions @ candidates.T
-    evaluations = {
-        "validation": evaluate_scores(validation, predictor.scores(validation.query_ids, validation.candidate_ids)),
-        "test": evaluate_scores(test, scores),
-    }
-    if is_unseen.any() and not is_unseen.all():
-        evaluations["test_unseen"] = evaluate_scores(test, scores, is_unseen)
+    evaluations = {split: evaluate_scores(test, scores)}
+    if is_unseen is not None and is_unseen.any() and not is_unseen.all():
+        evaluations[f"{split}_unseen"] = evaluate_scores(test, scores, is_unseen)
     shorter = {
         str(dim): evaluate_scores(test, shorten(questions, dim) @ shorten(candidates, dim).T).metrics
         for dim in shorter_dims

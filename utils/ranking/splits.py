@@ -182,6 +182,22 @@ def read_ranking_splits(
     return RankingSplits(parts, notes, documents, reading.description())
 
 
+def read_test_queries(paths: Sequence[Path], vote_rule: str, reading: Reading) -> RankingSplits:
+    """Read questions that a trained encoder is scored on; all are in the split `test`.
+
+    Args:
+        paths: files or folders; of a folder with splits of its own, the test questions.
+        vote_rule: how votes become grades, as in training.
+        reading: counts what is left out.
+
+    Raises:
+        UserError: as `read_rankings`; or no question has a relevant answer.
+    """
+    parts, documents, notes = _read_files({"train": [], "validation": [], "test": paths}, vote_rule, reading)
+    notes += _check_relevance("test", parts["test"])
+    return RankingSplits({"test": parts["test"]}, notes, documents, reading.description())
+
+
 def _read_files(
     files: dict[str, Sequence[Path]], vote_rule: str, reading: Reading
 ) -> tuple[dict[str, list[Query]], list[Candidate], list[str]]:

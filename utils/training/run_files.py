@@ -113,12 +113,11 @@ def find_data(
     has_split = split in results["metrics"]
     if not paths and not has_split:
         raise UserError(f"the run has no {split} data of its own; name files with --test-files")
+    is_own = None not in settings_of_named
     if split == "test" and paths_of(settings, "test_files"):
-        is_own = settings_of_named <= {"test_files", "facts", "templates"} and (
-            set(recorded.get("test_files", {"": ""}).values()) <= set(paths)
-        )
-    else:
-        is_own = None not in settings_of_named and (split != "test" or settings_of_named != {"validation_files"})
+        is_own = is_own and set(recorded.get("test_files", {"": ""}).values()) <= set(paths)
+    elif split == "test":
+        is_own = is_own and settings_of_named != {"validation_files"}
     if not paths or (has_split and is_own):
         return _own_data(settings, recorded, paths)
     if split != "test":

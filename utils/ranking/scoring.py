@@ -1,0 +1,195 @@
+"""Score a trained encoder of ranking on files: the questions' own answers, and the search among all answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from utils.common.errors import UserError
+from utils.common.evaluation import Evaluation
+from utils.ranking.baselines import PLAIN, evaluate_baselines
+from utils.ranking.data import read_texts
+from utils.ranking.encoder import pretrained_start, untrained_model
+from utils.ranking.evaluation import SEARCHED, EvaluationSet, evaluate_test
+from utils.ranking.features import build_features
+from utils.ranking.leaderboard import write_per_question
+from utils.ranking.predictor import RankingPredictor
+from utils.ranking.records import VOTE_RULES, Candidate, Query
+from utils.ranking.splits import RankingSplits, read_ranking_splits, read_test_queries
+from utils.ranking.trec import write_runs
+from utils.text.embedding import token_ids
+from utils.text.words import split_words
+from utils.training.finished import damaged_run_as_user_error
+from utils.training.publish import Headline
+from utils.training.run_files import DataSource
+from utils.training.scored import FinishedRun, Scored, ScoringOptions
+from utils.training.training_summary import text_keys
+
+COLUMNS = {
+    "ndcg@10": "NDCG@10, own",
+    "map": "MAP, own",
+    "mrr": "MRR, own",
+    "ndcg@10_all": "NDCG@10, all",
+    "map_all": "MAP, all",
+    "mrr_all": "MRR, all",
+}
+COMPARED = ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")
+OTHERS = "others"
+"""Name of the questions of a split that are not scored, whose answers are searched all the same."""
+
+
+def headlines(evaluation: Evaluation) -> list[Headline]:
+    """The metrics of the verdicts: NDCG@10 among own answers, unless there is nothing to rank, and among all answers."""
+    return [
+        Headline(name, f"NDCG@10 among {answers} answers", "val_score", PLAIN, digits=4)
+        for name, answers in (("ndcg@10", "own"), ("ndcg@10_all", "all"))
+        if name in evaluation.metrics
+    ]
+
+
+def question_keys(queries: Sequence[Query]) -> np.ndarray:
+    """A key of each question's words, for `training_summary.npz`."""
+    return text_keys(" ".join(split_words(query.text)) for query in queries)
+
+
+def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> Scored:
+    """Score a finished run.
+
+    Args:
+        run: the run.
+        source: where its own data or other files are.
+        options: how they are scored.
+
+    Raises:
+        UserError: a file cannot be used, or the run's own data is not there.
+    """
+    from components.losses import RANKING_LOSSES
+
+    predictor, split = RankingPredictor.load(run.folder), options.split
+    splits, searched, notes = _read_questions(run, source, options)
+    numbers = options.drawn(len(splits.parts[split]))
+    is_unseen = splits.has_unseen_answers()[numbers] if split == "test" and "train" in splits.parts else None
+    evaluation_set = make_evaluation_set(predictor, splits, split, numbers, searched)
+    loss = run.settings.get("loss")
+    shorter_dims = RANKING_LOSSES[loss].shorter_dims(predictor.model.candidates.size) if loss in RANKING_LOSSES else ()
+    evaluations, shorter, scores = evaluate_test(predictor, evaluation_set, is_unseen, shorter_dims, split)
+    untrained_name, untrained_scores = "", None
+    try:
+        untrained_name, untrained_scores = _untrained(run, predictor, evaluation_set)
+    except UserError as error:
+        notes.append(f"baseline untrained is missing: {error}")
+    baselines = evaluate_baselines(evaluation_set, options.cache_dir, untrained_name, untrained_scores)
+
+    def write(folder: Path) -> None:
+        write_per_question(
+            folder / "per_question.npz", evaluation_set.queries, {"encoder": evaluations[split], **baselines}
+        )
+        for note in write_runs(folder, evaluation_set, scores):
+            print(note)
+
+    files = [path for paths in source.files.values() for path in paths]
+    return Scored(
+        predictor.model,
+        evaluations,
+        {name: {split: evaluation} for name, evaluation in baselines.items()},
+        headlines=tuple(headlines(evaluations[split])),
+        columns=COLUMNS,
+        compared=COMPARED,
+        data={**splits.describe(files), "searched": len(evaluation_set.candidates)},
+        write=write,
+        details={"loss": loss, "init_from": run.settings.get("init_from", ""), "shorter_vectors": shorter},
+        notes=notes,
+    )
+
+
+def make_evaluation_set(
+    predictor: RankingPredictor, splits: RankingSplits, split: str, numbers: np.ndarray, searched: Sequence[Candidate]
+) -> EvaluationSet:
+    """Some questions of a split, and what is searched for them, as in training.
+
+    Args:
+        predictor: the encoder, whose tokens the texts become.
+        splits: the questions. The answers of all splits are searched for test questions, those of its own for validation.
+        split: the split.
+        numbers: the numbers of the questions, `(questions,)`.
+        searched: more texts that are searched.
+    """
+    chosen, queries = set(numbers.tolist()), splits.parts[split]
+    parts = {
+        **splits.parts,
+        split: [query for number, query in enumerate(queries) if number in chosen],
+        OTHERS: [query for number, query in enumerate(queries) if number not in chosen],
+    }
+    names = [split, OTHERS, *(SEARCHED[1:] if split == "test" else ())]
+    lengths = predictor.query_length, predictor.max_length
+    features = {
+        name: build_features(parts[name], np.arange(len(parts[name])), predictor.tokenizer, *lengths)
+        for name in names
+        if name in parts
+    }
+    documents = [*(splits.documents if split == "test" else ()), *searched]
+    texts = [document.text for document in documents]
+    document_ids = token_ids(predictor.tokenizer, texts, predictor.max_length) if texts else []
+    return EvaluationSet.from_splits(parts, features, split, list(features), documents, document_ids)
+
+
+def _read_questions(
+    run: FinishedRun, source: DataSource, options: ScoringOptions
+) -> tuple[RankingSplits, list[Candidate], list[str]]:
+    """The questions, more texts to search, and notes."""
+    searched = [
+        Candidate(text.id, text.text, is_document=True)
+        for path in options.search_files
+        for text in read_texts(path, options.reading)
+    ]
+    if source.is_own and (not source.absent or options.split != "test" or "test_files" not in source.files):
+        with run.own_settings(source) as config:
+            splits = read_ranking_splits(
+                config.train_files,
+                config.validation_files,
+                config.test_files,
+                config.validation_fraction,
+                config.test_fraction,
+                config.split_seed,
+                config.limit,
+                config.votes,
+                options.reading,
+            )
+        return splits, searched, []
+    source.check_complete("test_files")
+    with damaged_run_as_user_error(run.folder):
+        votes = VOTE_RULES[VOTE_RULES.index(run.settings["votes"])]
+    splits = read_test_queries(source.files["test_files"], votes, options.reading)
+    notes = list(splits.notes)
+    if source.is_own:
+        notes.append(
+            "the run's training files are not there, so their answers are not searched: scores among all answers are higher than "
+            "the run's own"
+        )
+    else:
+        notes += run.leak_note(question_keys(splits.parts["test"]), "question")
+    return splits, searched, notes
+
+
+def _untrained(
+    run: FinishedRun, predictor: RankingPredictor, evaluation_set: EvaluationSet
+) -> tuple[str, Callable[[], np.ndarray] | None]:
+    """What identifies the pretrained weights that the run started from, and a function that computes their scores.
+
+    Raises:
+        UserError: they are not there.
+    """
+    if not run.settings.get("init_from"):
+        return "", None
+    with damaged_run_as_user_error(run.folder):
+        name, pooling = str(run.settings["init_from"]), str(run.settings["pooling"])
+    start = pretrained_start(name, 0.0, pooling, predictor.query_length, predictor.max_length)
+
+    def scores() -> np.ndarray:
+        lengths = {"query_length": predictor.query_length, "max_length": predictor.max_length}
+        untrained = RankingPredictor(untrained_model(predictor.model, start), start.tokenizer, **lengths)
+        return untrained.scores(evaluation_set.query_ids, evaluation_set.candidate_ids)
+
+    return start.key, scores
