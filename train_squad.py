@@ -25,7 +25,7 @@ reaches 25.4. docs/squad.md has all scores with their conditions. More examples:
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -213,7 +213,7 @@ def main(config: Config) -> int:
         predictor = SquadPredictor(model, tokenizer, **windows, length_penalty=config.length_penalty)
         return evaluation.validation_scores(predictor, features["validation"], questions["validation"])
 
-    with start_tracking(config.tracking, "qkv-zoo-squad", config.run_dir, asdict(config)) as tracker:
+    with start_tracking(config, "squad") as tracker:
         rows = fit(
             model,
             lambda first_step: training_batches(features["train"], config.batch_size, config.seed, first_step),
@@ -225,6 +225,7 @@ def main(config: Config) -> int:
             patience=config.patience,
             tracker=tracker,
             resume=config.resume,
+            log_every=config.log_every,
         )
 
         # --- evaluation

@@ -130,7 +130,7 @@ def set_up_ours(options, steps: int):
     import keras
 
     from models.deep_gpcm import DeepGPCM
-    from utils.training.fit import as_dataset
+    from utils.training.batch_dataset import as_dataset
 
     keras.utils.set_random_seed(options.seed)
     model = DeepGPCM(

@@ -83,7 +83,7 @@ def keras_trainer(model):
     """Make a function that trains a compiled model on batches; it returns seconds and the mean loss."""
     import keras
 
-    from utils.training.fit import as_dataset
+    from utils.training.batch_dataset import as_dataset
 
     class Clock(keras.callbacks.Callback):
         """Measures from the beginning of the first step to the end of the last."""

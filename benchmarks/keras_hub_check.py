@@ -107,7 +107,7 @@ def fine_tune(make, checkpoint, tokenizer, options, seed, features, validation_f
     from utils.squad.features import training_batches
     from utils.squad.metrics import score_predictions
     from utils.squad.predictor import SquadPredictor
-    from utils.training.fit import as_dataset
+    from utils.training.batch_dataset import as_dataset
 
     keras.utils.set_random_seed(seed)
     model = make(checkpoint)

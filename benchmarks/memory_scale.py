@@ -91,7 +91,7 @@ def prepare(options, folder: Path):
     from utils.memnet.features import encode_facts, open_vocabulary, save_vocabulary, training_batches
     from utils.memnet.records import KnowledgeBase
     from utils.memnet.splits import split_templates
-    from utils.training.fit import as_dataset
+    from utils.training.batch_dataset import as_dataset
 
     rng = np.random.default_rng(options.seed)
     base = KnowledgeBase(invent_facts(options.facts, rng))

@@ -355,7 +355,7 @@ def keras_trainer(name: str, job: dict):
     import keras
 
     from train_squad import Config, compile_model, with_model_settings
-    from utils.training.fit import as_dataset
+    from utils.training.batch_dataset import as_dataset
     from utils.training.run import set_precision
 
     keras.utils.set_random_seed(job["seed"])

@@ -47,7 +47,7 @@ def train_suite(config, losses: Sequence[str]) -> None:
             train_or_read("train_ranking.py", folder, [*flags, "--loss", loss, "--seed", seed, "--no-export"])
     data = data_name(config.test_files or config.train_files, config.data)
     columns, rows = make_leaderboard(config.run_dir, runs, data)
-    with start_tracking(config.tracking, "qkv-zoo-ranking", config.run_dir, asdict(config)) as tracker:
+    with start_tracking(config, "ranking", "suite") as tracker:
         tracker.log_table("leaderboard", columns, rows)
         tracker.log_images({"leaderboard": config.run_dir / "leaderboard.png"})
     print(f"everything is in {config.run_dir}")

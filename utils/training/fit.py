@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import math
 import os
 import signal
@@ -16,14 +15,12 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.common.files import write_csv
+from utils.training.batch_dataset import as_dataset
 from utils.training.checkpoint import load_state, restore_checkpoint, save_checkpoint
+from utils.training.step_log import StepLog
 
 SAVE_EVERY_SECONDS = float(os.environ.get("QKV_ZOO_SAVE_EVERY_SECONDS", "60"))
 """Seconds between two checkpoints within an epoch."""
-BATCHES_PER_STACK = 16
-"""The most batches of equal shapes that are passed to TensorFlow together."""
-STACK_BYTES = 8 * 2**20
-"""The size that such a stack of batches should not exceed."""
 
 
 def fit(
@@ -39,6 +36,7 @@ def fit(
     tracker=None,
     resume=False,
     steps_per_execution=1,
+    log_every=0,
 ):
     """Train a model, and evaluate and save it on the way.
 
@@ -57,12 +55,13 @@ def fit(
         evaluate: function of a model that returns `{"val_...": float}`. Numbers under other names are kept in `metrics.csv` but
             not printed.
         monitor: the name of the metric to maximise.
-        run_dir: existing folder for `best.keras`, `checkpoint.npz` and `metrics.csv`.
+        run_dir: existing folder for `best.keras`, `checkpoint.npz`, `metrics.csv` and `steps.csv`.
         patience: epochs without an equal or better `monitor` after which training stops; 0 never stops early.
         tracker: a `utils.training.tracking.Tracker`, or None.
         resume: continue from `checkpoint.npz` if it exists.
         steps_per_execution: steps that TensorFlow runs in one call. Calls cost more than the steps of a small model. Signals, the
             loss and the clock are looked at between calls only. The result is the same.
+        log_every: steps between two rows of `steps.csv` (see `utils.training.step_log`), which the tracker gets, too; 0 for none.
 
     Returns:
         the rows of `metrics.csv`, one per epoch.
@@ -70,14 +69,16 @@ def fit(
     Raises:
         UserError: the loss or a weight is not finite. The last good checkpoint is kept.
     """
-    callback = RunCallback(Path(run_dir), epochs, steps_per_epoch, evaluate, monitor, patience, tracker)
+    step_log = StepLog(Path(run_dir) / "steps.csv", log_every, steps_per_epoch)
+    callback = RunCallback(Path(run_dir), epochs, steps_per_epoch, evaluate, monitor, patience, tracker, step_log)
     if resume and callback.checkpoint.exists():
         # The optimizer's variables must exist before they can be restored.
         model.optimizer.build(model.trainable_variables)
         callback.restore(model)
     if keras.backend.backend() == "tensorflow":
         model.steps_per_execution = steps_per_execution
-    with callback.catch_signals():
+    step_log.open(callback.all_steps)
+    with contextlib.closing(step_log), callback.catch_signals():
         while callback.epoch < epochs and not callback.finished:
             steps = steps_per_epoch - callback.step
             model.fit(
@@ -97,7 +98,7 @@ def fit(
 class RunCallback(keras.callbacks.Callback):
     """Everything that happens around the training steps of one run; see `fit`."""
 
-    def __init__(self, run_dir, epochs, steps_per_epoch, evaluate, monitor, patience, tracker):
+    def __init__(self, run_dir, epochs, steps_per_epoch, evaluate, monitor, patience, tracker, step_log):
         super().__init__()
         self.run_dir = run_dir
         self.checkpoint = run_dir / "checkpoint.npz"
@@ -107,13 +108,20 @@ class RunCallback(keras.callbacks.Callback):
         self.monitor = monitor
         self.patience = patience
         self.tracker = tracker
+        self.step_log = step_log
         self.rows: list[dict] = []
         self.epoch = 0  # completed epochs
         self.step = 0  # completed steps of the current epoch
         self.loss_so_far = None  # sum and count of this epoch's losses in an earlier process
+        self.logged_so_far = None  # what that process logged of this epoch
         self.seconds = 0.0  # training time of this epoch in earlier processes
         self.save_seconds = 0.0  # duration of the last save
         self.signal = None  # number of the signal that asked to stop
+
+    @property
+    def all_steps(self) -> int:
+        """Completed steps of the whole training."""
+        return self.epoch * self.steps_per_epoch + self.step
 
     @property
     def finished(self) -> bool:
@@ -129,6 +137,8 @@ class RunCallback(keras.callbacks.Callback):
             self.rows = [{**row, self.monitor: float(row[self.monitor])} for row in state["rows"]]
             self.epoch, self.step = int(state["epoch"]), int(state["step"])
             self.loss_so_far = [float(value) for value in state["loss"]] if self.step else None
+            step, loss, examples = state["logged"]
+            self.logged_so_far = (int(step), float(loss), float(examples)) if self.step else None
             self.seconds = float(state["seconds"])
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
@@ -164,6 +174,8 @@ class RunCallback(keras.callbacks.Callback):
             self._loss_metric.total.assign(total)
             self._loss_metric.count.assign(count)
             self.loss_so_far = None
+        self.step_log.begin_epoch(self.logged_so_far)
+        self.logged_so_far = None
         # A bar on a terminal; in a file or pipe, only the line at the end of an epoch.
         verbose = 1 if sys.stdout.isatty() else 2
         self.progress = keras.utils.Progbar(self.steps_per_epoch, verbose=verbose, stateful_metrics=["loss"])
@@ -174,6 +186,7 @@ class RunCallback(keras.callbacks.Callback):
         if not math.isfinite(loss):
             self._raise_not_finite("the loss")
         self.step = min(self.first_step + batch + 1, self.steps_per_epoch)
+        self._log_step()
         if self.step == self.steps_per_epoch:
             return  # on_epoch_end saves and reports
         self.progress.update(self.step, [("loss", loss)])
@@ -205,12 +218,21 @@ class RunCallback(keras.callbacks.Callback):
         self._save()
         write_csv(self.run_dir / "metrics.csv", self.rows)
         if self.tracker is not None:
-            self.tracker.log({name: value for name, value in row.items() if name != "epoch"}, step=self.epoch)
+            self.tracker.log_epoch(row, self.last_step_row, self.all_steps)
         if self.finished:
             print(f"no equal or better {self.monitor} for {self.patience} epochs: stopping")
             self.model.stop_training = True
         if self.signal is not None:
             self._exit()
+
+    def _log_step(self):
+        self.last_step_row = None
+        if self.step_log.is_due(self.step):
+            self.last_step_row = self.step_log.add_row(self.epoch, self.step, self.model, self._loss_metric)
+            if self.tracker is not None and self.step < self.steps_per_epoch:  # the last one is logged with the epoch
+                self.tracker.log_step(self.last_step_row)
+        elif self.step_log.is_waiting:
+            self.step_log.start_clock(self._loss_metric)
 
     @property
     def _loss_metric(self):
@@ -227,6 +249,7 @@ class RunCallback(keras.callbacks.Callback):
             "epoch": self.epoch,
             "step": self.step,
             "loss": [float(self._loss_metric.total), float(self._loss_metric.count)],
+            "logged": self.step_log.state,
             "seconds": self.seconds + start - self.clock,
             "rows": self.rows,
         }
@@ -236,6 +259,7 @@ class RunCallback(keras.callbacks.Callback):
             self._raise_not_finite(f"the weight {error}")
         self.last_save = time.monotonic()
         self.save_seconds = self.last_save - start
+        self.step_log.pause(self.save_seconds)
 
     def _exit(self):
         print(f"\nstopped by a signal; saved in {self.run_dir}, continue with --resume", flush=True)
@@ -284,40 +308,3 @@ def inference_copy(model):
     copy.build(None)
     copy.set_weights(model.get_weights())
     return copy
-
-
-def as_dataset(batches, first_step: int, steps: int | None = None):
-    """Batches in the form that Keras trains on.
-
-    Args:
-        batches: function of a step number that returns an iterator of batches from that step on.
-        first_step: the step to begin at.
-        steps: number of batches; None for all.
-
-    Returns:
-        a `tf.data.Dataset` with axes of unknown length on TensorFlow, a generator on other backends.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return (batch for batch in itertools.islice(batches(first_step), steps))  # Keras rejects other iterators
-    import tensorflow as tf
-
-    first_batch = next(batches(first_step))
-    batch_bytes = sum(array.nbytes for array in tf.nest.flatten(first_batch))
-    stack_size = max(1, min(BATCHES_PER_STACK, STACK_BYTES // batch_bytes))
-    spec = tf.nest.map_structure(lambda array: tf.TensorSpec((None,) * (1 + array.ndim), array.dtype), first_batch)
-
-    def stacks():
-        # Each element of a Python generator has a fixed cost. Neighbouring batches of equal shapes share it as one element.
-        stack, stack_shapes = [], None
-        for batch in itertools.islice(batches(first_step), steps):
-            shapes = [array.shape for array in tf.nest.flatten(batch)]
-            if stack and (shapes != stack_shapes or len(stack) == stack_size):
-                yield tf.nest.map_structure(lambda *arrays: np.stack(arrays), *stack)
-                stack = []
-            stack.append(batch)
-            stack_shapes = shapes
-        if stack:
-            yield tf.nest.map_structure(lambda *arrays: np.stack(arrays), *stack)
-
-    dataset = tf.data.Dataset.from_generator(stacks, output_signature=spec)
-    return dataset.flat_map(lambda *stack: tf.data.Dataset.from_tensor_slices(stack)).prefetch(2)

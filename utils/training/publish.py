@@ -11,11 +11,12 @@ from math import isfinite
 from pathlib import Path
 
 from utils.common.evaluation import Evaluation
-from utils.common.files import write_json
+from utils.common.files import finite_or_none, write_json
 from utils.training import environment
 from utils.training.fit import best_row
 from utils.training.run import plain_settings
 from utils.training.run_files import file_checksums
+from utils.training.tracked_results import track_results
 
 SCHEMA_VERSION = 1
 """Of `results.json`; docs/results_json.md describes it."""
@@ -90,16 +91,10 @@ def publish(
         "config": plain_settings(config),
     }
     write_json(run_dir / "results.json", results)
-    for name, (columns, table) in (tables or {}).items():
-        tracker.log_table(name, columns, table)
-    tracker.log_images({plot.stem: plot for plot in sorted(run_dir.glob("*.png"))})
-    tracker.log_artifact(run_dir / "best.keras", f"{task}-{config.model}", "model")
-    tracker.summary(
-        {f"{split}_{name}": value for split, metrics in results["metrics"].items() for name, value in metrics.items()}
-    )
-    for printed_headline in (headline, *more_headlines):
-        for line in verdict(results, printed_headline):
-            print(line)
+    verdicts = [verdict(results, printed_headline) for printed_headline in (headline, *more_headlines)]
+    track_results(tracker, run_dir, finite_or_none(results), tables or {}, [lines[-1] for lines in verdicts])
+    for lines in verdicts:
+        print(*lines, sep="\n")
     print(f"everything is in {run_dir}; try: {shlex.join(['python', 'predict.py', str(run_dir), *example_question])}")
     return json.loads((run_dir / "results.json").read_text())
 

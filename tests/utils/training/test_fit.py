@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from utils.common.errors import UserError
+from utils.training.batch_dataset import as_dataset
 from utils.training.checkpoint import load_state
-from utils.training.fit import as_dataset, averaged_weights, best_row, fit
+from utils.training.fit import averaged_weights, best_row, fit
 
 STEPS = 5
 
@@ -82,7 +83,9 @@ def _copies(monkeypatch):
 @pytest.mark.parametrize("stop_at", [3, 7, 11, 12])
 def test_a_crash_anywhere_changes_nothing(tmp_path, monkeypatch, stop_at):
     monkeypatch.setattr("utils.training.fit.SAVE_EVERY_SECONDS", 0)
-    monkeypatch.setattr("utils.training.fit.BATCHES_PER_STACK", 1)  # so that all steps before the crash are taken
+    monkeypatch.setattr(
+        "utils.training.batch_dataset.BATCHES_PER_STACK", 1
+    )  # so that all steps before the crash are taken
     (tmp_path / "whole").mkdir()
     (tmp_path / "crashed").mkdir()
     whole, _ = run(tmp_path / "whole")

@@ -1,0 +1,100 @@
+"""What a tracker gets of a finished run: summary, conditions, tables, images, and the trained model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from utils.common.references import PUBLISHED_FILES
+
+MAIN_SPLITS = {"validation": "val/best_model", "test": "test"}
+"""The splits whose intervals and baselines are logged, and the beginnings of their metrics' names. `val/NAME` alone is the course
+of the training. Other splits, such as `test_unseen`, become `test/unseen`."""
+CONDITIONS = ("parameters", "command", "hardware", "backend", "versions", "commit")
+
+
+def track_results(
+    tracker, run_dir: Path, results: dict, tables: dict[str, tuple[list[str], Iterable]], verdicts: list[str]
+) -> None:
+    """Log what a finished run left behind.
+
+    Args:
+        tracker: from `start_tracking`.
+        run_dir: the run directory.
+        results: what `results.json` holds; a number that is not finite is None.
+        tables: name to columns and rows.
+        verdicts: the lines that compare the model with its baselines.
+    """
+    if not tracker.is_on:
+        return
+    for name, (columns, rows) in tables.items():
+        tracker.log_table(name, columns, rows)
+    tracker.log_images({plot.stem: plot for plot in sorted(run_dir.glob("*.png"))})
+    dataset = {name: results["data"].get(name) for name in ("files", "counts", "checksum", "file_checksums")}
+    tracker.set_config({"dataset": dataset, **{name: results[name] for name in CONDITIONS}})
+    tracker.set_summary(summary_values(results) | {"verdict": "; ".join(verdicts)})
+    if (run_dir / "best.keras").exists():
+        tracker.log_model(
+            f"{results['task']}-{results['model']}",
+            model_files(run_dir, results),
+            model_metadata(results),
+            ["best", "latest", f"seed-{results['seed']}"],
+        )
+
+
+def summary_values(results: dict) -> dict[str, float | int | str]:
+    """The final values of a run under the names that trackers get; numbers that are not defined are left out.
+
+    >>> metrics = {"test": {"f1": 60.0}, "test_unseen": {"f1": 50.0}}
+    >>> results = {"metrics": metrics, "intervals": {"test": {"f1": [58.0, 62.0]}}, "baselines": {"words": {"test": {"f1": 25.0}}}}
+    >>> for name, value in summary_values(results | {"data": {"counts": {"train": 7}, "checksum": "sha256:1"}}).items():
+    ...     print(name, value)
+    test/f1 60.0
+    test/unseen/f1 50.0
+    test/f1_low 58.0
+    test/f1_high 62.0
+    test/baselines/words/f1 25.0
+    data/count/train 7
+    data/checksum sha256:1
+    """
+    values = {}
+    for split, metrics in results["metrics"].items():
+        prefix = MAIN_SPLITS.get(split) or split.replace("_", "/", 1)
+        values |= {f"{prefix}/{name}": value for name, value in metrics.items()}
+    for split, prefix in MAIN_SPLITS.items():
+        for name, (low, high) in results["intervals"].get(split, {}).items():
+            values |= {f"{prefix}/{name}_low": low, f"{prefix}/{name}_high": high}
+        for baseline, splits in results["baselines"].items():
+            for name, value in splits.get(split, {}).items():
+                if name != "total":  # that of the model
+                    values[f"{prefix}/baselines/{baseline}/{name}"] = value
+    values |= {
+        name: results[name] for name in ("best_epoch", "epochs", "seconds", "peak_memory_gib") if name in results
+    }
+    values |= {f"data/count/{split}": count for split, count in results["data"]["counts"].items()}
+    checksum = results["data"]["checksum"]
+    values |= (
+        {f"data/checksum/{name}": text for name, text in checksum.items()}
+        if isinstance(checksum, dict)
+        else {"data/checksum": checksum}
+    )
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def model_files(run_dir: Path, results: dict) -> dict[str, Path | str]:
+    """The files that a model needs to be used elsewhere: `load_model` and the predictors read their folder. With a model card."""
+    from utils.training.model_card import model_card
+
+    files = {name: run_dir / name for name in PUBLISHED_FILES if (run_dir / name).is_file()}
+    return files | {"README.md": model_card(results, json.loads((run_dir / "config.json").read_text()))}
+
+
+def model_metadata(results: dict) -> dict:
+    """What is known about a model: conditions, the scores of the last split, and the baselines' headline metric."""
+    split = "test" if "test" in results["metrics"] else list(results["metrics"])[-1]
+    names = ("task", "model", "seed", "best_epoch", "epochs", "seconds", "parameters", "commit", "backend")
+    metric = results["headline"]["metric"]
+    baselines = {name: splits[split].get(metric) for name, splits in results["baselines"].items() if split in splits}
+    scores = {"split": split, "scores": results["metrics"][split], "baselines": {metric: baselines}}
+    return {name: results[name] for name in names} | scores
