@@ -19,7 +19,7 @@ test questions about people that training did not ask about; docs/memnet.md has 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -163,7 +163,7 @@ def main(config: Config) -> int:
         metrics = evaluate(model, features["validation"], facts, data.base, data.questions["validation"]).metrics
         return {f"val_{name}": metrics[name] for name in ("accuracy", "hits@10", "mrr", "gold_key_accuracy")}
 
-    with start_tracking(config.tracking, "qkv-zoo-memnet", config.run_dir, asdict(config)) as tracker:
+    with start_tracking(config, "memnet") as tracker:
         rows = fit(
             model,
             batches,
@@ -175,6 +175,7 @@ def main(config: Config) -> int:
             patience=config.patience,
             tracker=tracker,
             resume=config.resume,
+            log_every=config.log_every,
             steps_per_execution=STEPS_PER_EXECUTION,
         )
 

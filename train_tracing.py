@@ -24,7 +24,7 @@ scores with their conditions.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -195,7 +195,7 @@ def main(config: Config) -> int:
     def evaluate_epoch(model):
         return validation_scores(TracingPredictor(model, data.item_numbers), pieces["validation"], loss)
 
-    with start_tracking(config.tracking, "qkv-zoo-tracing", config.run_dir, asdict(config)) as tracker:
+    with start_tracking(config, "tracing") as tracker:
         rows = fit(
             model,
             batches,
@@ -207,6 +207,7 @@ def main(config: Config) -> int:
             patience=config.patience,
             tracker=tracker,
             resume=config.resume,
+            log_every=config.log_every,
             steps_per_execution=STEPS_PER_EXECUTION,
         )
 

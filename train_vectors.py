@@ -21,7 +21,7 @@ test articles; docs/vectors.md has all conditions. Other examples:
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -187,7 +187,7 @@ def main(config: Config) -> int:
         score = metrics["cosine"] + (metrics["mrr"] if config.query_head else 0)
         return {**{f"val_{name}": metrics[name] for name in ("cosine", "hit@5", "mrr")}, "val_score": score}
 
-    with start_tracking(config.tracking, "qkv-zoo-vectors", config.run_dir, asdict(config)) as tracker:
+    with start_tracking(config, "vectors") as tracker:
         rows = fit(
             model,
             batches,
@@ -199,6 +199,7 @@ def main(config: Config) -> int:
             patience=config.patience,
             tracker=tracker,
             resume=config.resume,
+            log_every=config.log_every,
             steps_per_execution=STEPS_PER_EXECUTION,
         )
 
