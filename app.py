@@ -15,6 +15,7 @@ import logging
 import os
 import socket
 import sys
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -110,7 +111,7 @@ def make_application(tabs: Sequence, rate: int):
 
     endpoints = {tab.name: tab.answer for tab in tabs}
     with gr.Blocks(title="QKV Zoo", analytics_enabled=False) as page:
-        gr.HTML("<h1>QKV Zoo</h1><p>Attention and memory models, to be tried.</p>", elem_classes="qkv-head")
+        gr.HTML("<h1>QKV Zoo</h1><p>Attention and memory models to try.</p>", elem_classes="qkv-head")
         for tab in tabs:
             with gr.Tab(tab.label, elem_id=f"tab-{tab.name}"):
                 gr.HTML(f"<h2>{escaped(tab.title)}</h2><p>{escaped(tab.introduction)}</p>", elem_classes="qkv-head")
@@ -141,6 +142,9 @@ def make_application(tabs: Sequence, rate: int):
 def load_models(tabs: Sequence) -> None:
     """Load the models in the background, one after another. Each says when it is loaded, or why it is not."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice on performance
+    warnings.filterwarnings(
+        "ignore", "You are using a softmax over axis"
+    )  # of a single fact, whose weight of 1 is right
     executor = ThreadPoolExecutor(1, "loading")
     for tab in tabs:
         tab.model.start(executor)

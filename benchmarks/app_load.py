@@ -3,8 +3,8 @@
     python -m benchmarks.app_load                                # 20 users for a minute, published models
     python -m benchmarks.app_load --users 50 --squad runs/squad  # other flags are those of app.py
 
-Each user asks a random tab, waits for the answer, and pauses for `--pause` seconds on average. The table has the seconds from sending a
-question to its answer. The exit status is 1 if an answer was lost or wrong.
+Each user asks a random tab, waits for the answer, and pauses for `--pause` seconds on average. The table has the seconds between a
+question and its answer. The exit status is 1 if an answer was lost or wrong.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from utils.app.markup import escaped
 
 WIDTH, HEIGHT = 440, 250
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 42
+LEFT, RIGHT, TOP, BOTTOM = 54, 12, 12, 42
 """Margins."""
 NUM_COLOURS = 6
 """Colours of lines, `qkv-line-0` and so on in style.css; more lines begin again with the first."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections.abc import Sequence
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Characters that have no form of their own, or turn the direction of what follows them."""
+
+_BREAKS = re.compile(r"[^\s_]{0,13}_(?=\S)|[!-~]{14}(?=[!-~])")
+"""Ends where a line may end: after an underscore, and within a long word."""
 
 
 def escaped(text: str) -> str:
@@ -17,6 +21,16 @@ def escaped(text: str) -> str:
     '&lt;b&gt;1 &amp; 2&lt;/b&gt;�'
     """
     return html.escape(_CONTROL.sub("\ufffd", text))
+
+
+def breakable(text: str) -> str:
+    """A text as HTML that shows it, for a narrow column: a line may end after an underscore, and within a very long word.
+
+    >>> breakable("born_in <b>")
+    'born_<wbr/>in &lt;b&gt;'
+    """
+    ends = [0, *(match.end() for match in _BREAKS.finditer(text)), len(text)]
+    return "<wbr/>".join(escaped(text[start:end]) for start, end in itertools.pairwise(ends))
 
 
 def message(text: str, kind: str = "note") -> str:

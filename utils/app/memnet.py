@@ -8,7 +8,7 @@ from pathlib import Path
 
 from utils.app.failures import errors_as_html
 from utils.app.limits import MAX_QUESTION, MAX_TEXT, checked_lines, checked_text, checked_whole_number
-from utils.app.markup import bar, escaped, message, table
+from utils.app.markup import bar, breakable, escaped, message, table
 from utils.app.page_model import PageModel
 from utils.common.errors import UserError, counted
 from utils.memnet.features import encode_texts
@@ -72,12 +72,12 @@ class MemnetTab:
         if not result["answers"]:
             return "".join([*notes, message("No fact shares a word with the question."), self.model.caption()])
         best = result["answers"][0]
-        answers = [[escaped(entry["answer"]), bar(entry["probability"])] for entry in result["answers"]]
+        answers = [[breakable(entry["answer"]), bar(entry["probability"])] for entry in result["answers"]]
         attended = [
             [
-                escaped(fact["subject"]),
-                escaped(fact["relation"]),
-                escaped(fact["object"]) + (' <span class="qkv-tag">yours</span>' if fact["is_added"] else ""),
+                breakable(fact["subject"]),
+                breakable(fact["relation"]),
+                breakable(fact["object"]) + (' <span class="qkv-tag">yours</span>' if fact["is_added"] else ""),
                 bar(fact["weight"]),
             ]
             for fact in result["facts"]

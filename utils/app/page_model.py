@@ -13,10 +13,7 @@ from concurrent.futures import Executor, Future
 from utils.app.markup import escaped
 from utils.common.errors import UserError
 from utils.common.references import model_folder
-from utils.training.finished import read_run
-
-SCORES = {"squad": "f1", "memnet": "accuracy", "tracing": "nll", "vectors": "mrr", "ranking": "ndcg@10"}
-"""The metric of each task that its tab shows."""
+from utils.training.finished import checked_number, read_run
 
 
 class PageModel:
@@ -84,16 +81,17 @@ class PageModel:
 
 
 def describe(reference: str, results: dict) -> str:
-    """A model's name, size and score in a line.
+    """A model's name, size and score in a line, as far as its results hold them.
 
-    >>> describe("runs/mine", {"task": "memnet", "parameters": 1200, "metrics": {"test": {"accuracy": 0.95}}})
-    'runs/mine: 1,200 parameters, accuracy 0.950 on its test data'
+    >>> headline = {"metric": "f1", "title": "F1", "digits": 1}
+    >>> describe("mine", {"parameters": 1200, "headline": headline, "metrics": {"test": {"f1": 95.04}}})
+    'mine: 1,200 parameters, F1 95.0 on its test data'
     """
     parts = []
-    if isinstance(results.get("parameters"), int):
-        parts.append(f"{results['parameters']:,} parameters")
-    with contextlib.suppress(KeyError, TypeError):
-        name = SCORES[results["task"]]
-        score = results["metrics"]["test"][name]
-        parts.append(f"{name.upper() if len(name) < 4 else name} {score:.3f} on its test data")
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        parts.append(f"{checked_number(results, 'parameters', 0, 10**12):,} parameters")
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        headline, metrics = results["headline"], results["metrics"]["test"]
+        score = checked_number(metrics, headline["metric"], -1e9, 1e9, float)
+        parts.append(f"{headline['title']} {score:.{checked_number(headline, 'digits', 0, 6)}f} on its test data")
     return f"{reference}: {', '.join(parts)}" if parts else reference

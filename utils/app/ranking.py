@@ -17,7 +17,7 @@ from utils.app.limits import (
     checked_text,
     checked_whole_number,
 )
-from utils.app.markup import bar, escaped, message, row_number, table
+from utils.app.markup import bar, breakable, message, row_number, table
 from utils.app.page_model import PageModel
 
 SHOWN = 10
@@ -84,7 +84,7 @@ class RankingTab:
         rows = [
             [
                 row_number(rank),
-                f'<span dir="auto">{escaped(entry["text"])}</span>',
+                f'<span dir="auto">{breakable(entry["text"])}</span>',
                 bar(entry["score"]),
                 bar(entry["bm25"] / highest, bm25_label(entry)),
             ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from utils.app.failures import errors_as_html
 from utils.app.limits import MAX_QUESTION, MAX_TEXT, checked_text, checked_whole_number
-from utils.app.markup import bar, escaped, marked_text, message, row_number, table
+from utils.app.markup import bar, breakable, escaped, marked_text, message, row_number, table
 from utils.app.page_model import PageModel
 
 MAX_ANSWERS = 10
@@ -60,7 +60,7 @@ class SquadTab:
         answers = result["answers"]
         spans = [(entry["start"], entry["start"] + len(entry["text"])) for entry in answers]
         rows = [
-            [row_number(rank), escaped(entry["text"]), bar(entry["probability"])]
+            [row_number(rank), breakable(entry["text"]), bar(entry["probability"])]
             for rank, entry in enumerate(answers, start=1)
         ]
         if result["answer"]:

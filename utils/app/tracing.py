@@ -82,7 +82,7 @@ class TracingTab:
             names = ", ".join(dict.fromkeys(unknown[:5]))
             parts.append(message(f"Not in training, treated as an unknown item: {names}"))
         if "abilities" in result:
-            now = f"ability {result['abilities'][-1]:.2f}"
+            now = f"Ability {result['abilities'][-1]:.2f}"
             now += f" ± {result['ability_errors'][-1]:.2f}" if "ability_errors" in result else ""
             count = counted(len(result["abilities"]) - 1, "response")
             parts.append(f'<p class="qkv-answer">{escaped(now)} <small>after {escaped(count)}</small></p>')
@@ -163,7 +163,7 @@ class TracingTab:
                     undo = gr.Button("Undo", elem_id="tracing-undo", min_width=80)
                     clear = gr.Button("New student", elem_id="tracing-clear", min_width=80)
                 responses = gr.Textbox(
-                    label="Responses so far (item: category)", lines=8, max_lines=14, elem_id="tracing-responses"
+                    label="Responses so far (item: category)", lines=4, max_lines=4, elem_id="tracing-responses"
                 )
             with gr.Column(min_width=300):
                 result = gr.HTML(message("The model is being loaded."), elem_id="tracing-result")

@@ -10,7 +10,7 @@ import numpy as np
 
 from utils.app.failures import errors_as_html
 from utils.app.limits import MAX_TEXT, checked_text, checked_whole_number
-from utils.app.markup import bar, escaped, message, row_number, table
+from utils.app.markup import bar, breakable, escaped, message, row_number, table
 from utils.app.page_model import PageModel
 from utils.common.errors import UserError
 from utils.common.reading import Reading
@@ -181,7 +181,7 @@ class VectorsTab:
         import gradio as gr
 
         with gr.Row():
-            with gr.Column(min_width=300):
+            with gr.Column(min_width=300, scale=1):
                 sentence = gr.Slider(
                     1, EXAMPLE_START, EXAMPLE_START, step=1, label="Read up to sentence", elem_id="vectors-sentence"
                 )
@@ -195,7 +195,7 @@ class VectorsTab:
                     elem_id="vectors-article",
                 )
                 read = gr.Button("Read it", variant="primary", visible=self.reads_text, elem_id="vectors-read")
-            with gr.Column(min_width=300):
+            with gr.Column(min_width=300, scale=2):
                 result = gr.HTML(message("The model is being loaded."), elem_id="vectors-result")
         handler = {"api_visibility": "private", "concurrency_id": "vectors"}
         sentence.release(errors_as_html(self.show), [sentence, article], result, **handler)
@@ -205,7 +205,7 @@ class VectorsTab:
 
 def sentence_cell(text: str) -> str:
     """A sentence as HTML, in the direction of its script."""
-    return f'<span dir="auto">{escaped(text)}</span>'
+    return f'<span dir="auto">{breakable(text)}</span>'
 
 
 def sentence_text(data, place: int) -> str:
@@ -222,6 +222,10 @@ def read_example(predictor, folder: Path):
         data = read_file(path, Reading())
         texts = path.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
         return dataclasses.replace(data, texts=texts if len(texts) == data.count else data.texts)
+    if predictor.demo_seed is None:
+        raise UserError(
+            "this model has no example (examples/article.npz); with --encoder the page reads other articles"
+        )
     data, _ = predictor.read_documents()
     longest = int(np.argmax(np.diff(data.starts)))
     chosen = np.arange(data.starts[longest], data.starts[longest + 1])

@@ -1,7 +1,7 @@
 import xml.etree.ElementTree as ElementTree
 
 from utils.app.charts import Chart, ticks
-from utils.app.markup import bar, escaped, marked_text, message, table
+from utils.app.markup import bar, breakable, escaped, marked_text, message, table
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\x00\x1b\u202e${x}{{y}}"
 
@@ -33,6 +33,12 @@ def test_parts_of_a_text_are_highlighted_by_rank():
     assert texts(html) == "one two1 three3"
 
 
+def test_lines_may_end_within_long_words():
+    assert breakable("a" * 30 + " birth_year") == "a" * 14 + "<wbr/>" + "a" * 14 + "<wbr/>aa birth_<wbr/>year"
+    assert breakable("Konstantinopel über ทดสอบทดสอบทดสอบทดสอบ _") == "Konstantinopel über ทดสอบทดสอบทดสอบทดสอบ _"
+    assert texts(f"<p>{breakable(HOSTILE + '<' * 40)}</p>") == texts(f"<p>{escaped(HOSTILE + '<' * 40)}</p>")
+
+
 def test_bars_stay_within_their_bounds():
     assert "width:0.0%" in bar(-0.3) and "width:100.0%" in bar(1.7) and "width:25.0%" in bar(0.25)
     assert "0.250" in bar(0.25) and "2.00 (1)" in bar(0.25, "2.00 (1)")
@@ -45,8 +51,8 @@ def test_a_chart_draws_within_its_frame():
     root = ElementTree.fromstring(chart.svg())
     polygon, line = root.find("polygon"), root.find("polyline")
     points = [tuple(map(float, point.split(","))) for point in polygon.get("points").split()]
-    assert points[0] == (46.0, 208.0) and points[2] == (428.0, 208.0) and points[3] == (428.0, 12.0)
-    assert line.get("points") == "46.0,110.0 237.0,61.0 428.0,12.0" and line.get("class") == "qkv-line-1"
+    assert points[0] == (54.0, 208.0) and points[2] == (428.0, 208.0) and points[3] == (428.0, 12.0)
+    assert line.get("points") == "54.0,110.0 241.0,61.0 428.0,12.0" and line.get("class") == "qkv-line-1"
     assert [text.text for text in root.findall("text")[-7:-2]] == ["0", "1", "2", "3", "4"]
 
 
