@@ -7,7 +7,7 @@ import io
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from utils.common.errors import UserError
@@ -83,11 +83,16 @@ def read_facts(paths: Sequence[str | Path], reading: Reading) -> KnowledgeBase:
 
 def write_facts(path: Path, base: KnowledgeBase) -> None:
     """Write facts as a TSV file that `read_facts` reads back with the same numbers, atomically."""
+    write_atomically(path, facts_as_table(base.facts))
+
+
+def facts_as_table(facts: Iterable[Fact]) -> str:
+    """Facts as a table with tabs between its columns, which a first line names."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter="\t", lineterminator="\n")
     writer.writerow(("subject", "relation", "object"))
-    writer.writerows((fact.subject, fact.relation, fact.object) for fact in base.facts)
-    write_atomically(path, buffer.getvalue())
+    writer.writerows((fact.subject, fact.relation, fact.object) for fact in facts)
+    return buffer.getvalue()
 
 
 def _rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence]]:

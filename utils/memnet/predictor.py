@@ -118,3 +118,9 @@ class MemnetPredictor(MemnetAnswerer):
     def evaluate(self, features: MemoryFeatures, slots: SlotScores, questions: Sequence[MemoryQuestion]):
         """The `Evaluation` of these questions, from what `score` gave for them."""
         return evaluate_slots(slots, features, self.facts, self.base, questions, self.is_pointer)
+
+    def export(self, folder: Path) -> dict:
+        """Write the model and the facts to a folder that needs nothing else, see `utils.memnet.export`."""
+        from utils.memnet.export import export_memnet
+
+        return export_memnet(self, folder)
