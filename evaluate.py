@@ -34,6 +34,7 @@ from utils.training.settings import as_flag, check_ranges
 TASKS = ("squad", "memnet", "tracing", "vectors", "ranking")
 ONLY_FOR = {"facts": "memnet", "templates": "memnet", "search_files": "ranking", "compare_by": "squad"}
 """Settings that one task alone has."""
+ONNX_TASKS = ("squad", "ranking")
 COMPARE_BY = {"language": None, "word": False, "character": True}
 
 
@@ -55,6 +56,8 @@ class Config:
     """Which part of the run's own data to score."""
     limit: int = 0
     """Score this many examples, drawn at random; 0 is all. For tracing, students; for vectors, documents; else questions."""
+    onnx: Path | None = None
+    """For squad and ranking: score this exported model in the place of the run's, such as export/model_int8.onnx."""
     compare_by: Literal["language", "word", "character"] = "language"
     """For squad: what answers are split into to be compared; by default, the language of each text decides."""
     max_bad_fraction: float = 0.05
@@ -117,6 +120,8 @@ def check_task(config: Config, tasks: list[str]) -> None:
     """
     if tasks[0] not in TASKS or len(set(tasks)) > 1:
         raise UserError(f"{' and '.join(config.runs)}: runs of {' and '.join(map(str, tasks))}; name runs of one task")
+    if config.onnx and (len(tasks) > 1 or tasks[0] not in ONNX_TASKS):
+        raise UserError(f"--onnx: is for one run of {' or '.join(ONNX_TASKS)}; leave it out")
     for name, task in ONLY_FOR.items():
         if task != tasks[0] and getattr(config, name) not in (None, [], "language"):
             raise UserError(f"{as_flag(name)}: is for runs of {task}, this is one of {tasks[0]}; leave it out")
@@ -138,6 +143,7 @@ def score(config: Config, run):
         split=config.split,
         limit=config.limit,
         search_files=tuple(config.search_files),
+        onnx=config.onnx,
         by_character=COMPARE_BY[config.compare_by],
     )
     start = time.perf_counter()

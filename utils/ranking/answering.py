@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from pathlib import Path
 
 import numpy as np
 
 from utils.common.inputs import as_texts, check_same_length
+from utils.common.onnx_model import OnnxModel
 from utils.text.embedding import embed, token_ids
 from utils.text.tokenization import special_token_ids
 
@@ -118,3 +120,17 @@ def _ranked(scores: np.ndarray, texts: Sequence[str], n_best: int | None = None)
         {"candidate": int(place), "text": texts[place], "score": float(scores[place])}
         for place in np.argsort(-scores, kind="stable")[:n_best]
     ]
+
+
+def onnx_encoders(path: str | Path, is_shared: bool) -> tuple[OnnxModel, OnnxModel]:
+    """The exported encoders of candidates and of questions.
+
+    Args:
+        path: the file of the first.
+        is_shared: whether they are one. Otherwise the second is beside it, with `_queries` behind its name.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    path, encoder = Path(path), OnnxModel(path)
+    return encoder, encoder if is_shared else OnnxModel(path.with_name(f"{path.stem}_queries.onnx"))

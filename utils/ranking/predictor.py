@@ -7,7 +7,7 @@ from pathlib import Path
 from utils.common.errors import UserError
 from utils.common.reading import MAX_BAD_FRACTION, Reading
 from utils.common.references import model_folder
-from utils.ranking.answering import RankingAnswerer
+from utils.ranking.answering import RankingAnswerer, onnx_encoders
 from utils.ranking.data import NamedText, named_answers, read_texts
 from utils.ranking.demo import demo_rankings
 from utils.text.tokenization import check_fits, load_tokenizer
@@ -90,6 +90,10 @@ class RankingPredictor(RankingAnswerer):
             return named_answers(demo_rankings(self.demo_seed)), []
         reading = Reading(max_bad_fraction)
         return read_texts(path, reading), reading.notes
+
+    def use_onnx(self, path: str | Path) -> None:
+        """Let an exported encoder compute all vectors from now on, such as `export/model_int8.onnx`."""
+        self.candidate_encoder, self.question_encoder = onnx_encoders(path, self.model.config["shared"])
 
     def export(self, folder: Path) -> dict:
         """Write the encoder to a folder that needs nothing else, see `utils.ranking.export`."""

@@ -68,6 +68,8 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
     from components.losses import RANKING_LOSSES
 
     predictor, split = RankingPredictor.load(run.folder), options.split
+    if options.onnx:
+        predictor.use_onnx(options.onnx)
     splits, searched, notes = _read_questions(run, source, options)
     numbers = options.drawn(len(splits.parts[split]))
     is_unseen = splits.has_unseen_answers()[numbers] if split == "test" and "train" in splits.parts else None

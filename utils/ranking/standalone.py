@@ -17,8 +17,7 @@ from pathlib import Path
 from utils.common.errors import UserError, exit_on_user_error
 from utils.common.exported import read_exported, read_exported_tokenizer, read_text_argument
 from utils.common.files import has_lone_surrogate
-from utils.common.onnx_model import OnnxModel
-from utils.ranking.answering import RankingAnswerer
+from utils.ranking.answering import RankingAnswerer, onnx_encoders
 
 
 class Answerer(RankingAnswerer):
@@ -35,10 +34,8 @@ class Answerer(RankingAnswerer):
     def __init__(self, folder: str | Path | None = None, model: str = "model.onnx"):
         folder = Path(__file__).parent if folder is None else Path(folder)
         settings = read_exported(folder, "settings.json")
-        encoder = question_encoder = OnnxModel(folder / model)
-        if not settings.pop("shared"):
-            question_encoder = OnnxModel(folder / f"{Path(model).stem}_queries.onnx")
-        super().__init__(encoder, question_encoder, read_exported_tokenizer(folder), **settings)
+        encoders = onnx_encoders(folder / model, settings.pop("shared"))
+        super().__init__(*encoders, read_exported_tokenizer(folder), **settings)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from utils.common.onnx_model import OnnxModel
 from utils.common.references import model_folder
 from utils.squad.answering import SquadAnswerer
 from utils.squad.data import Question
@@ -82,6 +83,10 @@ class SquadPredictor(SquadAnswerer):
         self.null_threshold = (
             best_null_threshold(questions, answers.answers, answers.null_scores)[0] if has_unanswerable else None
         )
+
+    def use_onnx(self, path: str | Path) -> None:
+        """Let an exported model answer from now on, such as `export/model_int8.onnx`."""
+        self.model = OnnxModel(path)
 
     def export(self, folder: Path) -> dict:
         """Write the model to a folder that needs nothing else, see `utils.squad.export`."""

@@ -116,6 +116,9 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
     contents = describe(questions, source.files.get(f"{split}_files", ()))
     questions = [questions[number] for number in options.drawn(len(questions))]
     predictor = SquadPredictor.load(run.folder)
+    model = predictor.model
+    if options.onnx:
+        predictor.use_onnx(options.onnx)
     windows = {"max_length": predictor.max_length, "doc_stride": predictor.doc_stride}
     features = prepare_features(split, questions, predictor.tokenizer, cache_dir=options.cache_dir, **windows)
     notes = [] if source.is_own else run.leak_note(paragraph_keys(questions), "paragraph")
@@ -131,7 +134,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         scores.plot(folder, title)
 
     return Scored(
-        predictor.model,
+        model,
         scores.evaluations,
         scores.baselines,
         headlines=(HEADLINE,),

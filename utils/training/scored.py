@@ -97,6 +97,7 @@ class ScoringOptions:
         split: `test`, or `validation` to score that part of the run's own data.
         limit: score this many examples, drawn at random; 0 is all.
         search_files: for ranking, files whose answers or texts are searched as well.
+        onnx: for squad and ranking, an exported model that takes the place of the run's.
         by_character: for squad, how answers are compared; None: as their language has it.
     """
 
@@ -105,6 +106,7 @@ class ScoringOptions:
     split: str = "test"
     limit: int = 0
     search_files: tuple[Path, ...] = ()
+    onnx: Path | None = None
     by_character: bool | None = None
 
     def drawn(self, count: int) -> np.ndarray:
