@@ -103,7 +103,10 @@ def _own_candidates(request: Request) -> Iterator[Record]:
     if find_layout(request.input) in ("lines", "documents", "strings"):
         raise UserError(f"{request.input}: holds questions without candidates; name the texts to search with --file")
     reading = Reading(request.max_bad_fraction)
-    queries = read_rankings(request.input, reading).queries
+    try:
+        queries = read_rankings(request.input, reading).queries
+    except UserError as error:
+        raise UserError(f"{error}; or name texts to search for them with --file") from None
     say_notes(reading.notes)
     for query in queries:
         texts = [NamedText(candidate.id, candidate.text, candidate.id) for candidate in query.candidates]
