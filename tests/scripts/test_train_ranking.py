@@ -154,12 +154,12 @@ def test_predict_ranks_the_answers_of_a_file(finished, tmp_path):
     status, output, errors = run(folder, "alpha beta?", "--file", "q.jsonl", cwd=tmp_path, script="predict.py")
     assert status == 0, errors
     texts = {json.loads(line)["candidate"] for line in (tmp_path / "q.jsonl").read_text().splitlines()}
-    assert output.count(", of question ") == 3 and f"({len(texts)} answers)" in output
+    assert output.count(", of question ") == 3 and f"({len(texts)} texts searched)" in output
     status, output, errors = run(folder, "alpha beta?", cwd=tmp_path, script="predict.py")  # the demo's own answers
-    assert status == 0 and output.endswith("(10,500 answers)\n"), errors
+    assert status == 0 and output.endswith("(10,500 texts searched)\n"), errors
     (tmp_path / "notes.txt").write_text("alpha and beta go together\n\ngamma alone\n")
     status, output, errors = run(folder, "alpha beta?", "--file", "notes.txt", cwd=tmp_path, script="predict.py")
-    assert status == 0 and "line 1: alpha and beta" in output and "(2 answers)" in output, errors
+    assert status == 0 and "line 1: alpha and beta" in output and "(2 texts searched)" in output, errors
 
 
 def test_the_suite_compares_losses_and_keeps_what_is_finished(tmp_path):

@@ -81,7 +81,7 @@ def test_the_closing_command_runs(finished):
     folder, output = finished
     command = shlex.split(output.strip().splitlines()[-1].split("; try: python predict.py ")[1])
     status, answer, errors = run(*command, cwd=folder.parent, script="predict.py")
-    assert status == 0 and "ms)" in answer, errors
+    assert status == 0 and answer and "answered in" in errors
 
 
 def test_the_predictor_gives_the_predictions_of_the_run(finished):
@@ -150,7 +150,7 @@ def test_a_pretrained_encoder_is_fine_tuned_exported_and_asked(tmp_path, name):
         assert results["data"]["init_from"]["architecture"] == "distilbert"
         return
     code, output, errors = run("run", "When was it?", "It was in 1905.", cwd=tmp_path, script="predict.py")
-    assert code == 0 and "ms)" in output, errors
+    assert code == 0 and "answered in" in errors, errors
     if name == "bert":
         (tmp_path / "run" / "results.json").unlink()
         options = (*flags, *PRETRAINED_RUNS[name], "--init-from", folder, "--run-dir", "run", "--resume", "--no-export")
@@ -215,17 +215,6 @@ def test_what_is_decayed_and_at_which_rate():
     }
     assert {factor for path, factor in factors.items() if "span_head" in path} == {1.0}
     assert {factor for path, factor in factors.items() if "block_1/" in path} == {0.5}
-
-
-def test_predict_answers_from_the_text(finished, tmp_path):
-    folder, _ = finished
-    (tmp_path / "text.txt").write_text("Skelmoford was founded in 1907 by a baker.")
-    status, output, _ = run(folder, "When was it founded?", "--file", "text.txt", cwd=tmp_path, script="predict.py")
-    answers = [line.split("  ", 1)[1] for line in output.splitlines() if "  " in line]
-    assert status == 0 and len(answers) == 3
-    assert all(answer in "Skelmoford was founded in 1907 by a baker." for answer in answers)
-    status, _, errors = run(tmp_path, "When?", "In 1907.", cwd=tmp_path, script="predict.py")
-    assert status == 2 and "no finished run there" in error_line(errors)
 
 
 def test_killed_and_resumed_gives_the_same_as_never_killed(tmp_path):

@@ -135,7 +135,7 @@ def test_predict_prints_the_next_response_of_each_student(finished, tmp_path):
     (tmp_path / "history.csv").write_text("student,item,response\n" + rows + "bob,77,0\n")
     status, output, errors = run(folder, "4,99", "--file", "history.csv", cwd=tmp_path, script="predict.py")
     assert status == 0, errors
-    assert "(not in training, treated as an unknown item: 99)" in output
+    assert "item 99 (not in training, treated as an unknown item): 0: " in output
     assert "student bob, 31 responses\n  (not in training, treated as an unknown item: 77)\n" in output
     rows = re.findall(r"item 4: 0: ([\d.]+) .* 3: ([\d.]+)  \(ability (\S+) ± (\S+)\)", output)
     (ann_low, ann_high, ann, ann_error), (bob_low, bob_high, bob, _) = [[float(n) for n in row] for row in rows]
@@ -215,7 +215,7 @@ def test_repeated_rows_of_a_table_give_nothing_away(tmp_path):
     assert list(counts["noticed"].values()) == [3600]
     (tmp_path / "history.tsv").write_text("user_id\tquestion\tcorrect\nann\tq1\t1\n")
     status, output, errors = run("run", "q2", "--file", "history.tsv", cwd=tmp_path, script="predict.py")
-    assert status == 0 and "student ann, 1 responses" in output, errors
+    assert status == 0 and "student ann, 1 response\n" in output, errors
 
 
 def test_the_best_epoch_is_that_of_the_lowest_loss_whatever_it_is_made_of(tmp_path):

@@ -38,7 +38,7 @@ def lines(student: dict) -> Iterator[str]:
     """What is printed of a student."""
     yield f"student {student['student']}, {counted(student['num_responses'], 'response')}"
     if student["unknown_items"]:
-        yield f"  (not in training, treated as unknown items: {', '.join(student['unknown_items'][:5])})"
+        yield f"  (not in training, treated as an unknown item: {', '.join(student['unknown_items'][:5])})"
     for prediction in student["predictions"]:
         line = "  ".join(f"{category}: {p:.3f}" for category, p in enumerate(prediction["probabilities"]))
         if "ability" in prediction:
