@@ -41,7 +41,7 @@ from utils.memnet.features import (
 )
 from utils.memnet.plots import attention_table, plot_test, plot_training
 from utils.memnet.predictor import MemnetPredictor
-from utils.memnet.report import export, format_scores, write_predictions, write_splits
+from utils.memnet.report import format_scores, write_predictions, write_splits
 from utils.memnet.settings import load_data
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import RunConfig, as_flag, check_common, check_ranges
@@ -195,8 +195,7 @@ def main(config: Config) -> int:
         title = model_and_data(config.model, config.test_files or config.train_files or config.facts, config.data)
         plot_training(config.run_dir, rows, scores.baselines, title)
         plot_test(config.run_dir, scores.attention, title, "test")
-        if config.export:
-            export(predictor.model, config.run_dir)
+        exports = predictor.export(config.run_dir / "export") if config.export else {}
         files = [*config.facts, config.templates, *config.train_files, *config.validation_files, *config.test_files]
         question = (data.questions.get("test") or data.questions["validation"])[0].text
         publish(
@@ -209,6 +208,7 @@ def main(config: Config) -> int:
             baselines=scores.baselines,
             headline=HEADLINE,
             tracker=tracker,
+            details={"export": exports},
             tables={"attention": attention_table(scores.attention)},
             example_question=[question],
         )

@@ -225,7 +225,6 @@ def main(config: Config) -> int:
         from utils.common.files import write_csv
         from utils.tracing.parameters import describe_parameters
         from utils.tracing.plots import plot_test, plot_training
-        from utils.training.export import export_saved_model
         from utils.training.publish import publish
         from utils.training.training_summary import write_training_summary
 
@@ -237,9 +236,8 @@ def main(config: Config) -> int:
         write_training_summary(config.run_dir, **summary_arrays(data, scores.fitted))
         table = prediction_rows(data.sequences[last], predictions[last])
         write_csv(config.run_dir / f"{last}_predictions.csv", table)
-        if config.export:
-            axes = dict.fromkeys(("item_ids", "responses", "padding_mask"), ("batch", "steps"))
-            export_saved_model(predictor.model, config.run_dir / "saved_model", axes)
+        predictor.response_format = data.response_format or predictor.response_format
+        details["export"] = predictor.export(config.run_dir / "export") if config.export else {}
         for split, evaluation in scores.evaluations.items():
             print(format_scores(split, evaluation.metrics))
         publish(

@@ -108,7 +108,7 @@ class Config(CachedRunConfig):
     """AdamW's decoupled weight decay; biases, layer norms and single scales have none."""
     # --- output
     export: bool = True
-    """Write a SavedModel and a LiteRT file at the end, and measure the latter's latency."""
+    """Write export/ (ONNX, SavedModel, a script that answers) and a LiteRT file at the end, and measure the latter's latency."""
 
 
 def main(config: Config) -> int:
@@ -215,7 +215,7 @@ def main(config: Config) -> int:
         details = describe_test(predictor, test, evaluations["test"], test_baselines, fitted)
 
         # --- report
-        latency = export(predictor, config.run_dir) if config.export else {}
+        details |= export(predictor, config.run_dir) if config.export else {"export": {}, "latency": {}}
         write_predictions(config.run_dir, test, predictions["test"])
         write_files(config.run_dir, splits, test_baselines, fitted.chosen, details["steps_ahead"])
         write_training_summary(config.run_dir, document_keys(train, validation), **fitted.arrays())
@@ -236,7 +236,7 @@ def main(config: Config) -> int:
             baselines=baselines,
             headline=headline(baselines),
             tracker=tracker,
-            details={"encoder": embed.encoder.description() if embed else {}, **details, "latency": latency},
+            details={"encoder": embed.encoder.description() if embed else {}, **details},
             tables={"scores": scores_table({**test_baselines, **evaluations})},
             example_question=example_question(config.test_files or config.train_files, test),
         )

@@ -56,9 +56,11 @@ def test_it_learns_and_the_run_directory_is_complete(finished):
         assert scores["test"]["accuracy"] < tests["test"]["accuracy"]
     low, high = results["intervals"]["test"]["accuracy"]
     assert low <= tests["test"]["accuracy"] <= high and low < high
+    assert set(results["details"]["export"]) == {"model.onnx", "saved_model"}
+    assert all(values["largest_difference"] < 1e-5 for values in results["details"]["export"].values())
     files = {path.name for path in folder.iterdir()}
     assert {"best.keras", "checkpoint.npz", "metrics.csv", "predictions.json", "splits.json", "facts.tsv"} <= files
-    assert {"history.png", "attention.png", "vocabulary.json", "config.json", "saved_model", "wandb"} <= files
+    assert {"history.png", "attention.png", "vocabulary.json", "config.json", "export", "wandb"} <= files
     with open(folder / "metrics.csv") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 3 and float(rows[-1]["val_accuracy"]) == pytest.approx(

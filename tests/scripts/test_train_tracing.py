@@ -78,12 +78,14 @@ def test_the_run_directory_is_complete(finished):
         "wright_map.png",
         "abilities.png",
         "recovery.png",
-        "saved_model",
+        "export",
     } <= made
     with open(folder / "test_predictions.csv") as file:
         predicted = list(csv.DictReader(file))
     results = json.loads((folder / "results.json").read_text())
     assert len(predicted) == results["data"]["counts"]["test"]
+    assert set(results["details"]["export"]) == {"model.onnx", "saved_model"}
+    assert all(values["largest_difference"] < 1e-5 for values in results["details"]["export"].values())
     right = [max(range(4), key=lambda k: float(row[f"p{k}"])) == int(row["response"]) for row in predicted]
     assert np.mean(right) == pytest.approx(results["metrics"]["test"]["accuracy"], abs=2e-3)
     with open(folder / "metrics.csv") as file:

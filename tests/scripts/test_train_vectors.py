@@ -49,6 +49,8 @@ def test_it_learns_more_than_the_means_and_says_so(finished):
     assert low < test["cosine"] < high
     assert set(details["shuffled_context"]) == {"cosine", "hit@5", "mrr"}
     assert set(details["over_best_baseline"]) == {"cosine", "hit@5", "mrr"} and "over ridge: " in output
+    assert set(details["export"]) == {"model.onnx", "saved_model"}
+    assert all(values["largest_difference"] < 1e-5 for values in details["export"].values())
     assert 0 < details["latency"]["p50_ms"] <= details["latency"]["p95_ms"]
     assert set(details["baseline_intervals"]) == set(baselines) and set(details["baseline_settings"]) < set(baselines)
 
@@ -91,7 +93,7 @@ def test_the_run_directory_is_complete(finished):
         "windows.png",
         "model.tflite",
         "test_predictions.npz",
-        "saved_model",
+        "export",
     } <= made
     splits = json.loads((folder / "splits.json").read_text())
     assert [len(set(splits[a]) & set(splits[b])) for a, b in (("train", "test"), ("train", "validation"))] == [0, 0]

@@ -41,16 +41,3 @@ def write_splits(run_dir: Path, data: MemoryData, split_seed: int) -> None:
     """Write `splits.json`: the ids of the questions of each split."""
     ids = {split: [question.id for question in questions] for split, questions in data.questions.items()}
     write_json(run_dir / "splits.json", {"split_seed": split_seed, **ids})
-
-
-def export(model, run_dir: Path) -> None:
-    """Write the model as a TensorFlow SavedModel, with free sizes of batch, memory and texts."""
-    from utils.training.export import export_saved_model
-
-    shapes = {
-        "question_ids": ("batch", "question_words"),
-        "key_ids": ("batch", "slots", "key_words"),
-        "value_ids": ("batch", "slots", "value_words"),
-        "memory_mask": ("batch", "slots"),
-    }
-    export_saved_model(model, run_dir / "saved_model", shapes)

@@ -120,6 +120,12 @@ class TracingPredictor(TracingAnswerer):
         skipped = [o["skipped"][p.first_scored :].mean() for p, o in zip(pieces, outputs, strict=True)]
         return float(np.mean(skipped))
 
+    def export(self, folder: Path) -> dict:
+        """Write the model to a folder that needs nothing else, see `utils.tracing.export`."""
+        from utils.tracing.export import export_tracing
+
+        return export_tracing(self, folder)
+
 
 def _stored_format(stored: dict | None) -> ResponseFormat:
     """The format that a run has stored."""

@@ -48,10 +48,30 @@ class VectorsAnswerer:
             ValueError: the arrays are not documents of vectors.
             UserError: the vectors have another size than the model's, or there is no such row.
         """
-        documents = data if isinstance(data, VectorDocuments) else as_documents(data)
-        if rows is None:
-            rows = documents.file_rows(documents.starts[1:] - 1)
+        documents, rows = _documents_and_rows(data, rows)
         return self.nearest(documents, rows, n_best)
+
+    def predict_next(
+        self, data: VectorDocuments | Sequence[np.ndarray], rows: Sequence[int] | None = None
+    ) -> dict[str, np.ndarray]:
+        """The vectors that are expected to follow rows of documents.
+
+        Args:
+            data, rows: as in a call.
+
+        Returns:
+            `rows`, int `(rows,)`; and the model's outputs for them, float32 `(rows, ...)`: `predicted`, the vector nearest to what
+            may follow, and `query`, which searches for what follows; the same where the model has no `query`.
+
+        Raises:
+            ValueError, UserError: as in a call.
+        """
+        documents, rows = _documents_and_rows(data, rows)
+        numbers = self._numbers_of_rows(documents, rows)
+        outputs = self.predict_rows(documents, numbers, include_row=True) if len(numbers) else {}
+        if "predicted" in outputs:
+            outputs.setdefault("query", outputs["predicted"])
+        return {"rows": np.asarray(rows, np.int64), **outputs}
 
     def predict(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The model's outputs for these contexts (see `utils.vectors.features.contexts`)."""
@@ -102,21 +122,16 @@ class VectorsAnswerer:
         Raises:
             UserError: the vectors have another size than the model's, or there is no such row.
         """
-        if data.dim != self.dim:
-            raise UserError(f"{data.file}: vectors have {data.dim} elements, the model's {self.dim}; give such vectors")
-        for row in rows:
-            if not 0 <= row < len(data.vectors):
-                raise UserError(f"'{row}': must be a row of {data.file}, from 0 to {len(data.vectors) - 1:,}")
-        if not len(rows):
+        numbers = self._numbers_of_rows(data, rows)
+        if not len(numbers):
             return []
-        numbers = [_number_of_row(data, row) for row in rows]
-        outputs = self.predict_rows(data, np.asarray(numbers, np.int64), include_row=True)
+        outputs = self.predict_rows(data, numbers, include_row=True)
         queries = outputs.get("query", outputs["predicted"])
         blocks = range(0, data.count, CANDIDATES_AT_ONCE)
         candidates = (np.arange(start, min(start + CANDIDATES_AT_ONCE, data.count)) for start in blocks)
         similarities = np.concatenate([queries @ data.take(block).T for block in candidates], axis=1)
         answers = []
-        for row, similarity in zip(numbers, similarities, strict=True):
+        for row, similarity in zip(numbers.tolist(), similarities, strict=True):
             start = data.starts[data.document[row]]
             similarity[max(start, row + 1 - EXCLUSION) : row + 1] = -np.inf
             in_document = np.where(data.document == data.document[row], similarity, -np.inf)
@@ -131,12 +146,29 @@ class VectorsAnswerer:
             answers.append({**_describe(data, row), "nearest": nearest, "nearest_in_document": nearest_in_document})
         return answers
 
+    def _numbers_of_rows(self, data: VectorDocuments, rows: Sequence[int]) -> np.ndarray:
+        """The numbers of the vectors that stand in these rows of a file, which are checked."""
+        if data.dim != self.dim:
+            raise UserError(f"{data.file}: vectors have {data.dim} elements, the model's {self.dim}; give such vectors")
+        for row in rows:
+            if not 0 <= row < len(data.vectors):
+                raise UserError(f"'{row}': must be a row of {data.file}, from 0 to {len(data.vectors) - 1:,}")
+        return np.array([_number_of_row(data, row) for row in rows], np.int64)
+
 
 def shuffled(inputs: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
     """The same contexts, each in a random order; padding stays in its place."""
     mask = inputs["padding_mask"]
     order = np.where(mask > 0, np.random.default_rng(seed).random(mask.shape), -1.0).argsort(axis=1, kind="stable")
     return {**inputs, "vectors": np.take_along_axis(inputs["vectors"], order[..., None], axis=1)}
+
+
+def _documents_and_rows(
+    data: VectorDocuments | Sequence[np.ndarray], rows: Sequence[int] | None
+) -> tuple[VectorDocuments, Sequence[int]]:
+    """Documents from what a caller has given, and the last row of each where no rows are given."""
+    documents = data if isinstance(data, VectorDocuments) else as_documents(data)
+    return documents, documents.file_rows(documents.starts[1:] - 1) if rows is None else rows
 
 
 def _number_of_row(data: VectorDocuments, row: int) -> int:

@@ -81,3 +81,9 @@ class VectorsPredictor(VectorsAnswerer):
         embed = text_embedder(self.encoder, cache_dir, self.encoder_key, self.language)
         advice = "the run was trained on vectors: give a file of vectors"
         return read_file(path, reading, embed, advice), reading.notes
+
+    def export(self, folder: Path) -> dict:
+        """Write the model to a folder that needs nothing else, see `utils.vectors.export`."""
+        from utils.vectors.export import export_vectors
+
+        return export_vectors(self, folder)

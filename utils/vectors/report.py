@@ -54,26 +54,25 @@ def write_files(
         write_csv(run_dir / "steps_ahead.csv", later_steps)
 
 
-def export(predictor: VectorsPredictor, run_dir: Path) -> dict[str, float]:
-    """Write `saved_model` and, on TensorFlow, `model.tflite`.
+def export(predictor: VectorsPredictor, run_dir: Path) -> dict[str, dict]:
+    """Write `export/` and, on TensorFlow, `model.tflite`.
 
     Returns:
-        the latter's milliseconds for one context on one thread, `p50_ms` and `p95_ms`; empty on other backends.
+        entries of `details` in `results.json`: `export`, what became of each format in that folder; `latency`, the milliseconds of
+        `model.tflite` for one context on one thread, `p50_ms` and `p95_ms`, empty on other backends.
     """
     import keras
 
-    from utils.training.export import export_saved_model
     from utils.training.litert import export_litert, latency
 
-    length = predictor.context_length
-    inputs = {"vectors": (length, predictor.dim), "padding_mask": (length,)}
-    axes = {name: ("batch", *shape) for name, shape in inputs.items()}
-    export_saved_model(predictor.model, run_dir / "saved_model", axes, floating=("vectors",))
+    exports = predictor.export(run_dir / "export")
     if keras.backend.backend() != "tensorflow":
         print("no model.tflite: Keras writes LiteRT files on its TensorFlow backend only")
-        return {}
+        return {"export": exports, "latency": {}}
+    length = predictor.context_length
+    inputs = {"vectors": (length, predictor.dim), "padding_mask": (length,)}
     export_litert(predictor.model, run_dir / "model.tflite", inputs, floating=("vectors",))
-    return latency(run_dir / "model.tflite")
+    return {"export": exports, "latency": latency(run_dir / "model.tflite")}
 
 
 def format_scores(name: str, metrics: dict[str, float]) -> str:

@@ -1,0 +1,142 @@
+"""The export of a model of next vectors: it gives the predictor's vectors in a Python without this project."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from models.recurrent_vectors import RecurrentVectors
+from tests.helpers.bare_python import run_bare
+from tests.helpers.small_runs import vectors_run
+from utils.common.errors import UserError
+from utils.vectors.predictor import VectorsPredictor
+from utils.vectors.standalone import Answerer, read_vectors
+
+pytestmark = pytest.mark.tensorflow(reason="Keras writes ONNX on TensorFlow alone")
+PREDICT = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from answer import Answerer
+answerer, articles = Answerer(), list(np.load(sys.argv[2]).values())
+vectors = {name: values.tolist() for name, values in answerer.predict_next(articles, [0, 3, 13]).items()}
+print(json.dumps([answerer(articles), vectors]))
+"""
+
+
+def articles(dim=4):
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=(length, dim)).astype(np.float32) for length in (9, 7)]
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return VectorsPredictor.load(vectors_run())
+
+
+@pytest.fixture(scope="module")
+def export(predictor, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vectors") / "export"
+    return folder, predictor.export(folder)
+
+
+def assert_same_rows(answers, expected):
+    for answer, expected_answer in zip(answers, expected, strict=True):
+        assert (answer["row"], answer["document"]) == (expected_answer["row"], expected_answer["document"])
+        for name in ("nearest", "nearest_in_document"):
+            assert [row["row"] for row in answer[name]] == [row["row"] for row in expected_answer[name]]
+            values = [row["similarity"] for row in expected_answer[name]]
+            assert [row["similarity"] for row in answer[name]] == pytest.approx(values, abs=1e-5)
+
+
+def test_vectors_and_rows_are_those_of_the_predictor(predictor, export, tmp_path):
+    folder, formats = export
+    np.savez(tmp_path / "articles.npz", *articles())
+    run = run_bare("-c", PREDICT, folder, tmp_path / "articles.npz", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    answers, vectors = json.loads(run.stdout)
+    assert_same_rows(answers, predictor(articles()))
+    expected = predictor.predict_next(articles(), [0, 3, 13])
+    assert set(vectors) == set(expected) == {"rows", "predicted", "query", "attention"}
+    for name, values in expected.items():
+        np.testing.assert_allclose(vectors[name], values, atol=1e-5)
+    assert set(formats) == {"model.onnx", "saved_model"}
+    assert all(values["largest_difference"] < 1e-5 for values in formats.values())
+
+
+def test_a_recurrent_model_without_query_that_loops_over_time_predicts_alike(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = RecurrentVectors(4, "gru", num_layers=1, context_length=33, query_head=False)
+    model.build()
+    predictor = VectorsPredictor(model)
+    predictor.export(tmp_path)
+    vectors, expected = Answerer(tmp_path).predict_next(articles()), predictor.predict_next(articles())
+    assert set(vectors) == {"rows", "predicted", "query"} and vectors["rows"].tolist() == [8, 15]
+    for name, values in expected.items():
+        np.testing.assert_allclose(vectors[name], values, atol=1e-5)
+
+
+def test_files_of_vectors_are_read_as_by_the_predictor(predictor, tmp_path):
+    vectors = np.concatenate(articles())
+    document = np.repeat(["first", "second"], [9, 7])
+    np.savez(tmp_path / "v.npz", vectors=vectors.astype(np.float16), document=document)
+    np.save(tmp_path / "v.npy", vectors)
+    np.save(tmp_path / "v.document.npy", np.repeat([5, 2], [9, 7]))
+    for name in ("v.npz", "v.npy"):
+        data, (expected, _) = read_vectors(tmp_path / name), predictor.read_documents(tmp_path / name)
+        assert list(data.names) == list(expected.names) and data.document.tolist() == expected.document.tolist()
+        np.testing.assert_array_equal(data.take(np.arange(16)), expected.take(np.arange(16)))
+    np.save(tmp_path / "one.npy", vectors)
+    assert read_vectors(tmp_path / "one.npy").names == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "problem"),
+    [
+        ({"x": np.ones((2, 4))}, "has no array `vectors`"),
+        ({"vectors": np.ones(4)}, "has no array `vectors`"),
+        ({"vectors": np.array([[1, "a"]], object)}, "cannot be read"),
+        ({"vectors": np.array([[1.0, 0], [0, 0]])}, "row 1: the vector is zero or not finite"),
+        ({"vectors": np.ones((2, 4)), "document": np.zeros(3)}, "document is (3,) for 2 vectors"),
+        ({"vectors": np.ones((3, 4)), "document": [0, 1, 0]}, "the rows of document '0' do not stand together"),
+    ],
+)
+def test_bad_vectors_are_refused_in_one_line(tmp_path, arrays, problem):
+    path = tmp_path / "v.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(UserError) as error:
+        read_vectors(path)
+    assert problem in str(error.value) and str(error.value).startswith(str(path))
+
+
+def test_the_command_line_predicts_or_says_in_one_line_what_is_wrong(predictor, export, tmp_path):
+    script = export[0] / "answer.py"
+    np.savez(tmp_path / "v.npz", vectors=np.concatenate(articles()), document=np.repeat(["a", "b"], [9, 7]))
+    data, _ = predictor.read_documents(tmp_path / "v.npz")
+    run = run_bare(script, "v.npz", "--row", 7, "--row", 12, "--json", "--output", "out.npz", cwd=tmp_path)
+    assert_same_rows(map(json.loads, run.stdout.splitlines()), predictor(data, [7, 12]))
+    query = predictor.predict_next(data, [7, 12])["query"]
+    np.testing.assert_allclose(np.load(tmp_path / "out.npz")["query"], query, atol=1e-5)
+    lines = run_bare(script, "v.npz", "--n-best", 1, cwd=tmp_path).stdout.splitlines()
+    assert [lines[0], lines[1], lines[3]] == ["after row 8 (a)", "of all documents:", "of its own:"] and len(
+        lines
+    ) == 10
+    np.save(tmp_path / "other.npy", np.ones((2, 3)))
+    for arguments, problem in (
+        (("v.npz", "--row", 16), "'16': must be a row of v.npz, from 0 to 15"),
+        (("other.npy",), "vectors have 3 elements, the model's 4"),
+        (("none.npz",), "none.npz: cannot be read"),
+    ):
+        run = run_bare(script, *arguments, cwd=tmp_path)
+        assert run.returncode == 2 and run.stdout == ""
+        assert run.stderr.startswith("error: ") and problem in run.stderr and run.stderr.count("\n") == 1
+
+
+def test_the_folder_says_what_it_holds(export):
+    folder, _ = export
+    readme = (folder / "README.md").read_text()
+    for name in ("padding_mask", "(batch, 5, 4)", "float32", "`query`", "on the left, with zeros"):
+        assert name in readme
+    requirements = (folder / "requirements.txt").read_text().splitlines()
+    assert [line.split(">")[0] for line in requirements] == ["numpy", "onnxruntime"]

@@ -1,0 +1,137 @@
+"""Predicts next vectors with an exported model. It needs the packages of requirements.txt, and nothing else.
+
+python answer.py articles.npz --row 7
+python answer.py article.npy --output predicted.npz
+
+from answer import Answerer
+
+answerer = Answerer()
+answerer([article], rows=[7])[0]["nearest"]        # article is an array of vectors (rows, dim)
+answerer.predict_next([article], rows=[7])["predicted"]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from utils.common.errors import UserError, exit_on_user_error
+from utils.common.exported import read_exported
+from utils.common.onnx_model import OnnxModel
+from utils.vectors.answering import VectorsAnswerer
+from utils.vectors.data import VectorDocuments
+
+
+class Answerer(VectorsAnswerer):
+    """Predicts next vectors with an exported model, see `VectorsAnswerer`.
+
+    Args:
+        folder: the export; left out, the folder of this file.
+        model: name of the model's file in it.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+
+    def __init__(self, folder: str | Path | None = None, model: str = "model.onnx"):
+        folder = Path(__file__).parent if folder is None else Path(folder)
+        super().__init__(OnnxModel(folder / model), **read_exported(folder, "settings.json"))
+
+    def run(self, inputs: dict[str, np.ndarray]) -> dict:
+        """The model's outputs for a batch, name to array."""
+        return self.model.outputs(inputs)
+
+
+def read_vectors(path: str | Path) -> VectorDocuments:
+    """Read the documents of a file of arrays.
+
+    - `.npz`: `vectors` `(rows, dim)`, and `document` `(rows,)`, numbers or names that tell which rows belong together; without
+      `document`, all rows are one document.
+    - `.npy`: the vectors of one document, or of those that `NAME.document.npy` beside `NAME.npy` names.
+
+    Args:
+        path: the file.
+
+    Raises:
+        UserError: the file cannot be read, or its arrays are something else.
+    """
+    path = Path(path)
+    try:
+        arrays = np.load(path, allow_pickle=False)
+        if isinstance(arrays, np.ndarray):
+            beside = path.with_suffix(".document.npy")
+            arrays = {"vectors": arrays}
+            if beside.exists():
+                arrays["document"] = np.load(beside, allow_pickle=False)
+        vectors, labels = (arrays.get(name) for name in ("vectors", "document"))
+    except Exception as error:  # NumPy raises many kinds for damaged files
+        reason = getattr(error, "strerror", None) or "it holds no arrays of numbers, or is damaged"
+        raise UserError(f"{path}: cannot be read ({reason}); give a file of np.save or np.savez") from None
+    if vectors is None or vectors.ndim != 2 or not vectors.size or vectors.dtype.kind not in "fiu":
+        raise UserError(
+            f"{path}: has no array `vectors` of numbers (rows, dim); save them with np.savez(path, vectors=...)"
+        )
+    norms = np.linalg.norm(vectors.astype(np.float32), axis=1)
+    wrong = np.flatnonzero(~np.isfinite(norms) | (norms == 0))
+    if len(wrong):
+        raise UserError(f"{path}, row {wrong[0]:,}: the vector is zero or not finite; leave the row out")
+    labels = np.zeros(len(vectors), np.int64) if labels is None else labels
+    if labels.shape != (len(vectors),):
+        raise UserError(
+            f"{path}: document is {labels.shape} for {len(vectors):,} vectors; give a number or a name for each"
+        )
+    starts = np.append(True, labels[1:] != labels[:-1])
+    names = [
+        name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in labels[starts].tolist()
+    ]
+    again = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    if again is not None:
+        raise UserError(
+            f"{path}: the rows of document {again[:40]!r} do not stand together; put them together, in order"
+        )
+    return VectorDocuments(vectors, np.cumsum(starts) - 1, None, names, str(path))
+
+
+def main() -> None:
+    """Predict on the command line."""
+    parser = argparse.ArgumentParser(
+        description="Predict the vectors that follow rows of a file, and find the nearest rows."
+    )
+    parser.add_argument(
+        "file", type=Path, help=".npz of `vectors` and `document`, or .npy of the vectors of one document"
+    )
+    parser.add_argument(
+        "--row",
+        type=int,
+        action="append",
+        help="a row, from 0, to predict what follows it; left out, the last one of each document",
+    )
+    parser.add_argument("--n-best", type=int, default=3, help="nearest rows to show, at most (3)")
+    parser.add_argument("--output", type=Path, help="write `rows`, `predicted` and `query` to this .npz file")
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for each row")
+    parser.add_argument("--model", default="model.onnx", help="the model's file (model.onnx)")
+    arguments = parser.parse_args()
+    with exit_on_user_error():
+        answerer, data = Answerer(model=arguments.model), read_vectors(arguments.file)
+        if arguments.output:
+            _write(arguments.output, answerer.predict_next(data, arguments.row))
+        for answer in answerer(data, arguments.row, max(arguments.n_best, 1)):
+            if arguments.json:
+                print(json.dumps(answer))
+                continue
+            print(f"after row {answer['row']} ({answer['document']})")
+            for title, rows in (("of all documents", answer["nearest"]), ("of its own", answer["nearest_in_document"])):
+                print(f"{title}:")
+                for row in rows:
+                    print(f"  {row['similarity']:.3f}  row {row['row']} ({row['document']})")
+
+
+def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    try:
+        with open(path, "wb") as file:
+            np.savez_compressed(file, **arrays)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); give another --output") from None
