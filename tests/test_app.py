@@ -81,7 +81,7 @@ def open_tab(browser, name):
 
 def texts(browser, selector):
     """The texts of all elements."""
-    script = "return [...document.querySelectorAll(arguments[0])].map(element => (element.innerText ?? ).trim())"
+    script = "return [...document.querySelectorAll(arguments[0])].map(element => (element.innerText ?? '').trim())"
     return browser.execute_script(script, selector)
 
 
@@ -281,13 +281,13 @@ def test_the_api_takes_named_arguments_through_the_queue(server):
 @pytest.mark.parametrize(
     ("path", "content", "status", "line"),
     [
-        ("run/squad", {"data": [5, "text", 1]}, 500, "question: must be text, and is int"),
-        ("run/squad", {"data": ["\ud800", "text", 1]}, 500, "question: holds half a character"),
-        ("run/squad", {"data": ["a" * 501, "text", 1]}, 500, "question: has 501 characters"),
-        ("run/squad", {"data": ["\x00", "\x00\x1b", "3"]}, 500, "count: must be a whole number"),
+        ("run/squad", {"data": [5, "text", 1]}, 400, "question: must be text, and is int"),
+        ("run/squad", {"data": ["\ud800", "text", 1]}, 400, "question: holds half a character"),
+        ("run/squad", {"data": ["a" * 501, "text", 1]}, 400, "question: has 501 characters"),
+        ("run/squad", {"data": ["\x00", "\x00\x1b", "3"]}, 400, "count: must be a whole number"),
         ("run/squad", {"data": ["a"]}, 422, '"data" must be a list of 3 values'),
-        ("run/vectors", {"data": [float("inf"), "", 1]}, 500, "sentence: must be a whole number"),
-        ("run/tracing", {"data": ["q1: 7", "q1"]}, 500, "category 7 must be 0 to 2"),
+        ("run/vectors", {"data": [float("inf"), "", 1]}, 400, "sentence: must be a whole number"),
+        ("run/tracing", {"data": ["q1: 7", "q1"]}, 400, "category 7 must be 0 to 2"),
         ("run/nothing", {"data": []}, 404, "no endpoint of that name"),
         ("run/squad", b"[" * 10**6, 400, "no JSON"),
         ("run/squad", b"x" * 10**7, 413, "larger than"),

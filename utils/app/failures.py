@@ -9,6 +9,8 @@ from collections.abc import Callable
 from utils.app.markup import message
 from utils.common.errors import UserError
 
+NOT_ACCEPTED = "Not accepted"
+"""Title of the errors that a client can mend."""
 UNEXPECTED = "this request failed; the page's log says why"
 
 
@@ -47,7 +49,7 @@ def errors_as_lines(function: Callable) -> Callable:
         try:
             return function(*args, **kwargs)
         except UserError as error:
-            raise gradio.Error(str(error), print_exception=False) from None
+            raise gradio.Error(str(error), title=NOT_ACCEPTED, print_exception=False) from None
         except Exception:
             traceback.print_exc()
             raise gradio.Error(UNEXPECTED, print_exception=False) from None

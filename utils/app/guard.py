@@ -10,6 +10,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+from utils.app.failures import NOT_ACCEPTED, UNEXPECTED
+
 MAX_BODY = 2**20
 """Bytes of a request."""
 MAX_DROPPED = 64 * 2**20
@@ -72,25 +74,15 @@ class Guard:
             return await self.app(scope, receive, send)
         if scope["type"] != "http":
             return None
-        started = False
-
-        async def send_with_headers(event):
-            nonlocal started
-            if event["type"] == "http.response.start":
-                started = True
-                names = {name.encode() for name in HEADERS}
-                kept = [(name, value) for name, value in event.get("headers", ()) if name.lower() not in names]
-                event = {**event, "headers": [*kept, *((n.encode(), v.encode()) for n, v in HEADERS.items())]}
-            await send(event)
-
+        responder = _Responder(send)
         try:
-            await self._answer(scope, receive, send_with_headers)
+            await self._answer(scope, receive, responder.send)
         except Refused as refusal:
-            await _send_line(send_with_headers, refusal.status, refusal.reason)
+            await _send_line(responder.send, refusal.status, refusal.reason)
         except Exception as error:
             print(f"{scope['path'][:200]!r}: {type(error).__name__}: {str(error)[:200]!r}", file=sys.stderr)
-            if not started:
-                await _send_line(send_with_headers, 500, "this request failed; the page's log says why")
+            if not responder.has_started:
+                await _send_line(responder.send, 500, UNEXPECTED)
 
     async def _answer(self, scope, receive, send):
         path = scope["path"]
@@ -146,6 +138,31 @@ class Guard:
         data = call.get("data")
         if not isinstance(data, list) or len(data) != len(parameters):
             raise Refused(422, f'"data" must be a list of {len(parameters)} values: {", ".join(parameters)}')
+
+
+class _Responder:
+    """Passes an answer on with `HEADERS`. What a client can mend gets the status 400, which Gradio calls an error of the server."""
+
+    def __init__(self, send):
+        self._send = send
+        self._error = None
+        self.has_started = False
+
+    async def send(self, event):
+        if event["type"] == "http.response.start":
+            names = {name.encode() for name in HEADERS}
+            headers = [(name, value) for name, value in event.get("headers", ()) if name.lower() not in names]
+            headers += [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+            event = {**event, "headers": headers}
+            if event["status"] == 500:
+                self._error = event  # its status depends on its body
+                return
+        elif self._error:
+            is_mendable = NOT_ACCEPTED.encode() in event.get("body", b"")
+            await self._send({**self._error, "status": 400 if is_mendable else 500})
+            self._error = None
+        self.has_started = True
+        await self._send(event)
 
 
 async def _whole_body(scope, receive) -> bytes:

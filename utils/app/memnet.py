@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 from utils.app.failures import errors_as_html
@@ -16,6 +17,7 @@ from utils.memnet.records import BadFactError, Fact, fact_from
 
 MAX_ANSWERS = 20
 SHOWN = 5
+SHOWN_RELATIONS = 20
 _BETWEEN_FIELDS = re.compile(r"\s+/\s+|\s*\|\s*|\t+")
 EXAMPLE_FACTS = "Mira Holt / born_in / Arnwick\nMira Holt / occupation / engineer\nTom Farrow / born_in / Skel"
 EXAMPLE_QUESTION = "Where was Mira Holt born?"
@@ -93,11 +95,19 @@ class MemnetTab:
             ]
         )
 
-    def open(self) -> tuple[str, str, str]:
+    def open(self):
         """Question, added facts and result for a page that opens."""
-        with self.model.predictor():
+        import gradio as gr
+
+        with self.model.predictor() as predictor:
             question, facts = read_example(self.model.folder)
-        return question, facts, self.show(question, facts)
+            counts = Counter(fact.relation for fact in predictor.base.facts)
+        relations = ", ".join(relation[:30] for relation, _ in counts.most_common(SHOWN_RELATIONS))
+        return (
+            question,
+            gr.Textbox(facts, info=f"Relations of the model's facts: {relations}"),
+            self.show(question, facts),
+        )
 
     def build(self, page) -> None:
         """Lay out the tab in a page, a `gradio.Blocks`."""
@@ -108,7 +118,7 @@ class MemnetTab:
                 question = gr.Textbox(label="Question", max_length=MAX_QUESTION, elem_id="memnet-question")
                 facts = gr.Textbox(
                     label="Facts to add",
-                    placeholder="Ada Lovelace / occupation / mathematician",
+                    placeholder="Ada Lovelace / birth_city / London",
                     lines=5,
                     max_lines=12,
                     max_length=MAX_TEXT,

@@ -13,7 +13,8 @@ def answer(question: str, context: str, count: int = 5) -> dict:
 class Application:
     """An ASGI application that repeats what it is sent."""
 
-    def __init__(self):
+    def __init__(self, body=b"done"):
+        self.body = body
         self.bodies = []
 
     async def __call__(self, scope, receive, send):
@@ -22,8 +23,8 @@ class Application:
         if scope["path"] == "/config":
             raise RuntimeError("broken")
         headers = [(b"content-type", b"text/html"), (b"referrer-policy", b"unsafe-url")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"done"})
+        await send({"type": "http.response.start", "status": 200 if self.body == b"done" else 500, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 def request(guard, path, body=None, client="1.2.3.4", chunks=None, headers=()):
@@ -140,3 +141,10 @@ def test_an_error_of_the_application_becomes_a_line(guard, capsys):
     status, _, body = request(guard, "/config")
     assert status == 500 and "log says why" in json.loads(body)["error"]
     assert capsys.readouterr().err == "'/config': RuntimeError: 'broken'\n"
+
+
+@pytest.mark.parametrize(("title", "expected"), [("Not accepted", 400), ("Error", 500)])
+def test_what_a_client_can_mend_is_no_error_of_the_server(title, expected):
+    content = json.dumps({"error": "question: is empty", "title": title}).encode()
+    status, _, body = call(Guard(Application(content), {"squad": answer}), data=["", "c", 1])
+    assert (status, body) == (expected, content)
