@@ -118,7 +118,7 @@ def make_application(tabs: Sequence, rate: int):
                 tab.build(page)
         for tab in tabs:
             gr.api(errors_as_lines(tab.answer), api_name=tab.name, concurrency_id=tab.name)
-    page.queue(max_size=MAX_QUEUE)
+    page.queue(max_size=MAX_QUEUE, api_open=True)  # a Space would answer no direct calls otherwise
     fonts = {
         "font": ["system-ui", "sans-serif"],
         "font_mono": ["ui-monospace", "monospace"],
