@@ -25,5 +25,6 @@ def compare(benchmark, monkeypatch, *arguments) -> None:
     from utils.training import comparison
 
     monkeypatch.setattr(sys, "argv", [benchmark.__name__, *map(str, arguments)])
+    monkeypatch.setenv("WANDB_RUN_GROUP", "tests")  # the comparison would name one for the rest of the process
     monkeypatch.setattr(comparison.subprocess, "run", lambda *_: pytest.fail("trained again"))
     benchmark.main()

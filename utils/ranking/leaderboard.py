@@ -103,6 +103,24 @@ def make_leaderboard(run_dir: Path, runs: dict[str, list[Path]], data: str) -> t
     return columns, table
 
 
+def leaderboard_scores(board: dict) -> dict[str, dict[str, float]]:
+    """The numbers of a leaderboard, for the tracker.
+
+    Args:
+        board: what `leaderboard.json` holds.
+
+    Returns:
+        loss or baseline to its test metrics; of losses also the standard deviation over seeds, `METRIC_deviation`, and `seconds`.
+    """
+    scores = {name: dict(metrics) for name, metrics in board["test"].items()}
+    for loss, per_seed in board["seeds"].items():
+        for metric, values in per_seed.items():
+            if len(values) > 1:
+                scores[loss][f"{metric}_deviation"] = float(np.std(values, ddof=1))
+        scores[loss]["seconds"] = board["seconds"][loss]
+    return scores
+
+
 def monitored(losses: dict[str, LossResults]) -> list[str]:
     """The metrics of `MONITORED` that all losses have."""
     return [

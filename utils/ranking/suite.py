@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from utils.common.figures import data_name
-from utils.ranking.leaderboard import make_leaderboard
+from utils.common.files import read_json
+from utils.ranking.leaderboard import leaderboard_scores, make_leaderboard
 from utils.training.comparison import flags_of, train_or_read
 from utils.training.run import set_up_run
-from utils.training.tracking import start_tracking
+from utils.training.tracked_results import track_suite
+from utils.training.tracking import group_runs
 
 NOT_PASSED_ON = (
     "--suite",
@@ -20,6 +20,7 @@ NOT_PASSED_ON = (
     "--seeds",
     "--seed",
     "--run-dir",
+    "--run-name",
     "--resume",
     "--export",
     "--no-export",
@@ -38,7 +39,7 @@ def train_suite(config, losses: Sequence[str]) -> None:
         losses: names of the losses.
     """
     set_up_run(config, {})
-    os.environ.setdefault("WANDB_RUN_GROUP", config.run_dir.name)  # the runs inherit it
+    group_runs(config.run_dir.name)
     flags = flags_of(sys.argv[1:], without=NOT_PASSED_ON)
     runs = {loss: [config.run_dir / f"{loss}-{seed}" for seed in config.seeds] for loss in losses}
     for loss, folders in runs.items():
@@ -46,8 +47,7 @@ def train_suite(config, losses: Sequence[str]) -> None:
             print(f"\n{loss}, seed {seed}", flush=True)
             train_or_read("train_ranking.py", folder, [*flags, "--loss", loss, "--seed", seed, "--no-export"])
     data = data_name(config.test_files or config.train_files, config.data)
-    columns, rows = make_leaderboard(config.run_dir, runs, data)
-    with start_tracking(config, "ranking", "suite") as tracker:
-        tracker.log_table("leaderboard", columns, rows)
-        tracker.log_images({"leaderboard": config.run_dir / "leaderboard.png"})
+    make_leaderboard(config.run_dir, runs, data)
+    scores = leaderboard_scores(read_json(config.run_dir / "leaderboard.json"))
+    track_suite(config, "ranking", scores, config.run_dir / "leaderboard.png")
     print(f"everything is in {config.run_dir}")

@@ -16,6 +16,7 @@ from pathlib import Path
 from utils.common.files import write_atomically
 from utils.training.run import is_failed_start
 from utils.training.settings import NOT_PART_OF_THE_RUN, as_flag
+from utils.training.tracking import group_runs
 
 ROOT = Path(__file__).parents[2]
 NEUTRAL_FLAGS = (*map(as_flag, NOT_PART_OF_THE_RUN), as_flag("export", off=True))
@@ -25,7 +26,8 @@ NEUTRAL_FLAGS = (*map(as_flag, NOT_PART_OF_THE_RUN), as_flag("export", off=True)
 def comparison_arguments(description: str):
     """Parse the command line of a comparison.
 
-    A model is `NAME`, or with flags of its own `NAME:--flag=value:--flag...`; what stands after `--` are the flags of all.
+    A model is `NAME`, or with flags of its own `NAME:--flag=value:--flag...`; what stands after `--` are the flags of all. The W&B
+    runs become a group with the name of `--out`.
 
     Returns:
         the options `out`, `seeds` and `models`, and the runs: model to seed to `(run directory, flags)`.
@@ -39,12 +41,16 @@ def comparison_arguments(description: str):
         position = arguments.index("--")
         arguments, common_flags = arguments[:position], arguments[position + 1 :]
     options = parser.parse_args(arguments)
+    group_runs(options.out.name)
     runs = {}
     for model in options.models:
         name, *own_flags = model.split(":--")
         flags = ["--model", name, *common_flags, *(f"--{flag}" for flag in own_flags)]
         folder = options.out / "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in model)
-        runs[model] = {seed: (folder / f"seed-{seed}", [*flags, "--seed", str(seed)]) for seed in options.seeds}
+        runs[model] = {
+            seed: (folder / f"seed-{seed}", [*flags, "--seed", str(seed), "--run-name", f"{folder.name}-{seed}"])
+            for seed in options.seeds
+        }
     return options, runs
 
 

@@ -23,6 +23,9 @@ from utils.training.settings import NOT_PART_OF_THE_RUN
 FILES_OF_A_TRAINING = ("checkpoint.npz", "best.keras", "results.json")
 """Where a run directory has none of these, no training has begun in it."""
 
+LINKS_OF_WANDB = ("latest-run", "debug.log", "debug-internal.log", "debug-core.log")
+"""Links that W&B makes in the folder `wandb` of a run directory. It writes through none of them."""
+
 
 def run_script(main, config_class) -> None:
     """Read the command line into `config_class`, run `main(config)`, and exit.
@@ -119,7 +122,8 @@ def _check_writes_stay_within(run_dir: Path) -> None:
     for folder, folders, files in os.walk(run_dir):
         for name in (*folders, *files):
             path = Path(folder) / name
-            if path.is_symlink():
+            is_of_wandb = name in LINKS_OF_WANDB and path.relative_to(run_dir).parts[0] == "wandb"
+            if path.is_symlink() and not is_of_wandb:
                 raise UserError(
                     f"{path}: is a link, through which the run would write elsewhere; put the file itself there"
                 )

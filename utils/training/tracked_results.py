@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from utils.common.references import PUBLISHED_FILES
+from utils.training.tracking import start_tracking
 
 MAIN_SPLITS = {"validation": "val/best_model", "test": "test"}
 """The splits whose intervals and baselines are logged, and the beginnings of their metrics' names. `val/NAME` alone is the course
@@ -40,6 +41,25 @@ def track_results(
             model_files(run_dir, results),
             model_metadata(results),
             ["best", "latest", f"seed-{results['seed']}"],
+        )
+
+
+def track_suite(config, task: str, scores: dict[str, dict[str, float]], chart: Path) -> None:
+    """Log what a suite compared, as a run of its own in the group of the suite's runs.
+
+    Args:
+        config: the suite's settings, see `start_tracking`.
+        task: the task's name.
+        scores: name of a model or baseline to numbers; they become a row of the table `comparison`.
+        chart: the picture of the scores.
+    """
+    names = list(dict.fromkeys(name for numbers in scores.values() for name in numbers))
+    with start_tracking(config, task, "suite") as tracker:
+        rows = [[system, *(numbers.get(name) for name in names)] for system, numbers in scores.items()]
+        tracker.log_table("comparison", ["name", *names], rows)
+        tracker.log_images({chart.stem: chart})
+        tracker.set_summary(
+            {f"test/{system}/{name}": value for system, numbers in scores.items() for name, value in numbers.items()}
         )
 
 

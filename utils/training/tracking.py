@@ -92,8 +92,8 @@ class Tracker:
         self._do(lambda run: run.set_config(values))
 
     def set_summary(self, values: dict) -> None:
-        """Set final values of the run, such as test metrics."""
-        values = dict(values)
+        """Set final values of the run, such as test metrics; what is None is left out."""
+        values = {name: value for name, value in values.items() if value is not None}
         self._do(lambda run: run.set_summary(values))
 
     def __enter__(self):

@@ -68,6 +68,7 @@ class WandbRun:
                 finish_timeout_raises=True,
                 console="off",
                 silent=True,
+                symlink=False,
             ),
         )
         self.run.define_metric("train/step", hidden=True)

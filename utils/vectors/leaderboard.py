@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from utils.common.figures import data_name
-from utils.common.files import write_json
+from utils.common.files import read_json, write_json
 from utils.training.comparison import flags_of, train_or_read
 from utils.training.run import set_up_run
+from utils.training.tracked_results import track_suite
+from utils.training.tracking import group_runs
 
 TABLE_METRICS = ("cosine", "hit@1", "hit@5", "mrr", "mrr_all")
 CHART_METRICS = {"mrr": "MRR, same document", "hit@5": "hit@5, same document", "cosine": "cosine"}
@@ -30,7 +32,8 @@ def compare(config, models: Sequence[str], unknown_flags: dict[str, Sequence[str
         the exit status.
     """
     set_up_run(config, {})  # the run of each model checks the data
-    flags = flags_of(sys.argv[1:], without=("--model", "--run-dir", "--resume"))
+    group_runs(config.run_dir.name)
+    flags = flags_of(sys.argv[1:], without=("--model", "--run-dir", "--run-name", "--resume"))
     results = {}
     for model in models:
         print(f"\n{model}", flush=True)
@@ -38,6 +41,8 @@ def compare(config, models: Sequence[str], unknown_flags: dict[str, Sequence[str
         results[model] = train_or_read("train_vectors.py", config.run_dir / model, own_flags)
     data = data_name(config.test_files or config.train_files, config.data)
     print("", *write_leaderboard(results, config.run_dir, data), sep="\n")
+    scores = read_json(config.run_dir / "comparison.json")["test"]
+    track_suite(config, "vectors", scores, config.run_dir / "comparison.png")
     print(f"everything is in {config.run_dir}")
     return 0
 
@@ -73,7 +78,11 @@ def write_leaderboard(results: dict[str, dict], out: Path, data: str) -> list[st
     }
     write_json(out / "comparison.json", {"test": metrics, "intervals": intervals, "models": models})
     bars = {
-        name: {CHART_METRICS[metric]: (values[metric], *intervals[name][metric]) for metric in CHART_METRICS if metric in values}
+        name: {
+            CHART_METRICS[metric]: (values[metric], *intervals[name][metric])
+            for metric in CHART_METRICS
+            if metric in values
+        }
         for name, values in metrics.items()
     }
     documents = first["data"]["documents"]["test"]

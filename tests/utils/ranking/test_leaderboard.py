@@ -1,6 +1,7 @@
 """The leaderboard of a suite: means over seeds, paired tests, what is tracked, and a damaged run."""
 
 import json
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ from utils.common.statistics import paired_randomisation
 from utils.ranking import suite
 from utils.ranking.leaderboard import KEPT_PER_QUESTION, make_leaderboard, read_per_question, write_per_question
 from utils.ranking.records import Candidate, Query
-from utils.training import tracking
+from utils.training import tracked_results, tracking
 
 QUESTIONS = [
     Query("q1", "t", (Candidate("a", "x", 1.0), Candidate("b", "y")), "here"),
@@ -114,25 +115,23 @@ def test_runs_on_different_data_are_not_compared(tmp_path, runs):
         make_leaderboard(tmp_path, runs, "a.jsonl")
 
 
-def test_table_and_figure_are_tracked_under_keys_of_their_own(tmp_path, runs, monkeypatch):
-    logged, trainings = {}, []
+def test_runs_are_a_group_and_their_scores_are_tracked_as_numbers(tmp_path, runs, monkeypatch):
+    logged, trainings = [], []
 
     class Run:
-        def log(self, values, **_):
-            assert not logged.keys() & values.keys()
-            logged.update(values)
+        """A tracked run that remembers what it is given."""
 
-        def finish(self, exit_code):
-            logged["exit"] = exit_code
+        def __getattr__(self, name):
+            return lambda *values: logged.append((name, *values))
 
     def train_or_read(script, folder, flags):
         trainings.append((script, folder.name, flags))
 
     monkeypatch.setattr(suite, "train_or_read", train_or_read)
     monkeypatch.setattr(suite, "set_up_run", lambda *_: None)
-    monkeypatch.setattr(suite, "asdict", vars)
-    monkeypatch.setattr(suite, "start_tracking", lambda *_: tracking.Tracker(Run))
-    monkeypatch.delenv("WANDB_RUN_GROUP", raising=False)
+    monkeypatch.setattr(tracked_results, "start_tracking", lambda *_: tracking.Tracker(Run))
+    monkeypatch.setenv("WANDB_RUN_GROUP", "")
+    monkeypatch.delenv("WANDB_RUN_GROUP")
     flags = [
         "--suite",
         "--losses",
@@ -148,10 +147,18 @@ def test_table_and_figure_are_tracked_under_keys_of_their_own(tmp_path, runs, mo
         "--resume",
     ]
     monkeypatch.setattr(suite.sys, "argv", ["train_ranking.py", *flags])
-    config = SimpleNamespace(run_dir=tmp_path, seeds=[0, 1], tracking="offline", test_files=[], train_files=[], data="demo")
+    config = SimpleNamespace(
+        run_dir=tmp_path, seeds=[0, 1], tracking="offline", test_files=[], train_files=[], data="demo"
+    )
     suite.train_suite(config, ["infonce", "mse"])
-    assert set(logged) == {"tables/leaderboard", "images/leaderboard", "exit"} and logged["exit"] == 0
-    assert len(logged["tables/leaderboard"].data) == 5
+    table, images, summary, end = logged
+    assert table[:2] == ("log_table", "tables/comparison") and end == ("finish", 0)
+    by_name = {row[0]: dict(zip(table[2], row, strict=True)) for row in table[3]}
+    board = json.loads((tmp_path / "leaderboard.json").read_text())
+    assert len(by_name) == 5 and by_name["mse"]["mrr"] == board["test"]["mse"]["mrr"] == summary[1]["test/mse/mrr"]
+    assert by_name["mse"]["mrr_deviation"] == pytest.approx(np.std(board["seeds"]["mse"]["mrr"], ddof=1))
+    assert by_name["mse"]["seconds"] == 10.5 and by_name["bm25"]["seconds"] is None
+    assert images[1] == {"images/leaderboard": tmp_path / "leaderboard.png"}
     expected = ("train_ranking.py", "infonce-0", ["--epochs", "3", "--loss", "infonce", "--seed", 0, "--no-export"])
     assert trainings[0] == expected and [name for _, name, _ in trainings] == [
         "infonce-0",
@@ -159,4 +166,4 @@ def test_table_and_figure_are_tracked_under_keys_of_their_own(tmp_path, runs, mo
         "mse-0",
         "mse-1",
     ]
-    assert suite.os.environ.pop("WANDB_RUN_GROUP") == tmp_path.name
+    assert os.environ["WANDB_RUN_GROUP"] == tmp_path.name

@@ -15,6 +15,8 @@ from utils.training.comparison import comparison_arguments, flags_of, train_or_r
 
 def parse(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["compare", *arguments])
+    monkeypatch.setenv("WANDB_RUN_GROUP", "")  # so that it is restored
+    monkeypatch.delenv("WANDB_RUN_GROUP")
     return comparison_arguments("Compare models.")
 
 
@@ -27,10 +29,24 @@ def test_arguments_become_runs_with_flags(monkeypatch):
     assert list(runs) == ["plain", "bert:--learning-rate=1e-4:--no-jit-compile"]
     plain, bert = runs.values()
     common = ["--epochs", "3", "--data", "demo"]
-    assert plain[2] == (Path("runs/c/plain/seed-2"), ["--model", "plain", *common, "--seed", "2"])
+    assert plain[2] == (
+        Path("runs/c/plain/seed-2"),
+        ["--model", "plain", *common, "--seed", "2", "--run-name", "plain-2"],
+    )
     run_dir, flags = bert[0]
     assert run_dir == Path("runs/c/bert---learning-rate-1e-4---no-jit-compile/seed-0")
-    assert flags == ["--model", "bert", *common, "--learning-rate=1e-4", "--no-jit-compile", "--seed", "0"]
+    assert flags == [
+        "--model",
+        "bert",
+        *common,
+        "--learning-rate=1e-4",
+        "--no-jit-compile",
+        "--seed",
+        "0",
+        "--run-name",
+        f"{run_dir.parent.name}-0",
+    ]
+    assert os.environ["WANDB_RUN_GROUP"] == "c"
 
 
 def test_wrong_arguments_exit_with_status_2(monkeypatch, capsys):

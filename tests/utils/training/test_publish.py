@@ -1,7 +1,6 @@
 """What a finished run leaves behind: the keys of `results.json`, what the tracker gets, and every verdict."""
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,13 +113,29 @@ def test_the_config_leaves_out_where_the_run_lies_and_how_it_is_watched(tmp_path
 
 
 def test_everything_is_tracked(tmp_path, capsys):
+    (tmp_path / "config.json").write_text("{}")
+    for name in ("best.keras", "vocabulary.json", "checkpoint.npz"):
+        (tmp_path / name).write_bytes(b"")
     tables = {"examples": (["question"], [["Who?"]])}
-    _, _, calls = published(tmp_path, capsys, tables=tables)
+    _, output, calls = published(tmp_path, capsys, tables=tables)
     assert calls["log_table"] == [("examples", ["question"], [["Who?"]])]
     assert calls["log_images"] == [({"loss": tmp_path / "loss.png"},)]
-    assert calls["log_artifact"] == [(tmp_path / "best.keras", "squad-plain", "model")]
-    ((summary,),) = calls["summary"]
-    assert summary["test_f1"] == 50.0 and math.isnan(summary["validation_f1"])
+    ((name, files, metadata, aliases),) = calls["log_model"]
+    assert name == "squad-plain" and aliases == ["best", "latest", "seed-3"]
+    assert set(files) == {"best.keras", "config.json", "results.json", "vocabulary.json", "README.md"}
+    assert files["best.keras"] == tmp_path / "best.keras" and "f1" in files["README.md"]
+    assert metadata["scores"] == {"f1": 50.0} and metadata["baselines"] == {"f1": {"word_overlap": 20.0, "human": 91.5}}
+    assert metadata["seed"] == 3 and metadata["split"] == "test" and metadata["best_epoch"] == 2
+    json.dumps(metadata, allow_nan=False)
+    ((config,),) = calls["set_config"]
+    assert config["dataset"] == {"files": ["a.json"], "counts": {"train": 7}, "checksum": "0123", "file_checksums": {}}
+    assert config["parameters"] == 8 and config["commit"] == "abc, def+changes"
+    ((summary,),) = calls["set_summary"]
+    assert summary["test/f1"] == 50.0 and summary["test/baselines/human/f1"] == 91.5 and summary["best_epoch"] == 2
+    assert 25 <= summary["test/f1_low"] < 50 < summary["test/f1_high"] <= 100
+    assert "val/best_model/f1" not in summary  # it is not a number
+    assert summary["data/checksum"] == "0123" and summary["data/count/train"] == 7
+    assert summary["verdict"] in output and summary["verdict"].endswith("above word overlap, 20.0")
 
 
 def test_baselines_verdict_and_a_command_are_printed(tmp_path, capsys):

@@ -14,7 +14,7 @@ import pytest
 from utils.common.errors import UserError
 from utils.training import run
 from utils.training.run import check_run_dir, is_failed_start, run_script, set_up_keras, set_up_run
-from utils.training.settings import CachedRunConfig
+from utils.training.settings import NOT_PART_OF_THE_RUN, CachedRunConfig
 
 CHECKSUMS = {"train": "01", "test": "23"}
 
@@ -48,15 +48,21 @@ def error_of(function, *arguments):
 
 
 def test_a_run_with_a_link_in_it_is_not_resumed(started):
+    (started.run_dir / "wandb" / "run").mkdir(parents=True)
+    (started.run_dir / "wandb" / "latest-run").symlink_to("run")  # W&B's own links are no reason
+    check_run_dir(replace(started, resume=True))
     (started.run_dir / "plots").mkdir()
     (started.run_dir / "plots" / "history.png").symlink_to("/tmp/elsewhere.png")
     assert "history.png: is a link" in error_of(check_run_dir, replace(started, resume=True))
+    (started.run_dir / "plots" / "history.png").unlink()
+    (started.run_dir / "wandb" / "artifacts").symlink_to("/tmp/elsewhere")
+    assert "artifacts: is a link" in error_of(check_run_dir, replace(started, resume=True))
 
 
 def test_settings_checksums_and_commit_are_written(started):
     settings = json.loads((started.run_dir / "config.json").read_text())
     assert settings["epochs"] == 3 and settings["model"] == "plain" and settings["data_checksums"] == CHECKSUMS
-    assert {"run_dir", "resume", "tracking", "cache_dir", "export"} & set(settings) == set()
+    assert set(NOT_PART_OF_THE_RUN) & set(settings) == set()
     assert len((started.run_dir / "commits.txt").read_text().splitlines()) == 1
 
 

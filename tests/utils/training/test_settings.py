@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from utils.common.errors import UserError
-from utils.training import tracking
+from utils.training import wandb_run
 from utils.training.run import run_script
 from utils.training.settings import RunConfig, as_flag, check_common, check_held_out, check_ranges, weighted_parts
 
@@ -42,7 +42,8 @@ def test_help_shows_inherited_and_own_settings_with_their_text(monkeypatch, caps
         "Number of reads of the memory. (default: 2)",
         "Passes over the questions. (default: 7)",
         "Number format of the computations; weights stay float32.",
-        "Weights & Biases; auto is online when this machine is logged in, else off. (default: auto)",
+        "Weights & Biases; auto is online when this machine is logged in, else off. Or TensorBoard (pip install tensorboard). "
+        "(default: auto)",
     ):
         assert words in text
     assert "Passes over the training data" not in text
@@ -63,7 +64,7 @@ def test_the_common_settings_are_checked(monkeypatch):
     for name in ("validation_files", "test_files"):
         with pytest.raises(UserError, match=f"^{as_flag(name)} goes with --train-files$"):
             check_common(Config(Path("x"), **{name: [Path("a")]}))
-    monkeypatch.setattr(tracking, "logged_in", lambda: False)
+    monkeypatch.setattr(wandb_run, "logged_in", lambda: False)
     with pytest.raises(UserError, match=r"^--tracking online: not logged in"):
         check_common(Config(Path("x"), tracking="online"))
 
