@@ -52,7 +52,7 @@ def test_it_learns_and_the_run_directory_is_complete(finished):
     assert min(scores["accuracy"] for scores in tests.values()) > 0.8
     assert set(results["baselines"]) == {"string_match", "bm25", "majority_value"}
     for scores in results["baselines"].values():
-        assert set(scores) == set(tests)
+        assert set(scores) == set(results["metrics"])
         assert scores["test"]["accuracy"] < tests["test"]["accuracy"]
     low, high = results["intervals"]["test"]["accuracy"]
     assert low <= tests["test"]["accuracy"] <= high and low < high
