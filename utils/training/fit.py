@@ -17,6 +17,7 @@ from utils.common.errors import UserError
 from utils.common.files import write_csv
 from utils.training.batch_dataset import as_dataset
 from utils.training.checkpoint import load_state, restore_checkpoint, save_checkpoint
+from utils.training.late_note import NO_NOTE, note_after
 from utils.training.step_log import StepLog
 
 SAVE_EVERY_SECONDS = float(os.environ.get("QKV_ZOO_SAVE_EVERY_SECONDS", "60"))
@@ -95,6 +96,11 @@ def fit(
     return callback.rows
 
 
+COMPILING_SECONDS = 3.0
+COMPILING = "compiling the training step (XLA), about 30 s; --no-jit-compile starts at once"
+"""What is said where the first step takes longer than `COMPILING_SECONDS`."""
+
+
 class RunCallback(keras.callbacks.Callback):
     """Everything that happens around the training steps of one run; see `fit`."""
 
@@ -117,6 +123,7 @@ class RunCallback(keras.callbacks.Callback):
         self.seconds = 0.0  # training time of this epoch in earlier processes
         self.save_seconds = 0.0  # duration of the last save
         self.signal = None  # number of the signal that asked to stop
+        self.compiling = None  # the note on the first step, which is compiled
 
     @property
     def all_steps(self) -> int:
@@ -167,6 +174,8 @@ class RunCallback(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.last_save = self.clock = time.monotonic()
         self.first_step = self.step
+        if self.compiling is None:
+            self.compiling = note_after(COMPILING_SECONDS, COMPILING) if self.model.jit_compile else NO_NOTE
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.loss_so_far is not None:
@@ -182,6 +191,7 @@ class RunCallback(keras.callbacks.Callback):
         print(f"epoch {epoch + 1}/{self.epochs}", flush=True)
 
     def on_train_batch_end(self, batch, logs=None):
+        self.compiling.cancel()
         loss = float(logs["loss"])
         if not math.isfinite(loss):
             self._raise_not_finite("the loss")

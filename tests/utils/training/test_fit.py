@@ -233,3 +233,14 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
             resume=True,
         )
     assert (tmp_path / "checkpoint.npz").read_bytes() == checkpoint_bytes
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_a_first_step_that_takes_long_is_explained_once(tmp_path, monkeypatch, capsys, jit_compile):
+    from utils.training import fit as module
+
+    monkeypatch.setattr(module, "COMPILING_SECONDS", 0.0)
+    model = make_model()
+    model.compile("sgd", "mse", jit_compile=jit_compile)
+    run(tmp_path, epochs=2, model=model)
+    assert capsys.readouterr().err.count("compiling the training step (XLA)") == int(jit_compile)
