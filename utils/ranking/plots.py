@@ -18,7 +18,8 @@ MAX_GRADES = 8
 """With more different grades than this, they are rounded to whole numbers."""
 NUM_EXAMPLES = 4
 """Questions that are named where the encoder is ahead, and as many where BM25 is."""
-BM25 = "bm25"
+MAX_LETTERS = 95
+"""Letters of a question that are drawn."""
 
 
 def plot_training(
@@ -135,8 +136,8 @@ def plot_differences(
     )
     examples = [*ahead[np.argsort(-gain[ahead], kind="stable")][:NUM_EXAMPLES]]
     examples += [*behind[np.argsort(gain[behind], kind="stable")][:NUM_EXAMPLES][::-1]]
-    height = 0.4 + 0.28 * max(1, len(examples))
-    figure, (all_ax, ax) = figure_and_axes(9, 4.4 + height, 1, 2, title, height_ratios=[3.4, height])
+    height = 0.6 + 0.4 * max(1, len(examples))
+    figure, (all_ax, ax) = figure_and_axes(7.5, 4.6 + height, 1, 2, title, height_ratios=[3.4, height])
     if len(texts):
         _draw_all_ranks(all_ax, encoder_ranks, bm25_ranks)
     else:
@@ -146,12 +147,14 @@ def plot_differences(
         ax.plot(pair, (position, position), color="0.7", linewidth=1, zorder=0)
         for rank, colour, name in zip(pair, ("tab:blue", "tab:orange"), ("encoder", "BM25"), strict=True):
             ax.plot(rank, position, "o", markersize=5, color=colour, label=name if position == 0 else None)
-    ax.set_yticks(range(len(examples)), [drawable(shortened(texts[number], 60)) for number in examples], fontsize=8)
+        text = drawable(shortened(texts[number], MAX_LETTERS))
+        ax.text(0.01, position - 0.28, text, transform=ax.get_yaxis_transform(), fontsize=8, va="center")
+    ax.set_yticks([])
     if examples:
         _log_ranks(ax.xaxis)
-        ax.set_ylim(len(examples) - 0.5, -0.5)
-        ax.set_xlabel("rank in the questions that differ most", fontsize=9)
-        ax.grid(alpha=0.3)
+        ax.set_ylim(len(examples) - 0.6, -0.8)
+        ax.set_xlabel("rank (logarithmic) in the questions that differ most", fontsize=9)
+        ax.grid(alpha=0.3, axis="x")
         legend_above(ax)
     else:
         no_values(ax, "no differences")
