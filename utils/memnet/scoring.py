@@ -148,7 +148,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         data = _read_questions(source, options, predictor, settings)
         notes += data.notes
         if not source.is_own:
-            notes += run.leak_note(subject_keys(data.questions["test"]), "subject")
+            notes += run.leak_note(subject_keys(data.questions["test"]), "subjects")
     checksum = _checksum(data.questions)
     for name, questions in data.questions.items():
         data.questions[name] = [questions[number] for number in options.drawn(len(questions))]
@@ -164,7 +164,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
     def write(folder: Path) -> None:
         write_predictions(folder, scores.questions, scores.answers)
         files = source.files.get(f"{options.split}_files") or source.files.get("facts", ())
-        title = model_and_data(run.name, files, run.settings["data"])
+        title = model_and_data(run.name, files, run.settings.get("data", ""))
         plot_test(folder, scores.attention, title, options.split)
 
     files = [path for paths in source.files.values() for path in paths]

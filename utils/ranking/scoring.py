@@ -171,7 +171,7 @@ def _read_questions(
             "the run's own"
         )
     else:
-        notes += run.leak_note(question_keys(splits.parts["test"]), "question")
+        notes += run.leak_note(question_keys(splits.parts["test"]), "questions")
     return splits, searched, notes
 
 

@@ -121,7 +121,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         predictor.use_onnx(options.onnx)
     windows = {"max_length": predictor.max_length, "doc_stride": predictor.doc_stride}
     features = prepare_features(split, questions, predictor.tokenizer, cache_dir=options.cache_dir, **windows)
-    notes = [] if source.is_own else run.leak_note(paragraph_keys(questions), "paragraph")
+    notes = [] if source.is_own else run.leak_note(paragraph_keys(questions), "paragraphs")
     if predictor.null_threshold is None and any(question.is_impossible for question in questions):
         notes.append(
             "the run has no threshold for unanswerable questions, as its validation data had none: it answers all"
@@ -130,7 +130,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
 
     def write(folder: Path) -> None:
         scores.answers[split].write(folder, predictor.null_threshold)
-        title = model_and_data(run.name, source.files.get(f"{split}_files", ()), run.settings["data"])
+        title = model_and_data(run.name, source.files.get(f"{split}_files", ()), run.settings.get("data", ""))
         scores.plot(folder, title)
 
     return Scored(

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from utils.common.errors import UserError, counted
+from utils.common.errors import UserError
 from utils.common.evaluation import Evaluation
 from utils.common.reading import Reading
 from utils.common.references import model_folder
-from utils.training.finished import read_run
+from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run
 from utils.training.publish import Headline
 from utils.training.run_files import FILE_SETTINGS, DataSource
 from utils.training.training_summary import num_known, read_training_summary
@@ -47,12 +47,20 @@ class FinishedRun:
         """
         settings, results = read_run(reference)
         folder = model_folder(reference)
+        with damaged_run_as_user_error(folder):
+            checked_number(settings, "seed", 0, MAX_SEED)
+            parts = [results[name] for name in ("data", "details", "metrics", "intervals", "baselines")]
+            parts += [*results["metrics"].values(), *results["intervals"].values(), *results["baselines"].values()]
+            parts += results["data"].get("file_checksums", {}).values()
+            if not all(isinstance(part, dict) for part in parts):
+                raise ValueError("results.json has another form")
         return cls(str(reference), folder, settings, results, read_training_summary(folder))
 
     @property
     def name(self) -> str:
         """Its last name, for folders and tables."""
-        return self.reference.rstrip("/").rpartition("/")[2].partition("@")[0] or "run"
+        name = self.reference.rstrip("/").rpartition("/")[2].partition("@")[0]
+        return name if name.strip(".") else self.folder.resolve().name
 
     @contextlib.contextmanager
     def own_settings(self, source: DataSource):
@@ -75,15 +83,14 @@ class FinishedRun:
 
         Args:
             keys: a key of each example, see `utils.training.training_summary`.
-            noun: what an example is, in the singular.
+            noun: what the examples are, in the plural.
         """
         known = num_known(keys, self.summary)
         if not known:
             return []
-        total = len(np.unique(keys))
         return [
-            f"{known:,} of {counted(total, noun)} are in the run's training or validation data: scores on them are not those of "
-            "new data"
+            f"the run's training or validation data has {known:,} of these {len(np.unique(keys)):,} {noun}: scores on them are not "
+            "those of new data"
         ]
 
 

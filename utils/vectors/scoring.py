@@ -101,7 +101,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         split, baselines = _read_documents(run, source, options, predictor), {}
         splits, fitted = VectorSplits({"test": split}, []), _stored_baselines(run)
         notes = _missing_baselines(fitted)
-        notes += [] if source.is_own else run.leak_note(document_keys(split), "document")
+        notes += [] if source.is_own else run.leak_note(document_keys(split), "documents")
     checksum = splits.checksum()
     if options.limit:
         documents = split.documents[options.drawn(len(split.documents))]
@@ -120,7 +120,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         write_predictions(folder, split, predictions, options.split)
         if details["steps_ahead"]:
             write_csv(folder / "steps_ahead.csv", details["steps_ahead"])
-        title = model_and_data(run.name, source.files.get(f"{options.split}_files", ()), run.settings["data"])
+        title = model_and_data(run.name, source.files.get(f"{options.split}_files", ()), run.settings.get("data", ""))
         plot_test(folder, predictor, split, predictions, evaluation, title, options.split)
 
     return Scored(
