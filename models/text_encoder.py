@@ -121,8 +121,9 @@ class TextEncoder(keras.Model):
         weights = ops.cast(mask, "float32")[..., None]
         if name == "max":
             # Not ops.max: its gradient on JAX looks for the elements that equal the maximum, which rounding may hide from it.
-            places = ops.argmax(ops.where(weights > 0, tokens, -1e9), axis=1)
-            return ops.take_along_axis(tokens, places[:, None], axis=1)[:, 0]
+            # Nor ops.argmax, which has no form in ONNX on TensorFlow.
+            values, _ = ops.top_k(ops.transpose(ops.where(weights > 0, tokens, -1e9), (0, 2, 1)), 1)
+            return values[..., 0]
         positions = ops.cumsum(weights, axis=1) * weights  # 1, 2, ... for real tokens, 0 for padding
         if name == "lasttoken":
             weights = ops.cast(positions == ops.max(positions, axis=1, keepdims=True), "float32") * weights

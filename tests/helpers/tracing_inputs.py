@@ -5,10 +5,8 @@ import numpy as np
 from keras import ops
 
 from models import load_model
-from utils.training.export import export_saved_model
 
 BATCH, STEPS, ITEMS, CATEGORIES = 3, 19, 11, 5
-AXES = {name: ("batch", "steps") for name in ("item_ids", "responses", "padding_mask")}
 
 
 def batch(steps=STEPS, categories=CATEGORIES, seed=1, batch_size=BATCH):
@@ -50,17 +48,6 @@ def check_saved(model, folder):
     loaded = load_model(folder / "model.keras")
     for inputs in (batch(), batch(5)):
         np.testing.assert_array_equal(outputs(loaded, inputs)["logits"], outputs(model, inputs)["logits"])
-
-
-def check_exported(model, folder):
-    """An exported model gives the same at two lengths; TensorFlow only."""
-    import tensorflow as tf
-
-    export_saved_model(model, folder / "saved", AXES)
-    served = tf.saved_model.load(str(folder / "saved"))
-    for inputs in (batch(), batch(5)):
-        results = served.serve({name: tf.constant(array) for name, array in inputs.items()})
-        np.testing.assert_allclose(results["logits"], outputs(model, inputs)["logits"], rtol=1e-4, atol=1e-5)
 
 
 def check_learning(model):

@@ -1,4 +1,4 @@
-"""DeepGPCM: outputs do not depend on later responses; its logits, files, export, learning."""
+"""DeepGPCM: outputs do not depend on later responses; its logits, files, learning."""
 
 import keras
 import numpy as np
@@ -15,7 +15,6 @@ from tests.helpers.tracing_inputs import (
     batch,
     check_causality_and_padding,
     check_dropout,
-    check_exported,
     check_learning,
     check_saved,
     outputs,
@@ -73,11 +72,6 @@ def test_with_two_categories_the_linear_head_is_a_sigmoid():
 
 def test_saved_it_is_the_same(tmp_path):
     check_saved(make("monotone"), tmp_path)
-
-
-@pytest.mark.tensorflow(reason="exports a SavedModel")
-def test_exported_it_is_the_same(tmp_path):
-    check_exported(make("monotone"), tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["gpcm", "linear"])

@@ -1,4 +1,4 @@
-"""IntegratedAttentionGPCM: outputs do not depend on later responses; parts that can be left out, files, export, learning."""
+"""IntegratedAttentionGPCM: outputs do not depend on later responses; parts that can be left out, files, learning."""
 
 import keras
 import numpy as np
@@ -12,7 +12,6 @@ from tests.helpers.tracing_inputs import (
     batch,
     check_causality_and_padding,
     check_dropout,
-    check_exported,
     check_learning,
     check_saved,
     outputs,
@@ -84,12 +83,6 @@ def test_confident_steps_are_left_as_they_are():
 @pytest.mark.parametrize("kind", ["whole", "plain-cycles"])
 def test_saved_it_is_the_same(kind, tmp_path):
     check_saved(make(kind), tmp_path)
-
-
-@pytest.mark.tensorflow(reason="exports a SavedModel")
-@pytest.mark.parametrize("kind", ["whole", "plain-cycles"])
-def test_exported_it_is_the_same(kind, tmp_path):
-    check_exported(make(kind), tmp_path)
 
 
 def test_it_learns_to_repeat_the_first_response():

@@ -1,4 +1,4 @@
-"""KVMemNet: its equations, masks, learning, files and export."""
+"""KVMemNet: its equations, masks, learning and files."""
 
 import keras
 import numpy as np
@@ -7,11 +7,8 @@ from keras import ops
 
 from models import load_model
 from models.kv_memnet import KVMemNet
-from utils.training.export import export_saved_model
 
 VOCABULARY, BATCH, SLOTS = 11, 3, 5
-AXES = {"question_ids": ("batch", "question_words"), "key_ids": ("batch", "slots", "key_words")}
-AXES |= {"value_ids": ("batch", "slots", "value_words"), "memory_mask": ("batch", "slots")}
 KINDS = [
     {"scoring": "pointer", "encoder": "words"},
     {"scoring": "pointer", "encoder": "words", "num_hops": 2},
@@ -149,21 +146,6 @@ def test_a_saved_model_gives_the_same(kind, tmp_path):
     loaded = load_model(tmp_path / "model.keras")
     assert loaded.get_config() == model.get_config()
     np.testing.assert_allclose(outputs(loaded, inputs)["scores"], outputs(model, inputs)["scores"], atol=1e-6)
-
-
-@pytest.mark.tensorflow(reason="exports a SavedModel")
-@pytest.mark.parametrize("kind", [KINDS[0], KINDS[3]])
-def test_an_exported_model_takes_memories_of_any_size(kind, tmp_path):
-    import tensorflow
-
-    model = make(**kind)
-    export_saved_model(model, tmp_path / "saved", AXES)
-    served = tensorflow.saved_model.load(str(tmp_path / "saved"))
-    for slots in (SLOTS, 17):
-        inputs = batch(slots=slots)
-        results = served.serve({name: tensorflow.constant(array) for name, array in inputs.items()})
-        for name, expected in outputs(model, inputs).items():
-            np.testing.assert_allclose(results[name].numpy(), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("wrong", [{"scoring": "none"}, {"encoder": "none"}, {"num_hops": 0}])

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.training.signature import Signature, Tensor
+from utils.training.signature import Signature
 
 MAX_DIFFERENCE = 1e-4
 """Largest difference between an exported model's outputs and the model's. float32 leaves some 1e-6."""
@@ -182,11 +182,3 @@ def _load_saved_model(path: Path) -> Callable:
         return {name: value.numpy() for name, value in values.items()}
 
     return outputs
-
-
-def export_saved_model(model, path, inputs, floating=(), max_sizes=None) -> None:
-    """Write a SavedModel from axes alone, without a comparison."""
-    from utils.training.saved_model import export_saved_model as write
-
-    tensors = {name: Tensor(axes, "", "float32" if name in floating else "int32") for name, axes in inputs.items()}
-    write(model, path, Signature(tensors, {}, dict(max_sizes or {})))

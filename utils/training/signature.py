@@ -41,8 +41,6 @@ class Signature:
 
     def name_outputs(self, outputs) -> dict:
         """A model's outputs as a dict of those that are exported."""
-        if not self.outputs:
-            return outputs
         if not isinstance(outputs, Mapping):
             (name,) = self.outputs
             return {name: outputs}
