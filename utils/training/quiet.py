@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
 import os
 import subprocess
 import sys
@@ -18,8 +19,14 @@ def silence_tensorflow() -> None:
     Its settings do not reach them: they are written before it reads any. Errors are still shown.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.getLogger("tensorflow").addFilter(_is_not_of_retracing)
     if "tensorflow" not in sys.modules and not any(isinstance(finder, _QuietImport) for finder in sys.meta_path):
         sys.meta_path.insert(0, _QuietImport())
+
+
+def _is_not_of_retracing(record: logging.LogRecord) -> bool:
+    """Batches of a few different shapes are traced once each, of which TensorFlow warns."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 class _QuietImport:

@@ -1,5 +1,6 @@
 """TensorFlow's notes are dropped while it is imported; other lines on standard error are not."""
 
+import logging
 import os
 import sys
 
@@ -34,3 +35,11 @@ def test_the_first_import_of_tensorflow_is_filtered(tmp_path, monkeypatch, capfd
     monkeypatch.delitem(sys.modules, "tensorflow")
     assert tensorflow.name == "tensorflow" and tensorflow.__spec__.origin == str(tmp_path / "tensorflow.py")
     assert capfd.readouterr().err.encode() == LINES[3] + LINES[4]
+
+
+def test_tracing_a_few_shapes_is_no_warning(caplog):
+    silence_tensorflow()
+    logger = logging.getLogger("tensorflow")
+    logger.warning("5 out of the last 5 calls to %s triggered tf.function retracing.", "f")
+    logger.warning("another warning")
+    assert caplog.messages == ["another warning"]
