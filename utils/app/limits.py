@@ -14,6 +14,9 @@ MAX_LINE = 2_000
 MAX_LINES = 200
 """Lines of facts, responses, or texts of a collection."""
 
+MAX_EXAMPLES = 20
+"""Questions of the examples that a tab offers."""
+
 
 def checked_text(value, name: str, max_length: int = MAX_TEXT, is_needed: bool = True) -> str:
     """A text from a client.

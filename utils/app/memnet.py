@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections import Counter
 from pathlib import Path
 
 from utils.app.failures import errors_as_html
-from utils.app.limits import MAX_QUESTION, MAX_TEXT, checked_lines, checked_text, checked_whole_number
+from utils.app.limits import MAX_EXAMPLES, MAX_QUESTION, MAX_TEXT, checked_lines, checked_text, checked_whole_number
 from utils.app.markup import bar, breakable, escaped, message, table
 from utils.app.page_model import PageModel
 from utils.common.errors import UserError, counted
@@ -95,19 +96,20 @@ class MemnetTab:
             ]
         )
 
+    def ask(self, question: str, facts: str) -> tuple[str, str]:
+        """Another question of the examples, and the result."""
+        return question, self.show(question, facts)
+
     def open(self):
-        """Question, added facts and result for a page that opens."""
+        """Question, other questions, added facts and result for a page that opens."""
         import gradio as gr
 
         with self.model.predictor() as predictor:
-            question, facts = read_example(self.model.folder)
+            questions, facts = read_example(self.model.folder)
             counts = Counter(fact.relation for fact in predictor.base.facts)
         relations = ", ".join(relation[:30] for relation, _ in counts.most_common(SHOWN_RELATIONS))
-        return (
-            question,
-            gr.Textbox(facts, info=f"Relations of the model's facts: {relations}"),
-            self.show(question, facts),
-        )
+        box = gr.Textbox(facts, info=f"Relations of the model's facts: {relations}")
+        return questions[0], gr.Dropdown(choices=questions), box, self.show(questions[0], facts)
 
     def build(self, page) -> None:
         """Lay out the tab in a page, a `gradio.Blocks`."""
@@ -116,6 +118,7 @@ class MemnetTab:
         with gr.Row():
             with gr.Column(min_width=300):
                 question = gr.Textbox(label="Question", max_length=MAX_QUESTION, elem_id="memnet-question")
+                others = gr.Dropdown(label="Or one of these", allow_custom_value=True, elem_id="memnet-others")
                 facts = gr.Textbox(
                     label="Facts to add",
                     placeholder="Ada Lovelace / birth_city / London",
@@ -129,7 +132,8 @@ class MemnetTab:
                 result = gr.HTML(message("The model is being loaded."), elem_id="memnet-result")
         handler = {"api_visibility": "private", "concurrency_id": "memnet"}
         gr.on([ask.click, question.submit], errors_as_html(self.show), [question, facts], result, **handler)
-        page.load(errors_as_html(self.open, 2), None, [question, facts, result], **handler)
+        others.input(errors_as_html(self.ask, 1), [others, facts], [question, result], **handler)
+        page.load(errors_as_html(self.open, 3), None, [question, others, facts, result], **handler)
 
 
 def read_facts(text) -> list[Fact]:
@@ -150,10 +154,10 @@ def read_facts(text) -> list[Fact]:
     return facts
 
 
-def read_example(folder: Path) -> tuple[str, str]:
-    """A question and facts to add: the first question of a published model's examples, or others for a run without them."""
+def read_example(folder: Path) -> tuple[list[str], str]:
+    """Questions and facts to add: the questions of a published model's examples, or others for a run without them."""
     try:
         with (folder / "examples" / "questions.jsonl").open(encoding="utf-8") as file:
-            return json.loads(file.readline())["question"], ""
+            return [str(json.loads(line)["question"]) for line in itertools.islice(file, MAX_EXAMPLES)], ""
     except (OSError, ValueError, LookupError, TypeError):
-        return EXAMPLE_QUESTION, EXAMPLE_FACTS
+        return [EXAMPLE_QUESTION], EXAMPLE_FACTS

@@ -9,6 +9,7 @@ import numpy as np
 
 from utils.app.failures import errors_as_html
 from utils.app.limits import (
+    MAX_EXAMPLES,
     MAX_LINE,
     MAX_LINES,
     MAX_QUESTION,
@@ -93,12 +94,18 @@ class RankingTab:
         header = ["", f"text, of {result['texts']}", "model: cosine", "BM25: score (rank)"]
         return table(header, rows, "ranking") + self.model.caption()
 
-    def open(self) -> tuple[str, str, str]:
-        """Question, texts and result for a page that opens."""
+    def ask(self, question: str, texts: str) -> tuple[str, str]:
+        """Another question of the examples, and the result."""
+        return question, self.show(question, texts)
+
+    def open(self):
+        """Question, other questions, texts and result for a page that opens."""
+        import gradio as gr
+
         with self.model.predictor():
-            question, texts = read_example(self.model.folder)
+            questions, texts = read_example(self.model.folder)
         texts = "\n".join(texts)
-        return question, texts, self.show(question, texts)
+        return questions[0], gr.Dropdown(choices=questions), texts, self.show(questions[0], texts)
 
     def _index(self, predictor, texts: tuple[str, ...]):
         """The vectors of texts, and their BM25 index."""
@@ -113,6 +120,7 @@ class RankingTab:
         with gr.Row():
             with gr.Column(min_width=300, scale=2):
                 question = gr.Textbox(label="Question", max_length=MAX_QUESTION, elem_id="ranking-question")
+                others = gr.Dropdown(label="Or one of these", allow_custom_value=True, elem_id="ranking-others")
                 texts = gr.Textbox(
                     label="Collection, a text per line",
                     lines=10,
@@ -125,7 +133,8 @@ class RankingTab:
                 result = gr.HTML(message("The model is being loaded."), elem_id="ranking-result")
         handler = {"api_visibility": "private", "concurrency_id": "ranking"}
         gr.on([ask.click, question.submit], errors_as_html(self.show), [question, texts], result, **handler)
-        page.load(errors_as_html(self.open, 2), None, [question, texts, result], **handler)
+        others.input(errors_as_html(self.ask, 1), [others, texts], [question, result], **handler)
+        page.load(errors_as_html(self.open, 3), None, [question, others, texts, result], **handler)
 
 
 def ranks(scores: np.ndarray) -> list[int | None]:
@@ -147,15 +156,15 @@ def bm25_label(entry: dict) -> str:
     return f"{entry['bm25']:.2f} ({entry['bm25_rank']})" if entry["bm25_rank"] else "no word"
 
 
-def read_example(folder: Path) -> tuple[str, tuple[str, ...]]:
-    """The first question of a published model's examples with the answers to all, or others for a run without them."""
+def read_example(folder: Path) -> tuple[list[str], tuple[str, ...]]:
+    """The questions of a published model's examples with the answers to all of them, or others for a run without them."""
     from utils.common.reading import Reading
     from utils.ranking.data import read_rankings, read_texts
 
     path = folder / "examples" / "answers.jsonl"
     if not path.is_file():
-        return EXAMPLE_QUESTION, EXAMPLE_TEXTS
-    question = read_rankings(path, Reading()).queries[0].text
+        return [EXAMPLE_QUESTION], EXAMPLE_TEXTS
+    questions = [query.text for query in read_rankings(path, Reading()).queries[:MAX_EXAMPLES]]
     texts = [" ".join(named.text.split())[:MAX_LINE] for named in read_texts(path, Reading())][:MAX_LINES]
     lengths = np.cumsum([len(text) + 1 for text in texts])
-    return question, tuple(texts[: np.searchsorted(lengths, MAX_TEXT)])
+    return questions, tuple(texts[: np.searchsorted(lengths, MAX_TEXT)])

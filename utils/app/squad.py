@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from utils.app.failures import errors_as_html
-from utils.app.limits import MAX_QUESTION, MAX_TEXT, checked_text, checked_whole_number
+from utils.app.limits import MAX_EXAMPLES, MAX_QUESTION, MAX_TEXT, checked_text, checked_whole_number
 from utils.app.markup import bar, breakable, escaped, marked_text, message, row_number, table
 from utils.app.page_model import PageModel
 
@@ -74,11 +74,17 @@ class SquadTab:
             + self.model.caption()
         )
 
-    def open(self) -> tuple[str, str, str]:
-        """Question, text and result for a page that opens."""
+    def ask(self, question: str, context: str) -> tuple[str, str]:
+        """Another question of the example, and the result."""
+        return question, self.show(question, context)
+
+    def open(self):
+        """Question, other questions, text and result for a page that opens."""
+        import gradio as gr
+
         with self.model.predictor():
-            question, text = read_example(self.model.folder)
-        return question, text, self.show(question, text)
+            questions, text = read_example(self.model.folder)
+        return questions[0], gr.Dropdown(choices=questions), text, self.show(questions[0], text)
 
     def build(self, page) -> None:
         """Lay out the tab in a page, a `gradio.Blocks`."""
@@ -87,20 +93,24 @@ class SquadTab:
         with gr.Row():
             with gr.Column(min_width=300):
                 question = gr.Textbox(label="Question", max_length=MAX_QUESTION, elem_id="squad-question")
+                others = gr.Dropdown(label="Or one of these", allow_custom_value=True, elem_id="squad-others")
                 text = gr.Textbox(label="Text", lines=10, max_lines=16, max_length=MAX_TEXT, elem_id="squad-text")
                 ask = gr.Button("Answer", variant="primary", elem_id="squad-ask")
             with gr.Column(min_width=300):
                 result = gr.HTML(message("The model is being loaded."), elem_id="squad-result")
         handler = {"api_visibility": "private", "concurrency_id": "squad"}
         gr.on([ask.click, question.submit], errors_as_html(self.show), [question, text], result, **handler)
-        page.load(errors_as_html(self.open, 2), None, [question, text, result], **handler)
+        others.input(errors_as_html(self.ask, 1), [others, text], [question, result], **handler)
+        page.load(errors_as_html(self.open, 3), None, [question, others, text, result], **handler)
 
 
-def read_example(folder: Path) -> tuple[str, str]:
-    """The question and the text of a published model's examples, or others for a run without them."""
+def read_example(folder: Path) -> tuple[list[str], str]:
+    """The questions and the text of a published model's examples, or others for a run without them."""
     try:
         text = (folder / "examples" / "text.txt").read_text(encoding="utf-8")
         content = json.loads((folder / "examples" / "questions.json").read_text(encoding="utf-8"))
-        return content["data"][0]["paragraphs"][0]["qas"][0]["question"], text
+        paragraphs = content["data"][0]["paragraphs"]
+        questions = [str(question["question"]) for paragraph in paragraphs for question in paragraph["qas"]]
+        return questions[:MAX_EXAMPLES] or [EXAMPLE_QUESTION], text
     except (OSError, ValueError, LookupError, TypeError):
-        return EXAMPLE_QUESTION, EXAMPLE_TEXT
+        return [EXAMPLE_QUESTION], EXAMPLE_TEXT

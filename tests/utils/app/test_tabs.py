@@ -45,7 +45,7 @@ def rows(html, name):
 
 
 def test_squad_highlights_its_answer(tabs, runs):
-    assert squad.read_example(runs["squad"]) == (QUESTION, TEXT)
+    assert squad.read_example(runs["squad"]) == ([QUESTION], TEXT)
     result = tabs["squad"].answer(QUESTION, TEXT, 3)
     assert len(result["answers"]) == 3
     for entry in result["answers"]:
@@ -58,8 +58,8 @@ def test_squad_highlights_its_answer(tabs, runs):
 
 
 def test_memnet_answers_from_added_facts_too(tabs, runs):
-    question, added = memnet.read_example(runs["memnet"])
-    assert (question, added) == ("Where was Ada Holt born?", "")
+    assert memnet.read_example(runs["memnet"]) == (["Where was Ada Holt born?", "Who was born in Skel?"], "")
+    question = "Where was Ada Holt born?"
     result = tabs["memnet"].answer(question)
     assert [(fact["object"], fact["is_added"]) for fact in result["facts"]] == [("Arnwick", False)]
     result = tabs["memnet"].answer(question, "Ada Holt / born_in / Elsewhere\n\nAda Holt|born_in|Arnwick", 5)
@@ -130,7 +130,7 @@ def test_vectors_ranks_what_may_follow(tabs):
 
 
 def test_ranking_stands_beside_bm25(tabs, runs):
-    assert ranking.read_example(runs["ranking"]) == (QUESTION, tuple(ANSWERS))
+    assert ranking.read_example(runs["ranking"]) == ([QUESTION], tuple(ANSWERS))
     result = tabs["ranking"].answer(QUESTION)
     assert sorted(entry["text"] for entry in result["ranked"]) == sorted(ANSWERS)
     with tabs["ranking"].model.predictor() as predictor:
