@@ -36,6 +36,7 @@ from utils.ranking.evaluation import (
     print_scores,
     validation_row,
 )
+from utils.ranking.examples import example_table
 from utils.ranking.features import build_features, training_batches
 from utils.ranking.groups import question_groups
 from utils.ranking.leaderboard import write_per_question
@@ -244,6 +245,7 @@ def main(config: Config) -> int:
             headline=headline,
             more_headlines=more_headlines,
             tracker=tracker,
+            tables={"examples": example_table(test, scores)},
             details={
                 "loss": config.loss,
                 "init_from": config.init_from,

@@ -249,7 +249,7 @@ def main(config: Config) -> int:
         exports = predictor.export(config.run_dir / "export") if config.export else {}
         for name, split_scores in scores.evaluations.items():
             print(evaluation.format_scores(name, split_scores, config.seed))
-        examples = evaluation.example_rows(questions["validation"][:200], scores.predictions["validation"])
+        examples = evaluation.example_table(questions["validation"][:200], scores.predictions["validation"])
         publish(
             config,
             "squad",
@@ -261,7 +261,7 @@ def main(config: Config) -> int:
             headline=HEADLINE,
             tracker=tracker,
             details={"null_threshold": predictor.null_threshold, "export": exports},
-            tables={"validation_examples": (["question", "answers", "prediction", "f1"], examples)},
+            tables={"validation_examples": examples},
             example_question=EXAMPLE,
         )
     return evaluation.memorisation_exit_status(scores.evaluations["validation"].metrics) if config.overfit else 0

@@ -126,6 +126,7 @@ def main(config: Config) -> int:
     from utils.training.training_summary import write_training_summary
     from utils.vectors.baselines import cached_baselines, global_mean
     from utils.vectors.evaluation import evaluate
+    from utils.vectors.examples import example_table
     from utils.vectors.features import training_batches
     from utils.vectors.plots import plot_test, plot_training
     from utils.vectors.predictor import VectorsPredictor
@@ -237,7 +238,10 @@ def main(config: Config) -> int:
             headline=headline(baselines),
             tracker=tracker,
             details={"encoder": embed.encoder.description() if embed else {}, **details},
-            tables={"scores": scores_table({**test_baselines, **evaluations})},
+            tables={
+                "examples": example_table(predictor, test, evaluations["test"]),
+                "scores": scores_table({**test_baselines, **evaluations}),
+            },
             example_question=example_question(config.test_files or config.train_files, test),
         )
     return 0

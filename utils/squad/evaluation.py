@@ -118,13 +118,23 @@ def memorisation_exit_status(scores: dict[str, float]) -> int:
     return 0 if is_memorised else 1
 
 
-def example_rows(questions: Sequence[Question], predictions: Mapping[str, str]) -> list[tuple[str, str, str, float]]:
-    """Rows of question, reference answers, prediction and F1 (0-100), for a table of examples."""
-    _, f1 = question_scores(questions, predictions)
-    return [
-        (question.question, " | ".join(sorted({a.text for a in question.answers})), predictions[question.id], float(f1))
-        for question, f1 in zip(questions, f1, strict=True)
+def example_table(
+    questions: Sequence[Question], predictions: Mapping[str, str]
+) -> tuple[list[str], list[tuple[str, str, str, str, float, float]]]:
+    """Columns and rows of a table of answered questions; EM and F1 are in percent."""
+    exact_match, f1 = question_scores(questions, predictions)
+    rows = [
+        (
+            question.question,
+            question.context,
+            predictions[question.id],
+            " | ".join(sorted({answer.text for answer in question.answers})),
+            float(exact_match),
+            float(f1),
+        )
+        for question, exact_match, f1 in zip(questions, exact_match, f1, strict=True)
     ]
+    return ["question", "context", "prediction", "answers", "exact_match", "f1"], rows
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,7 +14,7 @@ from utils.squad.data import Answer, Question
 from utils.squad.evaluation import (
     evaluate,
     evaluate_labelled,
-    example_rows,
+    example_table,
     format_scores,
     main,
 )
@@ -68,10 +68,13 @@ def test_scores_and_examples_for_people():
     assert format_scores("test", evaluate(questions, predictions), 0) == (
         "test: EM 50.00  F1 50.00 (0.00 to 100.00) on 6 questions"
     )
-    assert example_rows(questions, predictions)[2:4] == [
-        ("Where?", "Paris | in Paris", "Rome", 0.0),
-        ("Where?", "Paris | in Paris", "Paris", 100.0),
+    columns, rows = example_table(questions, predictions)
+    assert columns == ["question", "context", "prediction", "answers", "exact_match", "f1"]
+    assert [(row[0], *row[2:]) for row in rows[2:4]] == [
+        ("Where?", "Rome", "Paris | in Paris", 0.0, 0.0),
+        ("Where?", "Paris", "Paris | in Paris", 100.0, 100.0),
     ]
+    assert [row[1] for row in rows] == [question.context for question in questions]
 
 
 CONTEXT = "Paris is in France."
