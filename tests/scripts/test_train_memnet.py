@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.in_process import run_in_process
+from tests.helpers.offline_wandb import read_offline_run
 from tests.helpers.scripts import error_line, run, start
 
 SCRIPT = "train_memnet.py"
@@ -109,11 +110,23 @@ def test_the_predictor_gives_the_stored_predictions(finished):
         assert f"{fact['subject']} / {fact['relation']} / {fact['object']}" == row["fact"]
 
 
-def test_the_table_and_the_plot_of_attention_are_both_tracked(finished):
+def test_the_whole_run_is_tracked(finished):
     folder, _ = finished
-    (media,) = (folder / "wandb").glob("**/files/media")
-    assert len(list(media.glob("table/tables/attention_*.table.json"))) == 1
-    assert len(list(media.glob("images/images/attention_*.png"))) == 1
+    (offline_folder,) = (folder / "wandb").glob("offline-run-*")
+    offline = read_offline_run(offline_folder)
+    results = json.loads((folder / "results.json").read_text())
+    with open(folder / "steps.csv") as file:
+        steps = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    rows = {row["train/step"]: row for row in offline.history}
+    assert list(rows) == [row["step"] for row in steps] and "val/accuracy" in offline.history[-1]
+    for row in steps:
+        assert all(rows[row["step"]][f"train/{name}"] == row[name] for name in ("loss", "gradient_norm"))
+    assert offline.summary["test/accuracy"] == results["metrics"]["test"]["accuracy"]
+    assert offline.summary["test/baselines/bm25/mrr"] == results["baselines"]["bm25"]["test"]["mrr"]
+    assert offline.config["data_checksums"] and offline.config["dataset"]["checksum"] == results["data"]["checksum"]
+    assert {"tables/attention/path", "images/attention/path", "images/history/path"} <= set(offline.history[-1])
+    model = {entry.path for entry in offline.artifacts["memnet-pointer"].manifest.contents}
+    assert {"best.keras", "config.json", "results.json", "vocabulary.json", "facts.tsv", "README.md"} <= model
 
 
 def test_two_seeds_have_the_same_validation_and_test_memories(finished, other_seed):
