@@ -132,7 +132,11 @@ class MemnetAnswerer:
 
     def score(self, features: MemoryFeatures) -> SlotScores:
         """The scores of all slots of these questions, whose memories number the known facts."""
-        return score_slots(self.model, features, self.facts)
+        return score_slots(self.run, features, self.facts)
+
+    def run(self, inputs: dict[str, np.ndarray]) -> dict:
+        """The model's outputs for a batch, name to array."""
+        return self.model.predict_on_batch(inputs)
 
     def read_answers(self, features: MemoryFeatures, slots: SlotScores, n_best: int) -> list[dict]:
         """The `answers` and `facts` of each question, as `answer` returns them.

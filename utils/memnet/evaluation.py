@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,14 +18,16 @@ MAX_BATCH_SIZE = 2_048
 """Questions that the model is given at once, at most."""
 
 
-def score_slots(model, features: MemoryFeatures, facts: EncodedFacts, max_slots_per_batch: int = 16_384) -> SlotScores:
+def score_slots(
+    run: Callable, features: MemoryFeatures, facts: EncodedFacts, max_slots_per_batch: int = 16_384
+) -> SlotScores:
     """Run the model over all questions.
 
     Questions with memories of similar size go together. A batch is filled up to a power of two by repeats, so that few different
     shapes are compiled.
 
     Args:
-        model: a `KVMemNet`.
+        run: function of a batch that gives the outputs of a `KVMemNet`, name to array.
         features: the questions.
         facts: the facts that memories number.
         max_slots_per_batch: slots of a batch, at most; bounds the memory that is used.
@@ -39,7 +41,7 @@ def score_slots(model, features: MemoryFeatures, facts: EncodedFacts, max_slots_
         for start in with_progress(range(0, len(same_size), batch_size), f"answering from {slots:,} facts"):
             rows = same_size[start : start + batch_size]
             filled = np.resize(rows, 1 << (len(rows) - 1).bit_length())
-            outputs = model.predict_on_batch(assemble(features, facts, filled, slots))
+            outputs = run(assemble(features, facts, filled, slots))
             mask = features.memory[rows, :slots] >= 0
             logits = {name: np.asarray(array)[: len(rows), : mask.shape[1]] for name, array in outputs.items()}
             scores[rows, :slots] = np.where(mask, logits["scores"], -np.inf)
@@ -65,7 +67,7 @@ def evaluate(
     questions: Sequence[MemoryQuestion],
 ) -> Evaluation:
     """The evaluation of a model on some questions."""
-    slots = score_slots(model, features, facts)
+    slots = score_slots(model.predict_on_batch, features, facts)
     return evaluate_slots(slots, features, facts, base, questions, is_pointer(model))
 
 

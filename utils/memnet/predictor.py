@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from models import load_model
+from utils.common.onnx_model import OnnxModel
 from utils.common.reading import Reading
 from utils.common.references import model_folder
 from utils.memnet.answering import MemnetAnswerer
@@ -118,6 +119,10 @@ class MemnetPredictor(MemnetAnswerer):
     def evaluate(self, features: MemoryFeatures, slots: SlotScores, questions: Sequence[MemoryQuestion]):
         """The `Evaluation` of these questions, from what `score` gave for them."""
         return evaluate_slots(slots, features, self.facts, self.base, questions, self.is_pointer)
+
+    def use_onnx(self, path: str | Path) -> None:
+        """Let an exported model answer from now on, such as `export/model_int8.onnx`."""
+        self.run = OnnxModel(path).outputs
 
     def export(self, folder: Path) -> dict:
         """Write the model and the facts to a folder that needs nothing else, see `utils.memnet.export`."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from models import load_model
 from utils.common.errors import UserError
+from utils.common.onnx_model import OnnxModel
 from utils.common.reading import MAX_BAD_FRACTION, Reading
 from utils.common.references import model_folder
 from utils.tracing.answering import TracingAnswerer
@@ -119,6 +120,10 @@ class TracingPredictor(TracingAnswerer):
         """The fraction of later cycles that a model with cycles skipped, as a mean over pieces."""
         skipped = [o["skipped"][p.first_scored :].mean() for p, o in zip(pieces, outputs, strict=True)]
         return float(np.mean(skipped))
+
+    def use_onnx(self, path: str | Path) -> None:
+        """Let an exported model answer from now on, such as `export/model_int8.onnx`."""
+        self.run = OnnxModel(path).outputs
 
     def export(self, folder: Path) -> dict:
         """Write the model to a folder that needs nothing else, see `utils.tracing.export`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from utils.common.errors import UserError
+from utils.common.onnx_model import OnnxModel
 from utils.common.reading import MAX_BAD_FRACTION, Reading
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run
 from utils.vectors.answering import VectorsAnswerer
@@ -81,6 +82,10 @@ class VectorsPredictor(VectorsAnswerer):
         embed = text_embedder(self.encoder, cache_dir, self.encoder_key, self.language)
         advice = "the run was trained on vectors: give a file of vectors"
         return read_file(path, reading, embed, advice), reading.notes
+
+    def use_onnx(self, path: str | Path) -> None:
+        """Let an exported model answer from now on, such as `export/model_int8.onnx`."""
+        self.run = OnnxModel(path).outputs
 
     def export(self, folder: Path) -> dict:
         """Write the model to a folder that needs nothing else, see `utils.vectors.export`."""

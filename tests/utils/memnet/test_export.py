@@ -52,6 +52,9 @@ def test_answers_are_those_of_the_predictor(export, tmp_path):
     own, others = json.loads(run.stdout)
     assert_same_answers(own, predictor(QUESTIONS))
     assert_same_answers(others, predictor(OTHER_QUESTIONS, OTHER_FACTS))
+    own_onnx = MemnetPredictor.load(memnet_run())
+    own_onnx.use_onnx(folder / "model.onnx")
+    assert_same_answers(own_onnx(QUESTIONS), predictor(QUESTIONS))
     assert [bool(result["answers"]) for result in own + others] == [True, True, False, True, True]
     assert set(formats) == {"model.onnx", "saved_model"}
     assert all(values["largest_difference"] < 1e-5 for values in formats.values())

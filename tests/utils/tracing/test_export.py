@@ -77,6 +77,8 @@ def test_a_model_without_ability_predicts_alike(tmp_path):
     predictor.export(tmp_path)
     answerer = Answerer(tmp_path)
     assert_same_predictions(answerer(HISTORIES, ITEMS), predictor(HISTORIES, ITEMS))
+    predictor.use_onnx(tmp_path / "model.onnx")
+    assert predictor(HISTORIES, ITEMS) == answerer(HISTORIES, ITEMS)
     path = tmp_path / "credit.csv"
     path.write_text("student,item,response\nann,q1,1/3\nann,q2,1\n")
     assert answerer.read_histories(path)[0][0].responses.tolist() == [1, 3]
