@@ -124,6 +124,15 @@ def test_memnet_answers_from_facts_that_are_added(browser, server):
     open_tab(browser, "memnet")
     question = "Where was Ada Holt born?"
     wait_for_rows(browser, "#memnet-result .qkv-facts td:nth-child(3)", ["Arnwick"])
+    element(browser, "#memnet-others input").click()
+    wait(lambda: texts(browser, "#memnet-others li"), "no questions")
+    element(browser, "#memnet-others li:nth-child(2)").click()
+    wait_for_rows(browser, "#memnet-result .qkv-facts td:nth-child(3)", ["Skel"])
+    assert (
+        element(browser, "#memnet-question textarea, #memnet-question input").get_attribute("value")
+        == "Where was Bo Lind born?"
+    )
+    write(browser, "memnet-question", question)
     write(browser, "memnet-facts", "Ada Holt / born_in / Elsewhere\nAda Holt / occupation / painter")
     element(browser, "#memnet-ask").click()
     facts = server[1]["memnet"].answer(question, "Ada Holt / born_in / Elsewhere\nAda Holt / occupation / painter")[

@@ -47,7 +47,7 @@ def page_runs(folder: Path) -> dict[str, Path]:
         "memnet": _with_examples(
             small_runs.memnet_run(),
             folder,
-            questions_jsonl='{"question": "Where was Ada Holt born?"}\n{"question": "Who was born in Skel?"}\n',
+            questions_jsonl='{"question": "Where was Ada Holt born?"}\n{"question": "Where was Bo Lind born?"}\n',
         ),
         "tracing": _with_examples(
             small_runs.ability_run(), folder, history_csv="student,item,response\na,q1,2\na,q2,0\na,q1,1\nb,q3,1\n"

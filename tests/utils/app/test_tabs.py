@@ -58,7 +58,7 @@ def test_squad_highlights_its_answer(tabs, runs):
 
 
 def test_memnet_answers_from_added_facts_too(tabs, runs):
-    assert memnet.read_example(runs["memnet"]) == (["Where was Ada Holt born?", "Who was born in Skel?"], "")
+    assert memnet.read_example(runs["memnet"]) == (["Where was Ada Holt born?", "Where was Bo Lind born?"], "")
     question = "Where was Ada Holt born?"
     result = tabs["memnet"].answer(question)
     assert [(fact["object"], fact["is_added"]) for fact in result["facts"]] == [("Arnwick", False)]
