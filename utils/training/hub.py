@@ -36,6 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
     publish.add_argument(
         "--unscored", action="store_true", help="store float16 and keep the run's scores; needs no data"
     )
+    publish.add_argument("--facts", help="for memnet: facts to answer from, in the place of those of the training")
+    publish.add_argument(
+        "--limit", type=int, default=0, help="validation examples to compare sizes of weights on; 0 is all"
+    )
     push = commands.add_parser("push", help="upload a published model to the Hugging Face Hub")
     push.add_argument("name", help="published model, or its folder")
     push.add_argument("repository", help="owner/name")
@@ -48,7 +52,17 @@ def main(arguments: list[str] | None = None) -> int:
         if options and settings.command != "publish":
             raise UserError(f"{options[0]}: only publish hands arguments to evaluate.py; leave out what follows --")
         if settings.command == "publish":
-            publish_model(settings.run, settings.name, settings.replace, not settings.unscored, options)
+            folder = publish_run(
+                settings.run,
+                settings.name,
+                replace=settings.replace,
+                scored=not settings.unscored,
+                facts=settings.facts,
+                limit=settings.limit,
+                options=options,
+            )
+            size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            print(f"{folder}: {size:,} bytes; use it as {settings.name!r} wherever a run is named")
         elif settings.command == "push":
             push_model(settings.name, settings.repository, settings.private)
         else:
@@ -57,13 +71,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def publish_model(run: str, name: str, replace: bool, scored: bool, options: list[str]) -> None:
-    """Publish a run and say where it is."""
-    folder = publish_run(run, name, replace=replace, scored=scored, options=options)
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    print(f"{folder}: {size:,} bytes; use it as {name!r} wherever a run is named")
 
 
 def push_model(name: str, repository: str, private: bool = False) -> str:

@@ -88,7 +88,9 @@ def model_card(results: dict, settings: dict, notes: dict | None = None, name: s
 def headline(results: dict) -> dict:
     """`metric`, `title`, `digits` and `lower_is_better` of the metric that the task is judged by."""
     stored = results.get("headline") or {}
-    metric = stored.get("metric") or next(iter(results["metrics"][scored_split(results)]))
+    metric = stored.get("metric") or next(iter(results["metrics"][scored_split(results)]), None)
+    if metric is None:
+        raise ValueError("it has no scores")
     defaults = {"metric": metric, "title": metric, "digits": 3, "lower_is_better": False}
     return {**defaults, **stored}
 
@@ -233,7 +235,8 @@ def _stored_weights(results: dict) -> str:
         "A grid rounds each matrix to multiples of a power of two, about the given fraction of its root mean square. Keras opens "
         "the file like any other."
     )
-    lines = [f"| weights | bytes | {headline(results)['title']}, {stored['split']} |", "|---|---|---|"]
+    sample = f", {stored['limit']:,} examples" if stored.get("limit") else ""
+    lines = [f"| weights | bytes | {headline(results)['title']}, {stored['split']}{sample} |", "|---|---|---|"]
     for trial in stored["tried"]:
         name = f"**{trial['weights']}**" if trial["weights"] == stored["weights"] else trial["weights"]
         lines.append(f"| {name} | {trial['bytes']:,} | {_score(trial['score'])} |")

@@ -18,13 +18,17 @@ from pathlib import Path, PurePath
 from utils.common.errors import UserError
 from utils.common.files import read_json, write_atomically, write_json
 from utils.common.references import PUBLISHED_FILES, ZOO
-from utils.training.finished import read_run
+from utils.training.finished import damaged_run_as_user_error, read_run
 from utils.training.model_card import NOTES_FILE, headline, model_card, read_notes, scored_split
+from utils.training.run_files import file_checksums
 from utils.training.small_weights import STEPS, store_small
+from utils.training.training_summary import KEYS, copy_summary, read_training_summary
 
 EVALUATE = Path(__file__).parents[2] / "evaluate.py"
 MAX_MODEL_BYTES = 10 * 2**20
 """Of a published folder."""
+MAX_SUMMARY_BYTES = 2**20
+"""Of an array of `training_summary.npz`. Without a larger one, `evaluate.py` leaves out the baseline that needs it, and says so."""
 TOLERANCE = 0.1
 """Points, in percent, that the score of the stored weights may be below that of the trained ones on validation data."""
 PERCENT_METRICS = ("exact_match", "f1")
@@ -39,6 +43,8 @@ def publish_run(
     *,
     replace: bool = False,
     scored: bool = True,
+    facts: str | Path | None = None,
+    limit: int = 0,
     options: Sequence[str] = (),
     zoo: Path = ZOO,
 ) -> Path:
@@ -53,6 +59,8 @@ def publish_run(
         name: of the published model: small letters, digits and hyphens.
         replace: whether a model of that name is replaced.
         scored: score the stored weights with `evaluate.py`. If not, they are float16, and the scores are those of the run.
+        facts: a file of facts to answer from, in the place of those that a run of memnet was trained on.
+        limit: compare the ways to store weights on this many validation examples; 0 is all.
         options: further arguments of `evaluate.py`, such as where the run's data lies now.
         zoo: folder of the published models.
 
@@ -71,15 +79,20 @@ def publish_run(
         raise UserError(f"{folder}: is published already; choose another name, or add --replace")
     settings, results = read_run(run_dir)
     notes = read_notes(folder / NOTES_FILE) if (folder / NOTES_FILE).exists() else {}
+    other_facts = Path(facts).read_bytes() if facts else None
+    results["data"].setdefault("file_checksums", file_checksums(settings))
     with tempfile.TemporaryDirectory() as scratch:
         trial = Path(scratch) / name
         _copy_run(Path(run_dir), trial)
         if scored:
-            results = _smallest_good(Path(run_dir), trial, results, options)
+            results = _smallest_good(Path(run_dir), trial, results, options, limit)
         else:
             store_small(Path(run_dir) / "best.keras", trial / "best.keras")
             unscored = {"weights": "float16", "split": None, "tried": []}
             results = {**results, "details": {**results["details"], "stored_weights": unscored}}
+        _keep_small_summary(trial, is_with_other_facts=bool(other_facts))
+        if other_facts:
+            (trial / "facts.tsv").write_bytes(other_facts)
         results, settings = without_folders(results, name), without_folders(settings, name)
         write_json(trial / "results.json", results)
         write_json(trial / "config.json", settings)
@@ -111,7 +124,10 @@ def check_size(paths: Sequence[Path], folder: Path) -> None:
 
 def write_table(zoo: Path = ZOO) -> None:
     """Write `results.csv`, a row for each published model."""
-    rows = [_table_row(path.parent) for path in sorted(zoo.glob("*/results.json"))]
+    rows = []
+    for path in sorted(zoo.glob("*/results.json")):
+        with damaged_run_as_user_error(path.parent):
+            rows.append(_table_row(path.parent))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -158,12 +174,21 @@ def _copy_run(run_dir: Path, folder: Path) -> None:
             shutil.copyfile(run_dir / name, folder / name)
 
 
-def _smallest_good(run_dir: Path, trial: Path, results: dict, options: Sequence[str]) -> dict:
+def _keep_small_summary(folder: Path, is_with_other_facts: bool) -> None:
+    """Leave large arrays out of what is kept of the training data; with other facts, all but the keys of its examples."""
+    arrays = read_training_summary(folder)
+    large = [name for name, array in arrays.items() if array.nbytes > MAX_SUMMARY_BYTES]
+    copy_summary(folder, folder, without=set(arrays) - {KEYS} if is_with_other_facts else large)
+
+
+def _smallest_good(run_dir: Path, trial: Path, results: dict, options: Sequence[str], limit: int) -> dict:
     """Store the run's weights in `trial` in the smallest way that is good enough, and return the results of these weights."""
+    on_validation = [*options, "--split", "validation"]
+    limited = ["--limit", str(limit)] if limit else []
     tried, validations = [], []
     for title, store in ways_to_store():
         store(run_dir / "best.keras", trial / "best.keras")
-        validations.append(evaluate(trial, [*options, "--split", "validation"]))
+        validations.append(evaluate(trial, [*on_validation, *limited]))
         main = headline(validations[-1])
         score = validations[-1]["metrics"]["validation"][main["metric"]]
         size = (trial / "best.keras").stat().st_size
@@ -171,21 +196,29 @@ def _smallest_good(run_dir: Path, trial: Path, results: dict, options: Sequence[
         tried.append({"weights": title, "bytes": size, "score": score})
         if points_lost(main, tried[0]["score"], score) > TOLERANCE:
             break  # a coarser grid is not better
-    good = [
-        place for place, entry in enumerate(tried) if points_lost(main, tried[0]["score"], entry["score"]) <= TOLERANCE
-    ]
-    chosen = min(good, key=lambda place: tried[place]["bytes"])
+    is_good = [points_lost(main, tried[0]["score"], entry["score"]) <= TOLERANCE for entry in tried]
+    chosen = min((place for place, good in enumerate(is_good) if good), key=lambda place: tried[place]["bytes"])
     ways_to_store()[chosen][1](run_dir / "best.keras", trial / "best.keras")
-    test = evaluate(trial, options) if scored_split(results) != "validation" else validations[chosen]
-    stored = {"weights": tried[chosen]["weights"], "split": "validation", "tried": tried}
+    validation = evaluate(trial, on_validation) if limit else validations[chosen]
+    test = evaluate(trial, options) if scored_split(results) != "validation" else validation
+    stored = {"weights": tried[chosen]["weights"], "split": "validation", "limit": limit, "tried": tried}
     as_trained = {split: metrics.get(main["metric"]) for split, metrics in results["metrics"].items()}
     return {
         **results,
-        **{part: {**validations[chosen][part], **test[part]} for part in ("metrics", "intervals")},
-        "baselines": test["baselines"],
+        **{part: {**validation[part], **test[part]} for part in ("metrics", "intervals")},
+        "baselines": _with_baselines(results["baselines"], test["baselines"]),
         "headline": test["headline"],
         "details": {**results["details"], "stored_weights": stored, "as_trained": as_trained},
     }
+
+
+def _with_baselines(of_run: dict, of_test: dict) -> dict:
+    """The baselines of a run, with what was scored again in its place. What needs the training data was not scored again."""
+    merged = {name: dict(splits) for name, splits in of_run.items()}
+    for name, splits in of_test.items():
+        for split, metrics in splits.items():
+            merged.setdefault(name, {})[split] = {**merged.get(name, {}).get(split, {}), **metrics}
+    return merged
 
 
 def ways_to_store() -> list[tuple[str, Callable]]:

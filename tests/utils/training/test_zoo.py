@@ -10,7 +10,9 @@ import pytest
 from models import load_model
 from tests.helpers.finished_runs import RESULTS, finished_run
 from utils.common.errors import UserError
+from utils.memnet.predictor import MemnetPredictor
 from utils.training import zoo as published
+from utils.training.training_summary import read_training_summary, write_training_summary
 from utils.training.zoo import publish_run, without_folders
 
 pytestmark = pytest.mark.tensorflow(reason="files are written and read without the backend")
@@ -61,6 +63,32 @@ def test_the_smallest_weights_within_a_tenth_of_a_point_are_published(run, score
     assert results["details"]["as_trained"] == {"validation": 0.91, "test": 0.87}
     assert [split for split, _ in scored].count("test") == 1  # test data is scored once
     assert all(options[:2] == ["--facts", "facts.tsv"] for _, options in scored)
+
+
+def test_ways_to_store_may_be_compared_on_a_sample(run, scored, tmp_path):
+    folder = publish_run(run, "people-small", limit=7, options=["--facts", "facts.tsv"], zoo=tmp_path / "zoo")
+    sampled = [split for split, options in scored if options[-2:] == ["--limit", "7"]]
+    assert sampled == ["validation"] * 3  # a grid of 1/16 costs too much here
+    assert [split for split, _ in scored[3:]] == ["validation", "test"]
+    assert "| weights | bytes | accuracy, validation, 7 examples |" in (folder / "README.md").read_text()
+
+
+def test_facts_may_be_others_than_those_of_the_training(run, tmp_path):
+    other = tmp_path / "other.tsv"
+    other.write_text("subject\trelation\tobject\nEve Lund\tborn_in\tOslo\n")
+    counts = np.arange(2, dtype=np.int32)
+    write_training_summary(run, np.array([5, 6], np.uint64), answer_counts=counts)
+    folder = publish_run(run, "people", scored=False, facts=other, zoo=tmp_path / "zoo")
+    assert MemnetPredictor.load(folder).answer(["Where was Eve Lund born?"])[0]["facts"][0]["subject"] == "Eve Lund"
+    assert list(read_training_summary(folder)) == ["keys"]
+    folder = publish_run(run, "people", scored=False, replace=True, zoo=tmp_path / "zoo")
+    assert list(read_training_summary(folder)) == ["keys", "answer_counts"]
+
+
+def test_large_arrays_of_the_training_are_left_out(run, tmp_path):
+    write_training_summary(run, np.array([5], np.uint64), mean=np.zeros(3), ridge_weights=np.ones((700, 400)))
+    folder = publish_run(run, "people", scored=False, zoo=tmp_path / "zoo")
+    assert list(read_training_summary(folder)) == ["keys", "mean"]
 
 
 def test_a_published_folder_holds_what_is_needed_and_no_folder_of_the_machine(run, tmp_path):
