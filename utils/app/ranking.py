@@ -22,6 +22,7 @@ from utils.app.markup import bar, breakable, message, row_number, table
 from utils.app.page_model import PageModel
 
 SHOWN = 10
+SHOWN_BM25 = 3
 EXAMPLE_QUESTION = "How do I keep bread fresh?"
 EXAMPLE_TEXTS = (
     "A loaf stays soft for days in a wooden box; a fridge makes it stale sooner.",
@@ -66,33 +67,50 @@ class RankingTab:
             vectors, bm25 = self.indexes(predictor, collection)
             (question_vector,) = predictor.embed_questions([question])
             scores, bm25_scores = vectors @ question_vector, bm25.scores(question)
-        bm25_ranks = ranks(bm25_scores)
-        ranked = [
-            {
+        model_order, bm25_order = (np.argsort(-values, kind="stable") for values in (scores, bm25_scores))
+        model_ranks, bm25_ranks = model_order.argsort() + 1, bm25_order.argsort() + 1
+
+        def entry(place: int) -> dict:
+            shares_words = bm25_scores[place] > 0
+            return {
                 "text": collection[place],
                 "score": float(scores[place]),
+                "rank": int(model_ranks[place]),
                 "bm25": float(bm25_scores[place]),
-                "bm25_rank": bm25_ranks[place],
+                "bm25_rank": int(bm25_ranks[place]) if shares_words else None,
             }
-            for place in np.argsort(-scores, kind="stable")[:count]
-        ]
-        return {"question": question, "texts": len(collection), "ranked": ranked}
+
+        return {
+            "question": question,
+            "texts": len(collection),
+            "ranked": [entry(place) for place in model_order[:count]],
+            "ranked_by_bm25": [entry(place) for place in bm25_order[:count] if bm25_scores[place] > 0],
+        }
 
     def show(self, question: str, texts: str) -> str:
         """The ranking as HTML."""
         result = self.answer(question, texts, SHOWN)
-        highest = max(entry["bm25"] for entry in result["ranked"]) or 1.0
-        rows = [
-            [
-                row_number(rank),
-                f'<span dir="auto">{breakable(entry["text"])}</span>',
-                bar(entry["score"]),
-                bar(entry["bm25"] / highest, bm25_label(entry)),
+        highest = max((entry["bm25"] for entry in result["ranked_by_bm25"]), default=1.0)
+
+        def rows(entries: list[dict]) -> list[list[str]]:
+            return [
+                [
+                    row_number(entry["rank"]),
+                    f'<span dir="auto">{breakable(entry["text"])}</span>',
+                    bar(entry["score"]),
+                    bar(entry["bm25"] / highest, bm25_label(entry)),
+                ]
+                for entry in entries
             ]
-            for rank, entry in enumerate(result["ranked"], start=1)
-        ]
+
         header = ["", f"text, of {result['texts']}", "model: cosine", "BM25: score (rank)"]
-        return table(header, rows, "ranking") + self.model.caption()
+        parts = [table(header, rows(result["ranked"]), "ranking")]
+        shown = {entry["rank"] for entry in result["ranked"]}
+        others = [entry for entry in result["ranked_by_bm25"][:SHOWN_BM25] if entry["rank"] not in shown]
+        if others:
+            parts.append("<h4>Further down, but among the first for BM25</h4>")
+            parts.append(table(header, rows(others), "ranking-bm25"))
+        return "".join(parts) + self.model.caption()
 
     def ask(self, question: str, texts: str) -> tuple[str, str]:
         """Another question of the examples, and the result."""
@@ -135,16 +153,6 @@ class RankingTab:
         gr.on([ask.click, question.submit], errors_as_html(self.show), [question, texts], result, **handler)
         others.input(errors_as_html(self.ask, 1), [others, texts], [question, result], **handler)
         page.load(errors_as_html(self.open, 3), None, [question, others, texts, result], **handler)
-
-
-def ranks(scores: np.ndarray) -> list[int | None]:
-    """The rank of each score from 1, equal ones by their order; None for a score of 0.
-
-    >>> ranks(np.array([0.0, 2.5, 3.5]))
-    [None, 2, 1]
-    """
-    order = np.argsort(-scores, kind="stable").tolist()
-    return [order.index(place) + 1 if scores[place] > 0 else None for place in range(len(scores))]
 
 
 def bm25_label(entry: dict) -> str:

@@ -1,5 +1,7 @@
 """What the tabs answer and show, without Gradio and without a browser."""
 
+import contextlib
+import types
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 
@@ -142,8 +144,24 @@ def test_ranking_stands_beside_bm25(tabs, runs):
     by_text = {entry["text"]: entry for entry in result["ranked"]}
     assert by_text[ANSWERS[2]]["bm25"] == 0 and by_text[ANSWERS[2]]["bm25_rank"] is None
     assert {by_text[text]["bm25_rank"] for text in ANSWERS[:2]} == {1, 2}
-    html = tabs["ranking"].show(QUESTION, "\n".join([*ANSWERS, HOSTILE]))
-    assert len(rows(html, "ranking")) == 4 and "<script" not in html
+    by_bm25 = result["ranked_by_bm25"]
+    assert {entry["text"] for entry in by_bm25} == set(ANSWERS[:2]) and by_bm25[0]["bm25"] >= by_bm25[1]["bm25"] > 0
+    assert all(result["ranked"][entry["rank"] - 1] == entry for entry in by_bm25)
+
+
+def test_ranking_shows_what_bm25_alone_puts_first():
+    collection = [f"text {number}" for number in range(12)]
+    scores = np.linspace(1, 0, 12)
+    bm25 = types.SimpleNamespace(scores=lambda question: np.arange(12.0))
+    predictor = types.SimpleNamespace(embed_questions=lambda questions: [np.array([1.0])])
+    tab = ranking.RankingTab(
+        types.SimpleNamespace(predictor=lambda: contextlib.nullcontext(predictor), caption=lambda: "")
+    )
+    tab.indexes = lambda predictor, texts: (scores[:, None], bm25)
+    html = tab.show("question", "\n".join(collection))
+    assert [row[:2] for row in rows(html, "ranking")] == [[str(number + 1), f"text {number}"] for number in range(10)]
+    assert rows(html, "ranking")[9][3] == "9.00 (3)" and rows(html, "ranking")[0][3] == "no word"
+    assert [row[:2] for row in rows(html, "ranking-bm25")] == [["12", "text 11"], ["11", "text 10"]]
 
 
 @pytest.mark.parametrize(
