@@ -56,12 +56,14 @@ class Config:
     """Which part of the run's own data to score."""
     limit: int = 0
     """Score this many examples, drawn at random; 0 is all. For tracing, students; for vectors, documents; else questions."""
-    onnx: Path | None = None
-    """For squad and ranking: score this exported model in the place of the run's, such as export/model_int8.onnx."""
     compare_by: Literal["language", "word", "character"] = "language"
     """For squad: what answers are split into to be compared; by default, the language of each text decides."""
     max_bad_fraction: float = 0.05
     """Records that cannot be used are left out and counted, as long as they are at most this fraction of a file; 0 allows none."""
+    # --- model
+    onnx: Path | None = None
+    """For squad and ranking: score this exported model in the place of the run's, such as export/model_int8.onnx."""
+    # --- output
     cache_dir: Path = Path(".cache")
     """Where prepared data is kept."""
     out: Path | None = None
@@ -71,7 +73,7 @@ class Config:
 def main(config: Config) -> int:
     check(config)
     from utils.training.publish import verdict
-    from utils.training.rescoring import agreement, agreement_line, table, write_results
+    from utils.training.rescoring import agreement_line, table, write_results
     from utils.training.scored import FinishedRun
 
     runs = [FinishedRun.load(reference) for reference in config.runs]
@@ -83,13 +85,14 @@ def main(config: Config) -> int:
         print(f"{name}: {run.results['task']}, {run.results.get('model', '')} model in {run.folder}", flush=True)
         scored, source, seconds = score(config, run)
         folder = out if len(runs) == 1 else out / name
-        results = write_results(run, scored, source, folder, seconds)
+        is_comparable = source.is_own and not config.limit and not config.search_files
+        results = write_results(run, scored, source, folder, seconds, is_comparable)
         for line in table(results, scored.columns, scored.headlines, name):
             print(line)
         for headline in scored.headlines:
             print(verdict(results, headline)[-1])
-        if source.is_own and not config.limit and not config.search_files:
-            print(agreement_line(agreement(run, results)))
+        if is_comparable:
+            print(agreement_line(results["evaluated"]["agreement"]))
         scored_runs.append(scored)
     if len(runs) == 2:
         compare(config, runs, names, scored_runs, out)

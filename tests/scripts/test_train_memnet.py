@@ -83,6 +83,14 @@ def test_it_ends_with_baselines_a_verdict_and_a_command_that_runs(finished):
     assert status == 0 and output.splitlines()[0][:2] in ("0.", "1."), errors
 
 
+def test_evaluate_gives_the_figures_of_the_run(finished, tmp_path):
+    folder, _ = finished
+    arguments = (folder.name, "--out", tmp_path / "out")
+    status, output, errors = run(*arguments, cwd=folder.parent, script="evaluate.py")
+    assert status == 0, errors
+    assert "all figures are those of the run's results.json, to the last digit" in output
+
+
 def test_stored_predictions_have_the_stored_accuracy(finished):
     folder, _ = finished
     rows = json.loads((folder / "predictions.json").read_text())

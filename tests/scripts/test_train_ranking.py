@@ -75,6 +75,14 @@ def test_baselines_and_verdicts_of_both_tasks_are_printed(finished):
     assert answer.count(", of question ") == 3
 
 
+def test_evaluate_gives_the_figures_of_the_run(finished, tmp_path):
+    folder, _ = finished
+    arguments = (folder.name, "--out", tmp_path / "out")
+    status, output, errors = run(*arguments, cwd=folder.parent, script="evaluate.py")
+    assert status == 0, errors
+    assert "all figures are those of the run's results.json, to the last digit" in output
+
+
 def test_results_have_the_common_shape(finished):
     folder, _ = finished
     results = json.loads((folder / "results.json").read_text())

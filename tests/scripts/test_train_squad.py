@@ -105,6 +105,14 @@ def test_the_exports_equal_the_model(finished):
         assert (folder / "export" / name).exists() and export["largest_difference"] < 1e-5
 
 
+def test_evaluate_gives_the_figures_of_the_run(finished, tmp_path):
+    folder, _ = finished
+    arguments = (folder.name, "--out", tmp_path / "out")
+    status, output, errors = run(*arguments, cwd=folder.parent, script="evaluate.py")
+    assert status == 0, errors
+    assert "all figures are those of the run's results.json, to the last digit" in output
+
+
 def test_the_stored_predictions_have_the_stored_scores(finished):
     from utils.squad.demo import demo_squad
     from utils.squad.metrics import score_predictions

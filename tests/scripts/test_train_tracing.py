@@ -113,6 +113,14 @@ def test_the_predictor_gives_the_predictions_of_the_run(finished):
         assert answer["predictions"][0]["probabilities"] == pytest.approx(expected, abs=1e-5)
 
 
+def test_evaluate_gives_the_figures_of_the_run(finished, tmp_path):
+    folder, _ = finished
+    arguments = (folder.name, "--out", tmp_path / "out")
+    status, output, errors = run(*arguments, cwd=folder.parent, script="evaluate.py")
+    assert status == 0, errors
+    assert "all figures are those of the run's results.json, to the last digit" in output
+
+
 def test_a_run_that_cannot_be_loaded_is_one_line(finished, tmp_path):
     folder, _ = finished
     with pytest.raises(UserError, match="no finished run there"):

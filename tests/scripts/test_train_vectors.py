@@ -79,6 +79,14 @@ def test_the_predictor_gives_the_predictions_of_the_run(finished):
         assert candidate["similarity"] == pytest.approx(float(data.take(candidate["row"]) @ query), abs=1e-5)
 
 
+def test_evaluate_gives_the_figures_of_the_run(finished, tmp_path):
+    folder, _ = finished
+    arguments = (folder.name, "--out", tmp_path / "out")
+    status, output, errors = run(*arguments, cwd=folder.parent, script="evaluate.py")
+    assert status == 0, errors
+    assert "all figures are those of the run's results.json, to the last digit" in output
+
+
 def test_the_run_directory_is_complete(finished):
     folder, _ = finished
     made = {path.name for path in folder.iterdir()}

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.common.files import read_json, write_json
+from utils.common.files import finite_or_none, write_json
 from utils.training import environment
 from utils.training.publish import SCHEMA_VERSION, Headline, scores
 from utils.training.run_files import DataSource, checksum_of, file_checksums
@@ -16,7 +16,9 @@ from utils.training.scored import FinishedRun, Scored
 OF_THE_RUN = ("model", "seed", "best_epoch", "epochs")
 
 
-def write_results(run: FinishedRun, scored: Scored, source: DataSource, folder: Path, seconds: float) -> dict:
+def write_results(
+    run: FinishedRun, scored: Scored, source: DataSource, folder: Path, seconds: float, is_comparable: bool
+) -> dict:
     """Write `results.json` in the shape of a run's, and the predictions and plots.
 
     Args:
@@ -25,6 +27,8 @@ def write_results(run: FinishedRun, scored: Scored, source: DataSource, folder: 
         source: the data that was scored.
         folder: where to write.
         seconds: how long scoring took.
+        is_comparable: whether the scores should be those of the run's own `results.json`; if so, `evaluated` says under
+            `agreement` how they differ (see `agreement`).
 
     Returns:
         what `results.json` holds.
@@ -61,8 +65,11 @@ def write_results(run: FinishedRun, scored: Scored, source: DataSource, folder: 
         "details": scored.details,
         "config": run.results.get("config", {}),
     }
+    results = finite_or_none(results)
+    if is_comparable:
+        results["evaluated"]["agreement"] = agreement(run, results)
     write_json(folder / "results.json", results)
-    return read_json(folder / "results.json")
+    return results
 
 
 def table(results: dict, columns: dict[str, str], headlines: Sequence[Headline], name: str) -> list[str]:
