@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+import warnings
 
 NOTES = "^(WARNING: All log messages before absl::InitializeLog|[IW][0-9]{4} |To enable the following instructions: )"
 """Lines that TensorFlow's libraries write while they are loaded: notes and warnings. Errors begin with E or F."""
@@ -20,6 +21,8 @@ def silence_tensorflow() -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").addFilter(_is_not_of_retracing)
+    # Attention to a single response or token has the weight 1, which is right.
+    warnings.filterwarnings("ignore", r"[\s\S]*You are using a softmax over axis", UserWarning)
     if "tensorflow" not in sys.modules and not any(isinstance(finder, _QuietImport) for finder in sys.meta_path):
         sys.meta_path.insert(0, _QuietImport())
 
