@@ -25,7 +25,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 300
-"""The models have so long to load."""
+"""The page has so long to start."""
+ANSWER_SECONDS = 120
+"""An answer that takes longer is lost."""
 TEXT = (
     "The lighthouse on Gull Point was built in 1871 by the engineer Ada Brandt. Its lamp was lit with oil until 1924, when a "
     "generator was brought over from the mainland. Two keepers lived there with their families."
@@ -148,9 +150,9 @@ def ask(address: str, tab: str, arguments: list, client: str) -> dict:
     headers = {"content-type": "application/json", "x-forwarded-for": client}
     url = f"{address}/gradio_api/call/{tab}"
     request = urllib.request.Request(url, json.dumps({"data": arguments}).encode(), headers)
-    with urllib.request.urlopen(request, timeout=60) as response:
+    with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:
         event = json.load(response)["event_id"]
-    with urllib.request.urlopen(urllib.request.Request(f"{url}/{event}", headers=headers), timeout=60) as response:
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/{event}", headers=headers), timeout=ANSWER_SECONDS) as response:
         *_, kind, data = response.read().decode().strip().split("\n")
     if kind != "event: complete":
         raise ValueError(data[:200])
