@@ -143,7 +143,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
     if source.is_own and (not source.absent or split != "test" or "test_files" not in source.files):
         with run.own_settings(source) as config:
             data = load_data(config, options.reading)
-        fitted = fitted or fit_baselines(data)
+        fitted = fitted or _fit(data)
     else:
         source.check_complete("test_files")
         data = read_students(
@@ -188,6 +188,18 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         details=details,
         notes=notes,
     )
+
+
+def _fit(data: ResponseData) -> FittedBaselines:
+    """What the baselines learn, with their decision rules, for a run that has not kept it."""
+    fitted, students = fit_baselines(data), data.truth_students
+    validation = replace(
+        data,
+        sequences={"validation": data.sequences["validation"]},
+        truth_students={name: rows for name, rows in students.items() if name == "validation"},
+        model_items=data.item_numbers,
+    )
+    return replace(fitted, rules=evaluate_baselines(validation, fitted)[1])
 
 
 def _drawn(data: ResponseData, split: str, options: ScoringOptions) -> ResponseData:
