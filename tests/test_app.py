@@ -1,6 +1,7 @@
 """The page in a real browser, and its HTTP API, with small models."""
 
 import contextlib
+import importlib.util
 import json
 import re
 import threading
@@ -13,7 +14,9 @@ import pytest
 from tests.helpers.browser import browser_path, chromium, set_size
 from tests.helpers.page_runs import ANSWERS, QUESTION, SENTENCES, TEXT, page_runs
 
-pytest.importorskip("gradio", reason="Gradio is not installed: pip install -r requirements-app.txt")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("gradio") is None, reason="Gradio is not installed: pip install -r requirements-app.txt"
+)
 
 HOSTILE = "<img src=x onerror=\"document.title='attacked'\"><script>document.title='attacked'</script>"
 TABS = ("squad", "memnet", "tracing", "vectors", "ranking")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from utils.common.errors import UserError, counted
 from utils.common.files import has_lone_surrogate
 
@@ -16,6 +18,8 @@ MAX_LINES = 200
 
 MAX_EXAMPLES = 20
 """Questions of the examples that a tab offers."""
+MAX_EXAMPLE_FILE = 500_000
+"""Characters that are read of a file of examples."""
 
 
 def checked_text(value, name: str, max_length: int = MAX_TEXT, is_needed: bool = True) -> str:
@@ -69,3 +73,13 @@ def checked_lines(value, name: str, max_lines: int = MAX_LINES, is_needed: bool 
     if len(lines) > max_lines:
         raise UserError(f"{name}: has {counted(len(lines), 'line')}; leave at most {max_lines:,}")
     return lines
+
+
+def read_start(path: Path) -> str:
+    """The first `MAX_EXAMPLE_FILE` characters of a file of a model's examples, which may come from strangers.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or is no text.
+    """
+    with path.open(encoding="utf-8") as file:
+        return file.read(MAX_EXAMPLE_FILE)

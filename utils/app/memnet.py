@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections import Counter
 from pathlib import Path
 
 from utils.app.failures import errors_as_html
-from utils.app.limits import MAX_EXAMPLES, MAX_QUESTION, MAX_TEXT, checked_lines, checked_text, checked_whole_number
+from utils.app.limits import (
+    MAX_EXAMPLES,
+    MAX_QUESTION,
+    MAX_TEXT,
+    checked_lines,
+    checked_text,
+    checked_whole_number,
+    read_start,
+)
 from utils.app.markup import bar, breakable, escaped, message, table
 from utils.app.page_model import PageModel
 from utils.common.errors import UserError, counted
@@ -157,7 +164,7 @@ def read_facts(text) -> list[Fact]:
 def read_example(folder: Path) -> tuple[list[str], str]:
     """Questions and facts to add: the questions of a published model's examples, or others for a run without them."""
     try:
-        with (folder / "examples" / "questions.jsonl").open(encoding="utf-8") as file:
-            return [str(json.loads(line)["question"]) for line in itertools.islice(file, MAX_EXAMPLES)], ""
-    except (OSError, ValueError, LookupError, TypeError):
+        lines = read_start(folder / "examples" / "questions.jsonl").splitlines()[:MAX_EXAMPLES]
+        return [str(json.loads(line)["question"]) for line in lines] or [EXAMPLE_QUESTION], ""
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return [EXAMPLE_QUESTION], EXAMPLE_FACTS

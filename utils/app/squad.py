@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from utils.app.failures import errors_as_html
-from utils.app.limits import MAX_EXAMPLES, MAX_QUESTION, MAX_TEXT, checked_text, checked_whole_number
+from utils.app.limits import MAX_EXAMPLES, MAX_QUESTION, MAX_TEXT, checked_text, checked_whole_number, read_start
 from utils.app.markup import bar, breakable, escaped, marked_text, message, row_number, table
 from utils.app.page_model import PageModel
 
@@ -107,10 +107,10 @@ class SquadTab:
 def read_example(folder: Path) -> tuple[list[str], str]:
     """The questions and the text of a published model's examples, or others for a run without them."""
     try:
-        text = (folder / "examples" / "text.txt").read_text(encoding="utf-8")
-        content = json.loads((folder / "examples" / "questions.json").read_text(encoding="utf-8"))
+        text = read_start(folder / "examples" / "text.txt")
+        content = json.loads(read_start(folder / "examples" / "questions.json"))
         paragraphs = content["data"][0]["paragraphs"]
         questions = [str(question["question"]) for paragraph in paragraphs for question in paragraph["qas"]]
         return questions[:MAX_EXAMPLES] or [EXAMPLE_QUESTION], text
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return [EXAMPLE_QUESTION], EXAMPLE_TEXT

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.app.failures import errors_as_html
-from utils.app.limits import MAX_TEXT, checked_text, checked_whole_number
+from utils.app.limits import MAX_TEXT, checked_text, checked_whole_number, read_start
 from utils.app.markup import bar, breakable, escaped, message, row_number, table
 from utils.app.page_model import PageModel
 from utils.common.errors import UserError
@@ -220,7 +220,7 @@ def read_example(predictor, folder: Path):
     path = folder / "examples" / "article.npz"
     if path.is_file():
         data = read_file(path, Reading())
-        texts = path.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
+        texts = read_start(path.with_suffix(".txt")).splitlines()
         return dataclasses.replace(data, texts=texts if len(texts) == data.count else data.texts)
     if predictor.demo_seed is None:
         raise UserError(
