@@ -135,7 +135,7 @@ def check_task(config: Config, task: str) -> None:
     if config.input and config.question and task != "tracing":
         raise UserError("a question and --input were given: leave one out")
     endings = OUTPUTS.get(task, (".jsonl",))
-    if config.output and config.output.suffix not in endings:
+    if config.output and ending_of(config.output) not in endings:
         names = " or ".join(f"NAME{ending}" if ending else "a folder" for ending in endings)
         raise UserError(f"--output {config.output}: give {names} for a {task} model")
     if config.output and (config.output / "results.json").exists():
@@ -153,16 +153,16 @@ def answer_file(asking, predictor, request: Request) -> None:
     start, output = time.perf_counter(), request.output
     report = OrderedReport(request.input)
     if output:
-        (output if not output.suffix else output.parent).mkdir(parents=True, exist_ok=True)
-    if output and output.suffix == ".npz":
+        make_folder(output.parent if ending_of(output) else output)
+    if output and ending_of(output) == ".npz":
         print(f"{counted(asking.write_predicted(predictor, request), 'vector')} in {output}", file=sys.stderr)
         return
     answers = with_bar(asking.ask_file(predictor, request, report), output is not None)
     if not output:
         print_json_lines(answers)
-    elif not output.suffix:
+    elif not ending_of(output):
         asking.write_folder(output, answers, predictor, report)
-    elif output.suffix == ".trec":
+    elif ending_of(output) == ".trec":
         write_lines(output, asking.trec_lines(answers))
     else:
         write_lines(output, map(json_line, answers))
@@ -170,6 +170,23 @@ def answer_file(asking, predictor, request: Request) -> None:
     print(f"{counted(report.used, 'answer')} in {seconds:.1f} s{f', in {output}' if output else ''}", file=sys.stderr)
     report.check_answers(request.max_bad_fraction, output)
     say_notes(report.notes)
+
+
+def ending_of(output: Path) -> str:
+    """The ending that says what is written: `.jsonl`, say; empty for a folder."""
+    return "" if output.is_dir() else output.suffix
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder that is written to, unless it is there.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: no folder can be made there ({error.strerror}); name another --output") from None
 
 
 def with_bar(answers, is_shown: bool):

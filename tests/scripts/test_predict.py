@@ -72,7 +72,7 @@ def test_one_question_is_answered_in_words_and_as_json(task, predict, tmp_path):
 def test_questions_with_texts_keep_their_ids_and_their_order(predict, tmp_path):
     questions = json_lines(
         tmp_path / "questions.jsonl",
-        {"id": "a", "question": "Who built it?", "context": CONTEXT, "answers": "not looked at"},
+        {"id": 70, "question": "Who built it?", "context": CONTEXT, "answers": "not looked at"},
         {"id": "b", "question": " ", "context": CONTEXT},
         "no json",
         {"question": "When?", "context": "In 1907."},
@@ -80,7 +80,7 @@ def test_questions_with_texts_keep_their_ids_and_their_order(predict, tmp_path):
     status, output, errors = predict(squad_run(), "--input", questions)
     first, second, third, fourth = parsed(output)
     assert status == 2 and "2 of 4 records could not be answered, more than --max-bad-fraction 0.05" in errors
-    assert first["id"] == "a" and first["question"] == "Who built it?" and len(first["n_best"]) > 3
+    assert first["id"] == 70 and first["question"] == "Who built it?" and len(first["n_best"]) > 3
     assert second == {"id": "b", "error": "question 'b' of line 2: the question is empty"}
     assert third == {"id": 3, "error": "line 3: it is not JSON"}
     assert fourth["id"] == 4 and fourth["n_best"][0]["text"] in "In 1907."
@@ -205,6 +205,10 @@ def test_texts_are_ranked_for_questions(predict, tmp_path):
         (("--input", "notes.txt", "--output", "notes.txt"), "notes.txt: is read, and --output would replace it"),
         (("Who?", "--input", "notes.txt"), "a question and --input were given"),
         (("--input", "notes.txt", "--output", "run.trec"), "give NAME.jsonl or a folder for a squad model"),
+        (
+            ("--input", "empty.txt", "--file", "notes.txt", "--output", "notes"),
+            "notes: no folder can be made there (File exists)",
+        ),
         (("Who?", "A text.", "--n-best", "0"), "--n-best 0"),
         (("Who?",), "the text is empty; give it after the question"),
         (("--input", "empty.txt", "--file", "notes.txt"), "empty.txt: has no records"),
@@ -213,6 +217,7 @@ def test_texts_are_ranked_for_questions(predict, tmp_path):
 def test_what_cannot_be_asked_is_one_line(predict, tmp_path, arguments, words):
     (tmp_path / "notes.txt").write_text("A note.\n")
     (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "notes").write_text("A note.\n")
     status, output, errors = predict(squad_run(), *arguments)
     assert status == 2 and output == "" and words in errors.splitlines()[-1] and errors.count("error: ") == 1
     assert (tmp_path / "notes.txt").read_text() == "A note.\n"

@@ -12,7 +12,7 @@ from utils.common.files import read_document
 from utils.common.question_records import read_plain_questions
 from utils.squad.data import check_text
 from utils.squad.decoding import N_BEST
-from utils.squad.layouts import QUESTION, BadRecord, as_text, read_entries, text_field
+from utils.squad.layouts import IDENTIFIER, QUESTION, BadRecord, Entry, as_text, read_entries, text_field
 from utils.squad.predictor import SquadPredictor
 
 BATCH_SIZE = 512
@@ -68,6 +68,12 @@ def ask_file(predictor: SquadPredictor, request: Request, report: OrderedReport)
     return answer_in_order(report.in_order(records), answer_pairs, report, BATCH_SIZE)
 
 
+def _identifier(entry: Entry) -> str | int | None:
+    """The id of a question as its file has it: a number stays a number."""
+    numbers = (value for name in IDENTIFIER if isinstance(value := entry.fields.get(name), int))
+    return next((value for value in numbers if str(value) == entry.identifier), entry.identifier or None)
+
+
 def _text(request: Request) -> str:
     return read_document(request.file) if request.file else request.text
 
@@ -75,7 +81,7 @@ def _text(request: Request) -> str:
 def read_pairs(path: Path, report: OrderedReport) -> Iterator[Record]:
     """Yield the question and the context of each record of a file. Its labels, if it has any, are not looked at."""
     for entry in read_entries(path, report):
-        identifier = entry.identifier or None
+        identifier = _identifier(entry)
         try:
             question, context = text_field(entry.fields, QUESTION), as_text(entry.context)
             check_text(context, "context")
