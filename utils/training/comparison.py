@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -85,6 +88,32 @@ def train_or_read(script: str, run_dir: Path, flags: Sequence) -> dict:
         if status:
             sys.exit(status)
     return json.loads((run_dir / "results.json").read_text())
+
+
+@contextlib.contextmanager
+def shared_compilation():
+    """Within the block, trainings use each other's compiled steps: XLA compiles equal computations of equal shapes once.
+
+    It keeps what it compiles in a folder that is made for this block and removed with it: machine code of other origin is never
+    run.
+    """
+    with tempfile.TemporaryDirectory(prefix="qkv-zoo-compiled-") as folder:
+        flags = [os.environ.get("TF_XLA_FLAGS", ""), f"--tf_xla_persistent_cache_directory={folder}"]
+        settings = {
+            "TF_XLA_FLAGS": " ".join(flags).strip(),
+            "JAX_COMPILATION_CACHE_DIR": folder,
+            # XLA takes its own tuning flags for features that the processor lacks, and prints that as an error of many lines.
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        }
+        previous = {name: os.environ.get(name) for name in settings}
+        os.environ.update(settings)
+        try:
+            yield
+        finally:
+            for name, value in previous.items():
+                os.environ.pop(name)
+                if value is not None:
+                    os.environ[name] = value
 
 
 def run_training(command: list[str]) -> int:

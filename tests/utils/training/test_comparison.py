@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from utils.training import comparison
-from utils.training.comparison import comparison_arguments, flags_of, train_or_read
+from utils.training.comparison import comparison_arguments, flags_of, shared_compilation, train_or_read
 
 
 def parse(monkeypatch, *arguments):
@@ -68,6 +68,22 @@ def test_wrong_arguments_exit_with_status_2(monkeypatch, capsys):
 )
 def test_flags_without_some(arguments, without, expected):
     assert flags_of(arguments, without) == expected
+
+
+@pytest.mark.parametrize("flags", [None, "--tf_xla_clustering_debug"])
+def test_compiled_steps_are_shared_within_a_block_and_removed_with_it(monkeypatch, flags):
+    monkeypatch.delenv("TF_XLA_FLAGS", raising=False)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+    if flags:
+        monkeypatch.setenv("TF_XLA_FLAGS", flags)
+    before = dict(os.environ)
+    with pytest.raises(SystemExit), shared_compilation():
+        *others, own = os.environ["TF_XLA_FLAGS"].split()
+        folder = Path(own.removeprefix("--tf_xla_persistent_cache_directory="))
+        assert folder.stat().st_mode & 0o777 == 0o700 and others == ([flags] if flags else [])
+        assert os.environ["JAX_COMPILATION_CACHE_DIR"] == str(folder)
+        raise SystemExit(2)
+    assert dict(os.environ) == before and not folder.exists()
 
 
 @pytest.fixture
