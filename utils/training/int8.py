@@ -9,7 +9,7 @@ OPERATIONS = ("MatMul", "Gather")
 """What gets weights in 8 bits: products with matrices, and embeddings. Convolutions become slower and stay as they are."""
 
 
-def quantize_onnx(path: Path) -> Path:
+def quantize_onnx(path: Path, per_channel: bool = True) -> Path:
     """Write `model_int8.onnx` beside `model.onnx`: weights in 8 bits, and what they are multiplied with rounded as it comes.
 
     Each column of a matrix has a scale of its own. With one scale for a whole matrix, vectors of MiniLM-L6 have a mean cosine of
@@ -17,6 +17,7 @@ def quantize_onnx(path: Path) -> Path:
 
     Args:
         path: a model of `export_onnx`.
+        per_channel: one scale for each column of a matrix; otherwise one for each matrix.
 
     Returns:
         the file that was written.
@@ -31,7 +32,7 @@ def quantize_onnx(path: Path) -> Path:
             path,
             small,
             op_types_to_quantize=list(OPERATIONS),
-            per_channel=True,
+            per_channel=per_channel,
             weight_type=QuantType.QInt8,
             extra_options={"MatMulConstBOnly": True},
         )

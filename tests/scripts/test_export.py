@@ -1,0 +1,52 @@
+"""export.py: a finished run becomes a folder, with weights in 8 bits on request, and a wrong request is one line."""
+
+import contextlib
+import io
+import json
+
+import pytest
+
+from tests.helpers.in_process import run_in_process
+from tests.helpers.small_runs import CONTEXT, memnet_run, squad_run
+from utils.squad.standalone import Answerer
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """The folder, and what was printed."""
+    folder, output = tmp_path_factory.mktemp("export") / "out", io.StringIO()
+    with contextlib.redirect_stdout(output):
+        assert run_in_process("export", squad_run(), "--out", folder, "--int8") == 0
+    return folder, output.getvalue()
+
+
+def test_it_says_where_everything_is(exported):
+    folder, output = exported
+    for name in ("model.onnx", "saved_model", "model_int8.onnx"):
+        assert f"{folder / name}: " in output
+    assert "of the model" in output and str(folder / "README.md") in output
+    assert json.loads((folder / "settings.json").read_text())["max_length"] == 61
+
+
+def test_weights_in_8_bits_answer_alike(exported):
+    import onnx
+
+    folder, _ = exported
+    stored = {weight.data_type for weight in onnx.load(folder / "model_int8.onnx").graph.initializer}
+    assert onnx.TensorProto.INT8 in stored
+    exact, small = (Answerer(folder, name) for name in ("model.onnx", "model_int8.onnx"))
+    assert exact.model.max_sizes == small.model.max_sizes == {"sequence": 64}
+    null_scores = [answerer(["Who built it?"], CONTEXT)[0]["null_score"] for answerer in (exact, small)]
+    assert null_scores[1] == pytest.approx(null_scores[0], abs=0.1) and null_scores[1] != null_scores[0]
+
+
+def test_a_wrong_request_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for arguments, problem in (
+        ((tmp_path / "none",), "no finished run there"),
+        ((squad_run(), "--out", tmp_path / "file"), "is a file; name a folder"),
+        ((memnet_run(), "--int8"), "--int8: is for runs of squad and ranking"),
+    ):
+        assert run_in_process("export", *arguments) == 2
+        errors = capsys.readouterr().err
+        assert problem in errors and len(errors.splitlines()) == 1
