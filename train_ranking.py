@@ -22,17 +22,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from utils.common.figures import model_and_data
 from utils.common.files import write_atomically
-from utils.common.plots import plot_history
 from utils.common.reading import Reading
-from utils.ranking.baselines import evaluate_baselines
+from utils.ranking.baselines import by_name, evaluate_baselines
 from utils.ranking.encoder import new_start, pretrained_start, untrained_model
 from utils.ranking.evaluation import (
     SEARCHED,
     EvaluationSet,
     evaluate_encoder,
     evaluate_scores,
-    history_panels,
     print_scores,
     validation_row,
 )
@@ -41,6 +40,7 @@ from utils.ranking.features import build_features, training_batches
 from utils.ranking.groups import question_groups
 from utils.ranking.leaderboard import write_per_question
 from utils.ranking.mining import NegativeMiner
+from utils.ranking.plots import BM25_NAME, plot_test, plot_training
 from utils.ranking.predictor import RankingPredictor
 from utils.ranking.settings import check_settings
 from utils.ranking.splits import read_ranking_splits
@@ -221,16 +221,21 @@ def main(config: Config) -> int:
             untrained = RankingPredictor(inference_copy(untrained_model(model, encoder)), encoder.tokenizer, **lengths)
             return untrained.scores(test.query_ids, test.candidate_ids)
 
-        baselines = evaluate_baselines(test, config.cache_dir, encoder.key, untrained_scores)
+        baselines = {
+            "validation": evaluate_baselines(validation, config.cache_dir),
+            "test": evaluate_baselines(test, config.cache_dir, encoder.key, untrained_scores),
+        }
 
         # --- report
-        file = [part for path in (config.test_files or config.train_files)[:1] for part in ("--file", str(path))]
-        systems = {"encoder": evaluations["test"], **baselines}
+        test_files = config.test_files or config.train_files
+        systems = {"encoder": evaluations["test"], **baselines["test"]}
         write_training_summary(config.run_dir, question_keys(splits.parts["train"] + splits.parts["validation"]))
         write_per_question(config.run_dir / "per_question.npz", test.queries, systems)
         for note in write_runs(config.run_dir, test, scores):
             print(note)
-        plot_history(rows, config.run_dir / "history.png", history_panels(evaluations["validation"]))
+        title = model_and_data(f"{config.model} with {config.loss}", test_files, config.data)
+        plot_training(config.run_dir, rows, by_name(baselines), title)
+        plot_test(config.run_dir, test, scores, evaluations["test"], baselines["test"][BM25_NAME], title, "test")
         exports = best.export(config.run_dir / "export") if config.export else {}
         print_scores(config.loss, evaluations, shorter)
         headline, *more_headlines = headlines(evaluations["test"])
@@ -241,7 +246,7 @@ def main(config: Config) -> int:
             rows,
             data=splits.describe([path for paths in files for path in paths]),
             evaluations=evaluations,
-            baselines={name: {"test": evaluation} for name, evaluation in baselines.items()},
+            baselines=by_name(baselines),
             headline=headline,
             more_headlines=more_headlines,
             tracker=tracker,
@@ -252,7 +257,7 @@ def main(config: Config) -> int:
                 "shorter_vectors": shorter,
                 "export": exports,
             },
-            example_question=[splits.parts["test"][0].text, *file],
+            example_question=[splits.parts["test"][0].text, *(["--file", str(test_files[0])] if test_files else [])],
         )
     return 0
 

@@ -111,7 +111,16 @@ def test_the_predictor_gives_the_scores_of_the_run(finished):
 def test_the_run_directory_is_complete(finished):
     folder, _ = finished
     made = {path.name for path in folder.iterdir()}
-    assert {"best.keras", "checkpoint.npz", "tokenizer.json", "history.png", "per_question.npz", "export"} <= made
+    assert {
+        "best.keras",
+        "checkpoint.npz",
+        "tokenizer.json",
+        "history.png",
+        "scores_by_grade.png",
+        "bm25_differences.png",
+        "per_question.npz",
+        "export",
+    } <= made
     assert {"run.trec", "run_all.trec", "qrels.trec"} <= made
     with np.load(folder / "per_question.npz") as arrays:
         assert len(arrays["question_ids"]) == len(arrays["encoder/mrr"]) == 300
@@ -180,7 +189,7 @@ def test_the_suite_compares_losses_and_keeps_what_is_finished(tmp_path):
     assert {"infonce", "mse", "bm25", "random", "length"} == set(board["test"])
     for metric, values in board["seeds"]["mse"].items():
         assert board["test"]["mse"][metric] == pytest.approx(np.mean(values))
-    assert len(list((tmp_path / ".cache").glob("ranking-baselines-*.npz"))) == 1  # computed once for the four runs
+    assert len(list((tmp_path / ".cache").glob("ranking-baselines-*.npz"))) == 2  # one per split, for the four runs
     assert "| infonce |" in output and (tmp_path / "run" / "leaderboard.png").stat().st_size > 5_000
     (tmp_path / "run" / "mse-1" / "results.json").unlink()
     status, output, errors = run(*flags, "--resume", "--losses", "infonce", cwd=tmp_path, script=SCRIPT)

@@ -44,7 +44,6 @@ def plot_history(
     figure, axes = figure_and_axes(4.6 * len(panels), height, len(panels), title=title)
     epochs = [_number(row.get("epoch", i)) for i, row in enumerate(rows, start=1)]
     for ax, (label, columns) in zip(axes, panels.items(), strict=True):
-        columns = columns if isinstance(columns, dict) else {column: column for column in columns}
         for number, (column, name) in enumerate(columns.items()):
             values = [_number(row.get(column)) for row in rows]
             if all(map(math.isnan, values)):

@@ -254,14 +254,6 @@ def validation_row(evaluation: Evaluation) -> dict[str, float]:
     return row | {"val_score": metrics.get("ndcg@10", 0.0) + metrics["ndcg@10_all"]}
 
 
-def history_panels(evaluation: Evaluation) -> dict[str, list[str]]:
-    """Title and columns of the panels of the training's plot."""
-    panels = {"loss": ["loss"]}
-    if "mrr" in evaluation.metrics:
-        panels["own answers"] = ["val_ndcg@10", "val_mrr"]
-    return panels | {"all answers": ["val_ndcg@10_all", "val_mrr_all"]}
-
-
 def print_scores(name: str, evaluations: dict[str, Evaluation], shorter: dict[str, dict[str, float]]) -> None:
     """Print the main scores that `evaluate_encoder` returned, one line per split and per length of the vectors."""
     lines = {split: evaluation.metrics for split, evaluation in evaluations.items()}

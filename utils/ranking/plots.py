@@ -18,6 +18,8 @@ MAX_GRADES = 8
 """With more different grades than this, they are rounded to whole numbers."""
 NUM_EXAMPLES = 4
 """Questions that are named where the encoder is ahead, and as many where BM25 is."""
+BM25_NAME = "bm25"
+"""The baseline that the encoder is compared with, question by question."""
 MAX_LETTERS = 95
 """Letters of a question that are drawn."""
 

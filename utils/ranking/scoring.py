@@ -9,12 +9,14 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.common.evaluation import Evaluation
+from utils.common.figures import model_and_data
 from utils.ranking.baselines import PLAIN, evaluate_baselines
 from utils.ranking.data import read_texts
 from utils.ranking.encoder import pretrained_start, untrained_model
 from utils.ranking.evaluation import SEARCHED, EvaluationSet, evaluate_test
 from utils.ranking.features import build_features
 from utils.ranking.leaderboard import write_per_question
+from utils.ranking.plots import BM25_NAME, plot_test
 from utils.ranking.predictor import RankingPredictor
 from utils.ranking.records import VOTE_RULES, Candidate, Query
 from utils.ranking.splits import RankingSplits, read_ranking_splits, read_test_queries
@@ -90,6 +92,8 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         )
         for note in write_runs(folder, evaluation_set, scores):
             print(note)
+        title = model_and_data(run.name, source.files.get(f"{split}_files", ()), run.settings["data"])
+        plot_test(folder, evaluation_set, scores, evaluations[split], baselines.get(BM25_NAME), title, split)
 
     files = [path for paths in source.files.values() for path in paths]
     return Scored(

@@ -10,7 +10,6 @@ from utils.ranking.evaluation import (
     EvaluationSet,
     evaluate_encoder,
     evaluate_scores,
-    history_panels,
     print_scores,
     rerank,
     rerankable,
@@ -114,13 +113,11 @@ def test_right_answers_alone_are_scored_among_all_answers_only(capsys):
     assert capsys.readouterr().out.startswith("mse, test, all answers: NDCG@10 1.0000")
     row = validation_row(evaluation)
     assert set(row) == {"val_ndcg@10_all", "val_mrr_all", "val_score"} and row["val_score"] == row["val_ndcg@10_all"]
-    assert list(history_panels(evaluation)) == ["loss", "all answers"]
     graded = [*right, Query("r", "t", (Candidate("c", "z", 1.0), Candidate("d", "w", 0.0)), "here")]
     evaluation = evaluate_scores(make_set(graded), np.array([[0.1, 0.9, 0, 0], [0, 0, 0.9, 0.1]]))
     assert rerankable(graded) == [0, 1] and evaluation.metrics["mrr"] == 1
     row = validation_row(evaluation)
     assert row["val_score"] == row["val_ndcg@10"] + row["val_ndcg@10_all"]
-    assert list(history_panels(evaluation)) == ["loss", "own answers", "all answers"]
 
 
 def test_a_text_is_searched_once_wherever_it_stands():
