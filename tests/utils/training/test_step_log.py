@@ -39,7 +39,7 @@ class Line(keras.Model):
         self.built = True
 
     def call(self, inputs):
-        return inputs * self.w
+        return keras.ops.multiply(inputs, self.w)
 
 
 @pytest.fixture(autouse=True)
