@@ -3,7 +3,8 @@
     python -m benchmarks.squad_sentences train-v1.1.json new_wiki_v1.0.json.gz --out sentences.jsonl --limit 12000
 
 The sentence that holds the answer is relevant, other sentences of the paragraph are not. Each line is
-`{"query", "candidates", "labels"}`, which `train_ranking.py --train-files` reads. Questions whose answer spans sentences are left out.
+`{"query", "candidates", "labels"}`, which `train_ranking.py --train-files` reads. Questions whose answer is no part of one sentence
+are left out.
 """
 
 import argparse
