@@ -85,25 +85,43 @@ def _items(updates) -> dict:
 
 
 def describe(offline: OfflineRun) -> str:
-    """What the dashboard shows, as Markdown."""
+    """What the dashboard shows, as Markdown. Names with one beginning stand together; ends of intervals are left out."""
     run = offline.run
-    lines = [
-        f"project `{run.project}`, run `{run.display_name}`, group `{run.run_group}`, job type `{run.job_type}`, tags "
-    ]
-    lines[0] += ", ".join(f"`{tag}`" for tag in run.tags)
     names = dict.fromkeys(name for row in offline.history for name in row if not name.startswith("_"))
+    media = dict.fromkeys(name.rpartition("/")[0] for name in names if name.startswith(("images/", "tables/")))
     charts = [name for name in names if not name.startswith(("images/", "tables/"))]
-    lines.append(f"charts: {', '.join(f'`{name}`' for name in charts)}")
-    for kind in ("tables", "images"):
-        shown = dict.fromkeys(name.split("/")[1] for name in names if name.startswith(f"{kind}/"))
-        lines.append(f"{kind}: {', '.join(f'`{name}`' for name in shown)}")
     final = [name for name in offline.summary if name not in names and not name.startswith(("_", "images/", "tables/"))]
-    lines.append(f"summary: {', '.join(f'`{name}`' for name in final)}")
-    lines.append(f"config: {', '.join(f'`{name}`' for name in offline.config if not name.startswith('_'))}")
+    final = [name for name in final if not name.endswith(("_low", "_high"))]
+    best = [f"{name}.{kept.split(',')[0]}" for name, (_, kept) in offline.axes.items() if kept and name in names]
+    lines = [
+        f"project `{run.project}`, job type `{run.job_type}`, tags {_code(run.tags)}"
+        + (f", group `{run.run_group}`" if run.run_group else ""),
+        f"charts: {_grouped(charts)}",
+        f"tables: {_code(name.split('/')[1] for name in media if name.startswith('tables/'))}; "
+        f"pictures: {_code(name.split('/')[1] for name in media if name.startswith('images/'))}",
+        f"summary: {_grouped([*best, *final])}",
+    ]
     for name, artifact in offline.artifacts.items():
-        files = ", ".join(f"`{entry.path}`" for entry in artifact.manifest.contents)
-        lines.append(f"artifact `{name}` ({artifact.type}; {', '.join(artifact.aliases)}): {files}")
+        if artifact.type == "model":
+            files = _code(entry.path for entry in artifact.manifest.contents)
+            lines.append(f"artifact `{name}` ({', '.join(artifact.aliases)}): {files}")
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _code(names) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _grouped(names: list[str]) -> str:
+    """The names by their beginnings; those of which all have the same ends stand together."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(names):
+        prefix, _, last = name.rpartition("/")
+        groups.setdefault(f"`{prefix}/`" if prefix else "", []).append(last)
+    beginnings: dict[str, list[str]] = {}
+    for prefix, ends in groups.items():
+        beginnings.setdefault(", ".join(ends), []).append(prefix)
+    return "; ".join(f"{' '.join(prefixes)} {ends}".strip() for ends, prefixes in beginnings.items())
 
 
 if __name__ == "__main__":

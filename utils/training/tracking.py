@@ -150,14 +150,16 @@ def step_values(row: dict[str, float | None]) -> dict[str, float]:
 def epoch_values(row: dict[str, float]) -> dict[str, float]:
     """A row of `metrics.csv` under the names that trackers get.
 
-    >>> epoch_values({"epoch": 1, "loss": 2.0, "learning_rate": 0.1, "val_f1": 30.0, "seconds": 5.0})
-    {'epoch': 1, 'train/epoch_loss': 2.0, 'train/learning_rate': 0.1, 'val/f1': 30.0, 'train/epoch_seconds': 5.0}
+    >>> epoch_values({"epoch": 1, "loss": 2.0, "learning_rate": 0.1, "val_f1": 30.0, "gradient_memory": 1e-3})
+    {'epoch': 1, 'train/epoch_loss': 2.0, 'train/learning_rate': 0.1, 'val/f1': 30.0, 'train/gradient_rms/memory': 0.001}
     """
     names = {"epoch": "epoch", "loss": "train/epoch_loss", "seconds": "train/epoch_seconds"}
-    return {
-        names.get(name) or (f"val/{name[4:]}" if name.startswith("val_") else f"train/{name}"): value
-        for name, value in row.items()
-    }
+    beginnings = {"val_": "val/", "gradient_": "train/gradient_rms/"}
+    values = {}
+    for name, value in row.items():
+        start = next((start for start in beginnings if name.startswith(start)), "")
+        values[names.get(name) or beginnings.get(start, "train/") + name.removeprefix(start)] = value
+    return values
 
 
 def group_runs(name: str) -> None:
