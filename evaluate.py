@@ -34,7 +34,6 @@ from utils.training.settings import as_flag, check_ranges
 TASKS = ("squad", "memnet", "tracing", "vectors", "ranking")
 ONLY_FOR = {"facts": "memnet", "templates": "memnet", "search_files": "ranking", "compare_by": "squad"}
 """Settings that one task alone has."""
-ONNX_TASKS = ("squad", "ranking")
 COMPARE_BY = {"language": None, "word": False, "character": True}
 
 
@@ -62,7 +61,7 @@ class Config:
     """Records that cannot be used are left out and counted, as long as they are at most this fraction of a file; 0 allows none."""
     # --- model
     onnx: Path | None = None
-    """For squad and ranking: score this exported model in the place of the run's, such as export/model_int8.onnx."""
+    """Score this exported model in the place of the run's, such as export/model_int8.onnx."""
     # --- output
     cache_dir: Path = Path(".cache")
     """Where prepared data is kept."""
@@ -123,8 +122,8 @@ def check_task(config: Config, tasks: list[str]) -> None:
     """
     if tasks[0] not in TASKS or len(set(tasks)) > 1:
         raise UserError(f"{' and '.join(config.runs)}: runs of {' and '.join(map(str, tasks))}; name runs of one task")
-    if config.onnx and (len(tasks) > 1 or tasks[0] not in ONNX_TASKS):
-        raise UserError(f"--onnx: is for one run of {' or '.join(ONNX_TASKS)}; leave it out")
+    if config.onnx and len(tasks) > 1:
+        raise UserError("--onnx: is for one run; leave it out")
     for name, task in ONLY_FOR.items():
         if task != tasks[0] and getattr(config, name) not in (None, [], "language"):
             raise UserError(f"{as_flag(name)}: is for runs of {task}, this is one of {tasks[0]}; leave it out")

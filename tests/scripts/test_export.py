@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.helpers.in_process import run_in_process
-from tests.helpers.small_runs import CONTEXT, memnet_run, squad_run
+from tests.helpers.small_runs import CONTEXT, squad_run, tracing_run
 from utils.squad.standalone import Answerer
 
 
@@ -45,7 +45,7 @@ def test_a_wrong_request_is_one_line(tmp_path, capsys):
     for arguments, problem in (
         ((tmp_path / "none",), "no finished run there"),
         ((squad_run(), "--out", tmp_path / "file"), "is a file; name a folder"),
-        ((memnet_run(), "--int8"), "--int8: is for runs of squad and ranking"),
+        ((tracing_run(), "--int8"), "--int8: is for runs of squad, memnet, vectors, ranking"),
     ):
         assert run_in_process("export", *arguments) == 2
         errors = capsys.readouterr().err

@@ -155,6 +155,8 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
     predictor = MemnetPredictor(
         predictor.model, predictor.vocabulary, data.base, settings["candidates"], predictor.retrieval
     )
+    if options.onnx:
+        predictor.use_onnx(options.onnx)
     question_ids = data.encode_questions(predictor.vocabulary)
     features = data.scoring_features(question_ids, settings["distractors"], settings["split_seed"])
     tests = {name: (data.questions[name], features[name]) for name in features}

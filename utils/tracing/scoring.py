@@ -129,6 +129,8 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         UserError: a file cannot be used, or the run's own data is not there.
     """
     predictor, split = TracingPredictor.load(run.folder), options.split
+    if options.onnx:
+        predictor.use_onnx(options.onnx)
     with damaged_run_as_user_error(run.folder):
         length = checked_number(run.settings, "max_length", 1, MAX_STEPS)
         history = checked_number(run.settings, "history", 0, length - 1)

@@ -104,7 +104,7 @@ class ScoringOptions:
         split: `test`, or `validation` to score that part of the run's own data.
         limit: score this many examples, drawn at random; 0 is all.
         search_files: for ranking, files whose answers or texts are searched as well.
-        onnx: for squad and ranking, an exported model that takes the place of the run's.
+        onnx: an exported model that takes the place of the run's.
         by_character: for squad, how answers are compared; None: as their language has it.
     """
 

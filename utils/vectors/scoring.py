@@ -93,6 +93,8 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         UserError: a file cannot be used, or the run's own data is not there.
     """
     predictor = VectorsPredictor.load(run.folder)
+    if options.onnx:
+        predictor.use_onnx(options.onnx)
     if source.is_own and (options.split != "test" or not run.settings.get("test_files")):
         splits, baselines, fitted = _own_data(run, source, options, predictor)
         split, notes = splits.parts[options.split], []
