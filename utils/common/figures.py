@@ -73,8 +73,12 @@ def save_figure(figure, path: str | Path) -> None:
 
     256 colours make the file about a third as large and look the same.
     """
+    import matplotlib
+    from matplotlib.text import Text
     from PIL import Image
 
+    for text in figure.findobj(Text):  # texts that were made before a font was needed do not know it
+        text.set_fontfamily(matplotlib.rcParams["font.family"])
     drawn, reduced = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, dpi=DOTS_PER_INCH)
     image = Image.open(drawn).convert("RGB")

@@ -54,11 +54,17 @@ def test_letters_without_a_font_are_named_in_their_place_and_once_in_print(latin
     )
 
 
-def test_an_installed_font_is_used_where_it_alone_has_the_letter(monkeypatch):
+def test_an_installed_font_is_used_where_it_alone_has_the_letter(tmp_path, monkeypatch):
     monkeypatch.setitem(matplotlib.rcParams, "font.family", ["STIXSizeOneSym"])  # it has brackets and no letters
     fonts.has_font.cache_clear()
-    assert drawable("Ada") == "Ada"
+    figure, (ax,) = figure_and_axes(3, 2, 1)
+    ax.set_title(drawable("Ada"))  # its text was made with the axes
+    ax.set_xticks([0], [drawable("Bob")])
+    ax.set_yticks([])
     assert matplotlib.rcParams["font.family"][0] == "STIXSizeOneSym" and len(matplotlib.rcParams["font.family"]) == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        save_figure(figure, tmp_path / "plot.png")
     fonts.has_font.cache_clear()
 
 
