@@ -219,7 +219,7 @@ def _read_questions(
     )
     empty = [question.id for question in questions if not question.memory]
     if empty:
-        notes.append(f"{len(empty):,} questions have an empty memory; they count as wrong ({some_of(empty)})")
+        notes.append(f"{counted(len(empty), 'question')} with an empty memory, counted as wrong ({some_of(empty)})")
     return MemoryData(base, {"test": questions}, frozenset(), notes)
 
 

@@ -30,12 +30,12 @@ from utils.training.scored import FinishedRun, Scored, ScoringOptions
 from utils.training.training_summary import text_keys
 
 COLUMNS = {
-    "ndcg@10": "NDCG@10, own",
-    "map": "MAP, own",
-    "mrr": "MRR, own",
-    "ndcg@10_all": "NDCG@10, all",
-    "map_all": "MAP, all",
-    "mrr_all": "MRR, all",
+    "ndcg@10": "NDCG@10 (own)",
+    "map": "MAP (own)",
+    "mrr": "MRR (own)",
+    "ndcg@10_all": "NDCG@10 (all)",
+    "map_all": "MAP (all)",
+    "mrr_all": "MRR (all)",
 }
 COMPARED = ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")
 OTHERS = "others"

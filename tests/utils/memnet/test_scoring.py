@@ -61,7 +61,7 @@ def test_questions_of_files_are_answered_from_the_run_s_facts_and_their_own_memo
     assert scored.baselines["majority_value"]["test"].per_example["accuracy"].tolist() == [1, 1, 0]
     assert scored.baselines["string_match"]["test"].per_example["accuracy"].tolist() == [1, 1, 0]
     assert scored.notes == [
-        "1 questions have an empty memory; they count as wrong ('questions.jsonl:3')",
+        "1 question with an empty memory, counted as wrong ('questions.jsonl:3')",
         "the run's training or validation data has 1 of these 3 subjects: scores on them are not those of new data",
     ]
     assert scored.data["facts"] == 4 and scored.data["counts"] == {"test": 3}
