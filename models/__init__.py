@@ -37,8 +37,8 @@ def load_model(path):
     """Read a trained model of this package from a `.keras` file, which may come from a stranger.
 
     The file is checked before Keras opens it, in its safe mode: it holds a model of this package whose settings are plain values,
-    and as many weights as the settings ask for. So no code in it can run, and it takes no more memory than its size suggests. The
-    model is not compiled: it answers, but it cannot go on training.
+    and as many weights as the settings ask for. So no code in it can run, and it cannot fill the memory: its contents take at
+    most 64 MiB or 16 times its size. The model is not compiled: it answers, but it cannot go on training.
 
     Args:
         path: a `.keras` file, a run directory that holds `best.keras`, the name of a published model, or `hf://owner/name`.
