@@ -2,7 +2,7 @@
 
     python -m benchmarks.app_images                       # flags are those of app.py
 
-It needs Chromium with its driver, and selenium. A picture is reduced to 64 colours.
+It needs Chromium with its driver, and selenium. A picture is reduced to 256 colours.
 """
 
 from __future__ import annotations
@@ -20,25 +20,27 @@ from utils.common.files import write_atomically
 TABS = ("squad", "memnet", "tracing", "vectors", "ranking")
 HEIGHTS = {"squad": 700, "memnet": 760, "tracing": 1060, "vectors": 900, "ranking": 860}
 """Pixels of each picture."""
-PHONE = (390, 844)
+PHONE = (390, 1180)
 PHONE_TAB = "tracing"
 MAX_SECONDS = 120
-COLOURS = 64
+COLOURS = 256
 
 
 def main() -> None:
     with running_page(sys.argv[1:]) as address, tempfile.TemporaryDirectory() as profile, chromium(profile) as driver:
         driver.get(address)
         for tab in TABS:
-            wait_for_result(driver, tab)
+            open_tab(driver, tab)
             take_picture(driver, tab, 1200, HEIGHTS[tab], f"app_{tab}.png")
         take_picture(driver, PHONE_TAB, *PHONE, "app_phone.png", scale=2)
 
 
-def wait_for_result(driver, tab: str) -> None:
-    """Wait until a tab shows the result of its example."""
+def open_tab(driver, tab: str) -> None:
+    """Open a tab and wait until it shows the result of its example."""
     end = time.monotonic() + MAX_SECONDS
     while not driver.find_elements("css selector", f"#{tab}-result table"):
+        for button in driver.find_elements("css selector", f"#tab-{tab}-button"):
+            button.click()
         if time.monotonic() > end:
             sys.exit(f"{tab}: no result; can its model be loaded?")
         time.sleep(0.2)
