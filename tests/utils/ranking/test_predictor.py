@@ -58,7 +58,8 @@ def test_only_a_run_of_the_demo_has_questions_without_a_file(predictor):
 def test_lines_of_a_text_file_are_searched(predictor, tmp_path):
     (tmp_path / "notes.txt").write_text("\n".join(["", *TEXTS, TEXTS[0]]))
     texts, notes = predictor.read_texts(tmp_path / "notes.txt")
-    assert texts == [(f"line {number}", text) for number, text in enumerate(TEXTS, start=2)] and notes == []
+    assert [(text.name, text.text) for text in texts] == [(f"line {n}", text) for n, text in enumerate(TEXTS, start=2)]
+    assert notes == []
     (results,) = predictor.search([TEXTS[1]], [text for _, text in texts], n_best=2)
     assert len(results) == 2
 
