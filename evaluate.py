@@ -30,6 +30,7 @@ from utils.common.errors import UserError
 from utils.common.reading import Reading
 from utils.training.run import run_script
 from utils.training.settings import as_flag, check_ranges
+from utils.training.tracking import check_tracking
 
 TASKS = ("squad", "memnet", "tracing", "vectors", "ranking")
 ONLY_FOR = {"facts": "memnet", "templates": "memnet", "search_files": "ranking", "compare_by": "squad"}
@@ -67,6 +68,10 @@ class Config:
     """Where prepared data is kept."""
     out: Path | None = None
     """Folder for everything this writes. Left out: runs/evaluate-NAME-TIME."""
+    tracking: Literal["online", "offline", "off", "tensorboard"] = "off"
+    """Log scores and pictures to Weights & Biases or TensorBoard as well."""
+    project: str = ""
+    """W&B project. Left out: WANDB_PROJECT, or qkv-zoo-TASK."""
 
 
 def main(config: Config) -> int:
@@ -74,6 +79,7 @@ def main(config: Config) -> int:
     from utils.training.publish import verdict
     from utils.training.rescoring import agreement_line, table, write_results
     from utils.training.scored import FinishedRun
+    from utils.training.tracked_results import track_evaluation
 
     runs = [FinishedRun.load(reference) for reference in config.runs]
     check_task(config, [run.results["task"] for run in runs])
@@ -88,8 +94,9 @@ def main(config: Config) -> int:
         results = write_results(run, scored, source, folder, seconds, is_comparable)
         for line in table(results, scored.columns, scored.headlines, name):
             print(line)
-        for headline in scored.headlines:
-            print(verdict(results, headline)[-1])
+        verdicts = [verdict(results, headline)[-1] for headline in scored.headlines]
+        print(*verdicts, sep="\n")
+        track_evaluation(config, folder, results, verdicts)
         if is_comparable:
             print(agreement_line(results["evaluated"]["agreement"]))
         scored_runs.append(scored)
@@ -108,6 +115,7 @@ def check(config: Config) -> None:
     if not 1 <= len(config.runs) <= 2:
         raise UserError(f"{len(config.runs)} runs were named: give one, or two to compare")
     check_ranges(config, less_than_1="max_bad_fraction", at_least_0="limit")
+    check_tracking(config.tracking)
     if config.templates and (config.test_files or not config.facts):
         raise UserError("--templates goes with --facts and takes the place of --test-files")
     if config.out and config.out.exists() and (not config.out.is_dir() or any(config.out.iterdir())):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 from utils.common.references import PUBLISHED_FILES
 from utils.training.tracking import start_tracking
@@ -12,7 +13,7 @@ from utils.training.tracking import start_tracking
 MAIN_SPLITS = {"validation": "val/best_model", "test": "test"}
 """The splits whose intervals and baselines are logged, and the beginnings of their metrics' names. `val/NAME` alone is the course
 of the training. Other splits, such as `test_unseen`, become `test/unseen`."""
-CONDITIONS = ("parameters", "command", "hardware", "backend", "versions", "commit")
+CONDITIONS = ("parameters", "command", "hardware", "backend", "versions", "commit", "evaluated")
 
 
 def track_results(
@@ -33,7 +34,7 @@ def track_results(
         tracker.log_table(name, columns, rows)
     tracker.log_images({plot.stem: plot for plot in sorted(run_dir.glob("*.png"))})
     dataset = {name: results["data"].get(name) for name in ("files", "counts", "checksum", "file_checksums")}
-    tracker.set_config({"dataset": dataset, **{name: results[name] for name in CONDITIONS}})
+    tracker.set_config({"dataset": dataset, **{name: results[name] for name in CONDITIONS if name in results}})
     tracker.set_summary(summary_values(results) | {"verdict": "; ".join(verdicts)})
     if (run_dir / "best.keras").exists():
         tracker.log_model(
@@ -42,6 +43,21 @@ def track_results(
             model_metadata(results),
             ["best", "latest", f"seed-{results['seed']}"],
         )
+
+
+def track_evaluation(config, folder: Path, results: dict, verdicts: list[str]) -> None:
+    """Log what `evaluate.py` scored, as a run of its own with the job type `evaluate`.
+
+    Args:
+        config: has `tracking` and `project`.
+        folder: where scores and pictures were written.
+        results, verdicts: as for `track_results`.
+    """
+    settings = SimpleNamespace(
+        run_dir=folder, tracking=config.tracking, project=config.project, run_name="", tags=[results["model"]]
+    )
+    with start_tracking(settings, results["task"], "evaluate") as tracker:
+        track_results(tracker, folder, results, {}, verdicts)
 
 
 def track_suite(config, task: str, scores: dict[str, dict[str, float]], chart: Path) -> None:
