@@ -60,7 +60,7 @@ def test_lines_of_a_text_file_are_searched(predictor, tmp_path):
     texts, notes = predictor.read_texts(tmp_path / "notes.txt")
     assert [(text.name, text.text) for text in texts] == [(f"line {n}", text) for n, text in enumerate(TEXTS, start=2)]
     assert notes == []
-    (results,) = predictor.search([TEXTS[1]], [text for _, text in texts], n_best=2)
+    (results,) = predictor.search([TEXTS[1]], [text.text for text in texts], n_best=2)
     assert len(results) == 2
 
 
