@@ -165,8 +165,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
 
     def write(folder: Path) -> None:
         write_predictions(folder, scores.questions, scores.answers)
-        files = source.files.get(f"{options.split}_files") or source.files.get("facts", ())
-        title = model_and_data(run.name, files, run.settings.get("data", ""))
+        title = model_and_data(run.name, source.files_of(options.split), run.settings.get("data", ""))
         plot_test(folder, scores.attention, title, options.split)
 
     files = [path for paths in source.files.values() for path in paths]

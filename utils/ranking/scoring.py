@@ -92,7 +92,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         )
         for note in write_runs(folder, evaluation_set, scores):
             print(note)
-        title = model_and_data(run.name, source.files.get(f"{split}_files", ()), run.settings["data"])
+        title = model_and_data(run.name, source.files_of(split), run.settings.get("data", ""))
         plot_test(folder, evaluation_set, scores, evaluations[split], baselines.get(BM25_NAME), title, split)
 
     files = [path for paths in source.files.values() for path in paths]

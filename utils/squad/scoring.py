@@ -130,7 +130,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
 
     def write(folder: Path) -> None:
         scores.answers[split].write(folder, predictor.null_threshold)
-        title = model_and_data(run.name, source.files.get(f"{split}_files", ()), run.settings.get("data", ""))
+        title = model_and_data(run.name, source.files_of(split), run.settings.get("data", ""))
         scores.plot(folder, title)
 
     return Scored(

@@ -174,7 +174,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         write_csv(
             folder / f"{split}_predictions.csv", prediction_rows(data.sequences[split], scores.predictions[split])
         )
-        title = model_and_data(run.name, source.files.get(f"{split}_files", ()), run.settings.get("data", ""))
+        title = model_and_data(run.name, source.files_of(split), run.settings.get("data", ""))
         plot_test(folder, scores.predictions[split], title, split)
         details.update(describe_parameters(data, predictor, pieces, scores.outputs, split, folder, title))
 

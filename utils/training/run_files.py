@@ -74,6 +74,10 @@ class DataSource:
     notes: list[str] = field(default_factory=list)
     absent: dict[str, list[str]] = field(default_factory=dict)
 
+    def files_of(self, split: str) -> list[Path]:
+        """The files of a split, or those that it is held out of; for titles."""
+        return next((self.files[name] for name in (f"{split}_files", "train_files", "facts") if name in self.files), [])
+
     def check_complete(self, *settings: str) -> None:
         """Check that the run's own files are there, all or those of some settings.
 

@@ -122,7 +122,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         write_predictions(folder, split, predictions, options.split)
         if details["steps_ahead"]:
             write_csv(folder / "steps_ahead.csv", details["steps_ahead"])
-        title = model_and_data(run.name, source.files.get(f"{options.split}_files", ()), run.settings.get("data", ""))
+        title = model_and_data(run.name, source.files_of(options.split), run.settings.get("data", ""))
         plot_test(folder, predictor, split, predictions, evaluation, title, options.split)
 
     return Scored(
