@@ -15,7 +15,7 @@ what only its author knows: what the model is for, where it fails, and the licen
     weaknesses: What it is bad at, with numbers.
     licences: The licences of the data.
 
-Every entry may be missing; then its part of the card is, too.
+Every entry may be missing; then its part of the card is, too, or says only what the run itself knows.
 """
 
 from __future__ import annotations
@@ -67,11 +67,12 @@ def model_card(results: dict, settings: dict, notes: dict | None = None, name: s
     from huggingface_hub import ModelCard
 
     notes = notes or {}
+    usage = f'from models import load_model\n\nmodel = load_model("{name}")' if name else None
     name = name or f"{results['task']}-{results['model']}"
     parts = [
         f"# {name}",
         _summary(results, notes),
-        _section("Use", notes.get("usage"), code="python"),
+        _section("Use", notes.get("usage", usage), code="python"),
         "## Scores",
         _scores(results, notes),
         _section("What it is bad at", notes.get("weaknesses")),

@@ -49,6 +49,7 @@ def test_without_notes_the_run_has_a_card_of_its_own():
     assert "# memnet-pointer" in card and "| test | accuracy |" in card
     assert "## Use" not in card and "## What it is bad at" not in card
     assert ModelCard(card).data.eval_results[0].dataset_name == "facts.tsv"
+    assert 'model = load_model("mine")' in model_card(RESULTS, SETTINGS, name="mine")
 
 
 def test_what_storing_cost_is_a_table():
