@@ -14,9 +14,9 @@ USAGE = """
 from answer import Answerer
 
 answerer = Answerer()
-rankings = answerer(["How do I store coffee?"], ["Keep the beans in a closed jar.", "Water boils at 100 degrees."])
+rankings = answerer(["How should I store coffee beans?"], ["Keep coffee beans in a closed jar.", "Water boils at 100 degrees."])
 rankings[0][0]["text"], rankings[0][0]["score"]
-vectors = answerer.embed_candidates(["Keep the beans in a closed jar."])
+vectors = answerer.embed_candidates(["Keep coffee beans in a closed jar."])
 """
 
 

@@ -1,12 +1,12 @@
 """Ranks texts for a question with an exported encoder. It needs the packages of requirements.txt, and nothing else.
 
-python answer.py "How do I store coffee?" "Keep the beans in a closed jar." "Water boils at 100 degrees."
-python answer.py "How do I store coffee?" --file texts.txt
+python answer.py "How should I store coffee beans?" "Keep coffee beans in a closed jar." "Water boils at 100 degrees."
+python answer.py "How should I store coffee beans?" --file texts.txt
 
 from answer import Answerer
 
 answerer = Answerer()
-answerer(["How do I store coffee?"], ["Keep the beans in a closed jar.", "Water boils at 100 degrees."])[0][0]["text"]
+answerer(["How should I store coffee beans?"], ["Keep coffee beans in a closed jar.", "Water boils at 100 degrees."])[0][0]["text"]
 """
 
 from __future__ import annotations
