@@ -84,12 +84,13 @@ class DataSource:
         Raises:
             UserError: names one that is not.
         """
-        absent = [name for setting in settings or FILE_SETTINGS for name in self.absent.get(setting, ())]
-        if absent:
-            raise UserError(
-                f"{absent[0]}: the run's own data, from which its test data is taken, is not where it was (or has changed); "
-                "name it, or other data, with --test-files"
-            )
+        for setting in settings or FILE_SETTINGS:
+            for name in self.absent.get(setting, ()):
+                flag = f"--{setting}" if setting in ("facts", "templates") else "--test-files"
+                raise UserError(
+                    f"{name}: the run's own data, from which its test data is taken, is not where it was (or has changed); name "
+                    f"it, or other data, with {flag}"
+                )
 
 
 def find_data(
