@@ -89,7 +89,8 @@ def describe(offline: OfflineRun) -> str:
     run = offline.run
     names = dict.fromkeys(name for row in offline.history for name in row if not name.startswith("_"))
     media = dict.fromkeys(name.rpartition("/")[0] for name in names if name.startswith(("images/", "tables/")))
-    charts = [name for name in names if not name.startswith(("images/", "tables/"))]
+    axes = ("epoch", "train/step")  # hidden, as they are the x axes
+    charts = [name for name in names if not name.startswith(("images/", "tables/")) and name not in axes]
     final = [name for name in offline.summary if name not in names and not name.startswith(("_", "images/", "tables/"))]
     final = [name for name in final if not name.endswith(("_low", "_high"))]
     best = [f"{name}.{kept.split(',')[0]}" for name, (_, kept) in offline.axes.items() if kept and name in names]
