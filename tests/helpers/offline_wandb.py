@@ -88,7 +88,7 @@ def describe(offline: OfflineRun) -> str:
     """What the dashboard shows, as Markdown. Names with one beginning stand together; ends of intervals are left out."""
     run = offline.run
     names = dict.fromkeys(name for row in offline.history for name in row if not name.startswith("_"))
-    media = dict.fromkeys(name.rpartition("/")[0] for name in names if name.startswith(("images/", "tables/")))
+    media = sorted({name.rpartition("/")[0] for name in names if name.startswith(("images/", "tables/"))})
     axes = ("epoch", "train/step")  # hidden, as they are the x axes
     charts = [name for name in names if not name.startswith(("images/", "tables/")) and name not in axes]
     final = [name for name in offline.summary if name not in names and not name.startswith(("_", "images/", "tables/"))]
@@ -105,7 +105,7 @@ def describe(offline: OfflineRun) -> str:
     for name, artifact in offline.artifacts.items():
         if artifact.type == "model":
             files = _code(entry.path for entry in artifact.manifest.contents)
-            lines.append(f"artifact `{name}` ({', '.join(artifact.aliases)}): {files}")
+            lines.append(f"artifact `{name}` ({', '.join(sorted(artifact.aliases))}): {files}")
     return "\n".join(f"- {line}" for line in lines)
 
 

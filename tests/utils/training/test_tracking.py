@@ -135,7 +135,7 @@ def test_an_offline_run_holds_everything(tmp_path, capsys, monkeypatch):
     for artifact in offline.artifacts.values():  # whatever is to be uploaded lies in the run directory
         assert all(Path(entry.local_path).is_relative_to(run_dir) for entry in artifact.manifest.contents)
     assert offline.has_system_metrics and offline.exit_code == 0
-    assert "tables: `examples`; pictures: `loss`" in describe(offline)
+    assert "tables: `examples`; pictures: `examples`, `loss`" in describe(offline)
 
 
 @pytest.mark.parametrize(("error", "exit_code"), [(None, 0), (ValueError("broken"), 1)])
