@@ -52,9 +52,9 @@ class Config:
     text: tyro.conf.Positional[str] = ""
     """For squad: the text that holds the answer."""
     file: Path | None = None
-    """For squad, a text file in the place of the text. For memnet, facts to answer from. For
-    tracing, students' histories; without it, a new student is asked. For vectors, the vectors or texts to search. For ranking,
-    what is searched: questions with answers, a collection, or a text file with a text per line. Formats are those of training."""
+    """For squad, a text file in the place of the text. For memnet, facts to answer from. For tracing, students' histories; without
+    them, the answer is for a new student. For vectors, the vectors or texts to search. For ranking, what is searched: questions
+    with answers, a collection, or a text file with a text per line. Formats are those of training."""
     input: Path | None = None
     """A file of questions in the place of one. For tracing, of histories; for vectors, of documents to continue."""
     max_bad_fraction: float = 0.05
@@ -67,7 +67,7 @@ class Config:
     nbest_predictions.json; for ranking NAME.trec, a TREC run; for vectors NAME.npz, the predicted vectors. Left out: lines of
     JSON on standard output."""
     n_best: int | None = None
-    """Answers to list for a question. Left out: 3; in a TREC run 100, in nbest_predictions.json 20."""
+    """Answers to list for a question. Left out: 3; for --input of squad 20, in a TREC run 100."""
     json: bool = False
     """Print the answer to one question as a line of JSON."""
 
