@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.common.errors import UserError, exit_on_user_error
+from utils.common.errors import UserError, exit_on_user_error, one_line
 from utils.common.exported import read_exported
 from utils.common.onnx_model import OnnxModel
 from utils.tracing.answering import TracingAnswerer
@@ -146,12 +146,12 @@ def main() -> None:
         answerer = Answerer(model=arguments.model)
         histories, notes = answerer.read_histories(arguments.file) if arguments.file else ([NEW_STUDENT], [])
         for note in notes:
-            print(f"note: {note}", file=sys.stderr)
+            print(f"note: {one_line(note)}", file=sys.stderr)
         for student in answerer.predict(histories, items):
             if arguments.json:
                 print(json.dumps(student))
             else:
-                print("\n".join(_lines(student)))
+                print("\n".join(map(one_line, _lines(student))))
 
 
 def _lines(student: dict) -> Iterator[str]:

@@ -44,10 +44,10 @@ def export_vectors(predictor, folder: Path) -> dict:
         name: Tensor(("batch", int(values.shape[-1])), meanings[name], "float32")
         for name, values in predictor.model(examples[0]).items()
     }
+    encoder = predictor.encoder.rstrip("/").rpartition("/")[2]
+    context = f"vectors of the context{f', from the encoder {encoder}' if encoder else ''}, of unit norm; 0 is padding"
     inputs = {
-        "vectors": Tensor(
-            ("batch", length, dim), "vectors of the context, of unit norm, 0 where there is none", "float32"
-        ),
+        "vectors": Tensor(("batch", length, dim), context, "float32"),
         "padding_mask": Tensor(("batch", length), "1 for a vector, 0 for padding"),
     }
     return write_export(

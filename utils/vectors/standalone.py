@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from utils.common.errors import UserError, exit_on_user_error
+from utils.common.errors import UserError, exit_on_user_error, one_line
 from utils.common.exported import read_exported
 from utils.common.onnx_model import OnnxModel
 from utils.vectors.answering import VectorsAnswerer
@@ -122,11 +123,16 @@ def main() -> None:
             if arguments.json:
                 print(json.dumps(answer))
                 continue
-            print(f"after row {answer['row']} ({answer['document']})")
-            for title, rows in (("of all documents", answer["nearest"]), ("of its own", answer["nearest_in_document"])):
-                print(f"{title}:")
-                for row in rows:
-                    print(f"  {row['similarity']:.3f}  row {row['row']} ({row['document']})")
+            print("\n".join(map(one_line, _lines(answer))))
+
+
+def _lines(answer: dict) -> Iterator[str]:
+    """What is printed of an answer."""
+    yield f"after row {answer['row']} ({answer['document']})"
+    for title, rows in (("of all documents", answer["nearest"]), ("of its own", answer["nearest_in_document"])):
+        yield f"{title}:"
+        for row in rows:
+            yield f"  {row['similarity']:.3f}  row {row['row']} ({row['document']})"
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
