@@ -49,7 +49,7 @@ class Config:
     articles reads any article; without it, its example alone."""
     # --- output
     host: str = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
-    """Address to serve at. The default is this machine alone; 0.0.0.0 is everyone who can reach it."""
+    """Address to serve at. The default serves this machine alone, 0.0.0.0 everyone who can reach it."""
     port: int = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
     """Port to serve at."""
     rate: int = 120
@@ -119,10 +119,7 @@ def make_application(tabs: Sequence, rate: int):
         for tab in tabs:
             gr.api(errors_as_lines(tab.answer), api_name=tab.name, concurrency_id=tab.name)
     page.queue(max_size=MAX_QUEUE, api_open=True)  # a Space would answer no direct calls otherwise
-    fonts = {
-        "font": ["system-ui", "sans-serif"],
-        "font_mono": ["ui-monospace", "monospace"],
-    }  # fonts that need no server
+    fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}  # they need no server
     application = gr.mount_gradio_app(
         fastapi.FastAPI(openapi_url=None),
         page,
@@ -142,9 +139,8 @@ def make_application(tabs: Sequence, rate: int):
 def load_models(tabs: Sequence) -> None:
     """Load the models in the background, one after another. Each says when it is loaded, or why it is not."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice on performance
-    warnings.filterwarnings(
-        "ignore", "You are using a softmax over axis"
-    )  # of a single fact, whose weight of 1 is right
+    # Keras warns of a memory that holds a single fact, whose weight of 1 is right.
+    warnings.filterwarnings("ignore", "You are using a softmax over axis")
     executor = ThreadPoolExecutor(1, "loading")
     for tab in tabs:
         tab.model.start(executor)

@@ -19,7 +19,7 @@ class Chart:
 
     Args:
         x_range: lowest and highest value of the horizontal axis.
-        y_range: those of the vertical axis.
+        y_range: lowest and highest value of the vertical axis; what lies outside is drawn at the nearer end.
         x_label: title of the horizontal axis.
         y_label: title of the vertical axis.
         description: what the chart shows, for those who cannot see it.
@@ -43,7 +43,7 @@ class Chart:
         self.shapes: list[str] = []
 
     def line(self, x: Sequence[float], y: Sequence[float], colour: int = 0) -> None:
-        """Draw a line through points."""
+        """Draw a line through points; `x` and `y` have equal lengths, here and below."""
         self.shapes.append(f'<polyline class="qkv-line-{colour % NUM_COLOURS}" points="{self._points(x, y)}"/>')
 
     def band(self, x: Sequence[float], low: Sequence[float], high: Sequence[float]) -> None:
@@ -120,4 +120,4 @@ def ticks(low: float, high: float, count: int = 6, whole_numbers: bool = False) 
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".").replace("-0", "0") if abs(value) < 0.005 else f"{value:.4g}"
+    return "0" if abs(value) < 0.005 else f"{value:.4g}"

@@ -46,9 +46,9 @@ def read_notes(path: str | Path) -> dict:
         notes = yaml.safe_load(read_document(path))
     except yaml.YAMLError as error:
         raise UserError(f"{path}: is no YAML ({str(error).splitlines()[0]}); correct it") from None
-    unknown = sorted(set(notes) - set(NOTES)) if isinstance(notes, dict) else None
-    if unknown is None or unknown:
-        raise UserError(f"{path}: has {', '.join(unknown or ['no entries'])}; a card's notes are {', '.join(NOTES)}")
+    unknown = sorted(map(str, notes.keys() - set(NOTES))) if isinstance(notes, dict) else ["no entries"]
+    if unknown:
+        raise UserError(f"{path}: has {', '.join(unknown)}; a card's notes are {', '.join(NOTES)}")
     return notes
 
 
@@ -62,7 +62,10 @@ def model_card(results: dict, settings: dict, notes: dict | None = None, name: s
         name: of the model; left out, task and model.
 
     Returns:
-        the text of a `README.md`, checked by `huggingface_hub`.
+        the text of a `README.md`, whose head `huggingface_hub` has parsed.
+
+    Raises:
+        ValueError: the split that is quoted has no score.
     """
     from huggingface_hub import ModelCard
 
@@ -87,7 +90,11 @@ def model_card(results: dict, settings: dict, notes: dict | None = None, name: s
 
 
 def headline(results: dict) -> dict:
-    """`metric`, `title`, `digits` and `lower_is_better` of the metric that the task is judged by."""
+    """`metric`, `title`, `digits` and `lower_is_better` of the metric that the task is judged by.
+
+    Raises:
+        ValueError: the split that is quoted has no score.
+    """
     stored = results.get("headline") or {}
     metric = stored.get("metric") or next(iter(results["metrics"][scored_split(results)]), None)
     if metric is None:
@@ -197,10 +204,11 @@ def _training(results: dict, settings: dict, notes: dict) -> str:
         f"{split} {count:,}" for split, count in results["data"]["counts"].items() if isinstance(count, int)
     )
     versions = ", ".join(f"{package} {version}" for package, version in results["versions"].items())
+    checksum = results["data"].get("checksum")
     rows = [
         ("data", ", ".join(_data_files(results)) or "built-in"),
         ("examples", counts),
-        ("checksum of the data", checksum if isinstance(checksum := results["data"].get("checksum"), str) else ""),
+        ("checksum of the data", checksum if isinstance(checksum, str) else ""),
         ("seed", results["seed"]),
         ("precision", settings.get("precision", "float32")),
         ("epochs", f"{results['epochs']}, the best is {results['best_epoch']}"),

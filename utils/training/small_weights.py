@@ -36,7 +36,7 @@ def store_small(source: str | Path, target: str | Path, step: float | None = Non
     Raises:
         ValueError, OSError: the source is no model of this project.
     """
-    read_model_file(source)  # checks it
+    read_model_file(source)  # refuses what is no model
     with zipfile.ZipFile(source) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     contents["model.weights.h5"] = _small_arrays(contents["model.weights.h5"], step)
@@ -66,7 +66,7 @@ def _small_arrays(weights: bytes, step: float | None) -> bytes:
 
 
 def _copy_array(entry, file, name: str, step: float | None):
-    """Write one array into a file of weights; as float16 where it is a matrix of float32."""
+    """Write one array into a file of weights: as float16 where it is float32 of two or more axes, else as it is."""
     import numpy as np
 
     values = entry[()]
@@ -81,11 +81,14 @@ def rounded(values, step: float):
 
     >>> import numpy as np
     >>> rounded(np.array([-0.3, 0.1, 0.5]), 1 / 2).tolist()
-    [-0.25, 0.0, 0.5]
+    [-0.25, 0.125, 0.5]
 
     Args:
         values: float array that is not empty.
         step: of the grid, as a fraction of the root mean square of the values.
+
+    Returns:
+        array of the same shape.
     """
     import numpy as np
 

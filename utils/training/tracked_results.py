@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 
+from utils.common.files import read_json
 from utils.common.references import PUBLISHED_FILES
+from utils.training.model_card import model_card, scored_split
 from utils.training.tracking import start_tracking
 
 MAIN_SPLITS = {"validation": "val/best_model", "test": "test"}
@@ -119,16 +120,14 @@ def summary_values(results: dict) -> dict[str, float | int | str]:
 
 
 def model_files(run_dir: Path, results: dict) -> dict[str, Path | str]:
-    """The files that a model needs to be used elsewhere: `load_model` and the predictors read their folder. With a model card."""
-    from utils.training.model_card import model_card
-
+    """The files that `load_model` and the predictors read, and a model card: name to a path, or to a text."""
     files = {name: run_dir / name for name in PUBLISHED_FILES if (run_dir / name).is_file()}
-    return files | {"README.md": model_card(results, json.loads((run_dir / "config.json").read_text()))}
+    return files | {"README.md": model_card(results, read_json(run_dir / "config.json"))}
 
 
 def model_metadata(results: dict) -> dict:
-    """What is known about a model: conditions, the scores of the last split, and the baselines' headline metric."""
-    split = "test" if "test" in results["metrics"] else list(results["metrics"])[-1]
+    """What is known about a model: conditions, the scores that its card quotes, and the baselines' headline metric."""
+    split = scored_split(results)
     names = ("task", "model", "seed", "best_epoch", "epochs", "seconds", "parameters", "commit", "backend")
     metric = results["headline"]["metric"]
     baselines = {name: splits[split].get(metric) for name, splits in results["baselines"].items() if split in splits}

@@ -97,7 +97,7 @@ def publish_run(
         write_json(trial / "results.json", results)
         write_json(trial / "config.json", settings)
         write_atomically(trial / "README.md", model_card(results, settings, notes, name))
-        check_size([*trial.iterdir(), *(path for path in folder.glob("examples/*"))], folder)
+        check_size([*trial.iterdir(), *folder.glob("examples/*")], folder)
         _check_no_folders(trial, Path(run_dir))
         folder.mkdir(parents=True, exist_ok=True)
         for old in PUBLISHED_FILES:
@@ -281,14 +281,14 @@ def _file_name(text: str) -> str:
 
 
 def _plain_command(command: str, name: str) -> str:
+    """A training's command without folders, and with `runs/NAME` as its run directory."""
     words = shlex.split(command)
     plain = [PurePath(word).name if "/" in word and not word.startswith("hf://") else word for word in words]
     for place, word in enumerate(words):
-        flag, _, _ = word.partition("=")
-        if flag == "--run-dir":
-            plain[place : place + (1 if "=" in word else 2)] = (
-                [f"--run-dir=runs/{name}"] if "=" in word else ["--run-dir", f"runs/{name}"]
-            )
+        if word.startswith("--run-dir="):
+            plain[place] = f"--run-dir=runs/{name}"
+        elif word == "--run-dir":
+            plain[place + 1 : place + 2] = [f"runs/{name}"]
     if plain[0].startswith("train_"):
         plain.insert(0, "python")
     return shlex.join(plain)
@@ -304,7 +304,7 @@ def _check_no_folders(folder: Path, run_dir: Path) -> None:
     for path in folder.iterdir():
         if path.suffix in (".md", ".json", ".csv"):
             text = path.read_text(encoding="utf-8")
-            named = [place for place in sorted(places) if json.dumps(place)[1:-1] in text]
+            named = [place for place in sorted(places) if json.dumps(place)[1:-1] in text]  # as JSON escapes it
             if named:
                 raise UserError(
                     f"{path.name} would name {named[0]}; name the run's files without folders, or train again from theirs"
