@@ -10,8 +10,8 @@
 It prints the scores with 95 % intervals beside those of plain baselines, and a verdict. It writes `results.json`, the predictions
 and plots. Thresholds and decision rules are those of the run: nothing is fitted to the test data.
 
-Without files, the run is scored on its own test data, which should give the figures of its `results.json`. The same holds for the
-very files that it held its test data out of: only the part that it was not trained on is scored. All other files are new data.
+Without files, the run is scored on its own test data, which should give the figures of its `results.json`. If `--test-files` names
+the very files that this test data was held out of, only the held-out part is scored. All other files are new data.
 
 With two runs of one task, the same examples are scored by both, and paired tests say in which metrics the two differ.
 """
@@ -126,7 +126,7 @@ def check_task(config: Config, tasks: list[str]) -> None:
     """Check that the runs are of one task, which has the settings that are given.
 
     Raises:
-        UserError: they are not, or it has not.
+        UserError: the tasks differ, or a setting is for another task.
     """
     if tasks[0] not in TASKS or len(set(tasks)) > 1:
         raise UserError(f"{' and '.join(config.runs)}: runs of {' and '.join(map(str, tasks))}; name runs of one task")
@@ -138,7 +138,11 @@ def check_task(config: Config, tasks: list[str]) -> None:
 
 
 def score(config: Config, run):
-    """Score one run: what it gives, the data that was scored, and the seconds it took."""
+    """Score one run.
+
+    Returns:
+        its scores (`utils.training.scored.Scored`), the data that was scored (`DataSource`), and the seconds it took.
+    """
     from utils.common.progress import progress_bars
     from utils.training.run_files import find_data
     from utils.training.scored import ScoringOptions

@@ -39,6 +39,7 @@ from utils.training.settings import check_ranges
 TASKS = ("squad", "memnet", "tracing", "vectors", "ranking")
 OUTPUTS = {"squad": (".jsonl", ""), "vectors": (".jsonl", ".npz"), "ranking": (".jsonl", ".trec")}
 """Endings that the name of an output may have, for the tasks that have more than lines of JSON; "" is a folder."""
+FILES_IN_A_FOLDER = ("predictions.json", "nbest_predictions.json", "null_scores.json")
 
 
 @dataclass
@@ -118,15 +119,16 @@ def check(config: Config) -> None:
     for path in (config.input, config.file):
         if path and not path.exists():
             raise UserError(f"{path}: no such file; check the path")
-        if path and config.output and config.output.exists() and path.samefile(config.output):
-            raise UserError(f"{path}: is read, and --output would replace it; name another file")
+        for written in (config.output, *(config.output / name for name in FILES_IN_A_FOLDER)) if config.output else ():
+            if path and written.exists() and path.samefile(written):
+                raise UserError(f"{path}: is read, and --output would replace it; name another --output")
 
 
 def check_task(config: Config, task: str) -> None:
     """Check the settings against the task of the model.
 
     Raises:
-        UserError: the task cannot be asked, or not in this way.
+        UserError: the run answers no questions, or a setting does not fit its task.
     """
     if task not in TASKS:
         raise UserError(f"{config.model}: is a run of the task {task[:80]!r}, which answers no questions")
@@ -134,6 +136,10 @@ def check_task(config: Config, task: str) -> None:
         raise UserError("only a squad run answers from a text: leave the text out, or give a file with --file")
     if config.input and config.question and task != "tracing":
         raise UserError("a question and --input were given: leave one out")
+    if task == "tracing" and config.n_best:
+        raise UserError("--n-best: a tracing run predicts every item that is named; leave it out")
+    if task == "tracing" and config.input and config.file:
+        raise UserError("--file and --input both name histories: leave one out")
     endings = OUTPUTS.get(task, (".jsonl",))
     if config.output and ending_of(config.output) not in endings:
         names = " or ".join(f"NAME{ending}" if ending else "a folder" for ending in endings)
@@ -186,11 +192,12 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder}: no folder can be made there ({error.strerror}); name another --output") from None
+        reason = "a file is in its place" if folder.exists() else error.strerror
+        raise UserError(f"{folder}: no folder can be made there ({reason}); name another --output") from None
 
 
 def with_bar(answers, is_shown: bool):
-    """The same answers, with their number on a terminal."""
+    """The same answers; if `is_shown`, a bar on a terminal counts them."""
     from tqdm import tqdm
 
     return tqdm(answers, "answering", unit=" records", delay=1, leave=False, disable=None if is_shown else True)

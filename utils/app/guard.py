@@ -102,7 +102,11 @@ class Guard:
             self.waiting -= 1
 
     def _count(self, scope) -> None:
-        """Count a request of a client: a bucket of `rate` requests, which fills up within a minute."""
+        """Count a request of a client: a bucket of `rate` requests, which fills up within a minute.
+
+        Raises:
+            Refused: the bucket is empty.
+        """
         if not self.rate:
             return
         client, now = (scope.get("client") or ("",))[0], self.clock()
@@ -115,7 +119,11 @@ class Guard:
             raise Refused(429, f"more than {self.rate} requests in a minute; wait a little")
 
     def _check_call(self, path: str, body: bytes) -> None:
-        """Check that a body is JSON and, for the API, that it has the arguments of the function."""
+        """Check that a body is JSON and, for the API, that it has the arguments of the function.
+
+        Raises:
+            Refused: it is not, or has other arguments.
+        """
         try:
             call = json.loads(body) if body else {}
         except (ValueError, RecursionError):
@@ -166,7 +174,11 @@ class _Responder:
 
 
 async def _whole_body(scope, receive) -> bytes:
-    """The body of a request. Of a body that is too large, the rest is read and dropped, so that its sender hears why."""
+    """The body of a request. Of a body that is too large, the rest is read and dropped, so that its sender hears why.
+
+    Raises:
+        Refused: it is too large, or the connection was closed.
+    """
     lengths = [value for name, value in scope.get("headers", ()) if name == b"content-length"]
     too_large = Refused(413, f"the request is larger than {MAX_BODY:,} bytes; shorten it")
     if lengths and (not lengths[0].isdigit() or int(lengths[0]) > MAX_DROPPED):
@@ -187,7 +199,7 @@ async def _whole_body(scope, receive) -> bytes:
 
 
 def _replayed(body: bytes, receive):
-    """A `receive` that gives a body that was read already."""
+    """A function like `receive` that first gives a body that was read already."""
     events = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def replay():

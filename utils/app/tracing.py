@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.app.charts import Chart
+from utils.app.charts import NUM_COLOURS, Chart
 from utils.app.failures import errors_as_html
 from utils.app.limits import MAX_LINES, checked_lines, checked_text
 from utils.app.markup import bar, escaped, message, table
@@ -49,6 +49,7 @@ class TracingTab:
 
     def __init__(self, model: PageModel):
         self.model = model
+        self._item_parameters: dict[str, np.ndarray] | None = None
 
     def answer(self, responses: str, item: str) -> dict:
         """Predict a student's response to an item. `responses` are those so far, a line each: item, colon, category from 0."""
@@ -123,6 +124,11 @@ class TracingTab:
         responses, item = "\n".join(lines[:-1]), items[0] if items else self.next_item("")
         return responses, item, self.show(responses, item)
 
+    def start_again(self) -> tuple[str, str, str]:
+        """A new student: no responses, the first item, and the result."""
+        item = self.next_item("")
+        return "", item, self.show("", item)
+
     def next_item(self, responses: str) -> str:
         """The item, among those not answered yet, after which the student's ability would be known best.
 
@@ -147,7 +153,7 @@ class TracingTab:
 
     def item_parameters(self, predictor) -> dict[str, np.ndarray]:
         """The parameters of all items, which are computed once."""
-        if not hasattr(self, "_item_parameters"):
+        if self._item_parameters is None:
             self._item_parameters = predictor.item_parameters()
         return self._item_parameters
 
@@ -174,11 +180,6 @@ class TracingTab:
         undo.click(errors_as_html(self.undo, 2), responses, [responses, item, result], **handler)
         clear.click(errors_as_html(self.start_again, 2), None, [responses, item, result], **handler)
         page.load(errors_as_html(self.open, 3), None, [*clicked, result], **handler)
-
-    def start_again(self) -> tuple[str, str, str]:
-        """A new student: no responses, the first item, and the result."""
-        item = self.next_item("")
-        return "", item, self.show("", item)
 
 
 def read_responses(text, num_categories: int | None = None) -> tuple[list[str], list[int]]:
@@ -207,7 +208,7 @@ def read_responses(text, num_categories: int | None = None) -> tuple[list[str], 
 
 
 def ability_chart(result: dict, categories: list[int]) -> str:
-    """The ability before each response, with a band of one standard error.
+    """The ability before each response, with a band of one standard error, as HTML.
 
     Args:
         result: what `TracingTab.answer` returns.
@@ -231,7 +232,7 @@ def ability_chart(result: dict, categories: list[int]) -> str:
 
 
 def category_chart(result: dict) -> str:
-    """The probability of each category of the next item against ability.
+    """The probability of each category of the next item against ability, as HTML.
 
     Args:
         result: what `TracingTab.answer` returns.
@@ -252,7 +253,7 @@ def category_chart(result: dict) -> str:
         chart.line(grid.tolist(), curves[:, category].tolist(), category)
     chart.vertical(ability, "this student")
     keys = "".join(
-        f'<span class="qkv-key qkv-key-{category % 6}">category {category}</span>'
+        f'<span class="qkv-key qkv-key-{category % NUM_COLOURS}">category {category}</span>'
         for category in range(curves.shape[1])
     )
     return f'{chart.svg()}<p class="qkv-caption">{keys}</p>'

@@ -86,11 +86,11 @@ class VectorsTab:
             (nearest,) = predictor.nearest(data, [int(data.file_rows(row))], data.count)
         first = max(start, row + 1 - predictor.context_length)
         numbers = {int(data.file_rows(place)): place + 1 for place in range(data.count)}
-        ranked = [
-            {"sentence": numbers[other["row"]], "text": sentence_text(data, numbers[other["row"]] - 1)}
-            | {"similarity": other["similarity"]}
-            for other in nearest["nearest_in_document"]
-        ]
+        ranked = []
+        for other in nearest["nearest_in_document"]:
+            number = numbers[other["row"]]
+            text = sentence_text(data, number - 1)
+            ranked.append({"sentence": number, "text": text, "similarity": other["similarity"]})
         rank = next((place for place, other in enumerate(ranked, start=1) if other["sentence"] == row + 2), None)
         return {
             "sentences": data.count,

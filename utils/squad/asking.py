@@ -22,7 +22,7 @@ SHOWN = 3
 
 
 def load(request: Request) -> SquadPredictor:
-    """The predictor that answers."""
+    """The predictor of the model that the request names."""
     return SquadPredictor.load(request.reference)
 
 
@@ -48,10 +48,13 @@ def lines(answer: dict) -> Iterator[str]:
 
 
 def ask_file(predictor: SquadPredictor, request: Request, report: OrderedReport) -> Iterator[dict]:
-    """The answers to the questions of a file, in its order.
+    """The answers to the questions of a file, in its order: dicts as of `ask`, with `id`; or `id` and `error`.
 
-    The file is one of questions with their texts, in any layout of `utils.squad.layouts`. With a text of its own the request may
-    also name a file of questions alone, which are all answered from that text.
+    The file has questions with their texts, in any layout of `utils.squad.layouts`. If the request has a text of its own, the
+    file has questions alone, and all are answered from that text.
+
+    Raises:
+        UserError: a file cannot be read.
     """
 
     def answer_pairs(pairs):
@@ -75,6 +78,7 @@ def _identifier(entry: Entry) -> str | int | None:
 
 
 def _text(request: Request) -> str:
+    """The text that the request brings, in a file or by itself; empty for none."""
     return read_document(request.file) if request.file else request.text
 
 

@@ -69,7 +69,7 @@ def export_squad(predictor, folder: Path) -> dict:
 
 
 def _example(rng: np.random.Generator, batch: int, length: int, vocabulary_size: int) -> dict[str, np.ndarray]:
-    """Random inputs with words that match, padding, and a question at the beginning."""
+    """Random inputs with words that match, padding, and a question at the beginning: name to int32 `(batch, length)`."""
     position = np.arange(length)
     mask = (position < length - 3 * np.arange(batch)[:, None]).astype(np.int32)  # the first row has no padding
     words = rng.integers(1, 12, (batch, length))

@@ -57,8 +57,7 @@ class SquadScores:
 
     def plot(self, folder: Path, title: str) -> None:
         """Draw the scores of the split `last`; the title names the model and the data."""
-        part = self.labelled[self.last], self.evaluations[self.last], self.baselines
-        plot_test(folder, *part, title, self.last)
+        plot_test(folder, self.labelled[self.last], self.evaluations[self.last], self.baselines, title, self.last)
 
 
 def score_splits(
@@ -75,7 +74,8 @@ def score_splits(
         predictor: the trained model.
         questions: split to questions.
         features: split to their features.
-        choose_threshold: choose the predictor's threshold for "no answer" on the split `validation`; else it stays as it is.
+        choose_threshold: choose the predictor's threshold for "no answer" on the split `validation`, and change the predictor;
+            else the threshold stays as it is.
         by_character: how answers are compared, see `question_scores`.
 
     Raises:
@@ -96,7 +96,7 @@ def score_splits(
 
 
 def paragraph_keys(questions: Sequence[Question]) -> np.ndarray:
-    """A key of each paragraph, for `training_summary.npz`."""
+    """A key of each different paragraph, uint64 `(paragraphs,)`, for `training_summary.npz`."""
     return text_keys(dict.fromkeys(question.context for question in questions))
 
 
@@ -148,6 +148,11 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
 
 
 def _read_questions(run: FinishedRun, source: DataSource, options: ScoringOptions) -> list[Question]:
+    """The questions to score: of the files that the source has, of built-in data, or of what was held out of training files.
+
+    Raises:
+        UserError: a file is not there or cannot be used, or the run's settings are damaged.
+    """
     files, split = source.files, options.split
     source.check_complete(f"{split}_files")
     if f"{split}_files" in files:

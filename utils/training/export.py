@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,15 +43,15 @@ class ExportedModel:
 def export_model(
     model, folder: str | Path, signature: Signature, examples: Sequence[dict[str, np.ndarray]], suffix: str = ""
 ) -> list[ExportedModel]:
-    """Write `model.onnx` and `saved_model/`, each of which is kept only if it gives what the model gives.
+    """Write `model.onnx` and `saved_model/`, and compare the outputs of each with those of the model.
 
-    A format that cannot be written, or whose outputs differ by more than `MAX_DIFFERENCE`, is left out, which one line says.
+    A format that cannot be written, or whose outputs differ by more than `MAX_DIFFERENCE`, is left out; one line says so.
 
     Args:
         model: built model.
         folder: folder to write to. Exports of the same names are replaced.
         signature: the model's inputs and outputs.
-        examples: inputs that both are compared on; two sizes or more of each free axis.
+        examples: inputs that the outputs are compared on; they have two sizes or more of each free axis.
         suffix: what the names end with: `_queries` for `model_queries.onnx` and `saved_model_queries`.
 
     Returns:
@@ -76,9 +77,7 @@ def export_model(
         unchecked = folder / f"{name}.unchecked"
         remove(unchecked)
         try:
-            export = _export(
-                name, unchecked, lambda path, write=write: write(model, path, signature), load, examples, expected
-            )
+            export = _export(name, unchecked, partial(write, model, signature=signature), load, examples, expected)
             remove(folder / name)
             if export.problem:
                 print(f"{folder / name}: left out, {export.problem}", flush=True)

@@ -6,8 +6,8 @@
     python -m utils.training.hub pull owner/name --to runs/theirs
 
 `publish` stores the weights small, scores them again with `evaluate.py` and writes a model card; what follows `--` goes to
-`evaluate.py`. `push` uploads a published model, a run of your own being published first. `pull` downloads one. Wherever a run is
-named, `hf://owner/name` does the same by itself.
+`evaluate.py`. `push` uploads a published model; publish a run of your own first. `pull` downloads one. `hf://owner/name` in the
+place of a run downloads it by itself.
 """
 
 from __future__ import annotations
@@ -26,28 +26,7 @@ from utils.training.zoo import publish_run
 def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     split = arguments.index("--") if "--" in arguments else len(arguments)
-    options, arguments = arguments[split + 1 :], arguments[:split]
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    publish = commands.add_parser("publish", help="make a published model of a finished run")
-    publish.add_argument("run", help="run directory")
-    publish.add_argument("name", help="name of the published model, such as squad-mine")
-    publish.add_argument("--replace", action="store_true", help="replace the published model of that name")
-    publish.add_argument(
-        "--unscored", action="store_true", help="store float16 and keep the run's scores; needs no data"
-    )
-    publish.add_argument("--facts", help="for memnet: facts to answer from, in the place of those of the training")
-    publish.add_argument(
-        "--limit", type=int, default=0, help="validation examples to compare sizes of weights on; 0 is all"
-    )
-    push = commands.add_parser("push", help="upload a published model to the Hugging Face Hub")
-    push.add_argument("name", help="published model, or its folder")
-    push.add_argument("repository", help="owner/name")
-    push.add_argument("--private", action="store_true", help="make a new repository private")
-    pull = commands.add_parser("pull", help="download a model from the Hugging Face Hub")
-    pull.add_argument("repository", help="owner/name, or owner/name@revision")
-    pull.add_argument("--to", type=Path, help="new folder; left out, runs/NAME")
-    settings = parser.parse_args(arguments)
+    settings, options = _parser().parse_args(arguments[:split]), arguments[split + 1 :]
     try:
         if options and settings.command != "publish":
             raise UserError(f"{options[0]}: only publish hands arguments to evaluate.py; leave out what follows --")
@@ -71,6 +50,30 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    publish = commands.add_parser("publish", help="make a published model of a finished run")
+    publish.add_argument("run", help="run directory")
+    publish.add_argument("name", help="name of the published model, such as squad-mine")
+    publish.add_argument("--replace", action="store_true", help="replace the published model of that name")
+    publish.add_argument(
+        "--unscored", action="store_true", help="store float16 and keep the run's scores; needs no data"
+    )
+    publish.add_argument("--facts", help="for memnet: facts to answer from, in the place of those of the training")
+    publish.add_argument(
+        "--limit", type=int, default=0, help="validation examples to compare sizes of weights on; 0 is all"
+    )
+    push = commands.add_parser("push", help="upload a published model to the Hugging Face Hub")
+    push.add_argument("name", help="published model, or its folder")
+    push.add_argument("repository", help="owner/name")
+    push.add_argument("--private", action="store_true", help="make a new repository private")
+    pull = commands.add_parser("pull", help="download a model from the Hugging Face Hub")
+    pull.add_argument("repository", help="owner/name, or owner/name@revision")
+    pull.add_argument("--to", type=Path, help="new folder; left out, runs/NAME")
+    return parser
 
 
 def push_model(name: str, repository: str, private: bool = False) -> str:

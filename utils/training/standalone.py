@@ -28,7 +28,7 @@ TEMPLATE = '''#!/usr/bin/env python3
 """{docstring}
 """
 
-# Written by QKV Zoo (utils/training/standalone.py): the definitions below are those of the modules that the lines with --- name.
+# Written by QKV Zoo (utils/training/standalone.py). A line with --- names the module that the definitions below it come from.
 
 from __future__ import annotations
 
