@@ -49,9 +49,9 @@ class Answerer(VectorsAnswerer):
 def read_vectors(path: str | Path) -> VectorDocuments:
     """Read the documents of a file of arrays.
 
-    - `.npz`: `vectors` `(rows, dim)`, and `document` `(rows,)`, numbers or names that tell which rows belong together; without
-      `document`, all rows are one document.
-    - `.npy`: the vectors of one document, or of those that `NAME.document.npy` beside `NAME.npy` names.
+    - `.npz`: `vectors` `(rows, dim)`, and `document` `(rows,)`, numbers or texts that tell which rows belong together; without it,
+      all rows are one document. `texts` and `names` (of documents) `(rows,)` are shown beside the rows, if there are any.
+    - `.npy`: the vectors of one document, or of those that `NAME.document.npy` beside `NAME.npy` tells apart.
 
     Args:
         path: the file.
@@ -59,19 +59,9 @@ def read_vectors(path: str | Path) -> VectorDocuments:
     Raises:
         UserError: the file cannot be read, or its arrays are something else.
     """
-    path = Path(path)
-    try:
-        arrays = np.load(path, allow_pickle=False)
-        if isinstance(arrays, np.ndarray):
-            beside = path.with_suffix(".document.npy")
-            arrays = {"vectors": arrays}
-            if beside.exists():
-                arrays["document"] = np.load(beside, allow_pickle=False)
-        vectors, labels = (arrays.get(name) for name in ("vectors", "document"))
-    except Exception as error:  # NumPy raises many kinds for damaged files
-        reason = getattr(error, "strerror", None) or "it holds no arrays of numbers, or is damaged"
-        raise UserError(f"{path}: cannot be read ({reason}); give a file of np.save or np.savez") from None
-    if vectors is None or vectors.ndim != 2 or not vectors.size or vectors.dtype.kind not in "fiu":
+    arrays = _load(Path(path))
+    vectors = arrays.pop("vectors", np.zeros(0))
+    if vectors.ndim != 2 or not vectors.size or vectors.dtype.kind not in "fiu":
         raise UserError(
             f"{path}: has no array `vectors` of numbers (rows, dim); save them with np.savez(path, vectors=...)"
         )
@@ -79,21 +69,34 @@ def read_vectors(path: str | Path) -> VectorDocuments:
     wrong = np.flatnonzero(~np.isfinite(norms) | (norms == 0))
     if len(wrong):
         raise UserError(f"{path}, row {wrong[0]:,}: the vector is zero or not finite; leave the row out")
-    labels = np.zeros(len(vectors), np.int64) if labels is None else labels
-    if labels.shape != (len(vectors),):
-        raise UserError(
-            f"{path}: document is {labels.shape} for {len(vectors):,} vectors; give a number or a name for each"
-        )
+    for name, array in arrays.items():
+        if array.shape != (len(vectors),) or array.dtype.kind not in ("iufU" if name == "document" else "U"):
+            raise UserError(
+                f"{path}: {name} is {array.dtype} {array.shape}; give one for each of {len(vectors):,} vectors, "
+                + ("a number or a text" if name == "document" else "a text")
+            )
+    labels = arrays.get("document", np.zeros(len(vectors), np.int64))
     starts = np.append(True, labels[1:] != labels[:-1])
-    names = [
-        name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in labels[starts].tolist()
-    ]
-    again = next((name for number, name in enumerate(names) if name in names[:number]), None)
-    if again is not None:
-        raise UserError(
-            f"{path}: the rows of document {again[:40]!r} do not stand together; put them together, in order"
-        )
-    return VectorDocuments(vectors, np.cumsum(starts) - 1, None, names, str(path))
+    values, counts = np.unique(labels[starts], return_counts=True)
+    if counts.max() > 1:
+        again = str(values[counts.argmax()])[:40]
+        raise UserError(f"{path}: the rows of document {again!r} do not stand together; put them together, in order")
+    texts = arrays["texts"].tolist() if "texts" in arrays else None
+    names = map(str, arrays.get("names", labels)[starts].tolist())
+    return VectorDocuments(vectors, np.cumsum(starts) - 1, texts, list(names), str(path))
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file that `read_vectors` uses; nothing is unpickled."""
+    try:
+        arrays = np.load(path, allow_pickle=False)
+        if not isinstance(arrays, np.ndarray):
+            return {name: arrays[name] for name in ("vectors", "document", "texts", "names") if name in arrays}
+        beside = path.with_suffix(".document.npy")
+        return {"vectors": arrays} | ({"document": np.load(beside, allow_pickle=False)} if beside.exists() else {})
+    except Exception as error:  # NumPy raises many kinds for damaged files
+        reason = getattr(error, "strerror", None) or "it holds no arrays of numbers, or is damaged"
+        raise UserError(f"{path}: cannot be read ({reason}); give a file of np.save or np.savez") from None
 
 
 def main() -> None:
@@ -128,11 +131,16 @@ def main() -> None:
 
 def _lines(answer: dict) -> Iterator[str]:
     """What is printed of an answer."""
-    yield f"after row {answer['row']} ({answer['document']})"
+    yield f"after {_described(answer)}"
     for title, rows in (("of all documents", answer["nearest"]), ("of its own", answer["nearest_in_document"])):
         yield f"{title}:"
         for row in rows:
-            yield f"  {row['similarity']:.3f}  row {row['row']} ({row['document']})"
+            yield f"  {row['similarity']:.3f}  {_described(row)}"
+
+
+def _described(row: dict) -> str:
+    """A row with its document and the beginning of its text."""
+    return f"row {row['row']} ({row['document']})" + (f": {row['text'][:100]}" if row["text"] else "")
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:

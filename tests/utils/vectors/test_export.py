@@ -91,12 +91,14 @@ def test_a_recurrent_model_without_query_that_loops_over_time_predicts_alike(tmp
 def test_files_of_vectors_are_read_as_by_the_predictor(predictor, tmp_path):
     vectors = np.concatenate(articles())
     document = np.repeat(["first", "second"], [9, 7])
-    np.savez(tmp_path / "v.npz", vectors=vectors.astype(np.float16), document=document)
+    texts = np.array([f"text {row}" for row in range(16)])
+    np.savez(tmp_path / "v.npz", vectors=vectors.astype(np.float16), document=document, texts=texts, names=texts)
     np.save(tmp_path / "v.npy", vectors)
     np.save(tmp_path / "v.document.npy", np.repeat([5, 2], [9, 7]))
     for name in ("v.npz", "v.npy"):
         data, (expected, _) = read_vectors(tmp_path / name), predictor.read_documents(tmp_path / name)
-        assert list(data.names) == list(expected.names) and data.document.tolist() == expected.document.tolist()
+        assert list(data.names) == list(expected.names) and data.texts == expected.texts
+        assert data.document.tolist() == expected.document.tolist()
         np.testing.assert_array_equal(data.take(np.arange(16)), expected.take(np.arange(16)))
     np.save(tmp_path / "one.npy", vectors)
     assert read_vectors(tmp_path / "one.npy").names == ["0"]
@@ -109,7 +111,11 @@ def test_files_of_vectors_are_read_as_by_the_predictor(predictor, tmp_path):
         ({"vectors": np.ones(4)}, "has no array `vectors`"),
         ({"vectors": np.array([[1, "a"]], object)}, "cannot be read"),
         ({"vectors": np.array([[1.0, 0], [0, 0]])}, "row 1: the vector is zero or not finite"),
-        ({"vectors": np.ones((2, 4)), "document": np.zeros(3)}, "document is (3,) for 2 vectors"),
+        (
+            {"vectors": np.ones((2, 4)), "document": np.zeros(3)},
+            "document is float64 (3,); give one for each of 2 vectors",
+        ),
+        ({"vectors": np.ones((2, 4)), "texts": ["a"]}, "texts is <U1 (1,); give one for each of 2 vectors, a text"),
         ({"vectors": np.ones((3, 4)), "document": [0, 1, 0]}, "the rows of document '0' do not stand together"),
     ],
 )
