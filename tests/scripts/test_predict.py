@@ -56,7 +56,9 @@ def test_one_question_is_answered_in_words_and_as_json(task, predict, tmp_path):
     status, output, errors = predict(run_dir, *QUESTIONS[task])
     assert status == 0 and output and "\x1b" not in output, errors
     assert errors.startswith(f"loading {run_dir} ...\n") and "answered in" in errors
-    status, output, errors = predict(run_dir, *QUESTIONS[task], "--json", "--n-best", "1")
+    status, output, errors = predict(
+        run_dir, *QUESTIONS[task], "--json", *(() if task == "tracing" else ("--n-best", "1"))
+    )
     answers = parsed(output)
     assert status == 0 and len(answers) == (2 if task == "vectors" else 1) and "\x1b" not in output
     expected = {
@@ -207,10 +209,17 @@ def test_texts_are_ranked_for_questions(predict, tmp_path):
         (("--input", "notes.txt", "--output", "run.trec"), "give NAME.jsonl or a folder for a squad model"),
         (
             ("--input", "empty.txt", "--file", "notes.txt", "--output", "notes"),
-            "notes: no folder can be made there (File exists)",
+            "notes: no folder can be made there (a file is in its place)",
         ),
         (("Who?", "A text.", "--n-best", "0"), "--n-best 0"),
         (("Who?",), "the text is empty; give it after the question"),
+        (("Who?", "--file", "empty.txt"), "empty.txt: the text is empty; name another --file"),
+        (
+            ("--input", "notes.txt"),
+            "notes.txt: holds questions without texts; name the text to answer from with --file",
+        ),
+        (("--input", "n" * 300), "cannot be read or written (File name too long)"),
+        (("--input", "notes/predictions.json", "--output", "notes"), "notes/predictions.json: no such file"),
         (("--input", "empty.txt", "--file", "notes.txt"), "empty.txt: has no records"),
     ],
 )
@@ -229,3 +238,36 @@ def test_the_folder_of_a_run_is_not_written_to(predict, tmp_path):
     assert status == 2 and "is the directory of a run" in errors
     status, _, errors = predict(memnet_run(), "Who?", "a text")
     assert status == 2 and "only a squad run answers from a text" in errors
+
+
+def test_an_input_in_the_folder_of_the_output_is_not_replaced(predict, tmp_path):
+    (tmp_path / "out").mkdir()
+    json_lines(tmp_path / "out" / "predictions.json", {"question": "Who?", "context": CONTEXT})
+    before = (tmp_path / "out" / "predictions.json").read_bytes()
+    status, _, errors = predict(squad_run(), "--input", "out/predictions.json", "--output", "out")
+    assert status == 2 and "is read, and --output would replace it" in errors
+    assert (tmp_path / "out" / "predictions.json").read_bytes() == before
+
+
+def test_an_output_that_cannot_be_written_is_one_line(predict, tmp_path):
+    (tmp_path / "questions.txt").write_text("Who built the bridge?\n")
+    status, _, errors = predict(memnet_run(), "--input", "questions.txt", "--output", "/proc/answers.jsonl")
+    assert status == 2 and errors.splitlines()[-1].startswith("error: /proc/answers.jsonl: cannot be read or written")
+
+
+def test_memnet_reads_ids_before_questions(predict, tmp_path):
+    (tmp_path / "questions.tsv").write_text("q1\tWho built the bridge?\nq2\tWhere is it?\n")
+    status, output, _ = predict(memnet_run(), "--input", "questions.tsv")
+    answers = [json.loads(line) for line in output.splitlines()]
+    assert status == 0
+    assert [(answer["id"], answer["question"]) for answer in answers] == [
+        ("q1", "Who built the bridge?"),
+        ("q2", "Where is it?"),
+    ]
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--n-best", "3"), ("--file", "histories.csv")])
+def test_tracing_names_flags_that_it_would_ignore(predict, tmp_path, flag, value):
+    (tmp_path / "histories.csv").write_text("student,item,response\ns1,1,0\n")
+    status, output, errors = predict(tracing_run(), "1", "--input", "histories.csv", flag, value)
+    assert status == 2 and output == "" and flag in errors and "leave" in errors

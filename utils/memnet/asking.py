@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 from utils.common.asking import OrderedReport, Record, Request, answer_in_order
+from utils.common.files import content_kind, read_lines
+from utils.common.question_records import read_plain_questions
+from utils.memnet.data import is_majority
 from utils.memnet.predictor import MemnetPredictor
-from utils.memnet.question_files import problem_of, questions_of_file
+from utils.memnet.question_files import QuestionRecord, problem_of, questions_of_file
 
 BATCH_SIZE = 1_024
 """Questions that are answered together."""
@@ -61,10 +65,25 @@ def ask_file(predictor: MemnetPredictor, request: Request, report: OrderedReport
 
 
 def read_questions(path: Path, report: OrderedReport) -> Iterator[Record]:
-    """Yield the questions of a file."""
-    for record in questions_of_file(path, report, needs_answers=False):
+    """Yield the questions of a file; text with an id, a tab and a question in each line has no answers."""
+    if has_ids(path):
+        plain = read_plain_questions(path, report)
+        records = (QuestionRecord(record.place, record.value, (), id=record.id) for record in plain)
+    else:
+        records = questions_of_file(path, report, needs_answers=False)
+    for record in records:
         reason = problem_of(record, needs_answers=False)
         if reason:
             report.leave_out(record.place, reason, id=record.id)
         else:
             yield Record(record.id, record.place, record)
+
+
+def has_ids(path: Path) -> bool:
+    """Whether each line of a text is an id of one word, a tab and a question of several; questions with answers are the reverse."""
+    if content_kind(path) != "text":
+        return False
+    sample = [line.split("\t") for _, line in itertools.islice(read_lines(path), 50) if line.strip()]
+    if not sample or any(len(parts) != 2 or len(parts[0].split()) != 1 for parts in sample):
+        return False
+    return is_majority(len(question.split()) > 1 for _, question in sample)

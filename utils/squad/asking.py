@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from utils.common.asking import JsonObjectFile, OrderedReport, Record, Request, answer_in_order
 from utils.common.errors import UserError
-from utils.common.files import read_document
+from utils.common.files import content_kind, read_document, read_lines
 from utils.common.question_records import read_plain_questions
 from utils.squad.data import check_text
 from utils.squad.decoding import N_BEST
@@ -67,6 +68,8 @@ def ask_file(predictor: SquadPredictor, request: Request, report: OrderedReport)
         questions = read_plain_questions(request.input, report)
         records = (Record(record.id, record.place, (record.value, text)) for record in questions)
     else:
+        if _is_plain_text(request.input):
+            raise UserError(f"{request.input}: holds questions without texts; name the text to answer from with --file")
         records = read_pairs(request.input, report)
     return answer_in_order(report.in_order(records), answer_pairs, report, BATCH_SIZE)
 
@@ -79,7 +82,16 @@ def _identifier(entry: Entry) -> str | int | None:
 
 def _text(request: Request) -> str:
     """The text that the request brings, in a file or by itself; empty for none."""
-    return read_document(request.file) if request.file else request.text
+    text = read_document(request.file) if request.file else request.text
+    if request.file and not text.strip():
+        raise UserError(f"{request.file}: the text is empty; name another --file")
+    return text
+
+
+def _is_plain_text(path: Path) -> bool:
+    """Whether a file is text whose first line cannot name the columns of a table."""
+    first = next((line for _, line in read_lines(path) if line.strip()), "") if content_kind(path) == "text" else ""
+    return bool(first) and not re.search(r"[\t,;|]", first)
 
 
 def read_pairs(path: Path, report: OrderedReport) -> Iterator[Record]:

@@ -125,7 +125,7 @@ def missing_columns(path: Path, header: Sequence[str], columns: Mapping[str, int
     missing = [column for column in REQUIRED if column not in columns]
     listed = ", ".join(map(quoted, header[:12])) + (", ..." if len(header) > 12 else "")
     return UserError(
-        f"{path}: names no column of {' and '.join(missing)}, but {listed[:200]}; say which they are "
+        f"{path}: names no column of {' and '.join(missing)}, but {listed[:200]}; rename them, or say which they are in training "
         f"with --columns {' '.join(f'{column}=NAME' for column in missing)}"
     )
 

@@ -7,6 +7,7 @@ import errno
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -49,12 +50,28 @@ def run_script(main, config_class) -> None:
         if isinstance(error, BrokenPipeError) and not is_read(sys.stdout):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to print goes nowhere
             sys.exit(128 + signal.SIGPIPE)
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        message = disk_message(error, has_resume=hasattr(config_class, "resume"))
+        if not message:
             raise
-        print(f"error: no space left on the disk while writing {error.filename or 'the run directory'}: "
-              "free some and start again with --resume; what was saved before is whole", file=sys.stderr)  # fmt: skip
+        print(f"error: {message}", file=sys.stderr)
         status = 2
     sys.exit(status or 0)
+
+
+def disk_message(error: OSError, has_resume: bool) -> str:
+    """What is said of a file that the disk does not give or take; empty for other errors of the system.
+
+    >>> disk_message(PermissionError(13, "Permission denied", "runs/out/results.json.4711.tmp"), has_resume=False)
+    'runs/out/results.json: cannot be read or written (Permission denied); check the path, or name another'
+    """
+    name = re.sub(r"\.\d+\.tmp$", "", os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        again = " with --resume; what was saved before is whole" if has_resume else ""
+        return (
+            f"no space left on the disk while writing {name or 'the run directory'}: free some and start again{again}"
+        )
+    reason = error.strerror or type(error).__name__
+    return f"{name[:200]}: cannot be read or written ({reason}); check the path, or name another" if name else ""
 
 
 def set_up_streams() -> None:

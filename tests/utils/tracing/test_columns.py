@@ -64,7 +64,7 @@ def test_columns_that_the_user_names(tmp_path):
         ("student,item,correct,score", "could both be the response; say which with --columns response=correct"),
         (
             "who,what,correct",
-            "names no column of student and item, but who, what, correct; say which they are with --columns",
+            "names no column of student and item, but who, what, correct; rename them, or say which they are in training",
         ),
         ("user_id,question,response,correct", "columns 'response' and 'correct' could both be the response"),
         ("student,response", "names no column of item"),

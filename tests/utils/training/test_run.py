@@ -204,6 +204,11 @@ def fail(error):
             2,
             "error: no space left on the disk while writing best.keras: ",
         ),
+        (
+            lambda config: fail(PermissionError(errno.EACCES, "Permission denied", "out/a.json.4711.tmp")),
+            2,
+            "error: out/a.json: cannot be read or written (Permission denied); check the path, or name another\n",
+        ),
     ],
 )
 def test_the_exit_status(monkeypatch, capsys, action, status, message):
