@@ -51,7 +51,7 @@ def main() -> int:
     for task, name in jobs:
         with fresh_process() as process:
             rows.append(process.submit(check, task, name, options.calls).result())
-        print(*table(rows)[-len(rows[-1]["formats"]) :], sep="\n", flush=True)
+        print(table(rows)[-1], flush=True)
     report = report_head("export_check", options, models=rows)
     print(as_markdown(report))
     write_report(report, options.out)
@@ -197,22 +197,29 @@ QUESTIONS = {
 
 
 def table(rows: list[dict]) -> list[str]:
-    """A line for each exported format of each model."""
+    """A line for each model. Where a model has two encoders, sizes are sums."""
     lines = [
-        "| task | model | parameters | format | MB | outputs differ by | answers differ by | Keras, ms | ONNX Runtime, ms |",
-        "|---" * 9 + "|",
+        "| task | model | parameters | `model.onnx`, MB | `saved_model`, MB | ONNX differs by | SavedModel differs by | "
+        "answers differ by | Keras, ms | ONNX Runtime, ms |",
+        "|---" * 10 + "|",
     ]
     for row in rows:
-        for name, export in row["formats"].items():
-            start = f"| {row['task']} | {row['model']} | {row['parameters']:,} | `{name}` |"
-            if "left_out" in export:
-                lines.append(f"{start} left out: {export['left_out']} | | | | |")
-                continue
-            is_onnx = name.endswith(".onnx")
-            answers = f"{row['answer_difference']:.0e}" if is_onnx else ""
-            times = (f"{row['keras_ms']:.1f}", f"{row['onnx_ms']:.1f}") if is_onnx else ("", "")
-            values = (f"{export['bytes'] / 1e6:.2f}", f"{export['largest_difference']:.0e}", answers, *times)
-            lines.append(f"{start} {' | '.join(values)} |")
+        formats = {
+            kind: [export for name, export in row["formats"].items() if name.startswith(kind)]
+            for kind in ("model", "saved_model")
+        }
+        problems = [export["left_out"] for export in row["formats"].values() if "left_out" in export]
+        if problems:
+            lines.append(f"| {row['task']} | {row['model']} | left out: {'; '.join(problems)} |")
+            continue
+        values = [
+            *(f"{sum(export['bytes'] for export in exports) / 1e6:.2f}" for exports in formats.values()),
+            *(f"{max(export['largest_difference'] for export in exports):.0e}" for exports in formats.values()),
+            f"{row['answer_difference']:.0e}",
+            f"{row['keras_ms']:.1f}",
+            f"{row['onnx_ms']:.1f}",
+        ]
+        lines.append(f"| {row['task']} | {row['model']} | {row['parameters']:,} | {' | '.join(values)} |")
     return lines
 
 
