@@ -12,6 +12,12 @@ from utils.common.figures import LETTERS_PER_INCH, figure_and_axes, legend_above
 from utils.common.fonts import drawable
 
 LINE_STYLES = (":", "--", "-.", (0, (5, 1)))
+VALUE_STYLE = {
+    "textcoords": "offset points",
+    "ha": "center",
+    "fontsize": 8,
+    "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},  # above the lines of baselines
+}
 SYSTEM_COLOUR, BASELINE_COLOUR = "tab:blue", "0.45"
 
 
@@ -132,11 +138,11 @@ def plot_bars(
             value, low, high = map(_number, values.get(name, (None,) * 3))
             position = group + (number - (per_group - 1) / 2) * width
             if math.isnan(value):
-                ax.annotate("n/a", (position, 0), (0, 3), textcoords="offset points", ha="center", fontsize=8)
+                ax.annotate("n/a", (position, 0), (0, 3), **VALUE_STYLE)
                 continue
             ax.bar(position, value, width * 0.94, color=f"C{number}", label=name if group == 0 else None)
             top = _interval(ax, position, value, low, high)
-            ax.annotate(f"{value:.3g}", (position, top), (0, 3), textcoords="offset points", ha="center", fontsize=8)
+            ax.annotate(f"{value:.3g}", (position, top), (0, 3), **VALUE_STYLE)
     for number, (name, values) in enumerate((marks or {}).items()):
         for group, label in enumerate(groups):
             if label in values:

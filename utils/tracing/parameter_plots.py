@@ -166,7 +166,9 @@ def plot_addresses(address: np.ndarray, path: Path, title: str, skills: Sequence
         for start in starts[1:]:
             ax.axhline(start - 0.5, color="white", linewidth=0.6)
         if len(starts) <= MAX_SKILL_NAMES:
-            ax.set_yticks(starts, [f"skill {groups[order][start]}" for start in starts], fontsize=7)
+            middles = (starts + np.append(starts[1:], len(order)) - 1) / 2
+            ax.set_yticks(middles, [f"skill {groups[order][start]}" for start in starts], fontsize=7)
+            ax.tick_params("y", length=0)
     if skills is None or len(starts) > MAX_SKILL_NAMES:
         ax.set_yticks([])
     ax.set(xlabel="slot of the memory", ylabel=ylabel)
