@@ -12,9 +12,10 @@ answerer(["Who wrote it?"], ["The report was written by Ada Lovelace in 1843."])
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
-from utils.common.errors import UserError, exit_on_user_error
+from utils.common.errors import UserError, exit_on_user_error, one_line
 from utils.common.exported import read_exported, read_exported_tokenizer, read_text_argument
 from utils.common.onnx_model import OnnxModel
 from utils.squad.answering import SquadAnswerer
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("text", nargs="?", default="", help="the text that holds the answer")
     parser.add_argument("--file", type=Path, help="a text file in the place of the text")
     parser.add_argument("--n-best", type=int, default=3, help="answers to show, at most (3)")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
     parser.add_argument("--model", default="model.onnx", help="the model's file (model.onnx)")
     arguments = parser.parse_args()
     with exit_on_user_error():
@@ -51,7 +53,10 @@ def main() -> None:
             raise UserError("the question is empty")
         record = {"question": arguments.question, "context": read_text_argument(arguments.text, arguments.file)}
         (result,) = Answerer(model=arguments.model).answer([record], max(arguments.n_best, 1))
+        if arguments.json:
+            print(json.dumps(result))
+            return
         if not result["answer"]:
             print("(no answer in this text)")
         for entry in result["n_best"]:
-            print(f"{entry['probability']:.3f}  {entry['text']}")
+            print(one_line(f"{entry['probability']:.3f}  {entry['text']}"))

@@ -49,5 +49,7 @@ def test_rankings_are_those_of_the_predictor(kind, tmp_path):
         best = predictor(["Who built it?"], TEXTS)[0][0]
         run = run_bare(script, "Who built it?", *TEXTS, "--n-best", 1, cwd=tmp_path)
         assert run.stdout == f"{best['score']:.3f}  {best['text']}\n"
+        run = run_bare(script, "Who built it?", *TEXTS, "--json", cwd=tmp_path)
+        assert json.loads(run.stdout)[0]["text"] == best["text"]
         run = run_bare(script, "Who built it?", cwd=tmp_path)
         assert (run.returncode, run.stderr.count("\n")) == (2, 1) and "the text is empty" in run.stderr

@@ -48,6 +48,9 @@ def test_the_command_line_answers_or_says_in_one_line_what_is_wrong(export, tmp_
     (expected,) = SquadPredictor.load(squad_run())(["Who built it?"], [CONTEXT])
     lines = [f"{entry['probability']:.3f}  {entry['text']}" for entry in expected["n_best"][:2]]
     assert run.stdout.splitlines()[-2:] == lines
+    run = run_bare(script, "Who built it?", f"\x1b[2J{CONTEXT}", "--json", cwd=tmp_path)
+    assert run.stdout.count("\n") == 1 and "\x1b" not in run.stdout
+    assert json.loads(run.stdout)["n_best"][0].keys() >= {"text", "probability", "start"}
     for arguments, problem in (
         ((" ", CONTEXT), "the question is empty"),
         (("Who?", CONTEXT, "--model", "other.onnx"), "other.onnx: no such file"),
