@@ -162,7 +162,7 @@ def test_predict_prints_the_answer_and_the_facts_it_attended_to(finished, tmp_pa
     )
     options = ("What is Zed Quillon's profession? Zed?", "--file", "own.tsv")
     status, output, _ = run(folder, *options, cwd=tmp_path, script="predict.py")
-    assert status == 0 and "(no fact has: quillon)" in output and output.splitlines()[1].endswith("jester")
+    assert status == 0 and "(no fact is about: quillon)" in output and output.splitlines()[1].endswith("jester")
     status, _, errors = run(folder, "Where?", "a text", cwd=tmp_path, script="predict.py")
     assert status == 2 and "only a squad run answers from a text" in error_line(errors)
 

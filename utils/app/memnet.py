@@ -78,7 +78,7 @@ class MemnetTab:
         result = self.answer(question, facts, SHOWN)
         notes = []
         if result["unknown_words"]:
-            notes.append(message(f"No fact has: {', '.join(result['unknown_words'])}"))
+            notes.append(message(f"No fact is about: {', '.join(result['unknown_words'])}"))
         if not result["answers"]:
             return "".join([*notes, message("No fact shares a word with the question."), self.model.caption()])
         best = result["answers"][0]

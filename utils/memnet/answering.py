@@ -89,8 +89,8 @@ class MemnetAnswerer:
         Returns:
             for each question a dict of `question`; `answers`, best first, each a dict of `answer` and `probability`; `facts`, most
             attended first, each a dict of `subject`, `relation`, `object` and `weight`; `num_candidates`, the number of facts that
-            the question was answered from; and `unknown_words`, the words that neither the vocabulary nor a fact has. `answers` and
-            `facts` are empty for a question without candidates.
+            the question was answered from; and `unknown_words`, the words that neither the vocabulary nor a fact's subject has.
+            `answers` and `facts` are empty for a question without candidates.
         """
         if not questions:
             return []

@@ -32,7 +32,7 @@ def ask(predictor: MemnetPredictor, request: Request) -> list[dict]:
 def lines(answer: dict) -> Iterator[str]:
     """What is printed of an answer."""
     if answer["unknown_words"]:
-        yield f"(no fact has: {', '.join(answer['unknown_words'])})"
+        yield f"(no fact is about: {', '.join(answer['unknown_words'])})"
     if not answer["answers"]:
         yield "(no memory: no fact shares a word with the question)"
         return

@@ -107,7 +107,7 @@ def main() -> None:
 def _lines(result: dict) -> Iterator[str]:
     """What is printed of a result."""
     if result["unknown_words"]:
-        yield f"(no fact has: {', '.join(result['unknown_words'])})"
+        yield f"(no fact is about: {', '.join(result['unknown_words'])})"
     if not result["answers"]:
         yield "(no fact shares a word with the question)"
         return

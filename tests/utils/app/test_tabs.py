@@ -78,7 +78,7 @@ def test_memnet_answers_from_added_facts_too(tabs, runs):
 
 def test_memnet_says_what_no_fact_has(tabs):
     html = tabs["memnet"].show("zyx zyx", "")
-    assert "No fact has: zyx" in html and "No fact shares a word" in html
+    assert "No fact is about: zyx" in html and "No fact shares a word" in html
 
 
 def test_tracing_draws_ability_and_the_next_item(tabs):

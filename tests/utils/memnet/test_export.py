@@ -81,7 +81,7 @@ def test_the_command_line_answers_or_says_in_one_line_what_is_wrong(export, tmp_
     run = run_bare(script, QUESTIONS[0], "--n-best", 1, cwd=tmp_path)
     answer, fact = expected["answers"][0], expected["facts"][0]
     assert run.stdout.splitlines() == [
-        "(no fact has: was)"
+        "(no fact is about: was)"
         if "was" in expected["unknown_words"]
         else f"{answer['probability']:.3f}  {answer['answer']}",
         "attended to:",
