@@ -19,6 +19,8 @@ With two runs of one task, the same examples are scored by both, and paired test
 from __future__ import annotations
 
 import importlib
+import os
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +87,7 @@ def main(config: Config) -> int:
     check_task(config, [run.results["task"] for run in runs])
     out = config.out or Path("runs") / f"evaluate-{runs[0].name}-{time.strftime('%Y%m%d-%H%M%S')}"
     names = [runs[0].name, runs[-1].name + ("-2" if runs[0].name == runs[-1].name else "")][: len(runs)]
+    check_writable(out)
     scored_runs = []
     for run, name in zip(runs, names, strict=True):
         print(f"{name}: {run.results['task']}, {run.results.get('model', '')} model in {run.folder}", flush=True)
@@ -120,6 +123,24 @@ def check(config: Config) -> None:
         raise UserError("--templates goes with --facts and takes the place of --test-files")
     if config.out and config.out.exists() and (not config.out.is_dir() or any(config.out.iterdir())):
         raise UserError(f"{config.out}: exists already; name another --out")
+
+
+def check_writable(folder: Path) -> None:
+    """Check that a folder can be made, before anything is scored for it; it is not made yet.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        new = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder)
+        os.close(handle)
+        os.remove(name)
+        for path in new:
+            path.rmdir()
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written to ({error.strerror}); name another --out") from None
 
 
 def check_task(config: Config, tasks: list[str]) -> None:

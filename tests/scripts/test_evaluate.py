@@ -58,6 +58,8 @@ def test_two_runs_are_scored_and_compared(folder, capsys):
         (("answers", "--templates", "questions.json"), "--templates goes with --facts"),
         (("answers", "--limit", "-1"), "--limit -1: must be finite and 0 or more"),
         (("answers", "--out", "full"), "full: exists already; name another --out"),
+        (("answers", "--out", "full/file/new"), "full/file/new: cannot be written to (Not a directory); name another"),
+        (("answers", "--out", "n" * 300), "cannot be read or written (File name too long)"),
         (("answers", "--test-files", "none.json"), "none.json: no such file"),
         (("answers", "--test-files", "empty.json"), "empty.json: no record in it can be used"),
         (("answers", "--test-files", "responses.csv"), "responses.csv: "),

@@ -1,6 +1,7 @@
 """The one exception that means "the user can fix this", and how messages list examples and count."""
 
 import contextlib
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -33,11 +34,31 @@ def one_line(text: str) -> str:
 
 @contextlib.contextmanager
 def exit_on_user_error():
-    """Within the block, a `UserError` ends the program with one line on standard error and exit status 2."""
+    """Within the block, a `UserError` ends the program with one line on standard error and exit status 2.
+
+    So does an output that cannot be written. Ctrl-C ends it with 130, and a reader that is gone, such as `head`, with 141.
+    Characters that the terminal's encoding lacks are escaped.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         yield
+        if sys.stdout:
+            sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to print goes nowhere
+        if isinstance(error, BrokenPipeError):
+            sys.exit(141)
+        print(f"error: the output cannot be written ({error.strerror})", file=sys.stderr)
         sys.exit(2)
 
 

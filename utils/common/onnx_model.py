@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ class OnnxModel:
 
     Args:
         path: the file.
+        outputs: names of outputs that the model must have.
         num_threads: threads that compute; None means one for each core.
 
     Attributes:
@@ -29,10 +31,10 @@ class OnnxModel:
         max_sizes: the largest size of each free axis that has one, such as `{"sequence": 512}`.
 
     Raises:
-        UserError: there is no such file, or it is damaged.
+        UserError: there is no such file, it is damaged, or it is another model.
     """
 
-    def __init__(self, path: str | Path, num_threads: int | None = None):
+    def __init__(self, path: str | Path, outputs: Sequence[str] = (), num_threads: int | None = None):
         import onnxruntime
 
         if not os.path.isfile(path):
@@ -47,9 +49,15 @@ class OnnxModel:
         except Exception as error:  # ONNX Runtime raises a class of its own for each status
             reason = str(error).splitlines()[0][:200]
             raise UserError(f"{path}: not a readable model ({reason}); export it again") from None
+        self.path = path
         self.inputs = self.session.get_inputs()
         self.input_names = [value.name for value in self.inputs]
         self.output_names = [value.name for value in self.session.get_outputs()]
+        lacking = [name for name in outputs if name not in self.output_names]
+        if lacking:
+            raise UserError(
+                f"{path}: is the export of another model, without an output {lacking[0]}; name that of this one"
+            )
         self.max_sizes = json.loads(self.session.get_modelmeta().custom_metadata_map.get("max_sizes", "{}"))
 
     def predict_on_batch(self, inputs: dict[str, np.ndarray]):
@@ -62,7 +70,7 @@ class OnnxModel:
             a dict of name to array; of a model with a single output, the array itself.
 
         Raises:
-            UserError: an input is longer than the model takes.
+            UserError: an input is longer than the model takes, or the model takes other inputs.
         """
         outputs = self.outputs(inputs)
         return outputs if len(outputs) > 1 else outputs[self.output_names[0]]
@@ -70,11 +78,21 @@ class OnnxModel:
     def outputs(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The model's outputs by their names, see `predict_on_batch`."""
         arrays = {}
+        other_model = f"{self.path}: is the export of another model"
         for value in self.inputs:
+            if value.name not in inputs:
+                raise UserError(f"{other_model}, with an input {value.name}; name that of this one")
             array = np.asarray(inputs[value.name], NUMPY_TYPES[value.type])
+            if len(value.shape) != array.ndim:
+                raise UserError(f"{other_model}, whose {value.name} has {len(value.shape)} axes; name that of this one")
             for axis, size in zip(value.shape, array.shape, strict=True):
                 limit = self.max_sizes.get(axis, size)
                 if size > limit:
                     raise UserError(f"{value.name} is longer than {limit:,}, the most that this model takes; cut it")
             arrays[value.name] = array
-        return dict(zip(self.output_names, self.session.run(None, arrays), strict=True))
+        try:
+            outputs = self.session.run(None, arrays)
+        except Exception as error:  # ONNX Runtime raises a class of its own for each status
+            reason = str(error).splitlines()[0][:200]
+            raise UserError(f"{self.path}: cannot compute these inputs ({reason}); export the model again") from None
+        return dict(zip(self.output_names, outputs, strict=True))

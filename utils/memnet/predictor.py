@@ -122,7 +122,7 @@ class MemnetPredictor(MemnetAnswerer):
 
     def use_onnx(self, path: str | Path) -> None:
         """Let an exported model answer from now on, such as `export/model_int8.onnx`."""
-        self.run = OnnxModel(path).outputs
+        self.run = OnnxModel(path, ("scores", "address")).outputs
 
     def export(self, folder: Path) -> dict:
         """Write the model and the facts to a folder that needs nothing else, see `utils.memnet.export`."""

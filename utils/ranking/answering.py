@@ -132,5 +132,5 @@ def onnx_encoders(path: str | Path, is_shared: bool) -> tuple[OnnxModel, OnnxMod
     Raises:
         UserError: a file is missing or damaged.
     """
-    path, encoder = Path(path), OnnxModel(path)
+    path, encoder = Path(path), OnnxModel(path, ("vectors",))
     return encoder, encoder if is_shared else OnnxModel(path.with_name(f"{path.stem}_queries.onnx"))

@@ -86,7 +86,7 @@ class SquadPredictor(SquadAnswerer):
 
     def use_onnx(self, path: str | Path) -> None:
         """Let an exported model answer from now on, such as `export/model_int8.onnx`."""
-        self.model = OnnxModel(path)
+        self.model = OnnxModel(path, ("start", "end"))
 
     def export(self, folder: Path) -> dict:
         """Write the model to a folder that needs nothing else, see `utils.squad.export`."""

@@ -35,7 +35,7 @@ class Answerer(SquadAnswerer):
     def __init__(self, folder: str | Path | None = None, model: str = "model.onnx"):
         folder = Path(__file__).parent if folder is None else Path(folder)
         settings = read_exported(folder, "settings.json")
-        super().__init__(OnnxModel(folder / model), read_exported_tokenizer(folder), **settings)
+        super().__init__(OnnxModel(folder / model, ("start", "end")), read_exported_tokenizer(folder), **settings)
 
 
 def main() -> None:

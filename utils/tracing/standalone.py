@@ -45,7 +45,7 @@ class Answerer(TracingAnswerer):
         folder = Path(__file__).parent if folder is None else Path(folder)
         settings = read_exported(folder, "settings.json")
         self.credit_levels = settings.pop("credit_levels")
-        super().__init__(OnnxModel(folder / model), read_exported(folder, "items.json"), **settings)
+        super().__init__(OnnxModel(folder / model, ("logits",)), read_exported(folder, "items.json"), **settings)
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict:
         """The model's outputs for a batch, name to array."""

@@ -85,7 +85,7 @@ class VectorsPredictor(VectorsAnswerer):
 
     def use_onnx(self, path: str | Path) -> None:
         """Let an exported model answer from now on, such as `export/model_int8.onnx`."""
-        self.run = OnnxModel(path).outputs
+        self.run = OnnxModel(path, ("predicted",)).outputs
 
     def export(self, folder: Path) -> dict:
         """Write the model to a folder that needs nothing else, see `utils.vectors.export`."""

@@ -39,7 +39,7 @@ class Answerer(VectorsAnswerer):
 
     def __init__(self, folder: str | Path | None = None, model: str = "model.onnx"):
         folder = Path(__file__).parent if folder is None else Path(folder)
-        super().__init__(OnnxModel(folder / model), **read_exported(folder, "settings.json"))
+        super().__init__(OnnxModel(folder / model, ("predicted",)), **read_exported(folder, "settings.json"))
 
     def run(self, inputs: dict[str, np.ndarray]) -> dict:
         """The model's outputs for a batch, name to array."""
@@ -65,7 +65,8 @@ def read_vectors(path: str | Path) -> VectorDocuments:
         raise UserError(
             f"{path}: has no array `vectors` of numbers (rows, dim); save them with np.savez(path, vectors=...)"
         )
-    norms = np.linalg.norm(vectors.astype(np.float32), axis=1)
+    with np.errstate(over="ignore"):  # what is too large for float32 is not finite
+        norms = np.linalg.norm(vectors.astype(np.float32), axis=1)
     wrong = np.flatnonzero(~np.isfinite(norms) | (norms == 0))
     if len(wrong):
         raise UserError(f"{path}, row {wrong[0]:,}: the vector is zero or not finite; leave the row out")
@@ -121,6 +122,8 @@ def main() -> None:
     with exit_on_user_error():
         answerer, data = Answerer(model=arguments.model), read_vectors(arguments.file)
         if arguments.output:
+            if arguments.output.exists() and arguments.output.samefile(arguments.file):
+                raise UserError(f"{arguments.file}: is read, and --output would replace it; name another file")
             _write(arguments.output, answerer.predict_next(data, arguments.row))
         for answer in answerer(data, arguments.row, max(arguments.n_best, 1)):
             if arguments.json:

@@ -60,6 +60,14 @@ def test_onnx_has_named_inputs_outputs_and_axes(model, exported):
     np.testing.assert_allclose(loaded.predict_on_batch(ones(2, 7)), expected, atol=1e-5)
     with pytest.raises(UserError, match="token_ids is longer than 9, the most that this model takes"):
         loaded.predict_on_batch(ones(2, 10))
+    with pytest.raises(UserError, match="is the export of another model, with an input token_ids"):
+        loaded.predict_on_batch({"padding_mask": ones(2, 7)["padding_mask"]})
+    with pytest.raises(UserError, match=r"is the export of another model, whose .* has 2 axes"):
+        loaded.predict_on_batch({name: array[0] for name, array in ones(2, 7).items()})
+    with pytest.raises(UserError, match="is the export of another model, without an output start"):
+        OnnxModel(folder / "model.onnx", ("start", "end"))
+    with pytest.raises(UserError, match="cannot compute these inputs"):
+        loaded.predict_on_batch({**ones(2, 7), "padding_mask": ones(2, 5)["padding_mask"]})
 
 
 def test_a_saved_model_has_named_inputs_and_outputs(model, exported):

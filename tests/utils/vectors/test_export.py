@@ -110,6 +110,7 @@ def test_files_of_vectors_are_read_as_by_the_predictor(predictor, tmp_path):
         ({"x": np.ones((2, 4))}, "has no array `vectors`"),
         ({"vectors": np.ones(4)}, "has no array `vectors`"),
         ({"vectors": np.array([[1, "a"]], object)}, "cannot be read"),
+        ({"vectors": np.array([[1.0, 0], [1e200, 0]])}, "row 1: the vector is zero or not finite"),
         ({"vectors": np.array([[1.0, 0], [0, 0]])}, "row 1: the vector is zero or not finite"),
         (
             {"vectors": np.ones((2, 4)), "document": np.zeros(3)},
@@ -135,6 +136,13 @@ def test_the_command_line_predicts_or_says_in_one_line_what_is_wrong(predictor, 
     assert_same_rows(map(json.loads, run.stdout.splitlines()), predictor(data, [7, 12]))
     query = predictor.predict_next(data, [7, 12])["query"]
     np.testing.assert_allclose(np.load(tmp_path / "out.npz")["query"], query, atol=1e-5)
+    before = (tmp_path / "v.npz").read_bytes()
+    failed = run_bare(script, "v.npz", "--output", "v.npz", cwd=tmp_path)
+    assert (
+        failed.returncode == 2
+        and failed.stderr == "error: v.npz: is read, and --output would replace it; name another file\n"
+    )
+    assert (tmp_path / "v.npz").read_bytes() == before
     lines = run_bare(script, "v.npz", "--n-best", 1, cwd=tmp_path).stdout.splitlines()
     assert [lines[0], lines[1], lines[3]] == ["after row 8 (a)", "of all documents:", "of its own:"] and len(
         lines
