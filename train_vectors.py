@@ -39,7 +39,7 @@ class Config(CachedRunConfig):
     """Settings of one run."""
 
     data: Literal["demo"] = "demo"
-    """Built-in data, where no files are given: invented passages, with a hashed bag of words as a sentence's vector."""
+    """Built-in data, where no files are given: invented towns and their people; a sentence's vector is its hashed bag of words."""
     train_files: list[Path] = field(default_factory=list)
     """Vectors with their documents: .npz of `vectors` and `document`, .npy with the documents beside it (NAME.document.npy), or
     records (JSON lines, Parquet) of `document` and `vector`. Or text, for --embed-with: plain text (one document), or records of
