@@ -61,10 +61,15 @@ def as_sequence(student: str, history: Iterable[tuple[str, int]]) -> ResponseSeq
         TypeError, ValueError: one of them is something else.
     """
     items, responses = [], []
-    for item, response in history:
-        if not isinstance(item, str) or isinstance(response, bool | str) or response != int(response) or response < 0:
+    for pair in history:
+        try:
+            item, response = pair
+            is_response = not isinstance(response, bool | str) and 0 <= response < 2**31 and response == int(response)
+        except (TypeError, ValueError):  # no pair, or no number
+            item, is_response = None, False
+        if not isinstance(item, str) or not is_response:
             place = f"response {len(items)} of student {student}"
-            raise ValueError(f"{place}: {(item, response)!r} is not (item, category from 0), such as ('17', 1)")
+            raise ValueError(f"{place}: {pair!r} is not (item, category from 0), such as ('17', 1)")
         items.append(item)
         responses.append(int(response))
     return ResponseSequence(student, tuple(items), np.array(responses, np.int64))

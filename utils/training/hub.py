@@ -20,6 +20,7 @@ from pathlib import Path
 from utils.common.errors import UserError
 from utils.common.references import EXAMPLES, PUBLISHED_FILES, download, model_folder, reason_of
 from utils.training.finished import read_run
+from utils.training.run import disk_message
 from utils.training.zoo import publish_run
 
 
@@ -48,6 +49,15 @@ def main(arguments: list[str] | None = None) -> int:
             pull_model(settings.repository, settings.to)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except OSError as error:
+        message = disk_message(error, has_resume=False)
+        if not message:
+            raise
+        print(f"error: {message}", file=sys.stderr)
         return 2
     return 0
 

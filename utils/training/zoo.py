@@ -15,9 +15,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path, PurePath
 
+from utils.common.archives import read_model_file
 from utils.common.errors import UserError
 from utils.common.files import read_json, write_atomically, write_json
-from utils.common.references import PUBLISHED_FILES, ZOO
+from utils.common.references import PUBLISHED_FILES, ZOO, model_folder
 from utils.training.finished import damaged_run_as_user_error, read_run
 from utils.training.model_card import NOTES_FILE, headline, model_card, read_notes, scored_split
 from utils.training.run_files import file_checksums
@@ -77,9 +78,14 @@ def publish_run(
     folder = zoo / name
     if (folder / "results.json").exists() and not replace:
         raise UserError(f"{folder}: is published already; choose another name, or add --replace")
+    run_dir = model_folder(run_dir)
     settings, results = read_run(run_dir)
     notes = read_notes(folder / NOTES_FILE) if (folder / NOTES_FILE).exists() else {}
-    other_facts = Path(facts).read_bytes() if facts else None
+    if facts and results["task"] != "memnet":
+        raise UserError(f"--facts: is for runs of memnet, this is one of {results['task']}; leave it out")
+    other_facts = _read_table_of_facts(Path(facts)) if facts else None
+    with damaged_run_as_user_error(run_dir):
+        read_model_file(Path(run_dir) / "best.keras")
     results["data"].setdefault("file_checksums", file_checksums(settings))
     with tempfile.TemporaryDirectory() as scratch:
         trial = Path(scratch) / name
@@ -107,6 +113,25 @@ def publish_run(
             write_atomically(folder / path.name, path.read_bytes())
     write_table(zoo)
     return folder
+
+
+def _read_table_of_facts(path: Path) -> bytes:
+    """The bytes of a table of facts, which the predictor and `answer.py` read.
+
+    Raises:
+        UserError: it is something else.
+    """
+    try:
+        content = path.read_bytes()
+        lines = [line for line in content.decode("utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UserError(f"{path}: cannot be read ({reason}); name a file of facts with --facts") from None
+    if not lines or any(line.count("\t") < 2 for line in lines):
+        raise UserError(
+            f"{path}: is no table of facts; give subject, relation and object with tabs between in each line"
+        )
+    return content
 
 
 def check_size(paths: Sequence[Path], folder: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.helpers.tracing_files import read_file, write
 from tests.helpers.tracing_sequences import SEQUENCES
 from utils.common.errors import UserError
-from utils.tracing.sequences import ResponseSequence, count_categories
+from utils.tracing.sequences import ResponseSequence, as_sequence, count_categories
 
 
 def test_categories_are_counted_and_those_that_never_occur_named():
@@ -33,3 +33,9 @@ def test_a_response_that_is_no_category_is_reported_with_its_line(tmp_path, name
         count_categories(sequences)
     with pytest.raises(UserError, match=f"{name}, line {line}: a response is 900000000000, but there are 4 categories"):
         count_categories(sequences, 4)
+
+
+@pytest.mark.parametrize("pair", [("1",), ("1", None), ("1", float("nan")), ("1", 10**30), ("1", 1.5), (1, 1), 5])
+def test_what_is_no_response_is_named(pair):
+    with pytest.raises(ValueError, match="response 1 of student ann: .* is not .item, category from 0."):
+        as_sequence("ann", [("1", 0), pair])

@@ -112,3 +112,24 @@ def test_a_run_that_is_not_finished_is_one_line(tmp_path, capsys):
     (tmp_path / "run" / "config.json").write_text(json.dumps({}))
     assert main(["publish", str(tmp_path / "run"), "people"]) == 2
     assert "no finished run there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (KeyboardInterrupt(), 130, "stopped\n"),
+        (
+            PermissionError(13, "Permission denied", "zoo/people"),
+            2,
+            "error: zoo/people: cannot be read or written (Perm",
+        ),
+    ],
+)
+def test_a_stop_or_a_folder_that_cannot_be_written_is_one_line(monkeypatch, capsys, error, status, line):
+    def fail(*arguments, **settings):
+        raise error
+
+    monkeypatch.setattr("utils.training.hub.publish_run", fail)
+    assert main(["publish", "run", "people"]) == status
+    errors = capsys.readouterr().err
+    assert errors.startswith(line) and errors.count("\n") == 1

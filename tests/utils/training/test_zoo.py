@@ -171,3 +171,30 @@ def test_paths_become_names():
         "ratio": "1/2",
         "command": "python train_squad.py --train-files a.json b.json --run-dir=runs/mine --init-from hf://a/b",
     }
+
+
+@pytest.mark.parametrize("weights", [None, b"no model"])
+def test_a_run_without_good_weights_is_one_line(run, tmp_path, weights):
+    (run / "best.keras").unlink()
+    if weights:
+        (run / "best.keras").write_bytes(weights)
+    with pytest.raises(UserError, match="damaged run"):
+        publish_run(run, "people", scored=False, zoo=tmp_path / "zoo")
+    assert not (tmp_path / "zoo").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "No such file"),
+        (b"no facts\n", "is no table of facts"),
+        (b"\xff\t\t\n", "not UTF-8"),
+        (b"", "is no table"),
+    ],
+)
+def test_facts_that_cannot_be_read_are_one_line(run, tmp_path, content, problem):
+    if content is not None:
+        (tmp_path / "other.tsv").write_bytes(content)
+    with pytest.raises(UserError, match=problem):
+        publish_run(run, "people", scored=False, facts=tmp_path / "other.tsv", zoo=tmp_path / "zoo")
+    assert not (tmp_path / "zoo").exists()
