@@ -256,13 +256,15 @@ def test_an_output_that_cannot_be_written_is_one_line(predict, tmp_path):
 
 
 def test_memnet_reads_ids_before_questions(predict, tmp_path):
-    (tmp_path / "questions.tsv").write_text("q1\tWho built the bridge?\nq2\tWhere is it?\n")
+    (tmp_path / "questions.tsv").write_text("q1\tWho built the bridge?\nq2\tWhere?\nq3\tWhen?\nq4\tWho?\n")
     status, output, _ = predict(memnet_run(), "--input", "questions.tsv")
     answers = [json.loads(line) for line in output.splitlines()]
     assert status == 0
     assert [(answer["id"], answer["question"]) for answer in answers] == [
         ("q1", "Who built the bridge?"),
-        ("q2", "Where is it?"),
+        ("q2", "Where?"),
+        ("q3", "When?"),
+        ("q4", "Who?"),
     ]
 
 

@@ -80,10 +80,10 @@ def read_questions(path: Path, report: OrderedReport) -> Iterator[Record]:
 
 
 def has_ids(path: Path) -> bool:
-    """Whether each line of a text is an id of one word, a tab and a question of several; questions with answers are the reverse."""
+    """Whether each line of a text is an id of one word, a tab and a question; questions with answers are the reverse."""
     if content_kind(path) != "text":
         return False
     sample = [line.split("\t") for _, line in itertools.islice(read_lines(path), 50) if line.strip()]
     if not sample or any(len(parts) != 2 or len(parts[0].split()) != 1 for parts in sample):
         return False
-    return is_majority(len(question.split()) > 1 for _, question in sample)
+    return is_majority(len(question.split()) > 1 or question.rstrip().endswith("?") for _, question in sample)

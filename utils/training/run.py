@@ -67,9 +67,8 @@ def disk_message(error: OSError, has_resume: bool) -> str:
     name = re.sub(r"\.\d+\.tmp$", "", os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         again = " with --resume; what was saved before is whole" if has_resume else ""
-        return (
-            f"no space left on the disk while writing {name or 'the run directory'}: free some and start again{again}"
-        )
+        name = name or ("the run directory" if has_resume else "the output")
+        return f"no space left on the disk while writing {name}: free some and start again{again}"
     reason = error.strerror or type(error).__name__
     return f"{name[:200]}: cannot be read or written ({reason}); check the path, or name another" if name else ""
 
