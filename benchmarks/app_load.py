@@ -152,7 +152,9 @@ def ask(address: str, tab: str, arguments: list, client: str) -> dict:
     request = urllib.request.Request(url, json.dumps({"data": arguments}).encode(), headers)
     with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:
         event = json.load(response)["event_id"]
-    with urllib.request.urlopen(urllib.request.Request(f"{url}/{event}", headers=headers), timeout=ANSWER_SECONDS) as response:
+    with urllib.request.urlopen(
+        urllib.request.Request(f"{url}/{event}", headers=headers), timeout=ANSWER_SECONDS
+    ) as response:
         *_, kind, data = response.read().decode().strip().split("\n")
     if kind != "event: complete":
         raise ValueError(data[:200])

@@ -94,9 +94,7 @@ class DKT(keras.Model):
         previous = self.dropout(previous, training=training)
         weights = self.category_weights(item)  # of each step's item: C_k and, last, c_k
         batch, steps = ops.shape(inputs["item_ids"])  # of ids, because ONNX's converter loses the shape of `weights`
-        weights = ops.reshape(
-            weights, (batch, steps, self.config["num_categories"] - 1, self.config["hidden_dim"] + 1)
-        )
+        weights = ops.reshape(weights, (batch, steps, self.config["num_categories"] - 1, self.config["hidden_dim"] + 1))
         logits = weights[..., -1] + ops.einsum("btkd,btd->btk", weights[..., :-1], previous)
         logits = ops.cast(logits, "float32")
         # The first category is the reference, with logit 0.

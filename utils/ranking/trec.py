@@ -95,9 +95,7 @@ def run_line(question: str, document: str, rank: int, score: float) -> str:
 
 def _ranked_lines(question: str, names: list[str], scores: np.ndarray, places: np.ndarray, depth: int) -> list[str]:
     best = places[np.argsort(-scores[places], kind="stable")[:depth]]
-    return [
-        run_line(question, names[place], rank, scores[place]) + "\n" for rank, place in enumerate(best, start=1)
-    ]
+    return [run_line(question, names[place], rank, scores[place]) + "\n" for rank, place in enumerate(best, start=1)]
 
 
 def _escaped(name: str) -> str:

@@ -38,7 +38,9 @@ def embed(encoder, ids: Sequence[Sequence[int]], padding_id: int = 0, progress: 
     order, vectors = np.argsort([len(row) for row in ids], kind="stable"), None
     for number, start in enumerate(with_progress(range(0, len(order), BATCH_SIZE), "encoding texts")):
         rows = order[start : start + BATCH_SIZE]
-        chosen = np.resize(rows, 1 << (len(rows) - 1).bit_length())  # the last batch repeats some, for few different sizes
+        chosen = np.resize(
+            rows, 1 << (len(rows) - 1).bit_length()
+        )  # the last batch repeats some, for few different sizes
         padded, mask = pad_rows([ids[row] for row in chosen], padding_id, LENGTH_MULTIPLE)
         outputs = np.asarray(encoder.predict_on_batch({"token_ids": padded, "padding_mask": mask}), np.float32)
         vectors = np.empty((len(ids), outputs.shape[1]), np.float32) if vectors is None else vectors
