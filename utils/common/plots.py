@@ -201,7 +201,7 @@ def plot_comparison(
             if math.isfinite(value):
                 ax.plot(value, position, "o", color=colour, markersize=5)
                 _interval(ax, position, value, low, high, colour, horizontal=True)
-            text = f"{value:.4g}" if math.isfinite(value) else "n/a"
+            text = f"{value:.{3 if abs(value) < 10 else 1}f}" if math.isfinite(value) else "n/a"
             ax.text(1.02, position, text, transform=ax.get_yaxis_transform(), va="center", fontsize=8, color=colour)
         arrow = "lower is better" if name in lower_is_better else "higher is better"
         ax.set_xlabel(f"{name}\n({arrow})", fontsize=9)

@@ -108,7 +108,7 @@ def test_a_comparison_has_an_axis_for_each_score_and_the_best_first(tmp_path, dr
     plot_comparison(rows, tmp_path / "plot.png", "SQuAD", models=["bert:--rate=2e-4"], lower_is_better=["NLL"])
     png_size(tmp_path / "plot.png")
     title = "SQuAD\nsorted by F1, best first; 95 % intervals"
-    assert {title, "F1\n(higher is better)", "NLL\n(lower is better)", "7.11", "62.3", "1.25", "n/a"} <= set(
+    assert {title, "F1\n(higher is better)", "NLL\n(lower is better)", "7.110", "62.3", "1.250", "n/a"} <= set(
         drawn_texts
     )
     assert drawn_texts.index("bert\n--rate=2e-4") < drawn_texts.index("plain")
