@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from utils.common.archives import open_npy, open_npz
 from utils.common.errors import UserError, exit_on_user_error, one_line
 from utils.common.exported import read_exported
 from utils.common.onnx_model import OnnxModel
@@ -90,11 +92,11 @@ def read_vectors(path: str | Path) -> VectorDocuments:
 def _load(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file that `read_vectors` uses; nothing is unpickled."""
     try:
-        arrays = np.load(path, allow_pickle=False)
-        if not isinstance(arrays, np.ndarray):
-            return {name: arrays[name] for name in ("vectors", "document", "texts", "names") if name in arrays}
+        if zipfile.is_zipfile(path):
+            with open_npz(path) as arrays:
+                return {name: arrays[name] for name in ("vectors", "document", "texts", "names") if name in arrays}
         beside = path.with_suffix(".document.npy")
-        return {"vectors": arrays} | ({"document": np.load(beside, allow_pickle=False)} if beside.exists() else {})
+        return {"vectors": open_npy(path)} | ({"document": open_npy(beside)} if beside.exists() else {})
     except Exception as error:  # NumPy raises many kinds for damaged files
         reason = getattr(error, "strerror", None) or "it holds no arrays of numbers, or is damaged"
         raise UserError(f"{path}: cannot be read ({reason}); give a file of np.save or np.savez") from None
