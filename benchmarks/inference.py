@@ -30,10 +30,12 @@ STRIDE = 128
 TEXT_LENGTH = 256
 """Tokens of a text at most, as the folder of all-MiniLM-L6-v2 declares."""
 ROWS = {
-    "questions": ("ours float32", "ours bfloat16", "ours ONNX Runtime", "pipeline float32", "pipeline bfloat16"),
-    "texts": ("ours float32", "ours bfloat16", "ours ONNX Runtime", "sentence-transformers float32",
-              "sentence-transformers bfloat16"),
+    "questions": ("ours float32", "ours bfloat16", "ours ONNX Runtime", "ours ONNX Runtime spinning", "pipeline float32",
+                  "pipeline bfloat16"),
+    "texts": ("ours float32", "ours bfloat16", "ours ONNX Runtime", "ours ONNX Runtime spinning",
+              "sentence-transformers float32", "sentence-transformers bfloat16"),
 }  # fmt: skip
+"""Job to its rows. An export's threads do not spin while they wait (docs/exports.md); by ONNX Runtime's own settings they do."""
 
 
 def main() -> None:
@@ -43,6 +45,7 @@ def main() -> None:
     parser.add_argument("--peer-python", type=Path, help="Python with torch, transformers 4 and sentence-transformers")
     parser.add_argument("--limit", type=int, default=400, help="questions, and texts, that are drawn")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--names", nargs="+", help="measure these rows alone, beside `ours float32`")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, help="write a JSON report here")
     parser.add_argument("--row", nargs=2, metavar=("JOB", "NAME"), help=argparse.SUPPRESS)
@@ -107,7 +110,7 @@ def take_turns(folder: Path, options) -> dict:
     """The measurements of all rows, round after round: (job, name) to a list of what `measure` returns."""
     measured = {}
     for turn in range(options.rounds):
-        rows = [(job, name) for job, names in ROWS.items() for name in names]
+        rows = [(job, name) for job, names in ROWS.items() for name in names if is_chosen(name, options)]
         for job, name in rows if turn % 2 == 0 else rows[::-1]:
             if name.startswith("ours"):
                 command = [sys.executable, "-m", "benchmarks.inference", "--pretrained", "-", "--questions", "-"]
@@ -130,6 +133,10 @@ def take_turns(folder: Path, options) -> dict:
         for values in rounds:
             values["difference"] = difference(job, first[job], values.pop("results")) if values is not first else ""
     return {row: measured[row] for row in order}
+
+
+def is_chosen(name: str, options) -> bool:
+    return not options.names or name in (*options.names, "ours float32")
 
 
 def difference(job: str, expected: list, results: list) -> str:
@@ -157,17 +164,28 @@ def run_row(job: str, name: str, folder: Path) -> dict:
         return {}
     if name == "ours bfloat16":
         set_precision("bfloat16")
-    uses_onnx = name.endswith("ONNX Runtime")
+    uses_onnx = "ONNX Runtime" in name
     if job == "questions":
         answerer = SquadAnswerer(folder / "squad") if uses_onnx else squad_predictor(folder)
         assert uses_onnx or isinstance(answerer, SquadPredictor)
+        if name.endswith("spinning"):
+            let_threads_spin(answerer.model, folder / "squad" / "model.onnx")
         records = json.loads((folder / "questions.json").read_text())
         return measure(lambda part: [answer["answer"] for answer in answerer.answer(part)], records)
     from utils.ranking.standalone import Answerer as RankingAnswerer
 
     encoder = RankingAnswerer(folder / "ranking") if uses_onnx else ranking_predictor(folder)
+    if name.endswith("spinning"):
+        let_threads_spin(encoder.candidate_encoder, folder / "ranking" / "model.onnx")
     texts = json.loads((folder / "texts.json").read_text())
     return measure(lambda part: encoder.embed_candidates(part).tolist(), texts)
+
+
+def let_threads_spin(model, path: Path) -> None:
+    """Give an `OnnxModel` a session with ONNX Runtime's own settings."""
+    import onnxruntime
+
+    model.session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
 def squad_predictor(folder: Path):
