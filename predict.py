@@ -95,7 +95,7 @@ def main(config: Config) -> int:
         print_json_lines(answers)
     else:
         for answer in answers:
-            for line in asking.lines(answer):
+            for line in asking.answer_lines(answer):
                 print(one_line(line))
     print(f"(loaded in {loaded - start:.1f} s, answered in {answered - loaded:.2f} s)", file=sys.stderr)
     return 0

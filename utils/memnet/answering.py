@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from functools import cached_property
 
@@ -175,3 +175,17 @@ class MemnetAnswerer:
 
 def _attended_fact(fact: Fact, weight: float) -> dict:
     return {"subject": fact.subject, "relation": fact.relation, "object": fact.object, "weight": float(weight)}
+
+
+def answer_lines(answer: dict) -> Iterator[str]:
+    """What is printed of an answer."""
+    if answer["unknown_words"]:
+        yield f"(no fact is about: {', '.join(answer['unknown_words'])})"
+    if not answer["answers"]:
+        yield "(no memory: no fact shares a word with the question)"
+        return
+    for entry in answer["answers"]:
+        yield f"{entry['probability']:.3f}  {entry['answer']}"
+    yield "attended to:"
+    for fact in answer["facts"]:
+        yield f"{fact['weight']:.3f}  {fact['subject']} / {fact['relation']} / {fact['object']}"

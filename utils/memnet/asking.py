@@ -9,6 +9,7 @@ from pathlib import Path
 from utils.common.asking import OrderedReport, Record, Request, answer_in_order
 from utils.common.files import content_kind, read_lines
 from utils.common.question_records import read_plain_questions
+from utils.memnet.answering import answer_lines as answer_lines  # predict.py prints by it
 from utils.memnet.data import is_majority
 from utils.memnet.predictor import MemnetPredictor
 from utils.memnet.question_files import QuestionRecord, problem_of, questions_of_file
@@ -27,20 +28,6 @@ def load(request: Request) -> MemnetPredictor:
 def ask(predictor: MemnetPredictor, request: Request) -> list[dict]:
     """The answer to one question, see `MemnetPredictor.answer`."""
     return predictor.answer([request.question], n_best=request.n_best or N_BEST)
-
-
-def lines(answer: dict) -> Iterator[str]:
-    """What is printed of an answer."""
-    if answer["unknown_words"]:
-        yield f"(no fact is about: {', '.join(answer['unknown_words'])})"
-    if not answer["answers"]:
-        yield "(no memory: no fact shares a word with the question)"
-        return
-    for entry in answer["answers"]:
-        yield f"{entry['probability']:.3f}  {entry['answer']}"
-    yield "attended to:"
-    for fact in answer["facts"]:
-        yield f"{fact['weight']:.3f}  {fact['subject']} / {fact['relation']} / {fact['object']}"
 
 
 def ask_file(predictor: MemnetPredictor, request: Request, report: OrderedReport) -> Iterator[dict]:

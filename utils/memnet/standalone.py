@@ -15,14 +15,13 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from utils.common.errors import UserError, exit_on_user_error, one_line
 from utils.common.exported import read_exported
 from utils.common.files import has_lone_surrogate
 from utils.common.onnx_model import OnnxModel
-from utils.memnet.answering import MemnetAnswerer
+from utils.memnet.answering import MemnetAnswerer, answer_lines
 from utils.memnet.features import Vocabulary
 from utils.memnet.records import BadFactError, Fact, fact_from
 
@@ -100,19 +99,5 @@ def main() -> None:
         if arguments.json:
             print(json.dumps(result))
             return
-        for line in _lines(result):
+        for line in answer_lines(result):
             print(one_line(line))
-
-
-def _lines(result: dict) -> Iterator[str]:
-    """What is printed of a result."""
-    if result["unknown_words"]:
-        yield f"(no fact is about: {', '.join(result['unknown_words'])})"
-    if not result["answers"]:
-        yield "(no fact shares a word with the question)"
-        return
-    for entry in result["answers"]:
-        yield f"{entry['probability']:.3f}  {entry['answer']}"
-    yield "attended to:"
-    for fact in result["facts"]:
-        yield f"{fact['weight']:.3f}  {fact['subject']} / {fact['relation']} / {fact['object']}"

@@ -75,7 +75,7 @@ def ask(predictor: RankingPredictor, request: Request) -> list[dict]:
     return [{**answer, "num_searched": len(collection.texts)}]
 
 
-def lines(answer: dict) -> Iterator[str]:
+def answer_lines(answer: dict) -> Iterator[str]:
     """What is printed of an answer."""
     for text in answer["answers"]:
         yield f"{text['score']:.3f}  {text['name']}: {shortened(text['text'], MAX_PRINTED)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from utils.common.errors import UserError
 from utils.common.files import has_lone_surrogate
@@ -105,3 +105,11 @@ def _check_record(number: int, record: dict) -> None:
             raise UserError(f"record {number + 1}: its {name} is empty; give a question and a context with text")
         if has_lone_surrogate(text):
             raise UserError(f"record {number + 1}: its {name} holds half a character (a lone surrogate); correct it")
+
+
+def answer_lines(answer: dict) -> Iterator[str]:
+    """What is printed of an answer."""
+    if not answer["answer"]:
+        yield "(no answer in this text)"
+    for entry in answer["n_best"]:
+        yield f"{entry['probability']:.3f}  {entry['text']}"

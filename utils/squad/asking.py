@@ -11,6 +11,7 @@ from utils.common.asking import JsonObjectFile, OrderedReport, Record, Request, 
 from utils.common.errors import UserError
 from utils.common.files import content_kind, read_document, read_lines
 from utils.common.question_records import read_plain_questions
+from utils.squad.answering import answer_lines as answer_lines  # predict.py prints by it
 from utils.squad.data import check_text
 from utils.squad.decoding import N_BEST
 from utils.squad.layouts import IDENTIFIER, QUESTION, BadRecord, Entry, as_text, read_entries, text_field
@@ -38,14 +39,6 @@ def ask(predictor: SquadPredictor, request: Request) -> list[dict]:
         raise UserError("the text is empty; give it after the question or with --file")
     records = [{"question": request.question, "context": text}]
     return [{"question": request.question, **answer} for answer in predictor.answer(records, request.n_best or SHOWN)]
-
-
-def lines(answer: dict) -> Iterator[str]:
-    """What is printed of an answer."""
-    if not answer["answer"]:
-        yield "(no answer in this text)"
-    for entry in answer["n_best"]:
-        yield f"{entry['probability']:.3f}  {entry['text']}"
 
 
 def ask_file(predictor: SquadPredictor, request: Request, report: OrderedReport) -> Iterator[dict]:

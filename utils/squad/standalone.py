@@ -18,7 +18,7 @@ from pathlib import Path
 from utils.common.errors import UserError, exit_on_user_error, one_line
 from utils.common.exported import read_exported, read_exported_tokenizer, read_text_argument
 from utils.common.onnx_model import OnnxModel
-from utils.squad.answering import SquadAnswerer
+from utils.squad.answering import SquadAnswerer, answer_lines
 
 
 class Answerer(SquadAnswerer):
@@ -56,7 +56,5 @@ def main() -> None:
         if arguments.json:
             print(json.dumps(result))
             return
-        if not result["answer"]:
-            print("(no answer in this text)")
-        for entry in result["n_best"]:
-            print(one_line(f"{entry['probability']:.3f}  {entry['text']}"))
+        for line in answer_lines(result):
+            print(one_line(line))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from utils.common.errors import UserError
+from utils.common.errors import UserError, counted
 from utils.common.inputs import as_texts
 from utils.common.progress import with_progress
 from utils.tracing.features import Piece, assemble, cut
@@ -162,3 +162,16 @@ class TracingAnswerer:
             ability_error(ability[step], discrimination[:step], thresholds[:step], self.ability_deviation, self.head)
             for step in steps
         ]
+
+
+def answer_lines(student: dict) -> Iterator[str]:
+    """What is printed of a student."""
+    yield f"student {student['student']}, {counted(student['num_responses'], 'response')}"
+    if student["unknown_items"]:
+        yield f"  (not in training, treated as an unknown item: {', '.join(student['unknown_items'][:5])})"
+    for prediction in student["predictions"]:
+        line = "  ".join(f"{category}: {p:.3f}" for category, p in enumerate(prediction["probabilities"]))
+        if "ability" in prediction:
+            line += f"  (ability {prediction['ability']:.2f} ± {prediction['ability_error']:.2f})"
+        unknown = "" if prediction["is_known"] else " (not in training, treated as an unknown item)"
+        yield f"  item {prediction['item']}{unknown}: {line}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from utils.common.asking import OrderedReport, Record, Request, answer_in_order, say_notes
-from utils.common.errors import UserError, counted
+from utils.common.errors import UserError
+from utils.tracing.answering import answer_lines as answer_lines  # predict.py prints by it
 from utils.tracing.predictor import TracingPredictor
 from utils.tracing.sequences import NEW_STUDENT, ResponseSequence
 
@@ -32,19 +33,6 @@ def ask(predictor: TracingPredictor, request: Request) -> list[dict]:
         histories, notes = predictor.read_histories(request.file, request.max_bad_fraction)
         say_notes(notes)
     return [predict_student(predictor, history, items) for history in histories]
-
-
-def lines(student: dict) -> Iterator[str]:
-    """What is printed of a student."""
-    yield f"student {student['student']}, {counted(student['num_responses'], 'response')}"
-    if student["unknown_items"]:
-        yield f"  (not in training, treated as an unknown item: {', '.join(student['unknown_items'][:5])})"
-    for prediction in student["predictions"]:
-        line = "  ".join(f"{category}: {p:.3f}" for category, p in enumerate(prediction["probabilities"]))
-        if "ability" in prediction:
-            line += f"  (ability {prediction['ability']:.2f} ± {prediction['ability_error']:.2f})"
-        unknown = "" if prediction["is_known"] else " (not in training, treated as an unknown item)"
-        yield f"  item {prediction['item']}{unknown}: {line}"
 
 
 def ask_file(predictor: TracingPredictor, request: Request, report: OrderedReport) -> Iterator[dict]:

@@ -23,7 +23,7 @@ import numpy as np
 from utils.common.errors import UserError, exit_on_user_error, one_line
 from utils.common.exported import read_exported
 from utils.common.onnx_model import OnnxModel
-from utils.tracing.answering import TracingAnswerer
+from utils.tracing.answering import TracingAnswerer, answer_lines
 from utils.tracing.credit import credit_category, response_value
 from utils.tracing.sequences import NEW_STUDENT, ResponseSequence
 
@@ -151,17 +151,4 @@ def main() -> None:
             if arguments.json:
                 print(json.dumps(student))
             else:
-                print("\n".join(map(one_line, _lines(student))))
-
-
-def _lines(student: dict) -> Iterator[str]:
-    """What is printed of a student."""
-    yield f"student {student['student']}, responses: {student['num_responses']:,}"
-    unknown = [entry["item"] for entry in student["predictions"] if not entry["is_known"]]
-    if unknown := sorted({*student["unknown_items"], *unknown}):
-        yield f"  (not in training, treated as an unknown item: {', '.join(unknown[:5])}{', ...' * (len(unknown) > 5)})"
-    for entry in student["predictions"]:
-        line = "  ".join(f"{category}: {p:.3f}" for category, p in enumerate(entry["probabilities"]))
-        if "ability" in entry:
-            line += f"  (ability {entry['ability']:.2f} ± {entry['ability_error']:.2f})"
-        yield f"  item {entry['item']}: {line}"
+                print("\n".join(map(one_line, answer_lines(student))))

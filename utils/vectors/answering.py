@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from utils.vectors.metrics import EXCLUSION
 BATCH_SIZE = 256
 CONTEXTS_AT_ONCE = 8 * BATCH_SIZE
 CANDIDATES_AT_ONCE = 65_536
+MAX_PRINTED = 100
+"""Characters of a text that are printed."""
 
 
 class VectorsAnswerer:
@@ -188,3 +190,17 @@ def _describe(data: VectorDocuments, number: int) -> dict:
 
 def _concatenate(outputs: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([batch[name] for batch in outputs]) for name in outputs[0]}
+
+
+def answer_lines(answer: dict) -> Iterator[str]:
+    """What is printed of an answer."""
+    yield f"after {_described(answer)}"
+    for title, name in (("of all documents", "nearest"), ("of its own", "nearest_in_document")):
+        yield f"{title}:"
+        for row in answer[name]:
+            yield f"  {row['similarity']:.3f}  {_described(row)}"
+
+
+def _described(row: dict) -> str:
+    """A row with its document and the beginning of its text."""
+    return f"row {row['row']} ({row['document']})" + (f": {row['text'][:MAX_PRINTED]}" if row["text"] else "")

@@ -14,6 +14,7 @@ from utils.common.files import content_kind, write_arrays
 from utils.common.question_records import record_id
 from utils.common.reading import FileReport
 from utils.common.records import read_json_values
+from utils.vectors.answering import answer_lines as answer_lines  # predict.py prints by it
 from utils.vectors.data import VectorDocuments, check_same_dim
 from utils.vectors.predictor import VectorsPredictor
 
@@ -21,8 +22,6 @@ SIMILARITIES_AT_ONCE = 2**25
 """Similarities of rows to all rows that are searched, which are in memory together."""
 SHOWN = 3
 """Rows that are listed as the next one."""
-MAX_PRINTED = 100
-"""Characters of a text that are printed."""
 
 
 def load(request: Request) -> VectorsPredictor:
@@ -44,15 +43,6 @@ def ask(predictor: VectorsPredictor, request: Request) -> list[dict]:
             f"{request.question!r}: must be a row of {data.file}, from 0 to {last:,}, or rows with commas between"
         )
     return predictor.nearest(data, list(map(int, rows)), request.n_best or SHOWN)
-
-
-def lines(answer: dict) -> Iterator[str]:
-    """What is printed of an answer."""
-    yield f"after {_described(answer)}"
-    for title, name in (("of all documents", "nearest"), ("of its own", "nearest_in_document")):
-        yield f"{title}:"
-        for row in answer[name]:
-            yield f"  {row['similarity']:.3f}  {_described(row)}"
 
 
 def ask_file(predictor: VectorsPredictor, request: Request, report: OrderedReport) -> Iterator[dict]:
@@ -168,8 +158,3 @@ def _read(predictor: VectorsPredictor, path: Path | None, request: Request) -> V
 
 def _at_once(searched: VectorDocuments) -> int:
     return max(1, min(256, SIMILARITIES_AT_ONCE // searched.count))
-
-
-def _described(row: dict) -> str:
-    """A row with its document and the beginning of its text."""
-    return f"row {row['row']} ({row['document']})" + (f": {row['text'][:MAX_PRINTED]}" if row["text"] else "")

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from utils.common.archives import open_npy, open_npz
 from utils.common.errors import UserError, exit_on_user_error, one_line
 from utils.common.exported import read_exported
 from utils.common.onnx_model import OnnxModel
-from utils.vectors.answering import VectorsAnswerer
+from utils.vectors.answering import VectorsAnswerer, answer_lines
 from utils.vectors.data import VectorDocuments
 
 
@@ -131,21 +130,7 @@ def main() -> None:
             if arguments.json:
                 print(json.dumps(answer))
                 continue
-            print("\n".join(map(one_line, _lines(answer))))
-
-
-def _lines(answer: dict) -> Iterator[str]:
-    """What is printed of an answer."""
-    yield f"after {_described(answer)}"
-    for title, rows in (("of all documents", answer["nearest"]), ("of its own", answer["nearest_in_document"])):
-        yield f"{title}:"
-        for row in rows:
-            yield f"  {row['similarity']:.3f}  {_described(row)}"
-
-
-def _described(row: dict) -> str:
-    """A row with its document and the beginning of its text."""
-    return f"row {row['row']} ({row['document']})" + (f": {row['text'][:100]}" if row["text"] else "")
+            print("\n".join(map(one_line, answer_lines(answer))))
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -136,8 +136,12 @@ def test_the_command_line_predicts_or_says_in_one_line_what_is_wrong(predictor, 
     expected[0]["student"] = "ann"
     assert_same_predictions([json.loads(run.stdout)], expected)
     lines = run_bare(script, "q2,unknown", cwd=tmp_path).stdout.splitlines()
-    assert lines[:2] == ["student new, responses: 0", "  (not in training, treated as an unknown item: unknown)"]
-    assert lines[2].startswith("  item q2: 0: 0.") and "(ability " in lines[2]
+    assert lines[0] == "student new, 0 responses"
+    assert [line.partition(": ")[0] for line in lines[1:]] == [
+        "  item q2",
+        "  item unknown (not in training, treated as an unknown item)",
+    ]
+    assert lines[1].startswith("  item q2: 0: 0.") and "(ability " in lines[1]
     _written(path, "student,item,response\nann,q1,9\n")
     for arguments, problem in (
         ((",",), "no item there"),
