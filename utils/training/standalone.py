@@ -6,7 +6,7 @@ by module. To be followed, modules keep to a few rules; `write_answer_script` re
 
 - They import other modules of this project at the top, by `from module import name`.
 - They use no other packages than `ALLOWED_PACKAGES`, at the top or within functions.
-- No two definitions that are reached have the same name.
+- No two definitions that are needed have the same name.
 """
 
 from __future__ import annotations
@@ -73,24 +73,24 @@ def write_answer_script(module_name: str, path: Path) -> list[str]:
         the packages that the file needs, in alphabetical order.
 
     Raises:
-        ValueError: something that is reached breaks the rules above.
+        ValueError: something that is needed breaks the rules above.
     """
-    reached: dict[str, set[str]] = {}
+    needed_names: dict[str, set[str]] = {}
     for name in read_module(module_name).definitions:
-        _reach(module_name, name, reached)
-    modules = [name for name in _in_order_of_imports(module_name, {}) if name in reached]
+        _add_needed(module_name, name, needed_names)
+    modules = [name for name in _in_order_of_imports(module_name, {}) if name in needed_names]
     definitions, owners = [], {}
     for module in modules:
         source = read_module(module)
         definitions.append(f"# --- {module.replace('.', '/')}.py ".ljust(120, "-"))
         for name, text in source.definitions.items():
-            if name in reached[module]:
+            if name in needed_names[module]:
                 if owners.setdefault(name, module) != module:
                     raise ValueError(f"{owners[name]} and {module} both define {name}: rename one")
                 definitions.append(text)
     script = TEMPLATE.format(
         docstring=read_module(module_name).docstring.strip(),
-        imports=_import_lines(reached),
+        imports=_import_lines(needed_names),
         definitions=_spaced(definitions),
     )
     packages = _packages(script)
@@ -157,18 +157,18 @@ def _names(node: ast.AST) -> set[str]:
     return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
 
 
-def _reach(module_name: str, name: str, reached: dict[str, set[str]]) -> None:
-    """Add a name's definition to those that are reached, and those that it uses."""
+def _add_needed(module_name: str, name: str, needed_names: dict[str, set[str]]) -> None:
+    """Add a name's definition to those that are needed, and those that it uses."""
     module = read_module(module_name)
     if name in module.sources:
         source = module.sources[name]
         if name not in read_module(source).definitions.keys() | read_module(source).sources.keys():
             raise ValueError(f"{module_name}: imports {name} from {source}, which does not define it")
-        _reach(source, name, reached)
-    elif name in module.definitions and name not in reached.setdefault(module_name, set()):
-        reached[module_name].add(name)
+        _add_needed(source, name, needed_names)
+    elif name in module.definitions and name not in needed_names.setdefault(module_name, set()):
+        needed_names[module_name].add(name)
         for used in module.uses[name]:
-            _reach(module_name, used, reached)
+            _add_needed(module_name, used, needed_names)
 
 
 def _in_order_of_imports(module_name: str, seen: dict[str, None]) -> list[str]:
@@ -190,10 +190,10 @@ def _spaced(definitions: list[str]) -> str:
     return text.strip()
 
 
-def _import_lines(reached: dict[str, set[str]]) -> str:
-    """The import statements of all that is reached, standard library first."""
+def _import_lines(needed_names: dict[str, set[str]]) -> str:
+    """The import statements of all that is needed, standard library first."""
     statements: dict[str, set[str]] = {}
-    for module_name, names in reached.items():
+    for module_name, names in needed_names.items():
         module = read_module(module_name)
         used = set().union(*(module.uses[name] for name in names))
         for name in used & module.imports.keys():

@@ -1,4 +1,4 @@
-"""A script that answers alone: what is reached is in it, once, and what cannot stand alone is refused."""
+"""A script that answers alone: what it needs is in it, once, and what cannot stand alone is refused."""
 
 import ast
 import subprocess
