@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -53,19 +54,64 @@ def round_up(length: int, multiple: int) -> int:
     return -(-length // multiple) * multiple
 
 
-def pad_rows(rows: Sequence[Sequence[int]], padding: int = 0, multiple: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def pad_rows(
+    rows: Sequence[Sequence[int]], padding: int = 0, multiple: int = 1, longest: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows of different lengths as one array, and the mask of what is real.
 
     Args:
         rows: integer sequences, at least one.
         padding: value of the padded places.
         multiple: the common length is rounded up to a multiple of this.
+        longest: the common length is at least this, before it is rounded up; for rows that are part of a larger batch.
 
     Returns:
         int32 arrays `(rows, length)`: values, and the mask, 1 (True) for a real value and 0 (False) for padding.
     """
     lengths = np.array([len(row) for row in rows])
-    mask = np.arange(round_up(max(1, int(lengths.max())), multiple)) < lengths[:, None]
+    mask = np.arange(round_up(max(1, longest, int(lengths.max())), multiple)) < lengths[:, None]
     values = np.full(mask.shape, padding, np.int32)
     values[mask] = np.concatenate([np.asarray(row, np.int32) for row in rows])
     return values, mask.astype(np.int32)
+
+
+@dataclass(frozen=True)
+class BatchPart:
+    """The rows of each training batch that one of several processes computes.
+
+    The rows are dealt out to all devices in order, as many to each. Where they do not come out even, the last row is repeated at
+    the end; the training step leaves these repetitions out again (`utils.training.distribution`).
+
+    Args:
+        first_device: number of this process' first device among those of all processes.
+        local_devices: devices of this process.
+        all_devices: devices of all processes.
+    """
+
+    first_device: int = 0
+    local_devices: int = 1
+    all_devices: int = 1
+
+    def rows(self, batch_size: int) -> np.ndarray:
+        """Numbers of this process' rows in a batch.
+
+        >>> [BatchPart(process, 1, 2).rows(5).tolist() for process in range(2)]
+        [[0, 1, 2], [3, 4, 4]]
+        """
+        rows_per_device = -(-batch_size // self.all_devices)
+        numbers = np.arange(self.local_devices * rows_per_device) + self.first_device * rows_per_device
+        return np.minimum(numbers, batch_size - 1)
+
+    def mark(self, inputs: dict[str, np.ndarray], batch_size: int) -> dict[str, np.ndarray]:
+        """The inputs of these rows; with several devices also `BATCH_SIZE_MARK`, whose width is the size of the batch."""
+        if self.all_devices == 1:
+            return inputs
+        return inputs | {BATCH_SIZE_MARK: np.zeros((self.local_devices, batch_size), np.int8)}
+
+
+BATCH_SIZE_MARK = "batch_size_mark"
+"""An input that no model reads. The training step learns from its shape how many rows of the batch are no repetitions."""
+
+
+WHOLE = BatchPart()
+"""All rows: a single process with one device."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.common.batching import epochs_from, length_sorted_batches, pad_rows, round_up
+from utils.common.batching import WHOLE, BatchPart, epochs_from, length_sorted_batches, pad_rows, round_up
 from utils.common.files import read_json, write_json
 from utils.memnet.questions import place_of_words
 from utils.memnet.records import Fact, KnowledgeBase, MemoryQuestion
@@ -199,7 +199,9 @@ def build_features(
     return MemoryFeatures(question_ids, memory, gold)
 
 
-def assemble(features: MemoryFeatures, facts: EncodedFacts, rows: np.ndarray, slots: int = 0) -> dict[str, np.ndarray]:
+def assemble(
+    features: MemoryFeatures, facts: EncodedFacts, rows: np.ndarray, slots: int = 0, num_words: int = 1
+) -> dict[str, np.ndarray]:
     """The model's inputs for some of the questions.
 
     Args:
@@ -207,12 +209,13 @@ def assemble(features: MemoryFeatures, facts: EncodedFacts, rows: np.ndarray, sl
         facts: the facts that `features.memory` numbers.
         rows: the numbers of the questions wanted, `(batch,)`.
         slots: slots per question; 0 is as many as the largest memory needs, rounded up.
+        num_words: words of the longest question, where these rows are part of a larger batch.
     """
     slots = slots or int(padded_slots(features.sizes[rows].max()))
     memory = features.memory[rows, :slots]
     memory = np.pad(memory, ((0, 0), (0, slots - memory.shape[1])), constant_values=-1)
     mask = memory >= 0
-    num_words = max(1, int((features.question_ids[rows] > 0).sum(axis=1).max()))
+    num_words = max(num_words, longest_question(features, rows))
     question_ids = features.question_ids[rows, :num_words]
     padding = round_up(num_words, WORD_MULTIPLE) - question_ids.shape[1]
     inputs = {
@@ -222,6 +225,11 @@ def assemble(features: MemoryFeatures, facts: EncodedFacts, rows: np.ndarray, sl
         "memory_mask": mask,
     }
     return {name: np.ascontiguousarray(array, np.int32) for name, array in inputs.items()}
+
+
+def longest_question(features: MemoryFeatures, rows: np.ndarray) -> int:
+    """Words of the longest of these questions, at least 1."""
+    return max(1, int((features.question_ids[rows] > 0).sum(axis=1).max()))
 
 
 def padded_slots(sizes) -> np.ndarray:
@@ -244,6 +252,7 @@ def training_batches(
     batch_size: int,
     seed: int,
     first_step: int,
+    part: BatchPart = WHOLE,
 ) -> Iterator[tuple[dict, dict]]:
     """Yield `(inputs, targets)` without end, beginning at step `first_step`; step `n` is always the same batch.
 
@@ -254,11 +263,13 @@ def training_batches(
         batch_size: questions per batch; the last one of an epoch may be smaller.
         seed: seed of the order.
         first_step: global step to begin at.
+        part: the rows of every batch to make.
     """
     for epoch, step in epochs_from(first_step, -(-num_questions // batch_size)):
         features = features_of_epoch(epoch)
         rng = np.random.default_rng((seed, epoch))
-        for rows in length_sorted_batches(features.sizes, batch_size, rng, POOL_BATCHES)[step:]:
-            inputs = assemble(features, facts, rows)
-            target = targets(features, rows, inputs["memory_mask"].shape[1])
-            yield inputs, {"scores": target, "address": target}
+        for batch in length_sorted_batches(features.sizes, batch_size, rng, POOL_BATCHES)[step:]:
+            rows, slots = batch[part.rows(len(batch))], int(padded_slots(features.sizes[batch].max()))
+            inputs = assemble(features, facts, rows, slots, longest_question(features, batch))
+            target = targets(features, rows, slots)
+            yield part.mark(inputs, len(batch)), {"scores": target, "address": target}

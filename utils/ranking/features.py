@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from utils.common.batching import epochs_from, length_sorted_batches, pad_rows
+from utils.common.batching import WHOLE, BatchPart, epochs_from, length_sorted_batches, pad_rows
 from utils.ranking.records import Query
 from utils.text.embedding import LENGTH_MULTIPLE, token_ids
 
@@ -93,6 +93,7 @@ def training_batches(
     seed: int,
     first_step: int,
     padding_id: int = 0,
+    part: BatchPart = WHOLE,
 ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
     """Yield batches without end, from a step on. The same step always gives the same batch.
 
@@ -108,6 +109,7 @@ def training_batches(
         seed: seed of the order and of the draws.
         first_step: number of the first batch, counted from the start of the training.
         padding_id: id of the padding token.
+        part: the rows of every batch to make.
 
     Yields:
         inputs of `models.bi_encoder.BiEncoder`, and targets of `components.losses.ranking_loss.RankingLoss`.
@@ -125,7 +127,12 @@ def training_batches(
         for question, candidates in filled.items():
             lengths[question] = max(len(features.candidate_ids[candidate]) for candidate in candidates)
         for batch_questions in length_sorted_batches(lengths, batch_size, rng, POOL_BATCHES, order)[first:]:
-            yield make_batch(features, batch_questions, filled, slots, padding_id)
+            rows = batch_questions[part.rows(len(batch_questions))]
+            query_length = max(len(features.query_ids[question]) for question in batch_questions)
+            candidate_length = int(lengths[batch_questions].max())
+            longest = query_length, candidate_length
+            inputs, targets = make_batch(features, rows, filled, slots, padding_id, longest)
+            yield part.mark(inputs, len(batch_questions)), targets
 
 
 def fill_slots(features: RankingFeatures, question: int, negatives: np.ndarray, slots: int, rng) -> np.ndarray:
@@ -144,10 +151,14 @@ def make_batch(
     filled: Mapping[int, np.ndarray],
     slots: int,
     padding_id: int,
+    longest: tuple[int, int] = (1, 1),
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Inputs and targets of these questions, whose slots are `filled` with these candidates."""
+    """Inputs and targets of these questions, whose slots are `filled` with these candidates.
+
+    `longest` are the tokens of the longest question and candidate, where these questions are part of a larger batch.
+    """
     query_ids = [features.query_ids[question] for question in questions]
-    query_ids, query_mask = pad_rows(query_ids, padding_id, LENGTH_MULTIPLE)
+    query_ids, query_mask = pad_rows(query_ids, padding_id, LENGTH_MULTIPLE, longest[0])
     relevance, mask, slot_groups = (np.zeros((len(questions), slots), np.float32) for _ in range(3))
     rows: list[Sequence[int]] = []
     for row, question in enumerate(questions):
@@ -158,7 +169,7 @@ def make_batch(
         relevance[row, : len(candidates)] = np.where(is_own, features.relevance[candidates], 0)
         rows += [features.candidate_ids[candidate] for candidate in candidates]
         rows += [[]] * (slots - len(candidates))
-    candidate_ids, candidate_mask = pad_rows(rows, padding_id, LENGTH_MULTIPLE)
+    candidate_ids, candidate_mask = pad_rows(rows, padding_id, LENGTH_MULTIPLE, longest[1])
     shape = len(questions), slots, candidate_ids.shape[1]
     inputs = {
         "query_ids": query_ids,

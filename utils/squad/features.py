@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from utils.common.batching import epochs_from, length_sorted_batches
+from utils.common.batching import WHOLE, BatchPart, epochs_from, length_sorted_batches
 from utils.squad.normalization import is_by_character, normalize_answer
 from utils.squad.windows import MAX_QUESTION_LENGTH, Windows, assemble, cut_windows
 
@@ -124,10 +124,11 @@ def batch_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> 
     return length_sorted_batches(lengths, batch_size, np.random.default_rng((seed, epoch)), POOL_BATCHES)
 
 
-def training_batches(features: SquadFeatures, batch_size: int, seed: int, first_step: int = 0):
+def training_batches(features: SquadFeatures, batch_size: int, seed: int, first_step: int = 0, part: BatchPart = WHOLE):
     """Yield `(inputs, targets)` without end, beginning at global step `first_step`; the same step is always the same batch.
 
-    Targets are `{"start": (batch,), "end": (batch,)}`. Of several reference answers, each epoch draws one.
+    Targets are `{"start": (batch,), "end": (batch,)}`. Of several reference answers, each epoch draws one. Where `part` is not the
+    whole, only its rows of every batch are made, as long as the whole batch makes them.
     """
     lengths, steps_per_epoch = features.lengths, -(-len(features) // batch_size)
     counts = np.diff(features.answer_offsets)
@@ -135,4 +136,6 @@ def training_batches(features: SquadFeatures, batch_size: int, seed: int, first_
         draws = np.random.default_rng((seed, epoch, 1)).random(len(features))
         spans = features.answer_spans[features.answer_offsets[:-1] + (draws * counts).astype(np.int64)]
         for windows in batch_order(lengths, batch_size, seed, epoch)[first:]:
-            yield assemble(features, windows), {"start": spans[windows, 0], "end": spans[windows, 1]}
+            own_windows, longest = windows[part.rows(len(windows))], int(lengths[windows].max())
+            inputs = part.mark(assemble(features, own_windows, longest), len(windows))
+            yield inputs, {"start": spans[own_windows, 0], "end": spans[own_windows, 1]}

@@ -132,19 +132,20 @@ def cut_windows(
     )
 
 
-def assemble(windows: Windows, chosen: np.ndarray) -> dict[str, np.ndarray]:
+def assemble(windows: Windows, chosen: np.ndarray, longest: int = 0) -> dict[str, np.ndarray]:
     """Make the model's inputs for some windows.
 
     Args:
         windows: all windows.
         chosen: numbers of the windows in this batch.
+        longest: tokens of the longest window, where these windows are part of a larger batch.
 
     Returns:
         int32 arrays `(batch, sequence)` by the names `INPUT_NAMES`; the sequence is as long as the longest window, rounded up to
         `LENGTH_MULTIPLE`. Padded places hold 0, and in `token_ids` the tokenizer's padding id.
     """
     padding_id, start_id, separator_id = windows.special_ids
-    length = padded_length(int(windows.lengths[chosen].max()))
+    length = padded_length(max(longest, int(windows.lengths[chosen].max())))
     batch = {name: np.zeros((len(chosen), length), np.int32) for name in INPUT_NAMES}
     batch["token_ids"][:] = padding_id
     for row, window in enumerate(chosen):

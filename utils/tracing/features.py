@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.common.batching import epochs_from, length_sorted_batches, round_up
+from utils.common.batching import WHOLE, BatchPart, epochs_from, length_sorted_batches, round_up
 from utils.tracing.sequences import ResponseSequence
 
 LENGTH_MULTIPLE = 32
@@ -62,18 +62,21 @@ def cut(sequences: Iterable[ResponseSequence], numbers: dict[str, int], length: 
     return pieces
 
 
-def assemble(pieces: Sequence[Piece], longest: int = 0) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+def assemble(
+    pieces: Sequence[Piece], longest: int = 0, steps: int = 0
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Pad pieces to one batch.
 
     Args:
         pieces: the pieces of the batch.
         longest: length of the longest piece of all batches, if known; nothing is padded beyond it.
+        steps: length of the longest piece of the batch, where these pieces are part of it.
 
     Returns:
         inputs (int32 `item_ids`, `responses` and `padding_mask`), targets, and weights, which are 0 for steps that are not scored;
         all `(batch, steps)`.
     """
-    steps = max(len(piece.items) for piece in pieces)
+    steps = max(steps, *(len(piece.items) for piece in pieces))
     padded = round_up(steps, LENGTH_MULTIPLE)
     steps = max(steps, min(padded, longest or padded))
     item_ids, responses, mask = (np.zeros((len(pieces), steps), np.int32) for _ in range(3))
@@ -85,13 +88,19 @@ def assemble(pieces: Sequence[Piece], longest: int = 0) -> tuple[dict[str, np.nd
     return {"item_ids": item_ids, "responses": responses, "padding_mask": mask}, responses, weights
 
 
-def training_batches(pieces: Sequence[Piece], batch_size: int, seed: int, first_step: int) -> Iterator[tuple]:
+def training_batches(
+    pieces: Sequence[Piece], batch_size: int, seed: int, first_step: int, part: BatchPart = WHOLE
+) -> Iterator[tuple]:
     """Yield `(inputs, targets, weights)` without end, from global step `first_step`.
 
-    Step `n` is always the same batch. A batch holds pieces of similar length.
+    Step `n` is always the same batch. A batch holds pieces of similar length. Where `part` is not the whole, only its rows of
+    every batch are made.
     """
     lengths = np.array([len(piece.items) for piece in pieces])
     for epoch, step in epochs_from(first_step, -(-len(pieces) // batch_size)):
         rng = np.random.default_rng((seed, epoch))
         for batch in length_sorted_batches(lengths, batch_size, rng, POOL_BATCHES)[step:]:
-            yield assemble([pieces[number] for number in batch], int(lengths.max()))
+            rows = batch[part.rows(len(batch))]
+            steps = int(lengths[batch].max())
+            inputs, targets, weights = assemble([pieces[number] for number in rows], int(lengths.max()), steps)
+            yield part.mark(inputs, len(batch)), targets, weights

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from utils.common.batching import epochs_from
+from utils.common.batching import WHOLE, BatchPart, epochs_from
 from utils.vectors.data import VectorDocuments
 
 GROUP_SIZE = 32
@@ -42,13 +42,19 @@ def loss_targets(data: VectorDocuments, rows: np.ndarray) -> np.ndarray:
 
 
 def training_batches(
-    data: VectorDocuments, rows: np.ndarray, context_length: int, batch_size: int, seed: int, first_step: int
+    data: VectorDocuments,
+    rows: np.ndarray,
+    context_length: int,
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    part: BatchPart = WHOLE,
 ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
     """Endless batches of contexts and targets, beginning at a step; the same step always gives the same batch.
 
     The targets of a document are drawn anew each epoch in groups of up to `GROUP_SIZE`, and the groups are shuffled. So a batch
     holds several targets of a document, which serve one another as negatives. Every target comes once per epoch; the last batch
-    is smaller.
+    is smaller. Where `part` is not the whole, only its rows of every batch are read.
     """
     steps_per_epoch = -(-len(rows) // batch_size)
     borders = np.flatnonzero(np.diff(data.document[rows])) + 1
@@ -61,4 +67,6 @@ def training_batches(
         order = np.concatenate([groups[number] for number in rng.permutation(len(groups))])
         for step in range(first, steps_per_epoch):
             batch = order[step * batch_size : (step + 1) * batch_size]
-            yield contexts(data, batch, context_length), loss_targets(data, batch)
+            own_rows = batch[part.rows(len(batch))]
+            inputs = part.mark(contexts(data, own_rows, context_length), len(batch))
+            yield inputs, loss_targets(data, own_rows)

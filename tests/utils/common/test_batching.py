@@ -5,7 +5,15 @@ import itertools
 import numpy as np
 import pytest
 
-from utils.common.batching import epochs_from, length_sorted_batches, pad_rows, round_up
+from utils.common.batching import (
+    BATCH_SIZE_MARK,
+    WHOLE,
+    BatchPart,
+    epochs_from,
+    length_sorted_batches,
+    pad_rows,
+    round_up,
+)
 
 LENGTHS = np.random.default_rng(5).integers(1, 60, 103)
 
@@ -73,3 +81,20 @@ def test_rows_are_padded_and_masked():
     values, mask = pad_rows([np.array([5, 6, 7]), (0,)], multiple=4)
     assert values.tolist() == [[5, 6, 7, 0], [0, 0, 0, 0]] and mask.tolist() == [[1, 1, 1, 0], [1, 0, 0, 0]]
     assert pad_rows([[], []])[1].tolist() == [[0], [0]]
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 7, 12])
+@pytest.mark.parametrize(("processes", "devices_each"), [(1, 3), (2, 1), (3, 2)])
+def test_parts_hold_every_row_in_order_and_repeat_only_the_last(batch_size, processes, devices_each):
+    all_devices = processes * devices_each
+    parts = [BatchPart(process * devices_each, devices_each, all_devices) for process in range(processes)]
+    rows = [part.rows(batch_size) for part in parts]
+    assert {len(part_rows) for part_rows in rows} == {devices_each * -(-batch_size // all_devices)}
+    together = np.concatenate(rows)
+    np.testing.assert_array_equal(together[:batch_size], np.arange(batch_size))
+    assert set(together[batch_size:]) <= {batch_size - 1}
+
+
+def test_the_mark_has_the_size_of_the_batch():
+    assert BatchPart(2, 2, 6).mark({}, 5)[BATCH_SIZE_MARK].shape == (2, 5)
+    assert WHOLE.mark({}, 5) == {}
