@@ -1,14 +1,27 @@
 """Checkpoints: training goes on as if it had never stopped, and a damaged or foreign file is refused."""
 
 import errno
+import json
 import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 
+from tests.helpers import dying_saves
+from tests.helpers.paths import ROOT
 from utils.common.errors import UserError
-from utils.training.checkpoint import load_state, restore_checkpoint, save_checkpoint
+from utils.training.checkpoint import (
+    has_checkpoint,
+    last_whole_checkpoint,
+    load_state,
+    previous_of,
+    restore_checkpoint,
+    resume_checkpoint,
+    save_checkpoint,
+)
 from utils.training.schedules import WarmupThenDecay
 
 STATE = {"epoch": 3, "step": 5, "rows": [{"loss": 0.1, "note": "ø"}]}
@@ -109,6 +122,111 @@ def test_a_weight_that_is_not_finite_is_never_saved(file, value):
     with pytest.raises(FloatingPointError, match=f"^{model.weights[2].path}$"):
         save_checkpoint(file, model, STATE)
     assert file.read_bytes() == data and list(file.parent.iterdir()) == [file]
+
+
+def spoil(file, damage):
+    """Damage a file as disks and killed programs do."""
+    data = file.read_bytes()
+    middle = data.index(b"variable_3") + 200  # inside an array
+    flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+    file.write_bytes({"empty": b"", "cut": data[: len(data) // 2], "flipped bit": flipped}[damage])
+
+
+@pytest.fixture
+def two(tmp_path):
+    """A model after five steps; its checkpoint, and the one before it, after three steps."""
+    model, file = make_model(seed=1), tmp_path / "checkpoint.npz"
+    train(model, range(3))
+    save_checkpoint(file, model, STATE)
+    train(model, range(3, 5))
+    save_checkpoint(file, model, STATE | {"step": 7})
+    return model, file
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped bit", "missing"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(two, capsys, damage):
+    _, file = two
+    file.unlink() if damage == "missing" else spoil(file, damage)
+    assert has_checkpoint(file)
+    again = make_model(seed=2)
+    assert resume_checkpoint(file, again) == STATE
+    line = capsys.readouterr().out
+    assert line.count("\n") == 1 and line.startswith(f"{file}: cannot be read (")
+    assert "continuing from checkpoint.previous.npz, epoch 3, step 5:" in line
+    assert train(again, range(3, 7)) == train(make_model(seed=1), range(7))[3:]
+    with pytest.raises(UserError):
+        restore_checkpoint(file, again)  # which is never content with an older one
+    assert last_whole_checkpoint(file) == (previous_of(file), STATE)
+    # The next save never makes the damaged file the only one.
+    save_checkpoint(file, again, STATE | {"step": 9})
+    assert last_whole_checkpoint(file) == (file, STATE | {"step": 9})
+
+
+def test_what_is_lost_is_named_where_it_can_be_read(tmp_path, capsys):
+    model, file = make_model(seed=1, width=4001), tmp_path / "checkpoint.npz"
+    for step in (5, 7):
+        save_checkpoint(file, model, STATE | {"step": step})
+    data = bytearray(file.read_bytes())
+    data[data.index(b"variable_0") + 80_000] ^= 1
+    file.write_bytes(data)
+    resume_checkpoint(file, model)
+    line = capsys.readouterr().out
+    assert "Bad CRC-32" in line and "epoch 3, step 5: what was trained after it (up to epoch 3, step 7) is" in line
+
+
+def test_two_damaged_checkpoints_are_refused_in_one_line(two):
+    model, file = two
+    spoil(file, "cut")
+    spoil(previous_of(file), "flipped bit")
+    before = everything(model)
+    with pytest.raises(UserError, match=r"neither it nor checkpoint\.previous\.npz is a readable .*--run-dir$"):
+        resume_checkpoint(file, model)
+    assert last_whole_checkpoint(file) is None
+    for actual, expected in zip(everything(model), before, strict=True):
+        np.testing.assert_array_equal(actual, expected)
+
+
+def test_a_checkpoint_of_another_model_does_not_give_way(two):
+    model, file = make_model(seed=2, width=11), two[1]
+    with pytest.raises(UserError, match="is a checkpoint of another model"):
+        resume_checkpoint(file, model)
+
+
+def test_a_run_without_an_earlier_checkpoint_resumes_as_before(file, tmp_path, capsys):
+    assert resume_checkpoint(file, make_model(seed=2)) == STATE and capsys.readouterr().out == ""
+    spoil(file, "cut")
+    with pytest.raises(UserError, match="not a readable checkpoint"):
+        resume_checkpoint(file, make_model(seed=2))
+    assert not has_checkpoint(tmp_path / "other.npz")
+
+
+def test_a_file_system_without_hard_links_keeps_two_checkpoints_too(two, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    model, file = two
+    monkeypatch.setattr(os, "link", refuse)
+    save_checkpoint(file, model, STATE | {"step": 11})
+    assert load_state(file)["step"] == 11 and load_state(previous_of(file))["step"] == 7
+    assert sorted(path.name for path in file.parent.iterdir()) == ["checkpoint.npz", "checkpoint.previous.npz"]
+    assert file.stat().st_nlink == previous_of(file).stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_wherever_a_save_is_killed_a_whole_checkpoint_is_left(tmp_path, is_damaged):
+    file = tmp_path / "checkpoint.npz"
+    for step in (1, 2):
+        save_checkpoint(file, dying_saves.small_model(), {"step": step})
+    if is_damaged:
+        file.write_bytes(file.read_bytes()[:500])
+    command = [sys.executable, "-W", "ignore", "-m", "tests.helpers.dying_saves", str(tmp_path)]
+    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    outcomes = [json.loads(line) for line in lines]
+    old = ["checkpoint.previous.npz", 1] if is_damaged else ["checkpoint.npz", 2]
+    # From the first rename on, which is the fifth and sixth place, the new one is there.
+    assert [outcome[:2] for outcome in outcomes] == [old] * 5 + [["checkpoint.npz", 3]] * 3
+    for _, _, files in outcomes:
+        assert files == ["checkpoint.npz", "checkpoint.previous.npz"]
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
