@@ -27,6 +27,8 @@ MAX_COMPRESSION = 50
 """A compressed file that grows more than this many times, and above `MIN_BOMB_BYTES`, is taken for a bomb. Text grows 3 to 30
 times."""
 MIN_BOMB_BYTES = 32 * 2**20
+TYPICAL_COMPRESSION = 4
+"""How many times its compressed size a text usually has."""
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError)
 """What Python raises for files that cannot be read or decompressed."""
 
@@ -66,7 +68,7 @@ def content_kind(path: str | Path) -> str:
     """
     if Path(path).is_dir():
         return "folder"
-    with _errors_of(path), open_binary(path) as file:
+    with errors_of(path), open_binary(path) as file:
         head = file.read(_SNIFFED_BYTES)
     for magic, kind in ((b"PAR1", "parquet"), (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"\x93NUMPY", "npy")):
         if head.startswith(magic):
@@ -78,7 +80,7 @@ def content_kind(path: str | Path) -> str:
         raise UserError(f"{path}: is a tar archive; unpack it and name the file in it")
     if _is_unmarked_utf_16(head[:200]):
         raise UserError(f"{path}: is UTF-16 without a byte order mark; save it as UTF-8")
-    text = head.decode(_encoding(head), "replace").lstrip("\ufeff \t\r\n")
+    text = head.decode(text_encoding(head), "replace").lstrip("\ufeff \t\r\n")
     if text[:1] in ("{", "[") and not _BRACKETED_WORD.match(text):
         return "jsonl" if _is_json_per_line(text) else "json"
     return "xml" if re.match(r"<(\?xml|!|[A-Za-z_][\w.:-]*(\s|/?>))", text) else "text"
@@ -123,6 +125,21 @@ def open_binary(path: str | Path):
     return file
 
 
+def text_bytes(path: str | Path) -> int:
+    """About how many bytes of text a file holds: its size, or `TYPICAL_COMPRESSION` times its size if it is compressed.
+
+    Of a folder, or a path that is not there, it is 0: who reads it says so.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    if not os.path.isfile(path):
+        return 0
+    with errors_of(path), open(path, "rb") as file:
+        is_compressed = file.read(6).startswith(tuple(_COMPRESSED))
+        return os.path.getsize(path) * (TYPICAL_COMPRESSION if is_compressed else 1)
+
+
 class _Decompressed(io.RawIOBase):
     """The content of a compressed file; an error if it grows beyond `MAX_COMPRESSION`, as a decompression bomb does."""
 
@@ -163,14 +180,14 @@ def read_document(path: str | Path) -> str:
             decompressed, or is not text.
     """
     content = bytearray()
-    with _errors_of(path), open_binary(path) as file:
+    with errors_of(path), open_binary(path) as file:
         while block := file.read(_BLOCK_BYTES):  # a single call would reserve memory for all that may be read
             content += block
             if len(content) > MAX_DOCUMENT_BYTES:
                 limit = MAX_DOCUMENT_BYTES // 2**20
                 raise UserError(f"{path}: holds more than {limit:,} MiB of text; split it into smaller files")
     try:
-        return content.decode(_encoding(content))
+        return content.decode(text_encoding(content))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}, line {line:,}: is not UTF-8 text ({error.reason}); save the file as UTF-8") from None
@@ -209,11 +226,11 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     Raises:
         UserError: the file cannot be read, or a line is not text or is longer than `MAX_LINE_BYTES`.
     """
-    with _errors_of(path), open_binary(path) as binary:
+    with errors_of(path), open_binary(path) as binary:
         head = binary.read(4096)
         binary.seek(0)
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or (b"\r" in head and b"\n" not in head):
-            yield from _read_unusual_lines(path, binary, _encoding(head))
+            yield from _read_unusual_lines(path, binary, text_encoding(head))
             return
         number, rest = 0, b""  # lines so far, and the beginning of the next one
         while block := binary.read(_BLOCK_BYTES):
@@ -265,7 +282,7 @@ def _read_unusual_lines(path: str | Path, binary, encoding: str) -> Iterator[tup
         raise UserError(f"{path}: is not {encoding.upper()} text ({error}); save the file as UTF-8") from None
 
 
-def _encoding(head: bytes) -> str:
+def text_encoding(head: bytes) -> str:
     is_utf_16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return "utf-16" if is_utf_16 else "utf-8-sig"
 
@@ -280,7 +297,7 @@ def _is_unmarked_utf_16(head: bytes) -> bool:
 
 
 @contextlib.contextmanager
-def _errors_of(path: str | Path):
+def errors_of(path: str | Path):
     """Turn the errors of opening, reading and decompressing a file into one line for the user."""
     try:
         yield

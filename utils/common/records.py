@@ -9,12 +9,15 @@ from pathlib import Path
 
 from utils.common.archives import open_parquet
 from utils.common.errors import UserError
-from utils.common.files import content_kind, read_json, read_lines
+from utils.common.files import content_kind, read_json, read_lines, text_bytes
+from utils.common.json_stream import NotAStream, stream_json
 from utils.common.reading import FileReport
 from utils.common.tables import read_table
 
 PARQUET_ROWS = 4_096
 """Rows of a Parquet file that are read together."""
+STREAMED_BYTES = 64 * 2**20
+"""A JSON document of more text is parsed record by record, and not as a whole. A mistake at its end is then found at the end."""
 
 
 def read_records(
@@ -75,8 +78,19 @@ def read_json_values(path: str | Path, report: FileReport) -> Iterator[tuple[str
                     continue
                 yield f"line {number:,}", value
     else:
-        for number, value in enumerate(_values_of(read_json(path)), start=1):
+        for number, value in enumerate(_document_values(path), start=1):
             yield f"record {number:,}", value
+
+
+def _document_values(path: str | Path) -> Iterator[object]:
+    """The records of a JSON document in a file."""
+    if text_bytes(path) > STREAMED_BYTES:
+        try:
+            yield from stream_json(path)
+            return
+        except NotAStream:  # columns, or a single record
+            pass
+    yield from _values_of(read_json(path))
 
 
 def _values_of(document) -> list:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import ChainMap
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+import numpy as np
+
 from utils.common.errors import UserError
-from utils.common.files import has_lone_surrogate
-from utils.common.reading import FileReport, Reading
+from utils.common.files import has_lone_surrogate, text_bytes
+from utils.common.reading import NUM_EXAMPLES, FileReport, Reading
 from utils.squad.layouts import (
     IMPOSSIBLE,
     QUESTION,
@@ -29,31 +31,15 @@ from utils.squad.layouts import (
     truth_field,
 )
 from utils.squad.offsets import character_offset, find_near, offset_unit
+from utils.squad.question import Answer, Question
+from utils.squad.stored_questions import QuestionTable, StoredPart, StoredQuestions
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A reference answer: its text and its character offset in the context, -1 where that is not known."""
-
-    text: str
-    start: int
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question with its paragraph; `answers` is empty for an unanswerable or unlabelled question."""
-
-    id: str
-    title: str
-    context: str
-    question: str
-    answers: tuple[Answer, ...]
-    is_impossible: bool = False
-
-    @property
-    def is_labelled(self) -> bool:
-        """Whether it is known what the answer is, or that there is none."""
-        return self.is_impossible or bool(self.answers)
+STORED_BYTES = 256 * 2**20
+"""Text of the files of a split from which on their questions are kept on disk and not in memory."""
+MAX_CONTEXTS = 1024
+"""Paragraphs of which it is remembered, beside the disk, that they were checked."""
+CHECKSUM_BYTES = 2**20
+"""Bytes of a file that are read at once for its checksum."""
 
 
 def read_squad(
@@ -97,18 +83,48 @@ def read_squad(
         )
 
 
-def read_squad_files(paths: Iterable[str | Path], reading: Reading | None = None, **options) -> list[Question]:
-    """Read several files one after another; `options` are those of `read_squad`.
+def read_squad_files(
+    paths: Iterable[str | Path], reading: Reading | None = None, cache_dir: str | Path | None = None, **options
+) -> Sequence[Question]:
+    """Read several files one after another.
+
+    Args:
+        paths: the files.
+        reading: counts what is left out; a new one allows 5 % of the records of each file to be bad.
+        cache_dir: folder for questions that do not fit into memory: of files with more text than `STORED_BYTES`. None: all are
+            kept in memory.
+        options: the other arguments of `read_squad`, without `known`.
+
+    Returns:
+        a list, or a `QuestionTable`.
 
     Raises:
-        UserError: as for `read_squad`, or no file is named.
+        UserError: as for `read_squad`, no file is named, or the folder cannot be written to.
     """
+    paths = _paths(paths)
+    if cache_dir is not None and sum(map(text_bytes, paths)) > STORED_BYTES:
+        return _read_stored(paths, reading or Reading(), Path(cache_dir), options)
     known: dict[str, Question] = {}
-    for path in _paths(paths):
+    for path in paths:
         known |= {question.id: question for question in read_squad(path, reading, known=known, **options)}
     if not known:
         raise UserError("no files with questions are named; name at least one")
     return list(known.values())
+
+
+def _read_stored(paths: list[Path], reading: Reading, cache_dir: Path, options: dict) -> QuestionTable:
+    try:
+        store = StoredQuestions(cache_dir)
+        for path in paths:
+            known, questions = StoredPart(store, 0, store.num_rows), StoredPart(store, store.num_rows)
+            needs = {"require_answers": True, "require_offsets": True, "ids_are_keys": False} | options
+            with reading.file(path) as report:
+                _collect(read_entries(path, report), report, questions, known, **needs)
+        return QuestionTable(store, StoredPart(store, 0).numbers())
+    except OSError as error:  # those of the files that are read are a `UserError`
+        raise UserError(
+            f"{cache_dir}: cannot keep the questions there ({error.strerror}); name another --cache-dir"
+        ) from None
 
 
 def collect_questions(
@@ -121,17 +137,33 @@ def collect_questions(
     known: dict[str, Question] | None = None,
 ) -> list[Question]:
     """Make records of entries and count them; see `read_squad`."""
-    known = known or {}
     questions: dict[str, Question] = {}
+    _collect(entries, report, questions, known or {}, require_answers, require_offsets, ids_are_keys)
+    return list(questions.values())
+
+
+def _collect(
+    entries: Iterable[Entry],
+    report: FileReport,
+    questions: MutableMapping[str, Question],
+    known: Mapping[str, Question],
+    require_answers: bool,
+    require_offsets: bool,
+    ids_are_keys: bool,
+) -> None:
+    """Add the records of a file to `questions`, by their ids; `known` are those of earlier files."""
     misplaced: dict[str, str] = {}  # ids of questions with a wrong offset, and where they are
-    without_answers: dict[str, str] = {}  # ids of questions with an empty list of answers, and where they are
+    without_answers = _FirstPlaces()  # questions with an empty list of answers
     contexts: dict[str, str] = {}  # equal paragraphs become one object, because rows repeat them
+    is_stored = isinstance(questions, StoredPart)
     for entry in entries:
         try:
             question, is_empty = _as_question(entry, contexts, report, require_offsets)
         except BadRecord as error:
             report.leave_out(entry.where(), str(error))
             continue
+        if is_stored and len(contexts) > MAX_CONTEXTS:  # the store has them all
+            contexts.clear()
         if require_answers and not question.is_labelled:
             report.skip(entry.where(), "there are no answers")
             continue
@@ -152,20 +184,40 @@ def collect_questions(
             question = replace(question, id=_name_by_place(report, entry, ChainMap(questions, known)))
         questions[question.id] = question
         if is_empty:
-            without_answers[question.id] = entry.where()
+            without_answers.add(entry.where())
         if require_offsets and not all(_is_placed(question.context, answer) for answer in question.answers):
             misplaced[question.id] = entry.where()
     if misplaced:
         _repair_offsets(questions, misplaced, report)
-    is_unlabelled = not require_answers and len(without_answers) == len(questions)
-    for identifier, where in without_answers.items():
-        if is_unlabelled:
+    if without_answers.count and not require_answers and without_answers.count == len(questions):
+        for identifier in questions:
             questions[identifier] = replace(questions[identifier], is_impossible=False)
-            report.note(where, "the list of answers is empty in the whole file: it is taken as not labelled")
-        else:
-            report.note(where, "the list of answers is empty: the question is taken as unanswerable")
+        remark = "the list of answers is empty in the whole file: it is taken as not labelled"
+    else:
+        remark = "the list of answers is empty: the question is taken as unanswerable"
+    for where, number in without_answers.places():
+        report.note(where, remark, number)
     report.used += len(questions)
-    return list(questions.values())
+
+
+class _FirstPlaces:
+    """Counts records, and keeps the places of the first ones, which messages name."""
+
+    def __init__(self):
+        self.count = 0
+        self._places: list[str] = []
+
+    def add(self, place: str) -> None:
+        self.count += 1
+        if len(self._places) <= NUM_EXAMPLES:
+            self._places.append(place)
+
+    def places(self) -> list[tuple[str, int]]:
+        """The first places, each with how many records it stands for."""
+        counts = [1] * len(self._places)
+        if counts:
+            counts[-1] += self.count - len(counts)
+        return list(zip(self._places, counts, strict=True))
 
 
 def _as_question(
@@ -229,7 +281,7 @@ def _is_placed(context: str, answer: Answer) -> bool:
     return answer.start >= 0 and context.startswith(answer.text, answer.start)
 
 
-def _repair_offsets(questions: dict[str, Question], misplaced: dict[str, str], report: FileReport) -> None:
+def _repair_offsets(questions: MutableMapping[str, Question], misplaced: dict[str, str], report: FileReport) -> None:
     """Convert offsets that count other units, look for misplaced answers nearby, and leave out those that do not occur."""
     unit = offset_unit(
         (question.context, answer.text, answer.start)
@@ -237,7 +289,8 @@ def _repair_offsets(questions: dict[str, Question], misplaced: dict[str, str], r
         for answer in question.answers
         if answer.start >= 0
     )
-    for question in list(questions.values()) if unit else [questions[identifier] for identifier in misplaced]:
+    for identifier in list(questions if unit else misplaced):
+        question = questions[identifier]
         where = misplaced.get(question.id, f"question {question.id!r}")
         placed = [_place(question.context, answer, unit) for answer in question.answers]
         answers = tuple(dict.fromkeys(answer for answer, _ in placed if answer))
@@ -278,7 +331,10 @@ def describe(questions: Sequence[Question], paths: Iterable[str | Path] = ()) ->
     paths = _paths(paths)
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(path.read_bytes())
+        with open(path, "rb") as file:
+            while block := file.read(CHECKSUM_BYTES):
+                digest.update(block)
+    counts = _counts_of_table(questions) if isinstance(questions, QuestionTable) else _counts(questions)
     if not paths:
         for q in questions:
             answers = [(answer.text, answer.start) for answer in q.answers]
@@ -286,13 +342,32 @@ def describe(questions: Sequence[Question], paths: Iterable[str | Path] = ()) ->
             digest.update(json.dumps(record).encode() + b"\n")
     return {
         "files": [path.name for path in paths],
+        **counts,
+        "checksum": f"sha256:{digest.hexdigest()}",
+    }
+
+
+def _counts(questions: Sequence[Question]) -> dict[str, int]:
+    return {
         "articles": len({question.title for question in questions}),
         "paragraphs": len({question.context for question in questions}),
         "questions": len(questions),
         "answers": sum(len(question.answers) for question in questions),
         "unanswerable": sum(question.is_impossible for question in questions),
         "unlabelled": sum(not question.is_labelled for question in questions),
-        "checksum": f"sha256:{digest.hexdigest()}",
+    }
+
+
+def _counts_of_table(questions: QuestionTable) -> dict[str, int]:
+    """The same without a record being made."""
+    num_answers, is_impossible = questions.column("num_answers"), questions.column("is_impossible")
+    return {
+        "articles": len(np.unique(questions.column("title"))),
+        "paragraphs": len(np.unique(questions.column("context"))),
+        "questions": len(questions),
+        "answers": int(num_answers.sum()),
+        "unanswerable": int(is_impossible.sum()),
+        "unlabelled": int((~is_impossible & (num_answers == 0)).sum()),
     }
 
 

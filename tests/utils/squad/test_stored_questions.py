@@ -1,0 +1,164 @@
+"""Questions on disk are those in memory: the same records, in the same order, with the same notes."""
+
+import errno
+import json
+import os
+import random
+
+import pytest
+
+from utils.common.errors import UserError
+from utils.common.reading import Reading
+from utils.squad import data, text_pool
+from utils.squad.data import describe, read_squad_files
+from utils.squad.stored_questions import QuestionTable
+from utils.squad.text_pool import TextPool
+
+WORDS = ["Ada", "Lovelace", "wrote", "é", "\U0001f600", "programs", "in", "1843", ".", "Île"]
+
+
+def document(seed, with_faults=True, empty=False):
+    """Articles with repeated paragraphs, repeated questions, ids that are used twice, wrong offsets and more."""
+    draw = random.Random(seed)
+    contexts = [" ".join(draw.choices(WORDS, k=draw.randrange(5, 30))) for _ in range(12)]
+    articles = []
+    for article in range(6):
+        paragraphs = []
+        for context in draw.sample(contexts, 3):
+            qas = []
+            for _ in range(4):
+                first = draw.randrange(len(context) - 3)
+                text = context[first : first + draw.randrange(1, 9)].strip() or context[0]
+                start = context.find(text)
+                fields = {
+                    "id": f"q{draw.randrange(60 if with_faults else 10**9)}",
+                    "question": f"What {draw.choice(WORDS)}?",
+                }
+                fault = draw.randrange(12) if with_faults else 99
+                fields["answers"] = [{"text": text, "answer_start": start + (fault == 1)}]
+                if fault == 2:
+                    fields["answers"] = []
+                elif fault == 3:
+                    del fields["answers"]
+                elif fault == 4:
+                    fields |= {"is_impossible": True, "answers": []}
+                elif fault == 5:
+                    fields["answers"] = [{"text": "nowhere to be seen", "answer_start": 3}]
+                elif fault == 6:
+                    del fields["id"]
+                elif fault == 7:
+                    fields["answers"] += [{"text": context[:4], "answer_start": 0}, {"text": "", "answer_start": 0}]
+                elif fault == 8:
+                    fields["question"] = "  "
+                elif fault == 9:
+                    fields["question"] = "half \ud83d"
+                if empty:
+                    fields["answers"] = []
+                qas.append(fields)
+            paragraphs.append({"context": context, "qas": qas})
+        articles.append({"title": f"Title {article % 4}", "paragraphs": paragraphs})
+    return {"version": "1.1", "data": articles}
+
+
+def read_both(paths, tmp_path, monkeypatch, **options):
+    results = []
+    for stored_bytes in (10**9, 0):
+        monkeypatch.setattr(data, "STORED_BYTES", stored_bytes)
+        monkeypatch.setattr(data, "MAX_CONTEXTS", 3)
+        reading = Reading(0.9)
+        try:
+            questions = read_squad_files(paths, reading, cache_dir=tmp_path / "cache", **options)
+        except UserError as error:
+            results.append(str(error))
+        else:
+            assert isinstance(questions, QuestionTable) == (stored_bytes == 0)
+            described = [describe(questions, files) for files in ((), paths)]
+            results.append((list(questions), reading.notes, reading.description(), described))
+    return results
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"require_offsets": False}, {"require_offsets": False, "require_answers": False}, {"ids_are_keys": True},
+    {"require_answers": False},
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("seed", range(5))
+def test_stored_questions_are_those_in_memory(tmp_path, monkeypatch, seed, options):
+    paths = [tmp_path / f"{number}.json" for number in range(3)]
+    for number, path in enumerate(paths):
+        path.write_text(json.dumps(document(10 * seed + number)))
+    in_memory, stored = read_both(paths, tmp_path, monkeypatch, **options)
+    assert stored == in_memory
+    assert len(in_memory[0]) > 50 and len(in_memory[1]) > 5
+
+
+def test_offsets_in_other_units_and_files_without_labels(tmp_path, monkeypatch):
+    content = document(3, with_faults=False)
+    for article in content["data"]:
+        for paragraph in article["paragraphs"]:
+            for fields in paragraph["qas"]:
+                for answer in fields["answers"]:
+                    answer["answer_start"] = len(paragraph["context"][: answer["answer_start"]].encode())
+    path = tmp_path / "bytes.json"
+    path.write_text(json.dumps(content))
+    in_memory, stored = read_both([path], tmp_path, monkeypatch)
+    assert stored == in_memory
+    assert any("bytes of UTF-8" in note for note in stored[1]), stored[1]
+    path.write_text(json.dumps(document(3, with_faults=False, empty=True)))
+    in_memory, stored = read_both([path], tmp_path, monkeypatch, require_offsets=False, require_answers=False)
+    assert stored == in_memory and not any(question.is_labelled for question in stored[0])
+
+
+def test_errors_are_those_in_memory(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(document(1))[:2000])
+    in_memory, stored = read_both([path], tmp_path, monkeypatch)
+    assert stored == in_memory and "broken JSON" in stored
+    path.write_text(json.dumps({"data": []}))
+    in_memory, stored = read_both([path], tmp_path, monkeypatch)
+    assert stored == in_memory and "no record" in stored
+    in_memory, stored = read_both([tmp_path / "none.json"], tmp_path, monkeypatch)
+    assert stored == in_memory and "no such file" in stored
+
+
+def test_parts_of_a_table(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(document(1)))
+    questions = read_squad_files([path], Reading(0.9))
+    monkeypatch.setattr(data, "STORED_BYTES", 0)
+    table = read_squad_files([path], Reading(0.9), cache_dir=tmp_path)
+    assert list(table[5:20]) == questions[5:20] and table[-1] == questions[-1]
+    assert list(table[5:20][::-2]) == questions[5:20][::-2]
+    assert table[3].context is table[3].context
+    contexts = [table.store.contexts[number] for number in table.context_numbers()]
+    assert contexts == list(dict.fromkeys(question.context for question in questions))
+    assert list(tmp_path.iterdir()) == [path]  # the files have no names
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(document(1)))
+    monkeypatch.setattr(data, "STORED_BYTES", 0)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(text_pool.os, "pwrite", full)
+    with pytest.raises(UserError, match=r"cannot keep the questions there \(No space left on device\); name another"):
+        read_squad_files([path], Reading(0.9), cache_dir=tmp_path)
+
+
+def test_text_pool(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_pool, "PENDING_BYTES", 50)
+    pool, draw = TextPool(tmp_path), random.Random(0)
+    texts = [f"é{draw.randrange(900)}" for _ in range(3000)]
+    numbers = {}
+    for text in texts:
+        assert pool.find(text) == numbers.get(text, -1)
+        assert pool.add(text) == numbers.setdefault(text, len(numbers))
+    assert list(pool) == list(numbers) and len(pool) == len(numbers)
+
+
+def test_texts_with_one_hash_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_pool, "hash", lambda text: 7, raising=False)
+    pool = TextPool(tmp_path)
+    assert [pool.add(text) for text in "abcab"] == [0, 1, 2, 0, 1] and pool.find("d") == -1
