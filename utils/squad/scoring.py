@@ -20,7 +20,8 @@ from utils.squad.evaluation import evaluate_labelled
 from utils.squad.features import SquadFeatures
 from utils.squad.plots import plot_test
 from utils.squad.predictor import SquadPredictor
-from utils.squad.splits import NEEDS, describe_data, load_splits
+from utils.squad.splits import NEEDS, describe_data, in_memory_if_few, load_splits
+from utils.squad.stored_questions import different_contexts
 from utils.squad.tfds import read_tfds
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error
 from utils.training.publish import Headline
@@ -95,9 +96,9 @@ def score_splits(
     return SquadScores(answers, predictions, labelled, evaluations, baselines)
 
 
-def paragraph_keys(questions: Sequence[Question]) -> np.ndarray:
-    """A key of each different paragraph, uint64 `(paragraphs,)`, for `training_summary.npz`."""
-    return text_keys(dict.fromkeys(question.context for question in questions))
+def paragraph_keys(*parts: Sequence[Question]) -> np.ndarray:
+    """A key of each different paragraph of some splits, uint64 `(paragraphs,)`, for `training_summary.npz`."""
+    return np.concatenate([text_keys(different_contexts(part)) for part in parts])
 
 
 def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> Scored:
@@ -114,6 +115,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
     split = options.split
     questions = _read_questions(run, source, options)
     contents = describe(questions, source.files.get(f"{split}_files", ()))
+    questions = in_memory_if_few(questions)
     questions = [questions[number] for number in options.drawn(len(questions))]
     predictor = SquadPredictor.load(run.folder)
     model = predictor.model
@@ -156,7 +158,7 @@ def _read_questions(run: FinishedRun, source: DataSource, options: ScoringOption
     files, split = source.files, options.split
     source.check_complete(f"{split}_files")
     if f"{split}_files" in files:
-        return read_squad_files(files[f"{split}_files"], options.reading, **NEEDS[split])
+        return read_squad_files(files[f"{split}_files"], options.reading, options.cache_dir, **NEEDS[split])
     with damaged_run_as_user_error(run.folder):
         data, seed = run.settings["data"], checked_number(run.settings, "seed", 0, MAX_SEED)
         fraction = checked_number(run.settings, "validation_fraction", 0, 1, float)
@@ -164,4 +166,4 @@ def _read_questions(run: FinishedRun, source: DataSource, options: ScoringOption
         return demo_squad()["test"] if data == "demo" else read_tfds(data, "validation", reading=options.reading)
     source.check_complete("train_files")
     own_files = {name: files.get(f"{name}_files", []) for name in NEEDS}
-    return load_splits(data, own_files, fraction, seed, options.reading)[0][split]
+    return load_splits(data, own_files, fraction, seed, options.reading, options.cache_dir)[0][split]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import struct
 from array import array
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -203,3 +203,18 @@ class QuestionTable(Sequence):
         """The numbers in the store of the different paragraphs, int32, in the order of their first questions."""
         numbers, first = np.unique(self.column("context"), return_index=True)
         return numbers[np.argsort(first)]
+
+
+def different_contexts(questions: Sequence[Question]) -> Iterable[str]:
+    """The different paragraphs, in the order of their first questions. They can be gone through more than once."""
+    if isinstance(questions, QuestionTable):
+        return _StoredContexts(questions)
+    return dict.fromkeys(question.context for question in questions)
+
+
+class _StoredContexts:
+    def __init__(self, questions: QuestionTable):
+        self._texts, self._numbers = questions.store.contexts, questions.context_numbers()
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._texts[number] for number in self._numbers.tolist())

@@ -4,13 +4,15 @@ import errno
 import json
 import os
 import random
+from dataclasses import replace
 
 import pytest
 
 from utils.common.errors import UserError
 from utils.common.reading import Reading
-from utils.squad import data, text_pool
+from utils.squad import data, splits, text_pool
 from utils.squad.data import describe, read_squad_files
+from utils.squad.scoring import paragraph_keys
 from utils.squad.stored_questions import QuestionTable
 from utils.squad.text_pool import TextPool
 
@@ -162,3 +164,63 @@ def test_texts_with_one_hash_are_told_apart(tmp_path, monkeypatch):
     monkeypatch.setattr(text_pool, "hash", lambda text: 7, raising=False)
     pool = TextPool(tmp_path)
     assert [pool.add(text) for text in "abcab"] == [0, 1, 2, 0, 1] and pool.find("d") == -1
+
+
+@pytest.fixture
+def two_forms(tmp_path, monkeypatch):
+    """The questions of a file in memory and on disk."""
+
+    def read(content, name="a.json"):
+        path = tmp_path / name
+        path.write_text(json.dumps(content))
+        monkeypatch.setattr(data, "STORED_BYTES", 10**9)
+        in_memory = read_squad_files([path], Reading(0.9), tmp_path)
+        monkeypatch.setattr(data, "STORED_BYTES", 0)
+        return in_memory, read_squad_files([path], Reading(0.9), tmp_path)
+
+    return read
+
+
+@pytest.mark.parametrize("max_fraction", [0.1, 0.3, 1.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_groups_and_held_out_questions_are_those_in_memory(two_forms, monkeypatch, seed, max_fraction):
+    monkeypatch.setattr(splits, "MAX_ARTICLE_FRACTION", max_fraction)
+    content = document(seed, with_faults=False)
+    draw = random.Random(seed)
+    for number in range(30):  # more articles, some without a title
+        article = json.loads(json.dumps(draw.choice(document(100 + seed + number % 7, with_faults=False)["data"])))
+        article["title"] = draw.choice(["", f"New {number}", f"New {number % 5}"])
+        for paragraph in article["paragraphs"]:
+            paragraph["context"] = draw.choice([paragraph["context"], paragraph["context"].upper(), f"{number} x"])
+            for fields in paragraph["qas"]:
+                fields["id"], fields["answers"] = (
+                    f"{number}-{fields['id']}",
+                    [{"text": paragraph["context"][0], "answer_start": 0}],
+                )
+        content["data"].append(article)
+    in_memory, stored = two_forms(content)
+    assert list(stored) == in_memory
+    groups, names = splits._numbered_groups(stored)
+    assert [names[group] for group in groups] == splits.article_groups(in_memory)
+    assert len(set(names)) == len(names) > 1
+    for fraction in (0.05, 0.3, 0.9):
+        expected = splits.split_by_article(in_memory, fraction, seed)
+        assert [list(side) for side in splits.split_by_article(stored, fraction, seed)] == list(expected)
+    monkeypatch.setattr(splits, "MAX_HELD_OUT", 9)
+    assert len(splits.split_by_article(stored, 0.9, seed)[1]) <= 9
+
+
+def test_drawn_and_disjoint_questions(two_forms, monkeypatch):
+    (first, first_stored), (second, second_stored) = two_forms(document(1), "a.json"), two_forms(document(2), "b.json")
+    assert splits.draw(first_stored, 7, 3) == splits.draw(first, 7, 3)
+    monkeypatch.setattr(splits, "FEW_QUESTIONS", 3)
+    assert list(splits.draw(first_stored, 7, 3)) == splits.draw(first, 7, 3)
+    messages = []
+    shared = [replace(first[20], id="x", context=first[20].context.upper() + " ")]
+    for parts in ((first, second + shared), (first_stored, second + shared), (shared + second, first_stored)):
+        with pytest.raises(UserError, match="share the paragraph") as error:
+            splits.check_disjoint(dict(zip(("train", "test"), parts, strict=True)))
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
+    splits.check_disjoint({"train": first_stored, "test": second_stored})
+    assert (paragraph_keys(first_stored, second_stored) == paragraph_keys(first, second)).all()
