@@ -215,7 +215,7 @@ def main(config: Config) -> int:
         best = RankingPredictor.load_best_epoch(config.run_dir)  # in float32, whatever the precision of the training
         shorter_dims = RANKING_LOSSES[config.loss].shorter_dims(model.candidates.size)
         is_unseen = splits.has_unseen_answers()
-        evaluations, shorter, scores = evaluate_encoder(best, validation, test, is_unseen, shorter_dims)
+        evaluations, shorter, search = evaluate_encoder(best, validation, test, is_unseen, shorter_dims)
 
         def untrained_scores():
             untrained = RankingPredictor(inference_copy(untrained_model(model, encoder)), encoder.tokenizer, **lengths)
@@ -231,11 +231,11 @@ def main(config: Config) -> int:
         systems = {"encoder": evaluations["test"], **baselines["test"]}
         write_training_summary(config.run_dir, question_keys(splits.parts["train"] + splits.parts["validation"]))
         write_per_question(config.run_dir / "per_question.npz", test.queries, systems)
-        for note in write_runs(config.run_dir, test, scores):
+        for note in write_runs(config.run_dir, search):
             print(note)
         title = model_and_data(f"{config.model} with {config.loss}", test_files, config.data)
         plot_training(config.run_dir, rows, by_name(baselines), title)
-        plot_test(config.run_dir, test, scores, evaluations["test"], baselines["test"][BM25_NAME], title, "test")
+        plot_test(config.run_dir, search, evaluations["test"], baselines["test"][BM25_NAME], title, "test")
         exports = best.export(config.run_dir / "export") if config.export else {}
         print_scores(config.loss, evaluations, shorter)
         headline, *more_headlines = headlines(evaluations["test"])
@@ -250,7 +250,7 @@ def main(config: Config) -> int:
             headline=headline,
             more_headlines=more_headlines,
             tracker=tracker,
-            tables={"examples": example_table(test, scores)},
+            tables={"examples": example_table(search)},
             details={
                 "loss": config.loss,
                 "init_from": config.init_from,

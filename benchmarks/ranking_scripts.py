@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.harness import report_head, write_report
 from utils.common.files import read_json
-from utils.ranking import baselines
+from utils.ranking import bm25
 from utils.ranking.metrics import reciprocal_rank
 
 
@@ -43,7 +43,7 @@ def measure(path: Path) -> dict:
     paragraphs = [paragraph for article in read_json(path)["data"] for paragraph in article["paragraphs"]]
     texts = [paragraph["context"] for paragraph in paragraphs]
     questions = [(entry["question"], place) for place, paragraph in enumerate(paragraphs) for entry in paragraph["qas"]]
-    with mock.patch.object(baselines, "split_words", lambda text: re.findall(r"\w+", text.lower())):
+    with mock.patch.object(bm25, "split_words", lambda text: re.findall(r"\w+", text.lower())):
         plain = mrr(texts, questions)
     counts = {"file": path.name, "questions": len(questions), "paragraphs": len(texts)}
     return counts | {"mrr": mrr(texts, questions), "mrr_of_plain_words": plain}
@@ -51,7 +51,7 @@ def measure(path: Path) -> dict:
 
 def mrr(texts: list[str], questions: list[tuple[str, int]]) -> float:
     """Mean reciprocal rank of each question's paragraph, by BM25."""
-    index = baselines.BM25(texts)
+    index = bm25.BM25(texts)
     scores = np.stack([index.scores(question) for question, _ in questions])
     relevance = np.eye(len(texts))[[place for _, place in questions]]
     return float(reciprocal_rank(scores, relevance, np.ones(scores.shape, bool)).mean())

@@ -127,7 +127,7 @@ class RankingTab:
 
     def _index(self, predictor, texts: tuple[str, ...]):
         """The vectors of texts, and their BM25 index."""
-        from utils.ranking.baselines import BM25
+        from utils.ranking.bm25 import BM25
 
         return predictor.embed_candidates(texts), BM25(texts)
 

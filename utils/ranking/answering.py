@@ -110,10 +110,6 @@ class RankingAnswerer:
         numbers = [places.setdefault(tuple(ids), len(places)) for ids in candidate_ids]
         return embed(self.candidate_encoder, list(places), self.padding_id)[numbers]
 
-    def scores(self, query_ids: Sequence[Sequence[int]], candidate_ids: Sequence[Sequence[int]]) -> np.ndarray:
-        """The cosine of every question with every candidate, float32 `(questions, candidates)`, from token ids."""
-        return self.question_vectors(query_ids) @ self.candidate_vectors(candidate_ids).T
-
 
 def _ranked(scores: np.ndarray, texts: Sequence[str], n_best: int | None = None) -> list[dict]:
     return [

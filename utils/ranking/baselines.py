@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import zipfile
@@ -15,44 +14,21 @@ import numpy as np
 from utils.common.archives import open_npz
 from utils.common.evaluation import Evaluation
 from utils.common.files import write_arrays
-from utils.ranking.evaluation import EvaluationSet, evaluate_scores, text_numbers
+from utils.ranking.bm25 import BM25, BM25Scores
+from utils.ranking.evaluation import EvaluationSet, evaluate_scores
 from utils.ranking.records import Candidate, Query
-from utils.text.words import split_words
+from utils.ranking.scores import EqualScores, Scores
+from utils.ranking.text_numbers import text_numbers
 
 CEILING = "votes oracle"
 """Ranks by the votes that the grades are made from, so it is the ceiling for a question's own answers."""
 PLAIN = ("random", "bm25", "length", "age", "given order", "untrained")
 """Baselines that a trained encoder should beat; a data set has some of them."""
-VERSION = 2
+VERSION = 3
 """Raise it when a baseline or a metric changes, so that cached values are computed again."""
 
 
-class BM25:
-    """BM25 over words, English ones by their stems (Robertson and Zaragoza 2009; k1 1.5, b 0.75, Lucene's idf), computed by bm25s.
-
-    Args:
-        texts: the collection that is searched.
-    """
-
-    def __init__(self, texts: Sequence[str]):
-        import bm25s
-        import snowballstemmer
-
-        self.stem = functools.cache(snowballstemmer.stemmer("english").stemWord)
-        self.index = bm25s.BM25()
-        self.index.index([self.words(text) or [""] for text in texts], show_progress=False)
-
-    def words(self, text: str) -> list[str]:
-        """The words of a text; those of plain Latin letters by their stems."""
-        return [self.stem(word) if word.isascii() else word for word in split_words(text)]
-
-    def scores(self, query: str) -> np.ndarray:
-        """The score of every text, `(texts,)`."""
-        words = [word for word in self.words(query) if word in self.index.vocab_dict]
-        return self.index.get_scores(words) if words else np.zeros(self.index.scores["num_docs"], np.float32)
-
-
-def baseline_scores(queries: Sequence[Query], candidates: Sequence[Candidate]) -> dict[str, np.ndarray]:
+def baseline_scores(queries: Sequence[Query], candidates: Sequence[Candidate]) -> dict[str, Scores]:
     """Scores of all candidates for each question by every baseline that the data allows.
 
     - `random`: equal scores for all; the metrics of ties are those of a random order.
@@ -67,30 +43,32 @@ def baseline_scores(queries: Sequence[Query], candidates: Sequence[Candidate]) -
         candidates: all candidates.
 
     Returns:
-        name to float32 `(questions, candidates)`.
+        name to scores of all questions and candidates.
     """
-    shape, votes = (len(queries), len(candidates)), [candidate.votes for candidate in candidates]
-    _, indexed, places = np.unique(text_numbers(candidates), return_index=True, return_inverse=True)  # each text once
-    bm25 = BM25([candidates[place].text for place in indexed])
-    scores = {
-        "random": np.zeros(shape, np.float32),
-        "bm25": np.stack([bm25.scores(query.text)[places] for query in queries]).astype(np.float32),
-        "length": np.broadcast_to(np.array([len(candidate.text) for candidate in candidates], np.float32), shape),
+    numbers = text_numbers(candidate.text for candidate in candidates)
+    _, indexed, places = np.unique(numbers, return_index=True, return_inverse=True)  # each text once
+    index = BM25(candidates[place].text for place in indexed)
+    scores: dict[str, Scores] = {
+        "random": EqualScores(len(queries), np.zeros(len(candidates), np.float32)),
+        "bm25": BM25Scores(index, [query.text for query in queries], places),
+    }
+    equal = {
+        "length": np.fromiter((len(candidate.text) for candidate in candidates), np.float32),
     }
     if all(candidate.created for candidate in candidates):
         _, date = np.unique([candidate.created for candidate in candidates], return_inverse=True)
-        scores["age"] = np.broadcast_to(-date.astype(np.float32), shape)
-    if None not in votes:
-        are_ranks = max(votes) < 0  # MEDIQA's negated ranks
-        scores["given order" if are_ranks else CEILING] = np.broadcast_to(np.array(votes, np.float32), shape)
-    return scores
+        equal["age"] = -date.astype(np.float32)
+    if all(candidate.votes is not None for candidate in candidates):
+        votes = np.array([candidate.votes for candidate in candidates], np.float32)
+        equal["given order" if max(votes) < 0 else CEILING] = votes  # MEDIQA's are negated ranks
+    return scores | {name: EqualScores(len(queries), values) for name, values in equal.items()}
 
 
 def evaluate_baselines(
     evaluation_set: EvaluationSet,
     cache_dir: Path,
     untrained_name: str = "",
-    untrained_scores: Callable[[], np.ndarray] | None = None,
+    untrained_scores: Callable[[], Scores] | None = None,
 ) -> dict[str, Evaluation]:
     """Evaluate every baseline, or read the values that an earlier run on the same data kept.
 
@@ -141,7 +119,9 @@ def _cache_key(evaluation_set: EvaluationSet, untrained_name: str) -> str:
         record = [candidate.text, candidate.relevance, candidate.votes, candidate.created]
         digest.update(json.dumps(record).encode())
     if untrained_name:
-        digest.update(json.dumps([evaluation_set.query_ids, evaluation_set.candidate_ids]).encode())
+        for ids in (evaluation_set.query_ids, evaluation_set.candidate_ids):
+            for row in ids:
+                digest.update(np.asarray([len(row), *row], np.int32).tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -8,11 +8,18 @@ from functools import cached_property
 
 import numpy as np
 
+from utils.common.disk_rows import ChosenRows
 from utils.common.evaluation import Evaluation
 from utils.ranking.features import RankingFeatures, first_candidates
 from utils.ranking.metrics import pad_arrays, ranking_metrics
 from utils.ranking.records import Candidate, Query
+from utils.ranking.retrieval import FoundForQuestion, SearchedCandidates, relevant_groups, search_all
+from utils.ranking.scores import Scores, VectorScores, as_scores
+from utils.ranking.search_metrics import search_metrics
+from utils.ranking.text_numbers import first_of_each, text_numbers
 
+DEPTH = 100
+"""The best candidates of a question that are kept of all that were searched."""
 SEARCHED = ("test", "validation", "train")
 """Splits whose answers are searched for the test questions."""
 MONITORED = ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")
@@ -55,22 +62,15 @@ class EvaluationSet:
             documents: documents that are searched as well.
             document_ids: the token ids of each document.
         """
-        pairs = [
-            (candidate, ids)
-            for split in searched
-            for candidate, ids in zip(
-                (candidate for query in parts[split] for candidate in query.candidates),
-                features[split].candidate_ids,
-                strict=True,
-            )
-        ]
-        pairs += zip(documents, document_ids, strict=True)
-        num_own, seen, kept = len(features[name].candidate_ids), set(), []
-        for number, pair in enumerate(pairs):
-            if number < num_own or pair[0].text not in seen:
-                kept.append(pair)
-            seen.add(pair[0].text)
-        return cls(parts[name], [pair[0] for pair in kept], features[name].query_ids, [pair[1] for pair in kept])
+        parts_searched = [[candidate for query in parts[split] for candidate in query.candidates] for split in searched]
+        candidates = [*parts_searched, documents]
+        ids = [*(features[split].candidate_ids for split in searched), document_ids]
+        if list(map(len, candidates)) != list(map(len, ids)):
+            raise ValueError("there must be as many rows of token ids as candidates")
+        num_own = len(features[name].candidate_ids)
+        places = first_of_each(candidate.text for part in candidates for candidate in part)
+        places = np.append(np.arange(num_own), places[places >= num_own])
+        return cls(parts[name], ChosenRows(candidates, places), features[name].query_ids, ChosenRows(ids, places))
 
     @cached_property
     def starts(self) -> np.ndarray:
@@ -80,31 +80,103 @@ class EvaluationSet:
     @cached_property
     def texts(self) -> np.ndarray:
         """A number for the text of each candidate, `(candidates,)`, equal for equal texts."""
-        return text_numbers(self.candidates)
+        return text_numbers(candidate.text for candidate in self.candidates)
+
+    @cached_property
+    def searched(self) -> SearchedCandidates:
+        """Which candidates are searched for each question."""
+        return SearchedCandidates(self.starts, self.texts)
+
+    @cached_property
+    def grades(self) -> np.ndarray:
+        """The grades of the questions' own candidates, `(own candidates,)`."""
+        return np.array([candidate.relevance for query in self.queries for candidate in query.candidates], float)
+
+    def search(self, scores: Scores | np.ndarray, depth: int = 0) -> Search:
+        """Search all candidates for each question; also what `evaluate_scores`, runs and plots need.
+
+        Args:
+            scores: float `(questions, candidates)`, higher is better: an array, or `Scores` that are computed block by block.
+            depth: how many of the best candidates are kept.
+        """
+        return Search(self, search_all(as_scores(scores), self.searched, self.grades > 0, depth))
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was found for the questions of an `EvaluationSet`.
+
+    Args:
+        questions: the questions and candidates.
+        results: what was found for each question.
+    """
+
+    questions: EvaluationSet
+    results: list[FoundForQuestion]
+
+    def rerank(self, included: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Metrics of ranking each question's own candidates, over the questions of `rerankable`.
+
+        NDCG uses the grades. For the metrics of binary relevance, a candidate is relevant if its grade is at least half of the
+        question's highest: nearly every answer has some votes.
+
+        Args:
+            included: bool `(questions,)`, which questions count; None is all.
+
+        Returns:
+            name to values, `(questions that count,)`; empty where no question counts.
+        """
+        numbers = rerankable(self.questions.queries, included)
+        if not numbers:
+            return {}
+        own_scores, mask = pad_arrays([self.results[number].own_scores for number in numbers])
+        grades, _ = pad_arrays([self.questions.grades[self.questions.searched.own(number)] for number in numbers])
+        is_relevant = (grades > 0) & (grades >= grades.max(axis=1, keepdims=True) / 2)
+        graded = ranking_metrics(own_scores, grades, mask)
+        binary = ranking_metrics(own_scores, is_relevant.astype(float), mask)
+        return {name: (graded if name.startswith("ndcg") else binary)[name] for name in graded}
+
+    def retrieve(self, included: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Metrics of finding each question's candidates among all, over the questions with a relevant one.
+
+        A question's own candidates have their grades, all others grade 0. A text that is a candidate of several questions is
+        searched once; as an own candidate, where it is one.
+
+        Args:
+            included: bool `(questions,)`, which questions count; None is all.
+
+        Returns:
+            name to values, `(questions that count,)`.
+        """
+        numbers = answerable(self.questions.queries, included)
+        grades = (self.questions.grades[self.questions.searched.own(number)] for number in numbers)
+        return search_metrics(relevant_groups([self.results[number] for number in numbers], grades), len(numbers))
 
 
 def evaluate_scores(
-    evaluation_set: EvaluationSet, scores: np.ndarray, included: np.ndarray | None = None
+    evaluation_set: EvaluationSet, scores: Scores | np.ndarray | Search, included: np.ndarray | None = None
 ) -> Evaluation:
-    """Evaluate scores: metrics of `rerank` under their plain names, those of `retrieve` with `_all` appended.
+    """Evaluate scores: metrics of `Search.rerank` under their plain names, those of `Search.retrieve` with `_all` appended.
 
     The two are means over different questions, so the arrays of `per_example` differ in length. Where there is nothing to rank
     within a question, as among answers that are all right, the metrics of `rerank` are missing.
 
     Args:
         evaluation_set: the questions and candidates.
-        scores: float `(questions, candidates)`, higher is better.
+        scores: float `(questions, candidates)`, higher is better: an array, or `Scores` that are computed block by block; or what
+            was found with them.
         included: bool `(questions,)`, which questions count; None is all.
     """
-    queries, starts = evaluation_set.queries, evaluation_set.starts
-    own = rerank(queries, scores, starts, included)
-    everything = retrieve(queries, scores, starts, evaluation_set.texts, included)
-    return Evaluation.from_examples(own | {f"{name}_all": values for name, values in everything.items()})
+    search = scores if isinstance(scores, Search) else evaluation_set.search(scores)
+    everything = search.retrieve(included)
+    return Evaluation.from_examples(
+        search.rerank(included) | {f"{name}_all": values for name, values in everything.items()}
+    )
 
 
 def evaluate_encoder(
     predictor, validation: EvaluationSet, test: EvaluationSet, is_unseen: np.ndarray, shorter_dims: Sequence[int] = ()
-) -> tuple[dict[str, Evaluation], dict[str, dict[str, float]], np.ndarray]:
+) -> tuple[dict[str, Evaluation], dict[str, dict[str, float]], Search]:
     """Evaluate a trained encoder on `validation`, and as `evaluate_test` does on the test questions.
 
     Args:
@@ -112,9 +184,9 @@ def evaluate_encoder(
         validation: the validation questions and what is searched for them.
         test, is_unseen, shorter_dims: as for `evaluate_test`.
     """
-    evaluations, shorter, scores = evaluate_test(predictor, test, is_unseen, shorter_dims)
+    evaluations, shorter, search = evaluate_test(predictor, test, is_unseen, shorter_dims)
     of_validation = evaluate_scores(validation, predictor.scores(validation.query_ids, validation.candidate_ids))
-    return {"validation": of_validation, **evaluations}, shorter, scores
+    return {"validation": of_validation, **evaluations}, shorter, search
 
 
 def evaluate_test(
@@ -123,7 +195,7 @@ def evaluate_test(
     is_unseen: np.ndarray | None = None,
     shorter_dims: Sequence[int] = (),
     split: str = "test",
-) -> tuple[dict[str, Evaluation], dict[str, dict[str, float]], np.ndarray]:
+) -> tuple[dict[str, Evaluation], dict[str, dict[str, float]], Search]:
     """Evaluate a trained encoder on the questions of one split.
 
     Args:
@@ -135,97 +207,18 @@ def evaluate_test(
 
     Returns:
         the evaluation of the split, and of the unseen questions (`SPLIT_unseen`) if they are some of them but not all; metrics by
-        length of the cut vectors; and the scores of the candidates, float `(questions, candidates)`.
+        length of the cut vectors; and what was found, with the best `DEPTH` candidates of each question.
     """
-    questions, candidates = predictor.question_vectors(test.query_ids), predictor.candidate_vectors(test.candidate_ids)
-    scores = questions @ candidates.T
-    evaluations = {split: evaluate_scores(test, scores)}
+    scores = predictor.scores(test.query_ids, test.candidate_ids)
+    search = test.search(scores, DEPTH)
+    evaluations = {split: evaluate_scores(test, search)}
     if is_unseen is not None and is_unseen.any() and not is_unseen.all():
-        evaluations[f"{split}_unseen"] = evaluate_scores(test, scores, is_unseen)
+        evaluations[f"{split}_unseen"] = evaluate_scores(test, search, is_unseen)
     shorter = {
-        str(dim): evaluate_scores(test, shorten(questions, dim) @ shorten(candidates, dim).T).metrics
+        str(dim): evaluate_scores(test, VectorScores(scores.questions, scores.candidates, dim)).metrics
         for dim in shorter_dims
     }
-    return evaluations, shorter, scores
-
-
-def shorten(vectors: np.ndarray, dim: int) -> np.ndarray:
-    """The first `dim` numbers of each vector, scaled to unit norm: `(texts, dim)`."""
-    vectors = vectors[:, :dim]
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-
-
-def rerank(
-    queries: Sequence[Query], scores: np.ndarray, starts: np.ndarray, included: np.ndarray | None = None
-) -> dict[str, np.ndarray]:
-    """Metrics of ranking each question's own candidates, over the questions of `rerankable`.
-
-    NDCG uses the grades. For the metrics of binary relevance, a candidate is relevant if its grade is at least half of the
-    question's highest: nearly every answer has some votes.
-
-    Args:
-        queries: the questions.
-        scores: float `(questions, candidates)`; only a question's own candidates count.
-        starts: integer `(questions + 1,)`, see `utils.ranking.features.first_candidates`.
-        included: bool `(questions,)`, which questions count; None is all.
-
-    Returns:
-        name to values, `(questions that count,)`; empty where no question counts.
-    """
-    numbers = rerankable(queries, included)
-    if not numbers:
-        return {}
-    own_scores, mask = pad_arrays([scores[number, starts[number] : starts[number + 1]] for number in numbers])
-    grades, _ = pad_arrays(
-        [np.array([candidate.relevance for candidate in queries[number].candidates]) for number in numbers]
-    )
-    is_relevant = (grades > 0) & (grades >= grades.max(axis=1, keepdims=True) / 2)
-    graded = ranking_metrics(own_scores, grades, mask)
-    binary = ranking_metrics(own_scores, is_relevant.astype(float), mask)
-    return {name: (graded if name.startswith("ndcg") else binary)[name] for name in graded}
-
-
-def retrieve(
-    queries: Sequence[Query],
-    scores: np.ndarray,
-    starts: np.ndarray,
-    texts: np.ndarray,
-    included: np.ndarray | None = None,
-) -> dict[str, np.ndarray]:
-    """Metrics of finding each question's candidates among all, over the questions with a relevant one.
-
-    A question's own candidates have their grades, all others grade 0. A text that is a candidate of several questions is searched
-    once; as an own candidate, where it is one.
-
-    Args:
-        queries, scores, starts, included: as for `rerank`.
-        texts: integer `(candidates,)`, equal for equal texts (`text_numbers`).
-
-    Returns:
-        name to values, `(questions that count,)`.
-    """
-    numbers = answerable(queries, included)
-    grades = np.zeros((len(numbers), scores.shape[1]), np.float32)
-    for row, number in enumerate(numbers):
-        grades[row, starts[number] : starts[number + 1]] = [c.relevance for c in queries[number].candidates]
-    return ranking_metrics(scores[numbers], grades, searched_candidates(numbers, starts, texts))
-
-
-def searched_candidates(numbers: Sequence[int], starts: np.ndarray, texts: np.ndarray) -> np.ndarray:
-    """Which candidates are searched for each of these questions, bool `(numbers, candidates)`; see `retrieve`."""
-    mask = np.zeros((len(numbers), len(texts)), bool)
-    mask[:, np.unique(texts, return_index=True)[1]] = True
-    for row, number in enumerate(numbers):
-        own = slice(starts[number], starts[number + 1])
-        mask[row, np.isin(texts, texts[own])] = False
-        mask[row, own] = True
-    return mask
-
-
-def text_numbers(candidates: Sequence[Candidate]) -> np.ndarray:
-    """A number for the text of each candidate, `(candidates,)`, equal for equal texts."""
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(candidate.text, len(numbers)) for candidate in candidates], np.int64)
+    return evaluations, shorter, search
 
 
 def answerable(queries: Sequence[Query], included: np.ndarray | None = None) -> list[int]:

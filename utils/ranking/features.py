@@ -10,6 +10,7 @@ import numpy as np
 
 from utils.common.batching import WHOLE, BatchPart, epochs_from, length_sorted_batches, pad_rows
 from utils.ranking.records import Query
+from utils.ranking.text_numbers import text_numbers
 from utils.text.embedding import LENGTH_MULTIPLE, token_ids
 
 POOL_BATCHES = 16
@@ -46,8 +47,7 @@ class RankingFeatures:
     @cached_property
     def texts(self) -> np.ndarray:
         """A number for the text of each candidate, `(candidates,)`, equal for equal texts."""
-        numbers: dict[tuple, int] = {}
-        return np.array([numbers.setdefault(tuple(ids), len(numbers)) for ids in self.candidate_ids], np.int64)
+        return text_numbers(np.asarray(ids, np.int32).tobytes() for ids in self.candidate_ids)
 
     @cached_property
     def trainable(self) -> np.ndarray:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from utils.common.archives import open_npz
 from utils.common.files import write_arrays
-from utils.ranking.baselines import BM25
+from utils.ranking.bm25 import BM25, BM25Scores
 from utils.ranking.features import RankingFeatures
 from utils.ranking.records import Query
+from utils.ranking.scores import BLOCK_SCORES, Scores, as_scores
 
 NEGATIVES_PER_SLOT = 4
 """Mined negatives of a question for each of its slots; every epoch draws from them."""
 
 
 def mine_negatives(
-    scores: np.ndarray,
+    scores: Scores | np.ndarray,
     features: RankingFeatures,
     margin: float,
     max_negatives: int,
@@ -34,7 +35,7 @@ def mine_negatives(
     texts in which BM25 finds no word, the choice is random.
 
     Args:
-        scores: float `(questions, candidates)`.
+        scores: float `(questions, candidates)`, an array or computed block by block.
         features: the questions and their candidates.
         margin: see above; a fraction, or minus infinity to leave out none for its score.
         max_negatives: maximal number of negatives per question.
@@ -43,11 +44,13 @@ def mine_negatives(
         the numbers of the chosen candidates for each question, highest score first.
     """
     negatives, rng = [], np.random.default_rng(0)
-    is_first = np.isin(np.arange(len(features.texts)), np.unique(features.texts, return_index=True)[1])
-    for question, row in enumerate(scores):
+    is_first = np.zeros(len(features.texts), bool)
+    is_first[np.unique(features.texts, return_index=True)[1]] = True
+    candidate_groups = features.groups[features.owners]
+    for question, row in enumerate(_rows(as_scores(scores))):
         own = features.own_candidates(question)
         best = row[own[features.relevance[own].argmax()]] if len(own) else math.inf
-        is_other = features.groups[features.owners] != features.groups[question]
+        is_other = candidate_groups != features.groups[question]
         is_other &= is_first & ~np.isin(features.texts, features.texts[own])
         allowed = rng.permutation(np.flatnonzero(is_other & (row <= best - margin * abs(best))))
         top = allowed
@@ -55,6 +58,30 @@ def mine_negatives(
             top = allowed[np.argpartition(-row[allowed], min(max_negatives, len(allowed) - 1))[:max_negatives]]
         negatives.append(top[np.argsort(-row[top], kind="stable")])
     return negatives
+
+
+def _rows(scores: Scores) -> Iterator[np.ndarray]:
+    """Yield the scores of each question and all candidates."""
+    block_size = max(1, BLOCK_SCORES // max(1, scores.shape[1]))
+    for start in range(0, scores.shape[0], block_size):
+        yield from scores.block(np.arange(start, min(start + block_size, scores.shape[0])), slice(0, scores.shape[1]))
+
+
+class RandomScores(Scores):
+    """Random scores, which are drawn question by question; a block can be had once, in order.
+
+    Args:
+        seed: seed of the draws.
+        num_questions: how many questions there are.
+        num_candidates: how many candidates there are.
+    """
+
+    def __init__(self, seed: int, num_questions: int, num_candidates: int):
+        super().__init__(num_questions, num_candidates)
+        self.rng = np.random.default_rng(seed)
+
+    def block(self, questions: np.ndarray, candidates: slice) -> np.ndarray:
+        return self.rng.random((len(questions), self.shape[1]), np.float32)[:, candidates]
 
 
 class NegativeMiner:
@@ -93,12 +120,11 @@ class NegativeMiner:
         self.path = path
         self.fixed = None
         if source == "random":
-            shape = len(features.query_ids), len(features.candidate_ids)
-            scores = np.random.default_rng(seed).random(shape, np.float32)
+            scores = RandomScores(seed, len(features.query_ids), len(features.candidate_ids))
             self.fixed = mine_negatives(scores, features, -math.inf, self.max_negatives)
         elif source == "bm25":
             index = BM25([candidate.text for query in queries for candidate in query.candidates])
-            scores = np.stack([index.scores(query.text) for query in queries])
+            scores = BM25Scores(index, [query.text for query in queries])
             self.fixed = mine_negatives(scores, features, margin, self.max_negatives)
 
     def mine(self, epoch: int) -> list[np.ndarray]:

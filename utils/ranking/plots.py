@@ -11,7 +11,7 @@ from utils.common.figures import figure_and_axes, legend_above, no_values, save_
 from utils.common.fonts import drawable
 from utils.common.plots import plot_history, reference_lines
 from utils.ranking.baselines import PLAIN
-from utils.ranking.evaluation import EvaluationSet, answerable
+from utils.ranking.evaluation import Search, answerable
 from utils.text.words import shortened
 
 MAX_GRADES = 8
@@ -49,8 +49,7 @@ def plot_training(
 
 def plot_test(
     folder: Path,
-    evaluation_set: EvaluationSet,
-    scores: np.ndarray,
+    search: Search,
     evaluation: Evaluation,
     bm25: Evaluation | None,
     model_and_data: str,
@@ -60,34 +59,33 @@ def plot_test(
 
     Args:
         folder: where to write.
-        evaluation_set: the questions, and the candidates that are searched.
-        scores: the encoder's, `(questions, candidates)`.
-        evaluation: of these scores.
+        search: what the encoder found for the questions.
+        evaluation: of its scores.
         bm25: the evaluation of BM25 on the same questions; None draws no differences.
         model_and_data: the model's name and the data's, for the titles.
         split: name of the questions' split.
     """
     conditions = f"{model_and_data}, {split}"
-    plot_grades(evaluation_set, scores, folder / "scores_by_grade.png", f"Scores of own answers by grade\n{conditions}")
+    plot_grades(search, folder / "scores_by_grade.png", f"Scores of own answers by grade\n{conditions}")
     if bm25 is not None:
-        texts = [evaluation_set.queries[number].text for number in answerable(evaluation_set.queries)]
+        queries = search.questions.queries
+        texts = [queries[number].text for number in answerable(queries)]
         ranks = {"encoder": 1 / evaluation.per_example["mrr_all"], "BM25": 1 / bm25.per_example["mrr_all"]}
         title = f"Where the encoder and BM25 differ: rank of the first relevant answer among all\n{conditions}"
         plot_differences(texts, ranks["encoder"], ranks["BM25"], folder / "bm25_differences.png", title)
 
 
-def plot_grades(evaluation_set: EvaluationSet, scores: np.ndarray, path: Path, title: str) -> None:
+def plot_grades(search: Search, path: Path, title: str) -> None:
     """The distribution of the scores of questions' own answers, for each grade: median, quartiles, and 5 % and 95 %.
 
     Args:
-        evaluation_set: the questions with their graded answers.
-        scores: `(questions, candidates)`.
+        search: the scores of the questions' graded answers.
         path: the PNG file to write.
         title: title of the plot; a line on the order within questions is added.
     """
     grades, own_scores, in_order = [], [], []
-    for number, query in enumerate(evaluation_set.queries):
-        own = scores[number, evaluation_set.starts[number] : evaluation_set.starts[number + 1]]
+    for query, found in zip(search.questions.queries, search.results, strict=True):
+        own = found.own_scores
         grade = np.array([candidate.relevance for candidate in query.candidates])
         better = grade[:, None] > grade[None]
         in_order.append((np.sign(own[:, None] - own[None])[better] + 1) / 2)

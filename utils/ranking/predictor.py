@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from utils.common.errors import UserError
@@ -10,11 +11,15 @@ from utils.common.references import model_folder
 from utils.ranking.answering import RankingAnswerer, onnx_encoders
 from utils.ranking.data import NamedText, named_answers, read_texts
 from utils.ranking.demo import demo_rankings
+from utils.ranking.scores import VectorScores
+from utils.ranking.vector_files import vectors_on_disk
 from utils.text.tokenization import check_fits, load_tokenizer
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run, read_run_file
 
 MAX_TOKENS = 100_000
 """Tokens of a text that a run may ask for."""
+VECTORS_IN_MEMORY = 2**30
+"""Bytes of candidates' vectors that are kept in memory while they are scored."""
 
 
 class RankingPredictor(RankingAnswerer):
@@ -90,6 +95,17 @@ class RankingPredictor(RankingAnswerer):
             return named_answers(demo_rankings(self.demo_seed)), []
         reading = Reading(max_bad_fraction)
         return read_texts(path, reading), reading.notes
+
+    def scores(self, query_ids: Sequence[Sequence[int]], candidate_ids: Sequence[Sequence[int]]) -> VectorScores:
+        """The cosine of every question with every candidate, from token ids.
+
+        The candidates' vectors are in memory up to `VECTORS_IN_MEMORY` bytes, and beyond that in a temporary file.
+        """
+        if 4 * len(candidate_ids) * self.model.candidates.size <= VECTORS_IN_MEMORY:
+            vectors = self.candidate_vectors(candidate_ids)
+        else:
+            vectors = vectors_on_disk(self.candidate_encoder, candidate_ids, self.padding_id)
+        return VectorScores(self.question_vectors(query_ids), vectors)
 
     def use_onnx(self, path: str | Path) -> None:
         """Let an exported encoder compute all vectors from now on, such as `export/model_int8.onnx`."""

@@ -19,6 +19,7 @@ from utils.ranking.leaderboard import write_per_question
 from utils.ranking.plots import BM25_NAME, plot_test
 from utils.ranking.predictor import RankingPredictor
 from utils.ranking.records import VOTE_RULES, Candidate, Query
+from utils.ranking.scores import Scores
 from utils.ranking.splits import RankingSplits, read_ranking_splits, read_test_queries
 from utils.ranking.trec import write_runs
 from utils.text.embedding import token_ids
@@ -78,7 +79,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
     evaluation_set = make_evaluation_set(predictor, splits, split, numbers, searched)
     loss = run.settings.get("loss")
     shorter_dims = RANKING_LOSSES[loss].shorter_dims(predictor.model.candidates.size) if loss in RANKING_LOSSES else ()
-    evaluations, shorter, scores = evaluate_test(predictor, evaluation_set, is_unseen, shorter_dims, split)
+    evaluations, shorter, search = evaluate_test(predictor, evaluation_set, is_unseen, shorter_dims, split)
     untrained_name, untrained_scores = "", None
     try:
         untrained_name, untrained_scores = _untrained(run, predictor, evaluation_set)
@@ -90,10 +91,10 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         write_per_question(
             folder / "per_question.npz", evaluation_set.queries, {"encoder": evaluations[split], **baselines}
         )
-        for note in write_runs(folder, evaluation_set, scores):
+        for note in write_runs(folder, search):
             print(note)
         title = model_and_data(run.name, source.files_of(split), run.settings.get("data", ""))
-        plot_test(folder, evaluation_set, scores, evaluations[split], baselines.get(BM25_NAME), title, split)
+        plot_test(folder, search, evaluations[split], baselines.get(BM25_NAME), title, split)
 
     files = [path for paths in source.files.values() for path in paths]
     return Scored(
@@ -181,7 +182,7 @@ def _read_questions(
 
 def _untrained(
     run: FinishedRun, predictor: RankingPredictor, evaluation_set: EvaluationSet
-) -> tuple[str, Callable[[], np.ndarray] | None]:
+) -> tuple[str, Callable[[], Scores] | None]:
     """What identifies the pretrained weights that the run started from, and a function that computes their scores.
 
     Raises:
@@ -193,7 +194,7 @@ def _untrained(
         name, pooling = str(run.settings["init_from"]), str(run.settings["pooling"])
     start = pretrained_start(name, 0.0, pooling, predictor.query_length, predictor.max_length)
 
-    def scores() -> np.ndarray:
+    def scores() -> Scores:
         lengths = {"query_length": predictor.query_length, "max_length": predictor.max_length}
         untrained = RankingPredictor(untrained_model(predictor.model, start), start.tokenizer, **lengths)
         return untrained.scores(evaluation_set.query_ids, evaluation_set.candidate_ids)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from utils.common.files import write_atomically
-from utils.ranking.evaluation import EvaluationSet, answerable, rerankable, searched_candidates
+from utils.ranking.evaluation import Search, answerable, rerankable
+from utils.ranking.records import Candidate
 
 TAG = "qkv_zoo"
-DEPTH = 100
-"""Candidates of a question that are listed of all that were searched."""
 
 
-def write_runs(folder: Path, evaluation_set: EvaluationSet, scores: np.ndarray) -> list[str]:
-    """Write what a system ranked, and the grades.
+def write_runs(folder: Path, search: Search) -> list[str]:
+    """Write what a system ranked, and the grades, question by question.
 
     - `run.trec`: each question's own candidates, where there is something to rank.
-    - `run_all.trec`: the best 100 of all candidates.
+    - `run_all.trec`: the best of all candidates, as many as `search` kept.
     - `qrels.trec`: the grades of the questions that have a relevant candidate.
 
     A line of a run is `question Q0 candidate rank score tag`, one of the judgements `question 0 candidate grade`. White space in an
@@ -29,42 +28,57 @@ def write_runs(folder: Path, evaluation_set: EvaluationSet, scores: np.ndarray) 
 
     Args:
         folder: where to write.
-        evaluation_set: the questions and candidates.
-        scores: float `(questions, candidates)`, higher is better.
+        search: what the system found.
 
     Returns:
         notes on ids that had to be changed.
     """
-    queries, starts = evaluation_set.queries, evaluation_set.starts
-    questions, names = [_escaped(query.id) for query in queries], candidate_names(evaluation_set)
-    own, run, run_all, judgements = set(rerankable(queries)), [], [], []
-    for number in answerable(queries):
-        places = np.arange(starts[number], starts[number + 1])
-        judgements += [f"{questions[number]} 0 {names[place]} {candidate.relevance:g}\n"
-                       for place, candidate in zip(places, queries[number].candidates, strict=True)]  # fmt: skip
-        if number in own:
-            run += _ranked_lines(questions[number], names, scores[number], places, len(places))
-        (mask,) = searched_candidates([number], starts, evaluation_set.texts)
-        run_all += _ranked_lines(questions[number], names, scores[number], np.flatnonzero(mask), DEPTH)
-    for name, lines in (("run.trec", run), ("run_all.trec", run_all), ("qrels.trec", judgements)):
-        if lines:
-            write_atomically(folder / name, "".join(lines))
+    questions, queries = search.questions, search.questions.queries
+    escaped = [_escaped(query.id) for query in queries]
+    numbers, reranked = answerable(queries), set(rerankable(queries))
+    listed = {int(place) for number in numbers for place in search.results[number].best}
+    listed.update(range(questions.starts[-1]))
+    names = candidate_names(questions.candidates, sorted(listed))
+
+    def run(own: bool) -> Iterator[str]:
+        for number in numbers:
+            found = search.results[number]
+            places, scores = found.best, found.best_scores
+            if own:
+                order = np.argsort(-found.own_scores, kind="stable") if number in reranked else np.empty(0, int)
+                places, scores = order + questions.starts[number], found.own_scores[order]
+            for rank, (place, score) in enumerate(zip(places, scores, strict=True), start=1):
+                yield run_line(escaped[number], names[int(place)], rank, score) + "\n"
+
+    def judgements() -> Iterator[str]:
+        for number in numbers:
+            for place, candidate in enumerate(queries[number].candidates, start=int(questions.starts[number])):
+                yield f"{escaped[number]} 0 {names[place]} {candidate.relevance:g}\n"
+
+    for name, lines in (("run.trec", run(True)), ("run_all.trec", run(False)), ("qrels.trec", judgements())):
+        _write_lines(folder / name, lines)
     changed = sum(_escaped(query.id) != query.id for query in queries)
-    changed += sum(_escaped(candidate.id) != candidate.id for candidate in evaluation_set.candidates)
+    changed += sum(_escaped(questions.candidates[place].id) != questions.candidates[place].id for place in names)
     return [f"{changed:,} ids have white space, which the .trec files write as %20 and the like"] if changed else []
 
 
-def candidate_names(evaluation_set: EvaluationSet) -> list[str]:
-    """A name for each candidate without white space; a document has one name, and all others have different ones."""
-    names, counts, used, documents = [], Counter(), set(), {}
-    for candidate in evaluation_set.candidates:
+def candidate_names(candidates: Sequence[Candidate], places: Sequence[int]) -> dict[int, str]:
+    """A name without white space for each of some candidates; a document has one name, and all others have different ones.
+
+    Args:
+        candidates: all candidates.
+        places: the places of those that are named, ascending.
+    """
+    names, counts, used, documents = {}, Counter(), set(), {}
+    for place in places:
+        candidate = candidates[place]
         key = (candidate.id, candidate.text)
         if candidate.is_document and key in documents:
-            names.append(documents[key])
+            names[place] = documents[key]
             continue
-        names.append(_distinct(candidate.id, used, counts))
+        names[place] = _distinct(candidate.id, used, counts)
         if candidate.is_document:
-            documents[key] = names[-1]
+            documents[key] = names[place]
     return names
 
 
@@ -93,9 +107,21 @@ def run_line(question: str, document: str, rank: int, score: float) -> str:
     return f"{_escaped(question)} Q0 {document} {rank} {score:.9g} {TAG}"
 
 
-def _ranked_lines(question: str, names: list[str], scores: np.ndarray, places: np.ndarray, depth: int) -> list[str]:
-    best = places[np.argsort(-scores[places], kind="stable")[:depth]]
-    return [run_line(question, names[place], rank, scores[place]) + "\n" for rank, place in enumerate(best, start=1)]
+def _write_lines(path: Path, lines: Iterator[str]) -> None:
+    """Write lines as they come to a temporary file, which then gets the path; without lines there is no file."""
+    first = next(lines, None)
+    if first is None:
+        return
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
+            file.write(first)
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _escaped(name: str) -> str:

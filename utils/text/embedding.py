@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -13,15 +14,25 @@ from utils.common.progress import with_progress
 BATCH_SIZE = 64
 LENGTH_MULTIPLE = 32
 """Padded lengths are multiples of this, so that few different shapes are compiled."""
+TOKENISED_TOGETHER = 4096
+"""Texts that are tokenised at a time: their tokens as Python objects are many times as large as their ids."""
 
 
 def token_ids(tokenizer, texts: Sequence[str], max_length: int) -> list[list[int]]:
     """The token ids of each text, special tokens included, cut to `max_length` tokens."""
-    tokenizer.enable_truncation(max_length)
-    try:
-        return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
-    finally:
-        tokenizer.no_truncation()
+    return list(iterate_token_ids(tokenizer, texts, max_length))
+
+
+def iterate_token_ids(tokenizer, texts: Iterable[str], max_length: int) -> Iterator[list[int]]:
+    """Yield what `token_ids` lists."""
+    texts = iter(texts)
+    while part := list(islice(texts, TOKENISED_TOGETHER)):
+        tokenizer.enable_truncation(max_length)
+        try:
+            encodings = tokenizer.encode_batch(part)
+        finally:
+            tokenizer.no_truncation()
+        yield from (encoding.ids for encoding in encodings)
 
 
 def embed(encoder, ids: Sequence[Sequence[int]], padding_id: int = 0, progress: str = "") -> np.ndarray:

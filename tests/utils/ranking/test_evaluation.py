@@ -5,22 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.helpers.ranking_questions import STARTS, make_queries
+from tests.helpers.ranking_questions import make_queries
 from utils.ranking.evaluation import (
     EvaluationSet,
     evaluate_encoder,
     evaluate_scores,
     print_scores,
-    rerank,
     rerankable,
-    retrieve,
-    searched_candidates,
-    shorten,
-    text_numbers,
     validation_row,
 )
 from utils.ranking.features import RankingFeatures
 from utils.ranking.records import Candidate, Query
+from utils.ranking.scores import VectorScores, shorten
 
 QUERIES = make_queries()
 SCORES = np.tile(np.array([0.1, 0.9, 0.5, 0.3, 0.2, 0.8, 0.7, 0.6]), (4, 1))
@@ -31,28 +27,33 @@ def make_set(queries, candidates=None):
     return EvaluationSet(queries, candidates or own, [[n] for n in range(len(queries))], [[n] for n in range(len(own))])
 
 
+def search(queries, scores, texts):
+    """What a search among candidates with these texts finds."""
+    return make_set(queries, [Candidate("a", f"answer {text}") for text in texts]).search(scores)
+
+
 def test_rerank_and_retrieve_by_hand():
-    own = rerank(QUERIES, SCORES, STARTS)
+    own = search(QUERIES, SCORES, range(8)).rerank()
     # Questions 0 and 2 have several answers and a relevant one; relevant is at least half of the best grade.
     assert own["mrr"] == pytest.approx([1 / 3, 1])
     dcg = 1 / np.log2(2) + 4 / np.log2(4)
     assert own["ndcg@10"][0] == pytest.approx(dcg / (4 / np.log2(2) + 1 / np.log2(3)))
-    everything = retrieve(QUERIES, SCORES, STARTS, np.arange(8))
+    everything = search(QUERIES, SCORES, range(8)).retrieve()
     assert everything["mrr"] == pytest.approx([1, 1 / 2, 1 / 4])  # questions 0, 2 and 3
-    few = retrieve(QUERIES, SCORES, STARTS, np.arange(8), np.array([True, True, False, True]))
+    few = search(QUERIES, SCORES, range(8)).retrieve(np.array([True, True, False, True]))
     assert few["mrr"] == pytest.approx([1, 1 / 4])
     # The text that stands before the answer of question 0 is the same: it is left out.
-    copies = retrieve(QUERIES, SCORES, STARTS, np.array([0, 1, 2, 3, 4, 5, 6, 2]))
+    copies = search(QUERIES, SCORES, [0, 1, 2, 3, 4, 5, 6, 2]).retrieve()
     assert copies["mrr"] == pytest.approx([1, 1 / 2, 1 / 4])
-    copies = retrieve(QUERIES, SCORES, STARTS, np.array([0, 1, 2, 3, 4, 5, 7, 7]))
+    copies = search(QUERIES, SCORES, [0, 1, 2, 3, 4, 5, 7, 7]).retrieve()
     assert copies["mrr"] == pytest.approx([1, 1 / 2, 1 / 3])
 
 
 def test_both_tasks_are_one_evaluation_over_different_questions():
     candidates = [Candidate(str(number), f"answer {number}") for number in range(8)]
     evaluation = evaluate_scores(make_set(QUERIES, candidates), SCORES)
-    own = rerank(QUERIES, SCORES, STARTS)
-    everything = retrieve(QUERIES, SCORES, STARTS, np.arange(8))
+    own = search(QUERIES, SCORES, range(8)).rerank()
+    everything = search(QUERIES, SCORES, range(8)).retrieve()
     assert set(evaluation.metrics) == set(own) | {f"{name}_all" for name in everything}
     assert evaluation.metrics["mrr"] == pytest.approx(2 / 3) and evaluation.per_example["mrr"].shape == (2,)
     assert evaluation.metrics["mrr_all"] == pytest.approx(7 / 12) and evaluation.per_example["mrr_all"].shape == (3,)
@@ -61,7 +62,7 @@ def test_both_tasks_are_one_evaluation_over_different_questions():
     one = [Query("q", "text", (Candidate("a", "x", 1.0),), "here")]
     alone = evaluate_scores(make_set(one, [Candidate("a", "x", 1.0), Candidate("b", "y")]), np.array([[0.1, 0.9]]))
     assert "mrr" not in alone.metrics and alone.per_example["mrr_all"] == pytest.approx([0.5])
-    assert text_numbers(make_set(QUERIES).candidates).tolist() == [0] * 8
+    assert make_set(QUERIES).texts.tolist() == [0] * 8
 
 
 class Vectors:
@@ -74,15 +75,17 @@ class Vectors:
         return np.eye(4, dtype=np.float32)[[row[0] % 4 for row in ids]]
 
     def scores(self, query_ids, candidate_ids):
-        return self.question_vectors(query_ids) @ self.candidate_vectors(candidate_ids).T
+        return VectorScores(self.question_vectors(query_ids), self.candidate_vectors(candidate_ids))
 
 
 def test_an_encoder_is_evaluated_on_unseen_questions_and_with_shorter_vectors(capsys):
     questions = make_set(QUERIES)
     is_unseen = np.array([True, True, False, True])
-    evaluations, shorter, test_scores = evaluate_encoder(Vectors(), questions, questions, is_unseen, [2])
-    scores = Vectors().scores(questions.query_ids, questions.candidate_ids)
-    np.testing.assert_array_equal(test_scores, scores)
+    evaluations, shorter, found = evaluate_encoder(Vectors(), questions, questions, is_unseen, [2])
+    scores = Vectors().question_vectors(questions.query_ids) @ Vectors().candidate_vectors(questions.candidate_ids).T
+    for number, result in enumerate(found.results):
+        own = slice(questions.starts[number], questions.starts[number + 1])
+        np.testing.assert_array_equal(result.own_scores, scores[number, own])
     assert (
         evaluations["validation"].metrics == evaluations["test"].metrics == evaluate_scores(questions, scores).metrics
     )
@@ -107,7 +110,7 @@ def test_right_answers_alone_are_scored_among_all_answers_only(capsys):
     right = [Query("q", "t", (Candidate("a", "x", 1.0), Candidate("b", "y", 1.0)), "here")]
     evaluation = evaluate_scores(make_set(right), np.array([[0.1, 0.9]]))
     assert rerankable(right) == [] and set(evaluation.metrics) == {
-        f"{name}_all" for name in retrieve(right, np.zeros((1, 2)), np.array([0, 2]), np.arange(2))
+        f"{name}_all" for name in search(right, np.zeros((1, 2)), range(2)).retrieve()
     }
     print_scores("mse", {"test": evaluation}, {})
     assert capsys.readouterr().out.startswith("mse, test, all answers: NDCG@10 1.0000")
@@ -132,12 +135,12 @@ def test_a_text_is_searched_once_wherever_it_stands():
     ids = [[10], [11], [12], [13]]
     evaluation_set = EvaluationSet.from_splits(parts, features, "test", ["test", "train"], documents, ids)
     assert [candidate.id for candidate in evaluation_set.candidates] == ["d0", "d1", "d2", "d3"]
-    assert evaluation_set.candidate_ids == [[10], [11], [12], [13]] and evaluation_set.starts.tolist() == [0, 2]
+    assert list(evaluation_set.candidate_ids) == [[10], [11], [12], [13]] and evaluation_set.starts.tolist() == [0, 2]
     both = EvaluationSet(
         [one, other], [*one.candidates, *other.candidates, documents[2]], [[1], [2]], [[10], [11], [11], [12]]
     )
-    searched = searched_candidates([0, 1], both.starts, both.texts)
-    assert searched.tolist() == [[True, True, False, True], [True, False, True, True]]
+    found = both.search(np.tile(np.arange(4.0), (2, 1)), depth=4)
+    assert [sorted(result.best.tolist()) for result in found.results] == [[0, 1, 3], [0, 2, 3]]
 
 
 def test_shortened_vectors_have_unit_norm():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from utils.ranking.evaluation import EvaluationSet, answerable, evaluate_scores, rerankable
+from utils.ranking.evaluation import DEPTH, EvaluationSet, answerable, evaluate_scores, rerankable
 from utils.ranking.records import Candidate, Query
 from utils.ranking.trec import candidate_names, write_runs
 
@@ -44,7 +44,7 @@ def test_trec_eval_gives_the_metrics_of_the_run(tmp_path):
     pytrec_eval = pytest.importorskip("pytrec_eval")
     questions = make_set()
     scores = np.random.default_rng(1).normal(size=(12, len(questions.candidates))).astype(np.float32)
-    notes = write_runs(tmp_path, questions, scores)
+    notes = write_runs(tmp_path, questions.search(scores, DEPTH))
     assert notes == ["60 ids have white space, which the .trec files write as %20 and the like"]
     judgements = as_dict(read(tmp_path / "qrels.trec"), 3, int)
     evaluation = evaluate_scores(questions, scores)
@@ -71,7 +71,7 @@ def test_trec_eval_gives_the_metrics_of_the_run(tmp_path):
 def test_all_own_candidates_and_a_hundred_of_all_are_listed(tmp_path):
     query = Query("q", "t", tuple(Candidate(str(n), f"text {n}", float(n == 0)) for n in range(130)), "here")
     questions = EvaluationSet([query], query.candidates, [[1]], [[n] for n in range(130)])
-    write_runs(tmp_path, questions, np.arange(130, dtype=np.float32)[None])
+    write_runs(tmp_path, questions.search(np.arange(130, dtype=np.float32)[None], DEPTH))
     assert len(read(tmp_path / "run.trec")) == 130 and len(read(tmp_path / "run_all.trec")) == 100
     assert read(tmp_path / "run.trec")[0] == ["q", "Q0", "129", "1", "129", "qkv_zoo"]
     assert read(tmp_path / "qrels.trec")[0] == ["q", "0", "0", "1"]
@@ -79,7 +79,9 @@ def test_all_own_candidates_and_a_hundred_of_all_are_listed(tmp_path):
 
 def test_right_answers_alone_have_no_run_of_own_candidates(tmp_path):
     query = Query("a b\u3000c", "t", (Candidate("1", "x", 1.0), Candidate("1", "y", 1.0)), "here")
-    notes = write_runs(tmp_path, EvaluationSet([query], query.candidates, [[1]], [[1], [2]]), np.array([[0.5, 0.25]]))
+    notes = write_runs(
+        tmp_path, EvaluationSet([query], query.candidates, [[1]], [[1], [2]]).search(np.array([[0.5, 0.25]]), DEPTH)
+    )
     assert not (tmp_path / "run.trec").exists() and notes[0].startswith("1 ids have white space")
     assert read(tmp_path / "run_all.trec") == [
         ["a%20b%E3%80%80c", "Q0", "1", "1", "0.5", "qkv_zoo"],
@@ -96,4 +98,4 @@ def test_a_document_has_one_name_and_other_candidates_have_different_ones():
         Candidate("1#2", "z"),
         Candidate("", "w"),
     ]
-    assert candidate_names(EvaluationSet([], candidates, [], [])) == ["1", "1", "1#2", "1#2#2", "_"]
+    assert candidate_names(candidates, range(5)) == dict(enumerate(["1", "1", "1#2", "1#2#2", "_"]))
