@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+import itertools
 
 from utils.common.errors import UserError
 from utils.squad.windows import LENGTH_MULTIPLE, padded_length
@@ -65,12 +65,19 @@ def set_initial_weights(model, word_vectors: str | None, checkpoint, features) -
     if word_vectors == "pretrained":
         vectors = reduced_embeddings(checkpoint, dim)[:size]
     elif word_vectors == "text" and dim < size:
-        texts = [
-            ids
-            for group in (features.contexts, features.questions)
-            for ids in np.split(group.token_ids, group.offsets[1:-1])
-        ]
-        vectors = cooccurrence_vectors(texts, size, dim)
+        vectors = cooccurrence_vectors(_TokenIds(features.contexts, features.questions), size, dim)
     else:
         return
     model.token_embedding.set_weights([model.embedding_scale * vectors])
+
+
+class _TokenIds:
+    """The token ids of each text of some `TokenizedTexts`, one after another, as often as they are asked for."""
+
+    def __init__(self, *groups):
+        self._groups = groups
+
+    def __iter__(self):
+        for group in self._groups:
+            for start, end in itertools.pairwise(group.offsets):
+                yield group.token_ids[start:end]

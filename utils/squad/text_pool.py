@@ -72,6 +72,11 @@ class TextPool:
     def __len__(self) -> int:
         return len(self._hashes)
 
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of all texts."""
+        return self._starts[-1]
+
     def __getitem__(self, number: int) -> str:
         return self._file.read(self._starts[number], self._starts[number + 1] - self._starts[number]).decode()
 

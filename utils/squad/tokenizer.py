@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from utils.common.files import write_atomically
+from utils.squad.stored_questions import QuestionTable
 from utils.text.tokenization import load_tokenizer, train_tokenizer
 
 WORDS_PER_PIECE = 80
 """Words of training text for each piece of a vocabulary whose size is not set."""
 VOCABULARY_RANGE = (1_000, 16_000)
+MAX_CHARACTERS = 2**29
+"""Text that a tokenizer is trained on, at most; of more text, every n-th paragraph and question. It is 300 times what the largest
+vocabulary asks for."""
 
 
 def prepare_tokenizer(
@@ -33,9 +40,34 @@ def prepare_tokenizer(
     if source:
         tokenizer = load_tokenizer(source)
     else:
-        texts = dict.fromkeys(text for question in questions for text in (question.context, question.question))
+        if isinstance(questions, QuestionTable):
+            texts = StoredTexts(questions)
+        else:
+            texts = dict.fromkeys(text for question in questions for text in (question.context, question.question))
         smallest, largest = VOCABULARY_RANGE
         size_for_text = min(max(sum(len(text.split()) for text in texts) // WORDS_PER_PIECE, smallest), largest)
         tokenizer = train_tokenizer(texts, vocabulary_size or size_for_text)
     write_atomically(file, tokenizer.to_str(pretty=True))
     return tokenizer
+
+
+class StoredTexts:
+    """The different paragraphs and questions of a table. They can be gone through several times."""
+
+    def __init__(self, questions: QuestionTable):
+        store = questions.store
+        contexts = questions.context_numbers()
+        hashes = np.fromiter((hash(question.question) for question in questions), np.int64, len(questions))
+        first = np.sort(np.unique(hashes, return_index=True)[1])
+        self._questions = questions.take(questions.numbers[first])
+        self._contexts = contexts
+        self._texts = store.contexts
+        num_characters = store.contexts.num_bytes * len(contexts) / max(len(store.contexts), 1)
+        num_characters += len(first) * np.mean(questions.store.rows["question_size"])
+        self._step = 1 + int(num_characters // MAX_CHARACTERS)
+
+    def __iter__(self) -> Iterator[str]:
+        for number in self._contexts[:: self._step].tolist():
+            yield self._texts[number]
+        for question in self._questions[:: self._step]:
+            yield question.question

@@ -5,6 +5,7 @@ They are tokenizers of Hugging Face's `tokenizers`, which needs no network.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from utils.common.errors import UserError
@@ -25,7 +26,8 @@ def train_tokenizer(texts, vocabulary_size: int = 16_000, lowercase: bool = True
     of its own, so that an answer can begin and end anywhere.
 
     Args:
-        texts: iterable of strings. Pass training text only; otherwise the test set leaks into the vocabulary.
+        texts: iterable of strings; one that can be gone through several times need not fit into memory. Pass training text only;
+            otherwise the test set leaks into the vocabulary.
         vocabulary_size: the most tokens, special tokens included.
         lowercase: lower-case the text, and strip the accents of Latin, Greek and Cyrillic text, before splitting. Offsets still
             point into the original text.
@@ -36,7 +38,7 @@ def train_tokenizer(texts, vocabulary_size: int = 16_000, lowercase: bool = True
     """
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-    texts = list(texts)
+    texts = list(texts) if iter(texts) is texts else texts
     normalizer, pre_tokenizer = normalizers.BertNormalizer(lowercase=lowercase), pre_tokenizers.BertPreTokenizer()
     if _has_other_scripts(texts):
         normalizer = normalizers.BertNormalizer(lowercase=lowercase, strip_accents=False)
@@ -48,8 +50,10 @@ def train_tokenizer(texts, vocabulary_size: int = 16_000, lowercase: bool = True
     learner.pre_tokenizer = pre_tokenizer
     # The trainer numbers the "##x" characters in the order of a hash table, and breaks ties by number. Two trainings on the same
     # text would therefore differ. Declaring these characters special fixes their numbers, because special tokens come first.
-    alphabet = sorted(set().union(*(normalizer.normalize_str(text) for text in texts)))
-    first_tokens = [*SPECIAL_TOKENS, *(f"##{character}" for character in alphabet if not character.isspace())]
+    alphabet = set()
+    for text in texts:
+        alphabet.update(normalizer.normalize_str(text))
+    first_tokens = [*SPECIAL_TOKENS, *(f"##{character}" for character in sorted(alphabet) if not character.isspace())]
     learner.train_from_iterator(
         texts,
         trainers.WordPieceTrainer(
@@ -64,7 +68,7 @@ def train_tokenizer(texts, vocabulary_size: int = 16_000, lowercase: bool = True
     return tokenizer
 
 
-def _has_other_scripts(texts: list[str]) -> bool:
+def _has_other_scripts(texts: Iterable[str]) -> bool:
     """Whether more than `OTHER_SCRIPTS_FRACTION` of the characters belong to other scripts than Latin, Greek and Cyrillic."""
     import regex
 

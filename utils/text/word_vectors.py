@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 MAX_TOKENS = 16_000
 """The most frequent tokens get a vector. A dense float32 matrix of their pairs is made: 1 GiB for 16,000."""
+TOKENS_AT_ONCE = 2**20
+ROWS_AT_ONCE = 256
 
 
 def cooccurrence_vectors(texts, vocabulary_size: int, dim: int, window: int = 4, seed: int = 0) -> np.ndarray:
@@ -18,7 +22,7 @@ def cooccurrence_vectors(texts, vocabulary_size: int, dim: int, window: int = 4,
     singular value decomposition is truncated and randomised (Halko et al. 2011).
 
     Args:
-        texts: iterable of integer arrays, the token ids of each text.
+        texts: iterable of integer arrays, the token ids of each text. One that can be gone through twice need not fit into memory.
         vocabulary_size: number of token ids.
         dim: length of a vector, less than `vocabulary_size`.
         window: tokens on each side that count as neighbours.
@@ -33,29 +37,27 @@ def cooccurrence_vectors(texts, vocabulary_size: int, dim: int, window: int = 4,
     """
     if dim >= vocabulary_size:
         raise ValueError(f"dim {dim} must be less than vocabulary_size {vocabulary_size}")
-    texts = [np.asarray(text, np.int64) for text in texts]
-    pairs = [np.zeros(0, np.int64)]
-    for distance in range(1, window + 1):
-        neighbours = [(text[:-distance], text[distance:]) for text in texts if len(text) > distance]
-        pairs += [left * vocabulary_size + right for left, right in neighbours]
-    codes, counts = np.unique(np.concatenate(pairs), return_counts=True)
-    rows, columns = np.divmod(codes, vocabulary_size)
-    rows, columns = np.concatenate([rows, columns]), np.concatenate([columns, rows])  # a pair counts in both directions
-    counts = np.concatenate([counts, counts]).astype(np.float64)
-    totals = np.bincount(rows, counts, vocabulary_size)
+    texts = list(texts) if iter(texts) is texts else texts
+    totals = np.zeros(vocabulary_size)  # pairs of each token; a pair counts in both directions
+    for left, right in _neighbours(texts, window):
+        totals += np.bincount(left, minlength=vocabulary_size) + np.bincount(right, minlength=vocabulary_size)
     frequent = np.sort(np.argsort(-totals, kind="stable")[: min(MAX_TOKENS, np.count_nonzero(totals))])
     index = np.full(vocabulary_size, -1)
     index[frequent] = np.arange(len(frequent))
-    is_frequent = (index[rows] >= 0) & (index[columns] >= 0)
-    matrix = np.zeros((len(frequent), len(frequent)), np.float32)
-    positions = index[rows[is_frequent]], index[columns[is_frequent]]
-    np.add.at(matrix, positions, counts[is_frequent].astype(np.float32))
+    counts = np.zeros((len(frequent), len(frequent)), np.int32)
+    for left, right in _neighbours(texts, window):
+        rows, columns = index[left], index[right]
+        is_frequent = (rows >= 0) & (columns >= 0)
+        np.add.at(counts.reshape(-1), rows[is_frequent] * len(frequent) + columns[is_frequent], 1)
+    matrix = _in_both_directions(counts)
 
     probabilities = totals[frequent] ** 0.75
     probabilities /= probabilities.sum()
-    rows, columns = np.nonzero(matrix)
-    information = np.log(matrix[rows, columns] / (totals[frequent][rows] * probabilities[columns]))
-    matrix[rows, columns] = np.maximum(information, 0.0)
+    for start in range(0, len(matrix), ROWS_AT_ONCE):
+        block, block_totals = matrix[start : start + ROWS_AT_ONCE], totals[frequent[start : start + ROWS_AT_ONCE]]
+        rows, columns = np.nonzero(block)
+        information = np.log(block[rows, columns] / (block_totals[rows] * probabilities[columns]))
+        block[rows, columns] = np.maximum(information, 0.0)
 
     width = min(dim + 32, len(frequent))
     basis = np.random.default_rng(seed).standard_normal((len(frequent), width)).astype(np.float32)
@@ -67,3 +69,36 @@ def cooccurrence_vectors(texts, vocabulary_size: int, dim: int, window: int = 4,
     vectors = np.zeros((vocabulary_size, dim), np.float32)
     vectors[frequent, :rank] = (basis @ left)[:, :rank] * np.sqrt(values[:rank])
     return vectors / max(float(vectors.std()), 1e-12)
+
+
+def _neighbours(texts: Iterable[np.ndarray], window: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """All pairs of tokens of a text that are at most `window` apart, in blocks: the left ones and the right ones, int64."""
+    block, size = [], 0
+    for text in texts:
+        block.append(text)
+        size += len(text)
+        if size >= TOKENS_AT_ONCE:
+            yield from _neighbours_in_block(block, window)
+            block, size = [], 0
+    if block:
+        yield from _neighbours_in_block(block, window)
+
+
+def _neighbours_in_block(texts: list, window: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    tokens = np.concatenate([np.asarray(text, np.int64) for text in texts])
+    number = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
+    for distance in range(1, window + 1):
+        is_one_text = number[:-distance] == number[distance:]
+        yield tokens[:-distance][is_one_text], tokens[distance:][is_one_text]
+
+
+def _in_both_directions(counts: np.ndarray) -> np.ndarray:
+    """Counts of pairs `(left, right)`, int32, as float32 counts of pairs in either direction, in the same memory."""
+    matrix = counts.view(np.float32)
+    blocks = [slice(start, start + ROWS_AT_ONCE) for start in range(0, len(counts), ROWS_AT_ONCE)]
+    for number, rows in enumerate(blocks):
+        for columns in blocks[number:]:
+            both = counts[rows, columns].astype(np.float32) + counts[columns, rows].T.astype(np.float32)
+            matrix[rows, columns] = both
+            matrix[columns, rows] = both.T
+    return matrix

@@ -10,11 +10,12 @@ import pytest
 
 from utils.common.errors import UserError
 from utils.common.reading import Reading
-from utils.squad import data, splits, text_pool
+from utils.squad import data, splits, text_pool, tokenizer
 from utils.squad.data import describe, read_squad_files
 from utils.squad.scoring import paragraph_keys
 from utils.squad.stored_questions import QuestionTable
 from utils.squad.text_pool import TextPool
+from utils.squad.tokenizer import StoredTexts, prepare_tokenizer
 
 WORDS = ["Ada", "Lovelace", "wrote", "é", "\U0001f600", "programs", "in", "1843", ".", "Île"]
 
@@ -224,3 +225,19 @@ def test_drawn_and_disjoint_questions(two_forms, monkeypatch):
     assert messages[0] == messages[1]
     splits.check_disjoint({"train": first_stored, "test": second_stored})
     assert (paragraph_keys(first_stored, second_stored) == paragraph_keys(first, second)).all()
+
+
+def test_a_tokenizer_of_stored_questions_is_that_of_questions_in_memory(two_forms, tmp_path, monkeypatch):
+    content = document(1)
+    content["data"] += document(1)["data"]
+    in_memory, stored = two_forms(content)
+    files = []
+    for name, questions in (("a", in_memory), ("b", stored)):
+        (tmp_path / name).mkdir()
+        prepare_tokenizer(tmp_path / name, questions)
+        files.append((tmp_path / name / "tokenizer.json").read_text())
+    assert files[0] == files[1]
+    texts = list(StoredTexts(stored))
+    assert sorted(texts) == sorted({text for q in in_memory for text in (q.context, q.question)})
+    monkeypatch.setattr(tokenizer, "MAX_CHARACTERS", 700)
+    assert 0 < len(list(StoredTexts(stored))) < len(texts)

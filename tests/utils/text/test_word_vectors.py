@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from utils.text import word_vectors
 from utils.text.word_vectors import cooccurrence_vectors
 
 
@@ -35,3 +36,22 @@ def test_same_seed_same_vectors_and_bad_dim():
     np.testing.assert_array_equal(first, second)
     with pytest.raises(ValueError, match="less than vocabulary_size"):
         cooccurrence_vectors(texts, 5, 5)
+
+
+@pytest.mark.parametrize("max_tokens", [16_000, 20])
+def test_blocks_change_nothing(monkeypatch, max_tokens):
+    """Against the pairs of all texts at once, counted with `np.unique`."""
+    rng = np.random.default_rng(0)
+    texts = [rng.zipf(1.3, rng.integers(0, 40)) % 31 for _ in range(200)]
+    monkeypatch.setattr(word_vectors, "MAX_TOKENS", max_tokens)
+    whole = cooccurrence_vectors(texts, 37, 5)
+    monkeypatch.setattr(word_vectors, "TOKENS_AT_ONCE", 50)
+    monkeypatch.setattr(word_vectors, "ROWS_AT_ONCE", 3)
+    np.testing.assert_array_equal(cooccurrence_vectors(iter(texts), 37, 5), whole)
+    pairs = np.array([(a, b) for text in texts for d in range(1, 5) for a, b in zip(text, text[d:], strict=False)])
+    expected = np.zeros((31, 31), np.float32)
+    np.add.at(expected, (pairs[:, 0], pairs[:, 1]), 1)
+    seen = np.zeros((31, 31), np.int32)
+    for left, right in word_vectors._neighbours(texts, 4):
+        np.add.at(seen, (left, right), 1)
+    np.testing.assert_array_equal(word_vectors._in_both_directions(seen), expected + expected.T)
