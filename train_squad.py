@@ -170,10 +170,13 @@ def main(config: Config) -> int:
     from utils.squad.features import training_batches
     from utils.squad.splits import describe_data, draw, load_splits, with_one_answer
     from utils.squad.tokenizer import prepare_tokenizer
+    from utils.training.checkpoint import has_checkpoint
 
     files = {"train": config.train_files, "validation": config.validation_files, "test": config.test_files}
     reading = Reading(config.max_bad_fraction)
-    questions, sources = load_splits(config.data, files, config.validation_fraction, config.seed, reading)
+    questions, sources = load_splits(
+        config.data, files, config.validation_fraction, config.seed, reading, config.cache_dir
+    )
     for note in reading.notes:
         print(note)
     if config.limit or config.overfit:
@@ -197,7 +200,7 @@ def main(config: Config) -> int:
     # --- model
     steps_per_epoch = OVERFIT_STEPS if config.overfit else math.ceil(len(features["train"]) / config.batch_size)
     model = build_model(config, tokenizer.get_vocab_size(), checkpoint)
-    if not (config.run_dir / "checkpoint.npz").exists():  # otherwise the checkpoint overwrites them
+    if not has_checkpoint(config.run_dir / "checkpoint.npz"):  # otherwise the checkpoint overwrites them
         set_initial_weights(model, config.word_vectors, checkpoint, features["train"])
     del checkpoint  # it may be as large as the model
     compile_model(model, config, total_steps=steps_per_epoch * config.epochs)
@@ -216,7 +219,7 @@ def main(config: Config) -> int:
     with start_tracking(config, "squad") as tracker:
         rows = fit(
             model,
-            lambda first_step: training_batches(features["train"], config.batch_size, config.seed, first_step),
+            lambda *step_and_part: training_batches(features["train"], config.batch_size, config.seed, *step_and_part),
             steps_per_epoch=steps_per_epoch,
             epochs=config.epochs,
             evaluate=evaluate_epoch,
@@ -245,7 +248,7 @@ def main(config: Config) -> int:
         title = model_and_data(config.model, config.test_files or config.train_files, config.data)
         plot_training(config.run_dir, rows, scores.baselines, title)
         scores.plot(config.run_dir, title)
-        write_training_summary(config.run_dir, paragraph_keys(questions["train"] + questions["validation"]))
+        write_training_summary(config.run_dir, paragraph_keys(questions["train"], questions["validation"]))
         exports = predictor.export(config.run_dir / "export") if config.export else {}
         for name, split_scores in scores.evaluations.items():
             print(evaluation.format_scores(name, split_scores, config.seed))

@@ -13,6 +13,8 @@ import numpy as np
 from utils.common.archives import open_npz
 from utils.common.files import write_atomically
 from utils.squad.features import SquadFeatures, build_features
+from utils.squad.stored_features import stored_features
+from utils.squad.stored_questions import QuestionTable
 from utils.squad.tokens import TokenizedTexts
 
 FORMAT = 4
@@ -35,7 +37,8 @@ def prepare_features(
         doc_stride: tokens by which neighbouring windows overlap.
     """
     settings = {"max_length": max_length, "doc_stride": doc_stride, "labelled": split == "train"}
-    features = cached_features(questions, tokenizer, cache_dir, progress=split, **settings)
+    make = stored_features if isinstance(questions, QuestionTable) else cached_features
+    features = make(questions, tokenizer, cache_dir, progress=split, **settings)
     line = (
         f"{split}: {len(questions):,} questions, {len(features):,} windows, mean length {features.lengths.mean():.0f}"
     )

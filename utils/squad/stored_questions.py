@@ -108,6 +108,13 @@ class StoredQuestions:
             self.ids[identifier], self.title(title), self.context(context), question, tuple(answers), is_impossible
         )
 
+    def content(self) -> Iterator[bytes]:
+        """What tells these questions from others, for a checksum."""
+        for texts in (self.contexts, self.ids, self.titles):
+            yield from texts.content()
+        for file in (self._texts, self._rows):
+            yield from file.blocks()
+
     @property
     def rows(self) -> np.ndarray:
         """All rows, `ROW` `(rows,)`, a memory map that can be written to."""

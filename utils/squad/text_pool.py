@@ -8,6 +8,8 @@ from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 PENDING_BYTES = 2**20
 """Bytes that are kept in memory before they are written."""
 
@@ -43,6 +45,12 @@ class BytesFile:
         self.flush()
         os.pwrite(self.file.fileno(), data, place)
 
+    def blocks(self) -> Iterator[bytes]:
+        """All bytes, in pieces."""
+        self.flush()
+        for place in range(0, self._written, PENDING_BYTES):
+            yield os.pread(self.file.fileno(), PENDING_BYTES, place)
+
     def flush(self) -> None:
         """Write what is kept in memory."""
         view = memoryview(self._pending)
@@ -76,6 +84,16 @@ class TextPool:
     def num_bytes(self) -> int:
         """Bytes of all texts."""
         return self._starts[-1]
+
+    @property
+    def longest_bytes(self) -> int:
+        """Bytes of the longest text."""
+        return int(np.diff(self._starts).max(initial=0))
+
+    def content(self) -> Iterator[bytes]:
+        """What tells these texts from others, for a checksum."""
+        yield self._starts.tobytes()
+        yield from self._file.blocks()
 
     def __getitem__(self, number: int) -> str:
         return self._file.read(self._starts[number], self._starts[number + 1] - self._starts[number]).decode()
