@@ -113,7 +113,8 @@ class DeepGPCM(keras.Model):
             num_items, num_categories, value_dim, response_embedding, shared_embedding, policy
         )
         self.memory = DynamicKeyValueMemory(num_slots, value_dim, dtype=policy, name="memory")
-        self.summary = keras.layers.Dense(summary_dim, "tanh", dtype=policy, name="summary")
+        # Not `summary`, which is a method of keras.Model: on PyTorch the method would win.
+        self.summary_layer = keras.layers.Dense(summary_dim, "tanh", dtype=policy, name="summary")
         self.dropout = keras.layers.SpatialDropout1D(dropout, dtype=policy, name="dropout")
         if head == "linear":
             self.category_logits = keras.layers.Dense(num_categories - 1, dtype=policy, name="category_logits")
@@ -127,7 +128,7 @@ class DeepGPCM(keras.Model):
         self.response_embedding.build(key, (None, None))
         self.memory.build(key, value)
         item_dim = self.config["key_dim"] if self.config["ability_sees_item"] else 0
-        self.summary.build((None, None, self.config["value_dim"] + item_dim))
+        self.summary_layer.build((None, None, self.config["value_dim"] + item_dim))
         if self.config["head"] == "linear":
             self.category_logits.build(summary)
         else:
@@ -138,7 +139,9 @@ class DeepGPCM(keras.Model):
         item = self.item_embedding(inputs["item_ids"])  # q_t
         read, address = self._read(item, inputs)  # r_t
         address = ops.cast(address, "float32")
-        summary = self.summary(ops.concatenate([read, item], axis=-1) if self.config["ability_sees_item"] else read)
+        summary = self.summary_layer(
+            ops.concatenate([read, item], axis=-1) if self.config["ability_sees_item"] else read
+        )
         summary = self.dropout(summary, training=training)  # s_t
         if self.config["head"] == "linear":
             logits = ops.cast(self.category_logits(summary), "float32")

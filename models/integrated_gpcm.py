@@ -143,7 +143,8 @@ class IntegratedAttentionGPCM(keras.Model):
             self.attention_input = dense(summary_dim, "tanh", "attention_input")
             self.position_bias = RelativePositionBias(num_heads, dtype=policy, name="position_bias")
             self.attention = MultiHeadSelfAttention(num_heads, dtype=policy, name="attention")
-        self.summary = dense(summary_dim, "tanh", "summary")
+        # Not `summary`, which is a method of keras.Model: on PyTorch the method would win.
+        self.summary_layer = dense(summary_dim, "tanh", "summary")
         if gate and num_cycles > 1:
             self.gate = dense(summary_dim, "sigmoid", "gate")
         if refinement and num_cycles > 1:
@@ -168,7 +169,7 @@ class IntegratedAttentionGPCM(keras.Model):
             self.attention_input.build(sequence(key + 2 * value))
             self.position_bias.build(sequence(summary))
             self.attention.build(sequence(summary))
-        self.summary.build(sequence(value + attended + item))
+        self.summary_layer.build(sequence(value + attended + item))
         if self.config["num_cycles"] > 1 and self.config["gate"]:
             self.gate.build(sequence(2 * summary))
         if self.config["num_cycles"] > 1 and self.config["refinement"]:
@@ -188,7 +189,9 @@ class IntegratedAttentionGPCM(keras.Model):
             if self.config["attention"]:
                 context.append(self._attend(item, responses, read, mask, training))  # a_t
             extra = [item] if self.config["ability_sees_item"] else []
-            summary = self.dropout(self.summary(ops.concatenate(context + extra, axis=-1)), training=training)  # s_t
+            summary = self.dropout(
+                self.summary_layer(ops.concatenate(context + extra, axis=-1)), training=training
+            )  # s_t
             if state is None:
                 state = summary
             else:
