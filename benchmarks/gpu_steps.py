@@ -6,7 +6,7 @@ Each task's default model on batches of the usual shape of its built-in data, in
 on NVIDIA GPUs) and in bfloat16; SQuAD's model with 12 layers of width 512 on windows of 384 tokens; then the default models with
 batches 16 times as large. One JSON line for each, as soon as it is measured. Needs JAX and Keras alone, and no data.
 
-In two groups, steps are traced and compiled side by side, and then timed one by one, so that nothing else runs during a
+In three groups, steps are traced and compiled side by side, and then timed one by one, so that nothing else runs during a
 measurement. After `--seconds`, what is left is named and not measured. `matrix_tflops_per_second` counts matrix products and
 convolutions, two operations for each multiplication; `kernels` are the operations that XLA launches in a step.
 """
@@ -38,7 +38,6 @@ def groups(options) -> list[list[tuple[str, str, dict]]]:
 
     *smaller_batches, largest_batch = sorted(options.large_batches)
     first = [(task, task, {"batch_size": batch}) for task, batch in DEFAULT_BATCHES.items()]
-    first += map(large, smaller_batches)
     second = [
         (f"{task}, batch {batch * LARGER}", task, {"batch_size": batch * LARGER})
         for task, batch in DEFAULT_BATCHES.items()
@@ -51,7 +50,7 @@ def groups(options) -> list[list[tuple[str, str, dict]]]:
             for precision in options.precisions
             if not options.only or any(word in name for word in options.only)
         ]
-        for group in (first, second)
+        for group in (first, map(large, smaller_batches), second)
     ]
 
 
@@ -127,7 +126,7 @@ def main() -> None:
 
     limit = (device.memory_stats() or {}).get("bytes_limit", math.inf)
     for group in groups(options):
-        if time.monotonic() - begin > options.seconds / 2:
+        if time.monotonic() - begin > 0.6 * options.seconds:
             say({"skipped": [f"{name}, {sizes['precision']}" for name, _, sizes in group]})
             continue
         wanted = []
