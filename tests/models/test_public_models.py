@@ -72,7 +72,9 @@ def tensors(arrays, other_arrays):
     return result
 
 
-@pytest.mark.tensorflow(reason="Keras writes ONNX on TensorFlow alone")
+@pytest.mark.tensorflow(
+    reason="TensorFlow writes exports, for other backends in a process of its own: tests/utils/training/test_export.py"
+)
 @every_case
 def test_an_exported_model_gives_the_same_for_two_sizes(case, tmp_path):
     """ONNX and SavedModel: `export_model` compares them, and would leave out what differs."""

@@ -1,7 +1,11 @@
-"""Export a trained model as ONNX and as a SavedModel, and compare each with the model before it is kept."""
+"""Export a trained model as ONNX and as a SavedModel, and compare each with the model before it is kept.
+
+TensorFlow writes both formats. A model that runs on another backend of Keras is exported by `utils.training.export_process`.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -65,28 +69,91 @@ def export_model(
     _check_examples(signature, examples)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    expected = [
-        {name: keras.ops.convert_to_numpy(value) for name, value in signature.name_outputs(model(example)).items()}
-        for example in examples
-    ]
+    with full_precision():
+        expected = [
+            {name: keras.ops.convert_to_numpy(value) for name, value in signature.name_outputs(model(example)).items()}
+            for example in examples
+        ]
+    if keras.backend.backend() == "tensorflow":
+        exports = write_formats(model, folder, signature, examples, expected, suffix)
+    else:
+        from utils.training.export_process import write_formats_with_tensorflow
+
+        exports = write_formats_with_tensorflow(model, folder, signature, examples, expected, suffix)
+    names: dict[str, list[str]] = {}
+    for export in exports:
+        if export.problem:
+            remove(folder / export.name)  # what lies there is the export of an earlier model
+            names.setdefault(export.problem, []).append(export.name)
+    for problem, left_out in names.items():
+        print(f"{folder / ' and '.join(left_out)}: left out, {problem}", flush=True)
+    return exports
+
+
+def write_formats(
+    model, folder: Path, signature: Signature, examples, expected: Sequence[dict[str, np.ndarray]], suffix: str
+) -> list[ExportedModel]:
+    """Write both formats on the TensorFlow backend.
+
+    Args:
+        model: built model.
+        folder: existing folder to write to.
+        signature: the model's inputs and outputs.
+        examples: inputs that the outputs are compared on.
+        expected: the outputs for each of them, name to array.
+        suffix: what the names end with.
+
+    Returns:
+        what became of each format.
+    """
     exports = []
     for name, write, load in (
-        (f"model{suffix}.onnx", _write_onnx, _load_onnx),
-        (f"saved_model{suffix}", _write_saved_model, _load_saved_model),
+        (names_of_formats(suffix)[0], _write_onnx, _load_onnx),
+        (names_of_formats(suffix)[1], _write_saved_model, _load_saved_model),
     ):
         unchecked = folder / f"{name}.unchecked"
         remove(unchecked)
         try:
             export = _export(name, unchecked, partial(write, model, signature=signature), load, examples, expected)
-            remove(folder / name)
-            if export.problem:
-                print(f"{folder / name}: left out, {export.problem}", flush=True)
-            else:
+            if not export.problem:
+                remove(folder / name)
                 unchecked.rename(folder / name)
         finally:
             remove(unchecked)
         exports.append(export)
     return exports
+
+
+def names_of_formats(suffix: str) -> tuple[str, str]:
+    """The names of the file and the folder that are written.
+
+    >>> names_of_formats("_queries")
+    ('model_queries.onnx', 'saved_model_queries')
+    """
+    return f"model{suffix}.onnx", f"saved_model{suffix}"
+
+
+@contextlib.contextmanager
+def full_precision():
+    """Within the block, GPUs multiply float32 in float32, not in TensorFloat-32, which has a mantissa of 10 bits."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        with jax.default_matmul_precision("highest"):
+            yield
+    elif keras.backend.backend() == "tensorflow":
+        from tensorflow.config import experimental
+
+        is_enabled = experimental.tensor_float_32_execution_enabled()
+        experimental.enable_tensor_float_32_execution(False)
+        try:
+            yield
+        finally:
+            experimental.enable_tensor_float_32_execution(is_enabled)
+    else:
+        yield  # PyTorch does so by itself
 
 
 def _export(name: str, path: Path, write: Callable, load: Callable, examples, expected) -> ExportedModel:
@@ -148,10 +215,6 @@ def _check_examples(signature: Signature, examples) -> None:
 
 
 def _write_onnx(model, path: Path, signature: Signature) -> None:
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        raise UserError("Keras writes ONNX on TensorFlow alone: KERAS_BACKEND=tensorflow python export.py RUN")
     from utils.training.onnx_export import export_onnx
 
     export_onnx(model, path, signature)

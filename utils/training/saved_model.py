@@ -10,8 +10,8 @@ from utils.training.signature import Signature
 def export_saved_model(model, path: str | Path, signature: Signature) -> None:
     """Write a model whose input sizes stay free.
 
-    TensorFlow Serving and `tf.saved_model.load(path).serve(...)` run the result. They need neither Keras nor this project. The
-    export works on the TensorFlow and JAX backends.
+    TensorFlow Serving and `tf.saved_model.load(path).serve(...)` run the result. They need neither Keras nor this project.
+    Needs the TensorFlow backend of Keras.
 
     Args:
         model: built model.
@@ -27,20 +27,13 @@ def export_saved_model(model, path: str | Path, signature: Signature) -> None:
         name: keras.InputSpec(shape=tensor.shape(), dtype=tensor.dtype, name=name)
         for name, tensor in signature.inputs.items()
     }
-    options, archive = {}, keras.export.ExportArchive()
-    if keras.backend.backend() == "jax":  # JAX must be told which free sizes are equal
-        shapes = {name: f"({', '.join(map(str, tensor.axes))})" for name, tensor in signature.inputs.items()}
-        constraints = [f"{axis} <= {size}" for axis, size in signature.max_sizes.items()]
-        options["jax2tf_kwargs"] = {"polymorphic_shapes": [shapes], "polymorphic_constraints": constraints}
-        archive.track(model)  # on TensorFlow, which finds the weights by itself, this would store them twice
-    elif signature.max_sizes:
-        serve = _with_checks(serve, signature)
-    archive.add_endpoint("serve", serve, [specs], **options)
+    archive = keras.export.ExportArchive()
+    archive.add_endpoint("serve", _with_checks(serve, signature) if signature.max_sizes else serve, [specs])
     archive.write_out(str(path), verbose=False)
 
 
 def _with_checks(serve, signature: Signature):
-    """The function, which on TensorFlow checks the sizes of its inputs first. JAX checks them by itself."""
+    """The function, which checks the sizes of its inputs first."""
     import tensorflow as tf
 
     def checked(inputs):

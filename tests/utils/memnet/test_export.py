@@ -15,7 +15,9 @@ from utils.memnet.predictor import MemnetPredictor
 from utils.memnet.records import Fact, KnowledgeBase
 from utils.memnet.standalone import Answerer, read_fact_file
 
-pytestmark = pytest.mark.tensorflow(reason="Keras writes ONNX on TensorFlow alone")
+pytestmark = pytest.mark.tensorflow(
+    reason="TensorFlow writes exports, for other backends in a process of its own: tests/utils/training/test_export.py"
+)
 QUESTIONS = ["Where was Ada Holt born?", "bo LIND!", "Why?"]  # the last one shares no word with a fact
 OTHER_QUESTIONS = ["मीना कहाँ जन्मी?", "北京"]
 OTHER_FACTS = [("मीना", "born_in", "दिल्ली"), ("北京", "is_in", "中国"), ("Ada", "born_in", "Arnwick")]

@@ -12,7 +12,9 @@ from tests.helpers.small_runs import SIZE, ranking_run
 from utils.ranking.predictor import RankingPredictor
 from utils.text.tokenization import load_tokenizer
 
-pytestmark = pytest.mark.tensorflow(reason="Keras writes ONNX on TensorFlow alone")
+pytestmark = pytest.mark.tensorflow(
+    reason="TensorFlow writes exports, for other backends in a process of its own: tests/utils/training/test_export.py"
+)
 TEXTS = ["Mira Holt built the stone bridge.", "It is old.", "who wrote notes?"]
 RANK = f"""
 import json, sys

@@ -8,7 +8,9 @@ from tests.helpers.bare_python import run_bare
 from tests.helpers.small_runs import CONTEXT, squad_run
 from utils.squad.predictor import SquadPredictor
 
-pytestmark = pytest.mark.tensorflow(reason="Keras writes ONNX on TensorFlow alone")
+pytestmark = pytest.mark.tensorflow(
+    reason="TensorFlow writes exports, for other backends in a process of its own: tests/utils/training/test_export.py"
+)
 HINDI = "मीना दिल्ली में रहती है। राम 1999 में मुंबई गया।"
 QUESTIONS = ["Who built it?", "When was the bridge built?", "मीना कहाँ रहती है?", "Who?"]
 CONTEXTS = [CONTEXT, CONTEXT * 9, HINDI, "\u200b\u0301"]  # one window, several, another script, no tokens

@@ -14,7 +14,9 @@ from utils.tracing.data import COMMON_FORMAT, ResponseFormat
 from utils.tracing.predictor import TracingPredictor
 from utils.tracing.standalone import Answerer
 
-pytestmark = pytest.mark.tensorflow(reason="Keras writes ONNX on TensorFlow alone")
+pytestmark = pytest.mark.tensorflow(
+    reason="TensorFlow writes exports, for other backends in a process of its own: tests/utils/training/test_export.py"
+)
 NUMBERS = {"q1": 1, "q2": 2, "q3": 3}
 HISTORIES = [[], [("q1", 3), ("q2", 0), ("other", 2)], [("q3", 1), ("q1", 2)] * 20]
 ITEMS = ["q2", "unknown"]

@@ -13,7 +13,9 @@ from utils.common.errors import UserError
 from utils.vectors.predictor import VectorsPredictor
 from utils.vectors.standalone import Answerer, read_vectors
 
-pytestmark = pytest.mark.tensorflow(reason="Keras writes ONNX on TensorFlow alone")
+pytestmark = pytest.mark.tensorflow(
+    reason="TensorFlow writes exports, for other backends in a process of its own: tests/utils/training/test_export.py"
+)
 PREDICT = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
