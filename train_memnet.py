@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from utils.common.batching import BatchPart
 from utils.common.errors import UserError, counted
 from utils.common.figures import model_and_data
 from utils.common.reading import Reading
@@ -156,8 +157,8 @@ def main(config: Config) -> int:
     from utils.training.tracking import start_tracking
     from utils.training.training_summary import write_training_summary
 
-    def batches(first_step: int):
-        return training_batches(features_of_epoch, num_train, facts, config.batch_size, config.seed, first_step)
+    def batches(first_step: int, part: BatchPart):
+        return training_batches(features_of_epoch, num_train, facts, config.batch_size, config.seed, first_step, part)
 
     def validate(model) -> dict[str, float]:
         metrics = evaluate(model, features["validation"], facts, data.base, data.questions["validation"]).metrics

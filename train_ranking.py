@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from utils.common.batching import BatchPart
 from utils.common.figures import model_and_data
 from utils.common.files import write_atomically
 from utils.common.reading import Reading
@@ -187,9 +188,9 @@ def main(config: Config) -> int:
         slots=config.slots, margin=config.mine_margin, seed=config.split_seed,
     )  # fmt: skip
 
-    def batches(first_step: int):
+    def batches(first_step: int, part: BatchPart):
         negatives = miner.mine(first_step // steps_per_epoch)
-        settings = config.slots, config.batch_size, config.seed, first_step, predictor.padding_id
+        settings = config.slots, config.batch_size, config.seed, first_step, predictor.padding_id, part
         return training_batches(features["train"], negatives, *settings)
 
     def validate(_):

@@ -174,8 +174,10 @@ def main(config: Config) -> int:
         split: cut(part, data.item_numbers, config.max_length, config.history) for split, part in data.sequences.items()
     }
 
-    def batches(first_step: int):
-        for inputs, targets, weights in training_batches(pieces["train"], config.batch_size, config.seed, first_step):
+    def batches(*step_and_part):
+        for inputs, targets, weights in training_batches(
+            pieces["train"], config.batch_size, config.seed, *step_and_part
+        ):
             yield inputs, {"logits": targets}, {"logits": weights}
 
     # --- model

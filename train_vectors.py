@@ -177,8 +177,8 @@ def main(config: Config) -> int:
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps per epoch")
 
     # --- training
-    def batches(first_step: int):
-        options = config.context_length, config.batch_size, config.seed, first_step
+    def batches(*step_and_part):
+        options = config.context_length, config.batch_size, config.seed, *step_and_part
         for inputs, targets in training_batches(train.data, train.rows, *options):
             yield inputs, dict.fromkeys(trained_outputs(config), targets)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.harness import report_head, write_report
+from utils.common.batching import BatchPart
 
 SIDES = {"nothing": (0, "off"), "steps.csv": (10, "off"), "offline": (10, "offline")}
 EPOCHS = 3
@@ -60,8 +61,8 @@ def measure(rounds: int) -> dict[str, list[float]]:
     model = build_model(config, vocabulary)
     compile_model(model, config, steps_per_epoch * EPOCHS * len(SIDES) * (rounds + 1))
 
-    def batches(first_step: int):
-        return training_batches(features_of_epoch, num_train, facts, config.batch_size, config.seed, first_step)
+    def batches(first_step: int, part: BatchPart):
+        return training_batches(features_of_epoch, num_train, facts, config.batch_size, config.seed, first_step, part)
 
     seconds = {side: [] for side in SIDES}
     for number in range(rounds + 1):

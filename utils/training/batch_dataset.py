@@ -13,19 +13,21 @@ STACK_BYTES = 8 * 2**20
 """The size that such a stack of batches should not exceed."""
 
 
-def as_dataset(batches, first_step: int, steps: int | None = None):
+def as_dataset(batches, first_step: int, steps: int | None = None, wanted_request=None):
     """Batches in the form that Keras trains on.
 
     Args:
         batches: function of a step number that returns an iterator of batches from that step on.
         first_step: the step to begin at.
         steps: number of batches; None for all.
+        wanted_request: for a model on several devices, what this process asks of all of them with its next batch; see
+            `utils.training.distribution`.
 
     Returns:
         a `tf.data.Dataset` with axes of unknown length on TensorFlow, a generator on other backends.
     """
     if keras.backend.backend() != "tensorflow":
-        return (batch for batch in itertools.islice(batches(first_step), steps))  # Keras rejects other iterators
+        return _generate(itertools.islice(batches(first_step), steps), wanted_request)
     import tensorflow as tf
 
     first_batch = next(batches(first_step))
@@ -48,3 +50,13 @@ def as_dataset(batches, first_step: int, steps: int | None = None):
 
     dataset = tf.data.Dataset.from_generator(stacks, output_signature=spec)
     return dataset.flat_map(lambda *stack: tf.data.Dataset.from_tensor_slices(stack)).prefetch(2)
+
+
+def _generate(batches, wanted_request):
+    """The batches as a generator, because Keras rejects other iterators."""
+    from utils.training.distribution import ask, is_distributed
+
+    for batch in batches:
+        if wanted_request is not None and is_distributed():
+            ask(batch, wanted_request())
+        yield batch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -33,7 +34,7 @@ def save_checkpoint(path: Path, model, state: dict) -> None:
         FloatingPointError: a weight is NaN or infinite; nothing is written.
     """
     arrays = {"state": np.asarray(json.dumps(state))}
-    for number, variable in enumerate(_variables(model)):
+    for number, variable in enumerate(model_state(model)):
         value = np.asarray(variable)
         if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
             raise FloatingPointError(variable.path)
@@ -68,7 +69,9 @@ def _link_or_copy(path: Path, name: Path) -> None:
     """Give a file a second name, or copy it where the file system has no hard links."""
     try:
         os.link(path, name)
-    except OSError:
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
         shutil.copyfile(path, name)
 
 
@@ -98,7 +101,7 @@ def restore_checkpoint(path: Path, model) -> dict:
         UserError: the file is missing or damaged, or is a checkpoint of another model. The model is not changed.
     """
     with _open(path) as archive:
-        state, variables = _state(archive), _variables(model)
+        state, variables = _state(archive), model_state(model)
         arrays = [archive[f"variable_{number}"] for number in range(len(archive.files) - 1)]
         if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
             raise UserError(
@@ -188,7 +191,7 @@ def _state(archive) -> dict:
     return state
 
 
-def _variables(model):
+def model_state(model):
     # model.variables holds weights, random states of dropout, and metrics. Metrics do not exist before training starts.
     metrics = {id(variable) for metric in model.metrics for variable in metric.variables}
     return [*(v for v in model.variables if id(v) not in metrics), *model.optimizer.variables]

@@ -16,8 +16,21 @@ import numpy as np
 from utils.common.errors import UserError
 from utils.common.files import write_csv
 from utils.training.batch_dataset import as_dataset
-from utils.training.checkpoint import load_state, restore_checkpoint, save_checkpoint
+from utils.training.checkpoint import last_whole_checkpoint
+from utils.training.distribution import (
+    CONTINUE,
+    SAVE,
+    STOP,
+    batch_part,
+    end_distribution,
+    host_value,
+    is_distributed,
+    on_one_device,
+    prepare,
+)
 from utils.training.late_note import NO_NOTE, note_after
+from utils.training.machines import is_first_process, part_from_others, shared_run_dir
+from utils.training.spread_checkpoint import has_any_checkpoint, resume_any_checkpoint, save_any_checkpoint
 from utils.training.step_log import StepLog
 
 SAVE_EVERY_SECONDS = float(os.environ.get("QKV_ZOO_SAVE_EVERY_SECONDS", "60"))
@@ -47,10 +60,14 @@ def fit(
     A checkpoint is written after every epoch, every minute (less often if writing takes long), and at SIGINT or SIGTERM. A
     resumed run continues with the batch after its last checkpoint. It ends with the same weights as an uninterrupted run.
 
+    On several devices (`utils.training.distribution`) and processes (`utils.training.machines`) all this is the same: process 0
+    alone writes the run directory and returns, and the other processes end here.
+
     Args:
         model: compiled `keras.Model`.
-        batches: function of a step number that returns an endless iterator of `(inputs, targets)`, or `(inputs, targets,
-            sample_weight)`, from that step on. A step must have the same batch whenever it is asked for.
+        batches: function of a step number and a `utils.common.batching.BatchPart` that returns an endless iterator of `(inputs,
+            targets)`, or `(inputs, targets, sample_weight)`, from that step on: of each batch the rows of this part. A step must
+            have the same batch whenever it is asked for.
         steps_per_epoch: number of batches in an epoch.
         epochs: the most epochs to train.
         evaluate: function of a model that returns `{"val_...": float}`. Numbers under other names are kept in `metrics.csv` but
@@ -70,11 +87,14 @@ def fit(
     Raises:
         UserError: the loss or a weight is not finite. The last good checkpoint is kept.
     """
+    part = batch_part()
     step_log = StepLog(Path(run_dir) / "steps.csv", log_every, steps_per_epoch)
     callback = RunCallback(Path(run_dir), epochs, steps_per_epoch, evaluate, monitor, patience, tracker, step_log)
-    if resume and callback.checkpoint.exists():
-        # The optimizer's variables must exist before they can be restored.
-        model.optimizer.build(model.trainable_variables)
+    if is_distributed():
+        prepare(model)
+    # The optimizer's variables must exist before they can be restored.
+    model.optimizer.build(model.trainable_variables)
+    if resume and has_any_checkpoint(callback.checkpoint):
         callback.restore(model)
     if keras.backend.backend() == "tensorflow":
         model.steps_per_execution = steps_per_execution
@@ -83,7 +103,9 @@ def fit(
         while callback.epoch < epochs and not callback.finished:
             steps = steps_per_epoch - callback.step
             model.fit(
-                as_dataset(batches, callback.epoch * steps_per_epoch + callback.step, steps),
+                as_dataset(
+                    lambda first_step: batches(first_step, part), callback.all_steps, steps, callback.wanted_request
+                ),
                 initial_epoch=callback.epoch,
                 epochs=callback.epoch + 1,
                 steps_per_epoch=steps,
@@ -92,7 +114,12 @@ def fit(
                 verbose=0,
             )
             # When a fit ends, Keras leaves the averaged weights in the model. Training continues from the model's own.
-            restore_checkpoint(callback.checkpoint, model)
+            assign_values(model.trainable_variables, callback.own_weights)
+    part_from_others()
+    if callback.signal is not None:  # it came too late for a step of all processes
+        callback.exit()
+    if is_distributed():
+        end_distribution()
     return callback.rows
 
 
@@ -107,7 +134,7 @@ class RunCallback(keras.callbacks.Callback):
     def __init__(self, run_dir, epochs, steps_per_epoch, evaluate, monitor, patience, tracker, step_log):
         super().__init__()
         self.run_dir = run_dir
-        self.checkpoint = run_dir / "checkpoint.npz"
+        self.checkpoint = shared_run_dir(run_dir) / "checkpoint.npz"
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
         self.evaluate = evaluate
@@ -121,8 +148,11 @@ class RunCallback(keras.callbacks.Callback):
         self.loss_so_far = None  # sum and count of this epoch's losses in an earlier process
         self.logged_so_far = None  # what that process logged of this epoch
         self.seconds = 0.0  # training time of this epoch in earlier processes
+        self.last_save = time.monotonic()
         self.save_seconds = 0.0  # duration of the last save
-        self.signal = None  # number of the signal that asked to stop
+        self.own_weights = []  # at the end of an epoch, where the optimizer keeps an average
+        self.signal = None  # number of the signal that asked this process to stop
+        self.stop = False  # whether all processes stop at the end of this step
         self.compiling = None  # the note on the first step, which is compiled
 
     @property
@@ -139,7 +169,7 @@ class RunCallback(keras.callbacks.Callback):
 
     def restore(self, model) -> None:
         """Continue where the checkpoint was written."""
-        state = restore_checkpoint(self.checkpoint, model)
+        state = resume_any_checkpoint(self.checkpoint, model)
         try:
             self.rows = [{**row, self.monitor: float(row[self.monitor])} for row in state["rows"]]
             self.epoch, self.step = int(state["epoch"]), int(state["step"])
@@ -171,6 +201,14 @@ class RunCallback(keras.callbacks.Callback):
     def _remember_signal(self, number, frame):
         self.signal = number
 
+    def wanted_request(self) -> int:
+        """What this process asks for: to stop, a checkpoint (process 0 decides when), or nothing."""
+        if self.signal is not None:
+            return STOP
+        # Checkpoints of a large model take long, so they are written less often.
+        is_due = time.monotonic() - self.last_save > SAVE_EVERY_SECONDS * max(1, self.save_seconds / 3)
+        return SAVE if is_due and is_first_process() else CONTINUE
+
     def on_train_begin(self, logs=None):
         self.last_save = self.clock = time.monotonic()
         self.first_step = self.step
@@ -197,19 +235,20 @@ class RunCallback(keras.callbacks.Callback):
             self._raise_not_finite("the loss")
         self.step = min(self.first_step + batch + 1, self.steps_per_epoch)
         self._log_step()
+        # Several processes do what one of them asked for with this step's batch, so that all do it after the same step.
+        request = int(logs["request"]) if "request" in logs else self.wanted_request()
+        self.stop = request == STOP
         if self.step == self.steps_per_epoch:
             return  # on_epoch_end saves and reports
         self.progress.update(self.step, [("loss", loss)])
-        if self.signal is not None:
+        if request != CONTINUE:
             self._save()
-            self._exit()
-        # Checkpoints of a large model take long, so they are written less often.
-        if time.monotonic() - self.last_save > SAVE_EVERY_SECONDS * max(1, self.save_seconds / 3):
-            self._save()
+        if self.stop:
+            self.exit()
 
     def on_epoch_end(self, epoch, logs=None):
         for variable in self.model.trainable_variables:
-            if not np.isfinite(np.asarray(variable)).all():
+            if not np.isfinite(host_value(variable)).all():
                 self._raise_not_finite(f"the weight {variable.path}")
         row = {"epoch": epoch + 1, "loss": float(logs["loss"])}
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
@@ -232,8 +271,9 @@ class RunCallback(keras.callbacks.Callback):
         if self.finished:
             print(f"no equal or better {self.monitor} for {self.patience} epochs: stopping")
             self.model.stop_training = True
-        if self.signal is not None:
-            self._exit()
+        if self.stop or (self.signal is not None and not is_distributed()):
+            self.exit()
+        self.own_weights = own_weights(self.model)
 
     def _log_step(self):
         self.last_step_row = None
@@ -249,8 +289,12 @@ class RunCallback(keras.callbacks.Callback):
         return next(metric for metric in self.model.metrics if metric.name == "loss")
 
     def _save_best(self):
+        weights = [host_value(variable) for variable in self.model.weights]  # in every process
+        if not is_first_process():
+            return
         temporary = self.run_dir / "best.tmp.keras"  # Keras insists on the extension
-        inference_copy(self.model).save(temporary)
+        with on_one_device():
+            inference_copy(self.model, weights).save(temporary)
         temporary.replace(self.run_dir / "best.keras")
 
     def _save(self):
@@ -264,22 +308,23 @@ class RunCallback(keras.callbacks.Callback):
             "rows": self.rows,
         }
         try:
-            save_checkpoint(self.checkpoint, self.model, state)
+            save_any_checkpoint(self.checkpoint, self.model, state)
         except FloatingPointError as error:
             self._raise_not_finite(f"the weight {error}")
         self.last_save = time.monotonic()
         self.save_seconds = self.last_save - start
         self.step_log.pause(self.save_seconds)
 
-    def _exit(self):
+    def exit(self):
+        """End the process, after a checkpoint was saved."""
         print(f"\nstopped by a signal; saved in {self.run_dir}, continue with --resume", flush=True)
-        raise SystemExit(128 + self.signal)
+        raise SystemExit(128 + (self.signal or signal.SIGTERM))  # the signal may have reached another process alone
 
     def _raise_not_finite(self, what):
         saved = "no checkpoint had been written yet"
-        if self.checkpoint.exists():
-            state = load_state(self.checkpoint)
-            saved = f"the last good checkpoint (epoch {state['epoch']}, step {state['step']}) is {self.checkpoint}"
+        if last := last_whole_checkpoint(self.checkpoint):
+            path, state = last
+            saved = f"the last good checkpoint (epoch {state['epoch']}, step {state['step']}) is {path}"
         raise UserError(
             f"{what} is not a finite number at epoch {self.epoch + 1}, step {self.step + 1}: {saved}; "
             "try a lower --learning-rate, or --precision float32"
@@ -298,23 +343,44 @@ def best_row(rows: list[dict], monitor: str) -> dict:
 @contextlib.contextmanager
 def averaged_weights(model):
     """Within the block, the model's weights are the optimizer's moving averages, if it keeps any."""
-    # In float16 the optimizer with the averages is wrapped in one that scales the loss.
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    if not optimizer.use_ema:
+    values = own_weights(model)
+    if not values:
         yield
         return
-    own_weights = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
-    optimizer.finalize_variable_values(model.trainable_variables)
+    _averaging_optimizer(model).finalize_variable_values(model.trainable_variables)
     try:
         yield
     finally:
-        for variable, value in zip(model.trainable_variables, own_weights, strict=True):
+        assign_values(model.trainable_variables, values)
+
+
+def _averaging_optimizer(model):
+    # In float16 the optimizer with the averages is wrapped in one that scales the loss.
+    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
+
+
+def own_weights(model) -> list:
+    """Copies of the model's weights, where the optimizer keeps an average of them that may take their place; else nothing."""
+    if not _averaging_optimizer(model).use_ema:
+        return []
+    return [keras.ops.copy(variable) for variable in model.trainable_variables]
+
+
+def assign_values(variables: list, values: list) -> None:
+    """Assign to variables what `own_weights` copied, if it did."""
+    for variable, value in zip(variables, values or variables, strict=True):
+        if value is not variable:
             variable.assign(value)
 
 
-def inference_copy(model):
-    """A copy of the model in float32 with the same weights, without optimizer and loss, to save, export and evaluate."""
+def inference_copy(model, weights=None):
+    """A copy of the model in float32 with the same weights, without optimizer and loss, to save, export and evaluate.
+
+    Args:
+        model: the model.
+        weights: the values of its weights, for a model whose weights lie on several devices.
+    """
     copy = type(model).from_config({**model.get_config(), "dtype": "float32"})
     copy.build(None)
-    copy.set_weights(model.get_weights())
+    copy.set_weights(model.get_weights() if weights is None else weights)
     return copy

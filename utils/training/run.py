@@ -17,11 +17,13 @@ from pathlib import Path
 from utils.common.errors import UserError
 from utils.common.files import write_atomically, write_json
 from utils.training.command_line import parse_command_line
-from utils.training.environment import commit
+from utils.training.environment import commit, versions
+from utils.training.machines import LostProcessError, check_alike, end_process, machines
 from utils.training.quiet import silence_tensorflow
+from utils.training.run_files import changed_data
 from utils.training.settings import NOT_PART_OF_THE_RUN
 
-FILES_OF_A_TRAINING = ("checkpoint.npz", "best.keras", "results.json")
+FILES_OF_A_TRAINING = ("checkpoint.npz", "checkpoint.previous.npz", "checkpoint.orbax", "best.keras", "results.json")
 """Where a run directory has none of these, no training has begun in it."""
 
 LINKS_OF_WANDB = ("latest-run", "debug.log", "debug-internal.log", "debug-core.log")
@@ -32,17 +34,22 @@ def run_script(main, config_class) -> None:
     """Read the command line into `config_class`, run `main(config)`, and exit.
 
     A run directory that is left out is named here, see `new_run_dir`. The exit status is that of `main`; 2 for a `UserError`
-    (printed as one line without a traceback) or a wrong flag; 130 and 143 for a signal; 141 where nobody reads the output any more.
+    (printed as one line without a traceback) or a wrong flag; 130 and 143 for a signal; 141 where nobody reads the output any more;
+    1 where another process of the training was lost (`utils.training.machines`).
     """
     set_up_streams()
     silence_tensorflow()
     try:
         config = parse_command_line(config_class, sys.modules[main.__module__].__doc__)
-        status = main(with_run_dir(config))
+        with machines(with_run_dir(config)) as own_config:
+            status = main(own_config)
         sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         status = 2
+    except LostProcessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         status = 130
@@ -55,6 +62,7 @@ def run_script(main, config_class) -> None:
             raise
         print(f"error: {message}", file=sys.stderr)
         status = 2
+    end_process(status or 0)
     sys.exit(status or 0)
 
 
@@ -65,10 +73,12 @@ def disk_message(error: OSError, has_resume: bool) -> str:
     'runs/out/results.json: cannot be read or written (Permission denied); check the path, or name another'
     """
     name = re.sub(r"\.\d+\.tmp$", "", os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else ""
+    again = " with --resume; what was saved before is whole" if has_resume else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        again = " with --resume; what was saved before is whole" if has_resume else ""
         name = name or ("the run directory" if has_resume else "the output")
         return f"no space left on the disk while writing {name}: free some and start again{again}"
+    if error.errno == errno.EROFS and has_resume:
+        return f"{name}: the disk is read-only now; make it writable and start again{again}"
     reason = error.strerror or type(error).__name__
     return f"{name[:200]}: cannot be read or written ({reason}); check the path, or name another" if name else ""
 
@@ -167,6 +177,7 @@ def set_up_run(config, checksums: dict[str, str]) -> None:
         UserError: the directory cannot be written, or holds a run with other settings or data.
     """
     check_run_dir(config)
+    check_alike({**plain_settings(config), "data_checksums": checksums, "commit": commit(), "versions": versions()})
     run_dir = Path(config.run_dir)
     settings = {**plain_settings(config), "data_checksums": checksums}
     file = run_dir / "config.json"
@@ -176,6 +187,10 @@ def set_up_run(config, checksums: dict[str, str]) -> None:
             if not isinstance(stored, dict):
                 raise ValueError("it holds no settings")
             different = [name for name in {**stored, **settings} if stored.get(name) != settings.get(name)]
+            if different == ["data_checksums"] and (files := changed_data(settings, stored, file)):
+                raise UserError(
+                    f"{files}: the data has changed since the run in {run_dir} began; give that data, or a new --run-dir"
+                )
             if different:
                 changes = "; ".join(
                     f"{name} was {stored.get(name)!r}, is now {settings.get(name)!r}" for name in different
@@ -220,11 +235,15 @@ def record_commit(run_dir: Path) -> None:
 
 
 def set_up_keras(config) -> None:
-    """Seed all random generators with `config.seed`, and set `config.precision`."""
+    """Seed all random generators with `config.seed`, set `config.precision`, and lay out the model over devices."""
     import keras
+
+    from utils.training.distribution import distribute
 
     keras.utils.set_random_seed(config.seed)
     set_precision(config.precision)
+    if config.distribute != "none":
+        distribute(config.distribute, config.model_devices)
 
 
 def set_precision(precision: str) -> None:

@@ -10,7 +10,12 @@ from typing import Literal
 from utils.common.errors import UserError
 
 TRACKING_SETTINGS = ("tracking", "log_every", "project", "run_name", "tags")
-NOT_PART_OF_THE_RUN = ("run_dir", "resume", "cache_dir", "export", "losses", "seeds", *TRACKING_SETTINGS)
+MACHINE_SETTINGS = ("distribute", "coordinator", "processes", "process_id", "model_devices")
+NOT_PART_OF_THE_RUN = (
+    *("run_dir", "resume", "cache_dir", "export", "losses", "seeds"),
+    *TRACKING_SETTINGS,
+    *MACHINE_SETTINGS,
+)
 """Settings that do not change what is trained. They are not recorded with the run and may differ when it is resumed."""
 
 
@@ -70,6 +75,18 @@ class RunConfig:
     export: bool = True
     """Write `export/` at the end: the model for ONNX Runtime and for TensorFlow Serving, and a script that answers by itself."""
 
+    # --- machines
+    distribute: Literal["none", "data", "model"] = "none"
+    """Train on all devices (JAX): each computes its rows of a batch (data), or holds a part of the weights (model)."""
+    coordinator: str | None = None
+    """HOST:PORT of process 0, for a training on several machines. Left out: from the cluster (docs/scaling.md), or one process."""
+    processes: int | None = None
+    """Number of processes. Left out: from the cluster."""
+    process_id: int | None = None
+    """Number of this process, from 0. Left out: from the cluster."""
+    model_devices: int | None = None
+    """Devices that share the weights of one model, for --distribute model. Left out: all of them."""
+
 
 @dataclass
 class CachedRunConfig(RunConfig):
@@ -92,7 +109,7 @@ def check_common(config: RunConfig) -> None:
     check_ranges(
         config,
         less_than_1="max_bad_fraction",
-        more_than_0="epochs batch_size learning_rate",
+        more_than_0="epochs batch_size learning_rate model_devices",
         at_least_0="limit warmup_steps weight_decay patience seed log_every",
     )
     for name in ("validation", "test"):

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from utils.common.batching import WHOLE
 from utils.common.errors import UserError
 from utils.training.batch_dataset import as_dataset
 from utils.training.checkpoint import load_state
@@ -25,7 +26,7 @@ def make_model(seed=3, learning_rate=0.05, **optimizer):
     return model
 
 
-def batches(first_step):
+def batches(first_step, part=WHOLE):
     step = first_step
     while True:
         rng = np.random.default_rng(step)
@@ -48,7 +49,7 @@ def run(folder, *, epochs=4, stop_at=None, patience=0, values=None, model=None, 
     model = model or make_model()
     scores = iter(values or range(100))
 
-    def stream(first_step):
+    def stream(first_step, part):
         for number, batch in enumerate(batches(first_step), first_step):
             if number == stop_at:
                 raise Stop("Stop")
@@ -72,9 +73,9 @@ def run(folder, *, epochs=4, stop_at=None, patience=0, values=None, model=None, 
 def _copies(monkeypatch):
     """A functional model is cloned; the zoo's models are copied by their config."""
 
-    def inference_copy(model):
+    def inference_copy(model, weights):
         copy = keras.models.clone_model(model)
-        copy.set_weights(model.get_weights())
+        copy.set_weights(weights)
         return copy
 
     monkeypatch.setattr("utils.training.fit.inference_copy", inference_copy)
@@ -125,7 +126,7 @@ def test_several_steps_per_call_are_the_same_steps(tmp_path):
     (tmp_path / "three").mkdir()
     expected, _ = run(tmp_path / "one")
 
-    def interrupted(first_step):
+    def interrupted(first_step, part):
         if first_step == STEPS:
             os.kill(os.getpid(), signal.SIGTERM)
         return batches(first_step)
@@ -217,7 +218,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
     run(tmp_path, epochs=1)
     checkpoint_bytes = (tmp_path / "checkpoint.npz").read_bytes()
 
-    def poisoned(first_step):
+    def poisoned(first_step, part):
         for x, y in batches(first_step):
             yield x * np.nan, y
 

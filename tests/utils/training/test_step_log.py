@@ -59,7 +59,7 @@ def train(folder, *, epochs=2, signal_at=None, float16=False, **options):
     )
     tracker = Tracker()
 
-    def batches(first_step):
+    def batches(first_step, part):
         for step in itertools.count(first_step):
             yield np.full((BATCH, 1), 3.0, "float32"), np.full((BATCH, 1), step, "float32")
             if step + 1 == signal_at:
@@ -137,7 +137,7 @@ def test_zero_writes_no_rows(tmp_path):
     data = {"steps_per_epoch": 2, "epochs": 1, "evaluate": lambda model: {"val_f1": 1.0}, "monitor": "val_f1"}
     tracker = Tracker()
     ones = np.ones((BATCH, 1), "float32")
-    fit(model, lambda _: itertools.repeat((ones, ones)), run_dir=tmp_path, tracker=tracker, log_every=0, **data)
+    fit(model, lambda *_: itertools.repeat((ones, ones)), run_dir=tmp_path, tracker=tracker, log_every=0, **data)
     assert not (tmp_path / "steps.csv").exists() and not tracker.steps
     assert [(last, step) for _, last, step in tracker.epochs] == [(None, 2)]
 

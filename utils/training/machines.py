@@ -1,0 +1,375 @@
+"""A training on several processes: how they meet, what they tell one another, and how each ends when another one fails."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from utils.common.errors import UserError, one_line
+from utils.training.cluster import Cluster, choose_cluster
+
+START_SECONDS = float(os.environ.get("QKV_ZOO_START_SECONDS", "300"))
+"""How long the processes wait for one another when a training begins."""
+HEARTBEAT_SECONDS = 1.0
+LOST_SECONDS = 40.0
+"""A process that was not heard of for this long is given up."""
+BROKEN_SECONDS = 8.0
+"""The same once an exchange of numbers has failed, which the death of a process causes at once on CPUs."""
+LAST_WORDS_SECONDS = 5.0
+"""How long a process that knows of a failure waits, so that its main thread ends by itself and others read of it, too."""
+ENGINE_SECONDS = 3600
+"""JAX's own limit comes later than ours: it ends processes with pages of C++."""
+NOT_COPIED = ("checkpoint*", "best*.keras", "results.json", "*.png", "*.csv", "wandb", "export", "tensorboard")
+"""What a resumed training of another process than the first does not need of the run directory."""
+
+_current: Machines | None = None
+
+
+class LostProcessError(Exception):
+    """Another process failed or disappeared; the message is one line."""
+
+
+class Machines:
+    """This process among those of a training, connected through JAX's coordination service.
+
+    Args:
+        cluster: which process of how many this is.
+    """
+
+    def __init__(self, cluster: Cluster):
+        self.cluster = cluster
+        self.shared_run_dir: Path | None = None  # of process 0
+        self.is_over = threading.Event()
+        self.failure = ""  # the line that says which process failed
+        self.lost_seconds = LOST_SECONDS
+
+    def connect(self) -> None:
+        """Meet the other processes.
+
+        Raises:
+            UserError: they were not there in time, or the port is taken.
+        """
+        import jax
+
+        number, count = self.cluster.process_id, self.cluster.processes
+        host, _, port = self.cluster.coordinator.rpartition(":")
+        if number:
+            _wait_for(host.strip("[]"), int(port))
+        else:
+            _check_port(int(port))
+        jax.config.update("jax_enable_recoverability", True)  # the death of one process must not abort the others
+        jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM from `fit`
+        try:
+            jax.distributed.initialize(
+                self.cluster.coordinator,
+                count,
+                number,
+                cluster_detection_method="deactivate",
+                initialization_timeout=int(START_SECONDS),
+                heartbeat_timeout_seconds=ENGINE_SECONDS,
+                shutdown_timeout_seconds=60,
+            )
+            from jax._src import distributed  # the store of the service has no public name; Orbax takes the same way
+
+            self._store = distributed.global_state.client
+            self._store.wait_at_barrier("qkv_zoo_start", int(START_SECONDS * 1000))
+        except Exception as error:
+            raise UserError(
+                f"process {number} of {count}: not all processes met at {self.cluster.coordinator} within "
+                f"{START_SECONDS:g} s ({one_line(str(error))[:100]}); start them all with the same --coordinator and --processes"
+            ) from None
+        self._thread = threading.Thread(target=self._watch, name="machines", daemon=True)
+        self._thread.start()
+
+    def tell(self, name: str, text: str) -> None:
+        """Leave a text for the other processes; it replaces an earlier one of that name."""
+        self._store.key_value_set(f"qkv_zoo/{name}", text, allow_overwrite=True)
+
+    def hear(self, name: str) -> str:
+        """The text that another process leaves under a name, as soon as it is there."""
+        return self._store.blocking_key_value_get(f"qkv_zoo/{name}", int(START_SECONDS * 1000))
+
+    def fail(self, line: str) -> None:
+        """Tell all processes why they cannot go on."""
+        with contextlib.suppress(Exception):  # process 0 may be the one that is gone
+            self.tell("failure", line)
+
+    def failure_of_another(self) -> str:
+        """After an exchange of numbers failed: which process is to blame; empty if all are alive."""
+        self.lost_seconds = BROKEN_SECONDS
+        deadline = time.monotonic() + 2 * BROKEN_SECONDS
+        while not self.failure and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return self.failure
+
+    def finish(self) -> None:
+        """Part from the other processes, after the last step that all take together."""
+        import jax
+
+        if not self.is_over.is_set():
+            self._store.wait_at_barrier("qkv_zoo_end", ENGINE_SECONDS * 1000)
+            self.is_over.set()
+            self._thread.join()
+            jax.distributed.shutdown()
+
+    def _watch(self) -> None:
+        beats, last_heard = {}, {}
+        number = 0
+        while not self.is_over.wait(HEARTBEAT_SECONDS):
+            number += 1
+            try:
+                self.tell(f"heartbeat/{self.cluster.process_id}", str(number))
+                current = dict(self._store.key_value_dir_get("qkv_zoo/heartbeat/"))
+                failure = dict(self._store.key_value_dir_get("qkv_zoo/failure")).values()
+            except Exception:
+                if self.is_over.is_set():
+                    return
+                failure = ["process 0 is gone"]
+                current = {}
+            now = time.monotonic()
+            for other in range(self.cluster.processes):
+                beat = next((text for key, text in current.items() if key.endswith(f"/{other}")), None)
+                if beat != beats.get(other) or other not in last_heard:
+                    beats[other], last_heard[other] = beat, now
+                silence = now - last_heard[other]
+                if silence > self.lost_seconds and not failure:
+                    failure = [f"process {other} of {self.cluster.processes} has been silent for {silence:.0f} s"]
+                    self.fail(failure[0])
+            if failure:
+                self._give_up(next(iter(failure)))
+
+    def _give_up(self, line: str) -> None:
+        self.failure = line
+        # The main thread may be within an exchange of numbers that never ends. If it is not, it ends by itself.
+        if not self.is_over.wait(LAST_WORDS_SECONDS):
+            print(f"error: {lost_line(line)}", file=sys.stderr, flush=True)
+            os._exit(1)
+
+
+def lost_line(failure: str) -> str:
+    """What a process says that ends because of another one."""
+    return f"{failure}: this process ends, too; see that one's last lines, then start all again with --resume"
+
+
+@contextlib.contextmanager
+def machines(config):
+    """The processes that the settings describe, connected; within the block, `config` is that of this process.
+
+    Process 0 works in the run directory. The others work in a temporary folder, which is removed at the end, and print errors
+    alone. If one of them fails or disappears, the others end within a minute with a line that says so.
+
+    Args:
+        config: the settings of a script.
+
+    Yields:
+        the settings, with the run directory of this process.
+
+    Raises:
+        UserError: the settings make no sense, or the processes did not meet.
+        LostProcessError: another process failed.
+    """
+    global _current
+    cluster = _cluster_of(config)
+    if cluster is None:
+        yield config
+        return
+    with _engine_errors_as_one_line(), contextlib.ExitStack() as stack:
+        _current = Machines(cluster)
+        _current.connect()
+        if cluster.process_id == 0:
+            _current.shared_run_dir = Path(config.run_dir).absolute()
+            _current.tell("run_dir", str(_current.shared_run_dir))
+        else:
+            _current.shared_run_dir = Path(_current.hear("run_dir"))
+            folder = Path(tempfile.mkdtemp(prefix="qkv-zoo-"))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            nowhere = stack.enter_context(open(os.devnull, "w"))
+            stack.enter_context(contextlib.redirect_stdout(nowhere))
+            config = dataclasses.replace(config, run_dir=folder / "run", tracking="off")
+            if config.resume:
+                _copy_run(_current.shared_run_dir, config.run_dir, cluster.process_id)
+        with _failures_told(_current):
+            yield config
+
+
+def _cluster_of(config) -> Cluster | None:
+    if getattr(config, "distribute", "none") == "none":
+        for name in ("coordinator", "processes", "process_id"):
+            if getattr(config, name, None) is not None:
+                flag = "--" + name.replace("_", "-")
+                raise UserError(f"{flag}: is for a training on several processes; add --distribute data or model")
+        return None
+    import keras
+
+    if keras.backend.backend() != "jax":
+        raise UserError(
+            f"--distribute {config.distribute}: works on JAX alone, and Keras computes with {keras.backend.backend()}; "
+            "set KERAS_BACKEND=jax"
+        )
+    return choose_cluster(config.coordinator, config.processes, config.process_id)
+
+
+@contextlib.contextmanager
+def _failures_told(machine: Machines):
+    """Within the block, an error of this process is told to the others, and an error that another one caused is named."""
+    number = machine.cluster.process_id
+    try:
+        yield
+    except SystemExit:
+        machine.finish()
+        raise
+    except (UserError, OSError, KeyboardInterrupt, MemoryError) as error:
+        machine.fail(f"process {number} failed ({one_line(str(error)) or type(error).__name__})")
+        raise
+    except Exception as error:
+        failure = "" if machine.is_over.is_set() else machine.failure_of_another()
+        if failure:
+            raise LostProcessError(lost_line(failure)) from None
+        machine.fail(f"process {number} failed ({one_line(str(error))[:200]})")
+        raise
+    else:
+        machine.finish()
+
+
+def is_first_process() -> bool:
+    """Whether this process writes the run directory: it is the only one, or number 0 of several."""
+    return _current is None or _current.cluster.process_id == 0
+
+
+def is_connected() -> bool:
+    """Whether other processes wait for this one."""
+    return _current is not None and not _current.is_over.is_set()
+
+
+def shared_run_dir(run_dir: Path) -> Path:
+    """The run directory of process 0; of a single process its own."""
+    return _current.shared_run_dir if _current else Path(run_dir)
+
+
+def check_alike(settings: dict) -> None:
+    """Check that all processes were started alike, before they compute with one another.
+
+    Args:
+        settings: JSON values that must be equal in all processes.
+
+    Raises:
+        UserError: this process differs from process 0; the message names what.
+    """
+    if _current is None:
+        return
+    if _current.cluster.process_id == 0:
+        _current.tell("settings", json.dumps(settings))
+        return
+    of_first = json.loads(_current.hear("settings"))
+    own = json.loads(json.dumps(settings))
+    differences = [
+        f"{name} is {own.get(name)!r} here and {of_first.get(name)!r} there"
+        for name in {**of_first, **own}
+        if own.get(name) != of_first.get(name)
+    ]
+    if differences:
+        raise UserError(
+            f"process {_current.cluster.process_id} was not started like process 0 ({'; '.join(differences)}); give all "
+            "processes the same flags, data and versions"
+        )
+
+
+def part_from_others() -> None:
+    """After the training: process 0 goes on alone, and the others end here."""
+    if is_connected():
+        _current.finish()
+    if not is_first_process():
+        raise SystemExit(0)
+
+
+def end_process(status: int) -> None:
+    """End a process that is connected to others at once: JAX would wait for them."""
+    if is_connected():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        time.sleep(LAST_WORDS_SECONDS if is_first_process() else 0)  # the others read from process 0 why it ends
+        os._exit(status)
+
+
+def _wait_for(host: str, port: int) -> None:
+    """Wait until process 0 listens."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=5).close()
+            return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                reason = error.strerror or error
+                raise UserError(
+                    f"--coordinator {host}:{port}: process 0 does not answer there after {START_SECONDS:g} s ({reason}); "
+                    "start it, or check address and firewall"
+                ) from None
+            time.sleep(0.5)
+
+
+def _check_port(port: int) -> None:
+    """Check that process 0 can listen."""
+    try:
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("", port))
+    except OSError as error:
+        raise UserError(f"--coordinator: port {port} cannot be used ({error.strerror}); name another one") from None
+
+
+def _copy_run(shared: Path, own: Path, number: int) -> None:
+    """Copy what a resumed training reads from the run directory, but its checkpoint and results."""
+    if not shared.is_dir():
+        raise UserError(
+            f"{shared}: process {number} cannot see the run directory of process 0; --resume needs one that all machines share"
+        )
+    shutil.copytree(shared, own, ignore=shutil.ignore_patterns(*NOT_COPIED))
+
+
+ENGINE_LINES = (
+    r"^[IWE][0-9]{4} |^\[Gloo\] |^Additional GRPC error|^:UNKNOWN:|^RPC: /|^# of tasks that|^The first task at|^[0-9]*$"
+    r"|^The tasks have crashed|^\*\*\* Check failure|^ +@ "
+)
+"""Lines that JAX's engine writes when processes are lost, and the lines that go on from them."""
+
+
+@contextlib.contextmanager
+def _engine_errors_as_one_line():
+    """Within the block, what JAX's engine writes before it aborts this process becomes one line.
+
+    It aborts all others when process 0 disappears. Another process filters the lines, so that they are shown all the same.
+    """
+    sys.stderr.flush()
+    gone = f"error: {lost_line('process 0 is gone')}"
+    try:
+        standard_error = os.dup(2)
+        commands = [
+            f"s/^F[0-9]{{4}} .*JAX distributed service.*/{gone}/",
+            f"/{ENGINE_LINES.replace('/', chr(92) + '/')}/d",
+        ]
+        sed = subprocess.Popen(
+            ["sed", "-uE", ";".join(commands)], stdin=subprocess.PIPE, stdout=2, env={**os.environ, "LC_ALL": "C"}
+        )
+    except OSError:  # there is no sed, or no standard error
+        yield
+        return
+    os.dup2(sed.stdin.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
+        sed.stdin.close()
+        sed.wait()
