@@ -57,6 +57,27 @@ def file_checksums(settings: Mapping) -> dict[str, dict[str, str]]:
     return checksums
 
 
+def changed_data(settings: Mapping, stored: Mapping, config_file: Path) -> str:
+    """The data files of a run that have changed since it began, for a message; empty where no files are named.
+
+    A run keeps one checksum for several files. So of the files whose checksum differs those are named that were written after the
+    run began, or all, if no time of a file says so.
+
+    Args:
+        settings: the settings now, with `data_checksums`.
+        stored: the run's own, from its `config.json`.
+        config_file: that file, which was written when the run began.
+    """
+    then, now = (values.get("data_checksums") or {} for values in (stored, settings))
+    parts = {name for name in {**then, **now} if then.get(name) != now.get(name)}
+    names = [name for name in FILE_SETTINGS if name.removesuffix("_files") in parts] or FILE_SETTINGS
+    files = [path for name in names for path in paths_of(settings, name) if path.exists()]
+    began = config_file.stat().st_mtime
+    later = [path for path in files if max(file.stat().st_mtime for file in (path, *path.rglob("*"))) > began]
+    named = [str(path) for path in later or files]
+    return ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+
+
 @dataclass(frozen=True)
 class DataSource:
     """What a finished run is scored on.
