@@ -12,6 +12,7 @@ from utils.common.errors import UserError
 from utils.common.reading import Reading
 from utils.squad.data import Question, collect_questions
 from utils.squad.layouts import Entry
+from utils.training.backends import is_installed, tensorflow_importable
 
 URLS = {
     "squad": "https://rajpurkar.github.io/SQuAD-explorer/dataset/train-v1.1.json",
@@ -45,6 +46,16 @@ def read_tfds(
         raise UserError(f"--data {name}: not a SQuAD dataset of TensorFlow Datasets; give one of {known}")
     if not re.match(r"(train|validation)($|\W)", split):
         raise UserError(f"--data {name}: no split {split!r}; give train or validation, or a slice such as train[:1000]")
+    for package in ("tensorflow", "tensorflow_datasets"):
+        if not is_installed(package):
+            raise UserError(
+                f"--data {name}: needs the package {package}; pip install -r requirements.txt, or {_REMEDY}"
+            )
+    with tensorflow_importable():
+        return _read(name, split, data_dir, reading or Reading())
+
+
+def _read(name: str, split: str, data_dir: str | Path | None, reading: Reading) -> list[Question]:
     import tensorflow_datasets as tfds
 
     builder = tfds.builder(name, data_dir=data_dir)
@@ -62,7 +73,7 @@ def read_tfds(
             f"--data {name}: cannot read split {split!r} ({_one_line(error)}); give train or validation"
         ) from error
     place = f"tensorflow_datasets {name} {split}"
-    with (reading or Reading()).file(place) as report:
+    with reading.file(place) as report:
         return collect_questions(_entries(tfds.as_numpy(dataset)), report)
 
 

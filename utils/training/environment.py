@@ -7,13 +7,14 @@ import os
 import platform
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that shape a result."""
     installed = {"python": sys.version.split()[0]}
-    for name in ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "tokenizers"):
+    for name in ("keras", "tensorflow", "tensorflow-cpu", "jax", "jaxlib", "torch", "numpy", "tokenizers"):
         try:
             installed[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -38,7 +39,26 @@ def processor() -> str:
 
 
 def accelerators() -> str:
-    """The GPUs that Keras' backend computes on, or "no GPU"."""
+    """The GPUs that Keras' backend computes on, such as `2 x NVIDIA H100`, or "no GPU"."""
+    counts = Counter(_names_of_accelerators())
+    return ", ".join(name if count == 1 else f"{count} x {name}" for name, count in counts.items()) or "no GPU"
+
+
+GPU_PACKAGES = {"tensorflow": "'tensorflow[and-cuda]'", "jax": "'jax[cuda12]'", "torch": "torch"}
+
+
+def unused_gpu() -> str:
+    """A line for a user whose NVIDIA GPU is not used by what is installed; empty where there is none, or where it is used."""
+    import keras
+
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1") or "cpu" in os.environ.get("JAX_PLATFORMS", "")
+    if hidden or not any(Path("/dev").glob("nvidia[0-9]*")) or _names_of_accelerators():
+        return ""
+    package = GPU_PACKAGES[keras.backend.backend()]
+    return f"this machine has an NVIDIA GPU, but computes on the processor: pip install {package} (docs/backends.md)"
+
+
+def _names_of_accelerators() -> list[str]:
     import keras
 
     name = keras.backend.backend()
@@ -56,7 +76,7 @@ def accelerators() -> str:
 
         names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
         names += ["MPS"] if torch.backends.mps.is_available() else []
-    return ", ".join(names) or "no GPU"
+    return names
 
 
 def hardware() -> str:

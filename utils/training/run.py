@@ -16,8 +16,9 @@ from pathlib import Path
 
 from utils.common.errors import UserError
 from utils.common.files import write_atomically, write_json
+from utils.training.backends import set_up_backend
 from utils.training.command_line import parse_command_line
-from utils.training.environment import commit, versions
+from utils.training.environment import commit, unused_gpu, versions
 from utils.training.machines import LostProcessError, check_alike, end_process, machines
 from utils.training.quiet import silence_tensorflow
 from utils.training.run_files import changed_data
@@ -41,6 +42,7 @@ def run_script(main, config_class) -> None:
     silence_tensorflow()
     try:
         config = parse_command_line(config_class, sys.modules[main.__module__].__doc__)
+        set_up_backend()
         with machines(with_run_dir(config)) as own_config:
             status = main(own_config)
         sys.stdout.flush()
@@ -242,6 +244,8 @@ def set_up_keras(config) -> None:
 
     keras.utils.set_random_seed(config.seed)
     set_precision(config.precision)
+    if note := unused_gpu():
+        print(note)
     if config.distribute != "none":
         distribute(config.distribute, config.model_devices)
 

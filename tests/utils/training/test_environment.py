@@ -42,3 +42,29 @@ def test_the_commit_says_whether_files_differ_from_it(monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", no_git)
     assert environment.commit() is None
+
+
+def test_accelerators_are_counted(monkeypatch):
+    monkeypatch.setattr(environment, "_names_of_accelerators", lambda: ["A", "B", "A"])
+    assert environment.accelerators() == "2 x A, B"
+    monkeypatch.setattr(environment, "_names_of_accelerators", list)
+    assert environment.accelerators() == "no GPU"
+
+
+def test_a_gpu_that_is_not_used_is_said_unless_it_is_hidden(monkeypatch):
+    devices, used = ["/dev/nvidia0"], []
+    monkeypatch.setattr(environment.Path, "glob", lambda *_: iter(devices))
+    monkeypatch.setattr(environment, "_names_of_accelerators", lambda: used)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    line = environment.unused_gpu()
+    assert line.startswith("this machine has an NVIDIA GPU, but computes on the processor: pip install ")
+    for name, value in (("CUDA_VISIBLE_DEVICES", "-1"), ("JAX_PLATFORMS", "cpu")):
+        with monkeypatch.context() as context:
+            context.setenv(name, value)
+            assert environment.unused_gpu() == ""
+    used.append("A")
+    assert environment.unused_gpu() == ""
+    used.clear()
+    devices.clear()
+    assert environment.unused_gpu() == ""
