@@ -1,11 +1,14 @@
 """A training that is disturbed ends with one line, keeps what was saved, and goes on to the same result."""
 
 import csv
+import errno
 import json
+import os
 
 import numpy as np
 import pytest
 
+from tests.helpers.in_process import run_in_process
 from tests.helpers.own_mounts import has_own_mounts, run_on_full_disk, run_until_read_only
 from tests.helpers.scripts import error_line, run
 
@@ -85,18 +88,69 @@ def rows_of(file):
         return list(csv.DictReader(lines))
 
 
-def test_data_that_changed_is_named(undisturbed):
-    """Nothing is trained, and the run is left as it was."""
-    file = undisturbed / "responses.csv"
-    data = file.read_bytes()
-    checkpoint = (undisturbed / "whole" / "checkpoint.npz").read_bytes()
-    responses(file, students=41)
-    command = ("--train-files", file, *SMALL, "--run-dir", "whole", "--resume")
-    status, _, errors = run(*command, cwd=undisturbed, script=SCRIPT)
-    file.write_bytes(data)
-    assert status == 2
-    line = error_line(errors)
-    assert (
-        "responses.csv: the data has changed since the run in" in line and "give that data, or a new --run-dir" in line
-    )
-    assert (undisturbed / "whole" / "checkpoint.npz").read_bytes() == checkpoint
+def squad_data(path, last):
+    from tests.scripts.test_train_squad import squad_file
+
+    squad_file(path, 24, question=f"When was {last} founded?")
+
+
+def memnet_data(path, last):
+    """Questions with memories of their own."""
+    lines = []
+    for number in range(40):
+        name = last if number == 3 else f"Person {number}"
+        memory = [[name, "lives in", f"Town {number}"], [f"Other {number}", "lives in", "Nowhere"]]
+        lines.append({"question": f"Where does {name} live?", "answers": [f"Town {number}"], "memory": memory})
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def tracing_data(path, last):
+    responses(path)
+    with path.open("a") as lines:
+        lines.write(f"s0,{last},1\n")
+
+
+def vectors_data(path, last):
+    vectors = np.random.default_rng(len(last)).normal(size=(160, 8)).astype(np.float32)
+    np.savez(path, vectors=vectors, document=np.repeat(np.arange(8), 20))
+
+
+def ranking_data(path, last):
+    from tests.scripts.test_train_ranking import questions_file
+
+    questions_file(path)
+    with path.open("a") as lines:
+        for text, grade in (("a lake", 1), ("no lake", 0)):
+            lines.write("\n" + json.dumps({"query": f"what is {last}", "candidate": text, "relevance": grade}))
+
+
+CHANGES = {
+    "squad": (squad_data, "data.json", ()),
+    "memnet": (memnet_data, "data.jsonl", ()),
+    "tracing": (tracing_data, "data.csv", ()),
+    "vectors": (vectors_data, "data.npz", ("--context-length", 5, "--min-context", 2)),
+    "ranking": (ranking_data, "data.jsonl", ("--vocabulary-size", 300)),
+}
+
+
+@pytest.mark.parametrize("task", CHANGES)
+def test_data_that_changed_is_named(tmp_path, monkeypatch, capsys, task):
+    """Within this process. The first run ends before its training; the second one ends where it sees the other data."""
+
+    def fault(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    write, name, flags = CHANGES[task]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("utils.training.fit.fit", fault)
+    write(tmp_path / name, "Skelmoford")
+    flags = ("--train-files", name, "--run-dir", "run", "--tracking", "off", *flags)
+    assert run_in_process(f"train_{task}", *flags) == 2
+    assert "no space left on the disk" in error_line(capsys.readouterr().err)
+    written = {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+    write(tmp_path / name, "Thornwick Hill")
+    assert run_in_process(f"train_{task}", *flags, "--resume") == 2
+    line = error_line(capsys.readouterr().err)
+    assert line == f"error: {name}: the data has changed since the run in run began; give that data, or a new --run-dir"
+    for path, content in written.items():
+        assert path.read_bytes() == content
