@@ -13,9 +13,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from utils.common import files
 from utils.common.errors import UserError
-from utils.common.files import errors_of, open_binary, text_encoding
+from utils.common.files import MAX_DOCUMENT_BYTES, errors_of, open_binary, text_encoding
 
 PIECE_BYTES = 2**20
 """Bytes that are read at once, at least."""
@@ -153,7 +152,7 @@ class _Text:
                     self.place = end
                     return value
             size = max(PIECE_BYTES, len(self._text) - self.place)  # twice as much, so that few attempts are needed
-            if size > files.MAX_DOCUMENT_BYTES:
+            if size > MAX_DOCUMENT_BYTES:
                 raise UserError(f"{self.path}: a record holds more than {size // 2**20:,} MiB; split it")
 
     def _read_more(self, size: int) -> bool:

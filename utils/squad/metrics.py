@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.squad.data import Question
 from utils.squad.normalization import answer_tokens, is_by_character, normalize_answer
+from utils.squad.question import Question
 
 QUESTION_WORDS = ("who", "what", "when", "where", "which", "why", "how many/much", "how", "other")
 LENGTH_BUCKETS = ("1", "2", "3-4", "5-8", "9+")

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.evaluation import Evaluation
-from utils.squad.data import Question
 from utils.squad.metrics import question_parts
+from utils.squad.question import Question
 
 METRICS = {"exact_match": "exact match", "f1": "F1"}
 PARTS = {

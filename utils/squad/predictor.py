@@ -8,10 +8,10 @@ from pathlib import Path
 from utils.common.onnx_model import OnnxModel
 from utils.common.references import model_folder
 from utils.squad.answering import SquadAnswerer
-from utils.squad.data import Question
 from utils.squad.decoding import N_BEST, Answers, answer_questions
 from utils.squad.features import SquadFeatures
 from utils.squad.metrics import best_null_threshold
+from utils.squad.question import Question
 from utils.text.tokenization import check_fits, load_tokenizer
 from utils.training.finished import checked_number, damaged_run_as_user_error, read_run, read_run_file
 
