@@ -44,14 +44,19 @@ class Dropout(keras.layers.Dropout):
         dropped_levels = min(round(self.rate * LEVELS), LEVELS - 1)
         if not training or not dropped_levels:
             return inputs
-        shape = ops.shape(inputs)
+        levels = self._levels(ops.shape(inputs))
+        keep = ops.greater_equal(levels, ops.cast(dropped_levels, levels.dtype))
+        scale = ops.cast(LEVELS / (LEVELS - dropped_levels), inputs.dtype)
+        return inputs * ops.where(keep, scale, ops.zeros_like(scale))
+
+    def _levels(self, shape):
+        """A random number from 0 to `LEVELS - 1` for each value."""
+        if keras.backend.backend() == "torch":  # Keras has no unsigned numbers of 16 bits there
+            return keras.random.randint(shape, 0, LEVELS, dtype="int32", seed=self.seed_generator)
         count = 1
         for size in shape:
             count = count * size
         # A random number of 32 bits is viewed as two of 16. `ops.view` needs a last axis of known size, so they are a column.
         pairs = (count + 1) // 2
         bits = keras.random.randint((pairs, 1), -(2**31), 2**31 - 1, dtype="int32", seed=self.seed_generator)
-        levels = ops.reshape(ops.reshape(ops.view(bits, "uint16"), (-1,))[:count], shape)
-        keep = ops.greater_equal(levels, ops.cast(dropped_levels, "uint16"))
-        scale = ops.cast(LEVELS / (LEVELS - dropped_levels), inputs.dtype)
-        return inputs * ops.where(keep, scale, ops.zeros_like(scale))
+        return ops.reshape(ops.reshape(ops.view(bits, "uint16"), (-1,))[:count], shape)

@@ -53,7 +53,8 @@ def test_padding_writes_nothing():
     mask[:, 4] = False
     real_steps = [step for step in range(query.shape[1]) if step != 4]
     actual = ops.convert_to_numpy(layer(query, value, mask)[0])[:, real_steps]
-    np.testing.assert_allclose(actual, layer(query[:, real_steps], value[:, real_steps])[0], rtol=1e-4, atol=1e-6)
+    expected = ops.convert_to_numpy(layer(query[:, real_steps], value[:, real_steps])[0])
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_rows_of_few_values_are_the_same_as_their_copies():
@@ -62,7 +63,7 @@ def test_rows_of_few_values_are_the_same_as_their_copies():
     few = value[0, :3]
     expected = layer(query, few[rows])
     for one, other in zip(layer(query, few, None, rows), expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(*map(ops.convert_to_numpy, (one, other)), rtol=1e-5, atol=1e-6)
 
 
 def test_half_precision_keeps_the_state_in_float32():
@@ -73,4 +74,5 @@ def test_half_precision_keeps_the_state_in_float32():
     half.set_weights(layer.get_weights())
     read, _ = half(query, value)
     assert keras.backend.standardize_dtype(read.dtype) == "bfloat16"
-    np.testing.assert_allclose(np.asarray(ops.cast(read, "float32")), layer(query, value)[0], atol=0.05)
+    actual, expected = (ops.convert_to_numpy(ops.cast(array, "float32")) for array in (read, layer(query, value)[0]))
+    np.testing.assert_allclose(actual, expected, atol=0.05)

@@ -39,6 +39,11 @@ def with_gradients(function, arguments, upstream, compiled):
             return [reads, *backward(upstream)]
 
         return (jax.jit(run) if compiled else run)(*arguments)
+    if keras.backend.backend() == "torch":
+        inputs = [ops.convert_to_tensor(array).requires_grad_() for array in arguments]
+        reads = function(*inputs)
+        ops.sum(reads * ops.convert_to_tensor(upstream)).backward()
+        return [ops.convert_to_numpy(array) for array in (reads, *(tensor.grad for tensor in inputs))]
     import tensorflow as tf
 
     @tf.function(jit_compile=compiled)
@@ -63,14 +68,14 @@ def test_reads_and_gradients_equal_those_of_a_loop(steps, fading, compiled):
 
 def test_nothing_erased_and_nothing_added_leaves_the_memory_as_it_was():
     memory, address, erase, add, _ = parts(20)
-    reads = ops.convert_to_numpy(memory_scan(memory, address, 0 * erase, 0 * add))
-    np.testing.assert_allclose(reads, np.einsum("tbn,bnd->tbd", address, memory), rtol=1e-5)
+    reads = ops.convert_to_numpy(memory_scan(*map(ops.convert_to_tensor, (memory, address, 0 * erase, 0 * add))))
+    np.testing.assert_allclose(reads, np.einsum("tbn,bnd->tbd", address, memory), rtol=1e-5, atol=1e-6)
 
 
 def test_a_slot_that_is_erased_and_written_holds_what_was_added():
     memory, address, erase, add, _ = parts(2)
     address[:] = np.eye(SLOTS)[3]
-    reads = ops.convert_to_numpy(memory_scan(memory, address, erase * 0 + 1, add))
+    reads = ops.convert_to_numpy(memory_scan(*map(ops.convert_to_tensor, (memory, address, erase * 0 + 1, add))))
     np.testing.assert_allclose(reads, [memory[:, 3], add[0]], rtol=1e-6)
 
 

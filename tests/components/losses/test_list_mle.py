@@ -1,6 +1,7 @@
 """ListMLE against a loop and against Keras RS."""
 
 import numpy as np
+import pytest
 from keras import ops
 
 from components.losses.list_mle import ListMLE
@@ -19,7 +20,7 @@ def test_it_equals_a_loop():
 
 
 def test_without_ties_it_equals_keras_rs():
-    import keras_rs
+    keras_rs = pytest.importorskip("keras_rs", reason="requirements-dev.txt has it")
 
     scores, relevance = RNG.normal(size=(2, 4)).astype("float32"), np.array([[3, 0, 1, 2], [0, 1, 3, 2]], "float32")
     loss = ListMLE(0.5).per_query(None, ops.convert_to_tensor(scores), relevance / 3, np.ones((2, 4), bool), None)
