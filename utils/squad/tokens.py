@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
 import unicodedata
 import zlib
@@ -74,35 +75,57 @@ def tokenize(texts: list[str], tokenizer, progress: str | None = None, chunk: in
         progress: words to show before the counts on a terminal; None is silent.
         chunk: texts that are tokenized together.
     """
-    columns = {name: [] for name in ("token_ids", "word_ids", "stem_ids", "shape_ids", "starts", "ends")}
-    lengths = [0]
+    columns: dict[str, list[np.ndarray]] = {}
+    lengths = [np.zeros(1, np.int64)]
     for first in range(0, len(texts), chunk):
         part = texts[first : first + chunk]
-        rows = {name: [] for name in columns}
-        for text, encoding in zip(part, tokenizer.encode_batch(part, add_special_tokens=False), strict=True):
-            offsets = _widened(text, encoding.offsets)
-            words, previous, description = encoding.word_ids, -1, (1, 1, 7)
-            lengths.append(len(offsets))
-            rows["token_ids"] += encoding.ids
-            for position, (word, (start, end)) in enumerate(zip(words, offsets, strict=True)):
-                if word is None or word != previous:
-                    last = position
-                    while word is not None and last + 1 < len(words) and words[last + 1] == word:
-                        last += 1
-                    description = _describe_word(text[start : offsets[last][1]].strip())
-                    previous = word
-                rows["word_ids"].append(description[0])
-                rows["stem_ids"].append(description[1])
-                rows["shape_ids"].append(description[2])
-                rows["starts"].append(start)
-                rows["ends"].append(end)
-        for name, values in rows.items():
-            columns[name].append(np.asarray(values, np.int32))
+        encodings = tokenizer.encode_batch(part, add_special_tokens=False)
+        lengths.append(np.fromiter(map(len, encodings), np.int64, len(part)))
+        for name, values in _columns(part, encodings, lengths[-1]).items():
+            columns.setdefault(name, []).append(values)
         if progress and sys.stdout.isatty():
             done = first + len(part)
             print(f"\r{progress}: {done:,} of {len(texts):,}", end="\n" if done == len(texts) else "", flush=True)
-    flat = {name: np.concatenate(parts) if parts else np.zeros(0, np.int32) for name, parts in columns.items()}
-    return TokenizedTexts(offsets=np.cumsum(np.asarray(lengths, np.int64)), **flat)
+    names = ("token_ids", "word_ids", "stem_ids", "shape_ids", "starts", "ends")
+    flat = {name: np.concatenate([np.zeros(0, np.int32), *columns.get(name, ())]) for name in names}
+    return TokenizedTexts(offsets=np.cumsum(np.concatenate(lengths)), **flat)
+
+
+def _columns(texts: list[str], encodings: list, lengths: np.ndarray) -> dict[str, np.ndarray]:
+    """The tokens of some texts, all fields of `TokenizedTexts` but `offsets`.
+
+    Args:
+        texts: the texts.
+        encodings: their `tokenizers.Encoding`.
+        lengths: `(texts,)`, the number of tokens of each.
+    """
+    count = int(lengths.sum())
+    offsets = [_widened(text, encoding.offsets) for text, encoding in zip(texts, encodings, strict=True)]
+    numbers = itertools.chain.from_iterable(itertools.chain.from_iterable(offsets))
+    starts, ends = np.fromiter(numbers, np.int32, 2 * count).reshape(-1, 2).T
+    words = itertools.chain.from_iterable(encoding.word_ids for encoding in encodings)
+    words = np.fromiter((-1 if word is None else word for word in words), np.int64, count)
+    is_first = np.ones(count, bool)  # token of its word; a token without a word is one by itself
+    is_first[1:] = (words[1:] != words[:-1]) | (words[1:] < 0)
+    is_first[np.cumsum(lengths[:-1])[lengths[1:] > 0]] = True
+    firsts = np.flatnonzero(is_first)
+    lasts = np.append(firsts[1:], count)[: len(firsts)] - 1
+    text_of_word = np.repeat(np.arange(len(texts)), lengths)[firsts]
+    places = zip(text_of_word.tolist(), starts[firsts].tolist(), ends[lasts].tolist(), strict=True)
+    kinds: dict[str, int] = {}
+    kind_of_word = [kinds.setdefault(texts[text][start:end], len(kinds)) for text, start, end in places]
+    descriptions = np.array([_describe_word(word.strip()) for word in kinds] or np.zeros((0, 3)), np.int32)
+    kind_of_token = np.repeat(np.array(kind_of_word, np.int64), lasts - firsts + 1)
+    word_ids, stem_ids, shape_ids = descriptions[kind_of_token].T
+    token_ids = itertools.chain.from_iterable(encoding.ids for encoding in encodings)
+    return {
+        "token_ids": np.fromiter(token_ids, np.int32, count),
+        "word_ids": word_ids,
+        "stem_ids": stem_ids,
+        "shape_ids": shape_ids,
+        "starts": starts,
+        "ends": ends,
+    }
 
 
 def _widened(text: str, offsets: list[tuple[int, int]]) -> list[tuple[int, int]]:
