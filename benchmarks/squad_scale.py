@@ -72,21 +72,25 @@ def _changed(article: dict, table: dict, turn: int) -> dict:
     return {"title": f"{article['title']} {turn}", "paragraphs": paragraphs}
 
 
-def train(path: Path, folder: Path, num_steps: int, batch_size: int) -> None:
-    """The measured process: what `train_squad.py` does until it has taken some steps."""
+def train(path: Path, folder: Path, num_steps: int, batch_size: int, until: str) -> None:
+    """The measured process: what `train_squad.py` does until it has taken some steps; it ends earlier after the phase `until`."""
     from train_squad import Config, build_model, compile_model, with_model_settings
     from utils.common.reading import Reading
+    from utils.squad import data, splits
     from utils.squad.cache import prepare_features
     from utils.squad.features import training_batches
     from utils.squad.initial_weights import set_initial_weights
     from utils.squad.splits import load_splits
     from utils.squad.tokenizer import prepare_tokenizer
 
+    data.STORED_BYTES = splits.FEW_QUESTIONS = 0  # small files, too, are treated like large ones
     phases = Phases()
     with phases.phase("read") as measured:
         files = {"train": [path], "validation": [], "test": []}
         questions, sources = load_splits("", files, 0.05, 0, Reading(), folder)
         measured |= {"questions": sources["train"]["questions"], "paragraphs": sources["train"]["paragraphs"]}
+    if until == "read":
+        return
     with phases.phase("tokenizer"):
         tokenizer = prepare_tokenizer(folder, questions["train"])
     with phases.phase("features") as measured:
@@ -96,6 +100,8 @@ def train(path: Path, folder: Path, num_steps: int, batch_size: int) -> None:
             for name, part in questions.items()
         }
         measured |= {"windows": len(features["train"])}
+    if until == "features":
+        return
     config = with_model_settings(Config(train_files=[path], run_dir=folder, batch_size=batch_size))
     with phases.phase("word vectors"):
         model = build_model(config, tokenizer.get_vocab_size())
@@ -115,35 +121,43 @@ def main() -> None:
     add("--folder", type=Path, help="where files are made; left out: the temporary folder")
     add("--limit-gib", type=float, default=6.0, help="memory that is no page of a file")
     add("--extrapolate-gib", type=float, default=5 * 1e9 / 2**30, help="size to extrapolate to; left out: 5 GB")
+    add("--until", choices=("read", "features", "steps"), default="steps", help="the last phase")
     add("--steps", type=int, default=20)
     add("--batch-size", type=int, default=32)
     add("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        train(options.child, options.folder, options.steps, options.batch_size)
+        train(options.child, options.folder, options.steps, options.batch_size, options.until)
         return
-    rows = []
+    rows, phases = [], PHASES[: PHASES.index(options.until) + 1]
     print(
         "| GiB | questions | "
-        + " | ".join(f"{name}, s" for name in PHASES)
+        + " | ".join(f"{name}, s" for name in phases)
         + " | own, MiB | resident, MiB | disk, MiB |"
     )
-    print("|" + "---|" * (len(PHASES) + 5))
+    print("|" + "---|" * (len(phases) + 5))
     for size in options.gib:
         folder = Path(tempfile.mkdtemp(prefix="squad-scale-", dir=options.folder))
         try:
             write_data(folder / "train.json", int(size * 2**30))
             arguments = ["benchmarks.squad_scale", "--child", str(folder / "train.json"), "--folder", str(folder)]
-            arguments += ["--steps", str(options.steps), "--batch-size", str(options.batch_size)]
+            arguments += [
+                "--steps",
+                str(options.steps),
+                "--batch-size",
+                str(options.batch_size),
+                "--until",
+                options.until,
+            ]
             results = run_watched(arguments, options.limit_gib * 1024)
             disk = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20 - size * 1024
         finally:
             shutil.rmtree(folder)
         if results["all"]["status"]:
             sys.exit(f"{size:g} GiB: ended with status {results['all']['status']} after {sorted(results)}")
-        row = [results["read"]["questions"], *(results[name]["seconds"] for name in PHASES), results["all"]["own"]]
+        row = [results["read"]["questions"], *(results[name]["seconds"] for name in phases), results["all"]["own"]]
         rows.append(row)
-        peaks = ", ".join(f"{name} {results[name]['own']:,}" for name in PHASES)
+        peaks = ", ".join(f"{name} {results[name]['own']:,}" for name in phases)
         print(
             f"| {size:g} | {row[0]:,} | "
             + " | ".join(f"{seconds:.1f}" for seconds in row[1:-1])
@@ -155,7 +169,7 @@ def main() -> None:
         values = law[0] * options.extrapolate_gib + law[1]
         print(
             f"extrapolated to {options.extrapolate_gib:.2f} GiB: {values[0]:,.0f} questions, "
-            + ", ".join(f"{name} {value:,.0f} s" for name, value in zip(PHASES, values[1:], strict=False))
+            + ", ".join(f"{name} {value:,.0f} s" for name, value in zip(phases, values[1:], strict=False))
             + f", {values[-1]:,.0f} MiB of its own; measured on {time.strftime('%Y-%m-%d')}"
         )
 
