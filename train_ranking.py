@@ -128,7 +128,7 @@ class Config(CachedRunConfig):
     batch_size: int = 32
     """Questions per step."""
     chunks: int = 1
-    """Parts of a batch that are encoded one by one: the same gradient, less memory, more time. Above 1 no dropout and no XLA."""
+    """Parts of a batch that are encoded one by one: the same gradient in the memory of a part. On TensorFlow, above 1 without XLA."""
     learning_rate: float | None = None
     """Peak learning rate of AdamW; left out, 5e-4 from scratch and 5e-5 from a pretrained encoder."""
     warmup_steps: int = 50
@@ -308,7 +308,7 @@ def compile_model(model, config: Config, total_steps: int) -> None:
         weight_decay=config.weight_decay,
         decay="linear",
     )
-    model.compile(optimizer, loss=loss, jit_compile=config.jit_compile and config.chunks == 1)
+    model.compile(optimizer, loss=loss, jit_compile=config.jit_compile and model.supports_jit)
 
 
 if __name__ == "__main__":

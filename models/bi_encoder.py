@@ -30,9 +30,9 @@ class BiEncoder(keras.Model):
         temperature: float, at least 0.01, initial value of a learned temperature. With None no temperature is learned, and the
             queries' vectors have unit norm.
         num_chunks: int, number of equal parts of a training batch that are encoded one after another. Only the vectors of a part
-            are kept; its activations are computed again for the gradient (Gao et al. 2021, GradCache). The gradient is that of
-            the whole batch, in less memory and more time. Dropout is off then. On TensorFlow it saves no memory under XLA, which
-            merges both computations.
+            are kept; its activations are computed again for the gradient, with the same dropout (Gao et al. 2021, GradCache). The
+            gradient is that of the whole batch, in the memory of a part and with a third more computation. On TensorFlow it needs
+            a graph without XLA.
         dense: dicts, layers after the pooling (see `models.text_encoder.TextEncoder`).
 
     Inputs, a dict of int arrays:
@@ -65,6 +65,9 @@ class BiEncoder(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        # TensorFlow's XLA cannot differentiate a loop whose number of steps it does not know.
+        self.supports_jit = num_chunks == 1 or keras.backend.backend() != "tensorflow"
+        self.autocast = False  # all computation is in the encoders, which cast the weights themselves
         self.config = {
             "encoder": dict(encoder),
             "pooling": pooling,
@@ -96,13 +99,39 @@ class BiEncoder(keras.Model):
         num_chunks = self.config["num_chunks"]
         if not training or num_chunks == 1:
             return self.encode(inputs, training)
-        size = ops.shape(inputs["query_ids"])[0] // num_chunks
-        encode = keras.remat(self.encode)
-        chunks = [
-            {name: values[number * size : (number + 1) * size] for name, values in inputs.items()}
-            for number in range(num_chunks)
-        ]
-        return ops.concatenate([encode(chunk) for chunk in chunks])
+        return self.encode_in_chunks(inputs, num_chunks)
+
+    def encode_in_chunks(self, inputs, num_chunks):
+        """Return the output for these inputs in training, computed in a loop over equal parts of them.
+
+        A loop computes one part after the other, also backwards. Separate calls would not: TensorFlow starts to compute the
+        activations of several parts again as soon as the gradient of the loss is there.
+        """
+        weights, seeds = self.trainable_variables, self.non_trainable_variables  # the latter are the states of dropout
+        # In the loop the weights are arguments: TensorFlow finds no gradient of a variable in it.
+        values = [ops.convert_to_tensor(weight.value) for weight in weights]
+        states = [ops.convert_to_tensor(seed.value) for seed in seeds]
+        numbers = ops.arange(num_chunks, dtype="int32")
+        counters = ops.stack([ops.zeros_like(numbers), numbers], axis=1)  # a state is a seed and a counter
+        chunk_states = [state + ops.cast(counters, state.dtype) for state in states]
+        for seed, state in zip(seeds, states, strict=True):
+            seed.assign(state + ops.cast([0, num_chunks], state.dtype))
+        chunks = {name: ops.reshape(array, (num_chunks, -1, *array.shape[1:])) for name, array in inputs.items()}
+
+        @keras.remat
+        def encode(values, states, chunk):
+            variables = [*zip(weights, values, strict=True), *zip(seeds, states, strict=True)]
+            with keras.StatelessScope(state_mapping=variables):
+                return self.encode(chunk, training=True)
+
+        def step(previous, states_and_chunk):
+            vectors = encode(values, *states_and_chunk)
+            return vectors, vectors
+
+        _, size, slots, _ = ops.shape(chunks["candidate_ids"])
+        before_first = ops.zeros((size, 1 + slots, self.candidates.size))
+        _, vectors = ops.scan(step, before_first, (chunk_states, chunks))
+        return ops.reshape(vectors, (-1, *vectors.shape[2:]))
 
     def encode(self, inputs, training=None):
         """Return the output for these inputs, computed all at once."""

@@ -9,6 +9,7 @@ from components.losses.info_nce import InfoNCE
 from models.bi_encoder import BiEncoder
 from tests.models.test_text_encoder import ENCODER
 
+IS_JAX = keras.backend.backend() == "jax"
 NAMES = {"token_ids": "ids", "padding_mask": "mask"}
 
 
@@ -62,7 +63,7 @@ def test_chunks_give_the_gradient_of_the_whole_batch():
     for num_chunks in (1, 2):
         model = make(num_chunks=num_chunks)
         before = model.get_weights()
-        model.compile(keras.optimizers.SGD(1.0), loss=InfoNCE(), jit_compile=False)
+        model.compile(keras.optimizers.SGD(1.0), loss=InfoNCE(), jit_compile=IS_JAX)
         loss = float(model.train_on_batch(inputs, y_true))
         steps[num_chunks] = [loss, *(old - new for old, new in zip(before, model.get_weights(), strict=True))]
     assert sum(np.abs(step).max() > 1e-3 for step in steps[1]) > 5
@@ -70,11 +71,36 @@ def test_chunks_give_the_gradient_of_the_whole_batch():
         assert np.abs(whole - chunked).max() <= 1e-5 * max(1, np.abs(whole).max())
 
 
-def test_chunks_train_without_dropout():
+def dropout_step(weights=None):
+    """A step in chunks with dropout, which drops the same each time: its loss, the weights before it, and the model after it."""
     keras.utils.set_random_seed(4)
     model = BiEncoder(ENCODER | {"dropout": 0.5}, output_dim=8, num_chunks=3)
     model.build()
-    np.testing.assert_allclose(ops.convert_to_numpy(model(batch(), training=True)), call(model, batch()), atol=1e-5)
+    if weights is not None:
+        model.set_weights(weights)
+    before = model.get_weights()
+    model.compile(keras.optimizers.SGD(1.0), loss=InfoNCE(1.0), jit_compile=IS_JAX)
+    y_true = np.column_stack([np.tile([1, 0, 1, 1], (3, 1)), *[np.arange(3)] * 3]).astype("float32")
+    return float(model.train_on_batch(batch(), y_true)), before, model
+
+
+def test_chunks_have_dropout_that_differs_by_chunk_and_step():
+    _, _, model = dropout_step()
+    inputs = {name: np.concatenate([values[:1]] * 3) for name, values in batch().items()}
+    first, second = (ops.convert_to_numpy(model(inputs, training=True)) for _ in range(2))
+    for one, other in ((first[0], first[1]), (first[1], first[2]), (first[0], second[0]), (first[1], second[0])):
+        assert np.abs(one - other).max() > 1e-3
+    assert not np.allclose(first, call(model, inputs), atol=1e-3)
+
+
+def test_the_gradient_of_chunks_is_that_of_the_loss_with_the_same_dropout():
+    """A small step along the gradient, with the same seeds, lowers the loss by the squared norm of the gradient."""
+    loss, before, model = dropout_step()
+    gradient = [old - new for old, new in zip(before, model.get_weights(), strict=True)]
+    squared_norm = sum(float(np.sum(array.astype(np.float64) ** 2)) for array in gradient)
+    rate = 1e-3 / squared_norm**0.5
+    lower, _, _ = dropout_step([old - rate * array for old, array in zip(before, gradient, strict=True)])
+    assert (loss - lower) / rate == pytest.approx(squared_norm, rel=0.02)
 
 
 def test_it_learns():
