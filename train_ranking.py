@@ -128,7 +128,7 @@ class Config(CachedRunConfig):
     batch_size: int = 32
     """Questions per step."""
     chunks: int = 1
-    """Parts of a batch that are encoded one by one: the same gradient in the memory of a part. On TensorFlow, above 1 without XLA."""
+    """Parts of a batch that are encoded one by one: the same gradient in a part's memory. On TensorFlow there is no XLA then."""
     learning_rate: float | None = None
     """Peak learning rate of AdamW; left out, 5e-4 from scratch and 5e-5 from a pretrained encoder."""
     warmup_steps: int = 50
