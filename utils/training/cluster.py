@@ -69,7 +69,7 @@ def choose_cluster(
     ]
     if missing:
         raise UserError(f"{missing[0]}: is needed for a training on several processes; docs/scaling.md has examples")
-    if processes < 1 or not 0 <= process_id < processes:
+    if not 0 <= process_id < processes:
         raise UserError(f"--process-id {process_id}: must be from 0 to {processes - 1}, below --processes {processes}")
     return Cluster(_with_port(coordinator), processes, process_id) if processes > 1 else None
 

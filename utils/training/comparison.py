@@ -16,7 +16,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from utils.common.errors import UserError
 from utils.common.files import write_atomically
+from utils.training.machines import is_connected
 from utils.training.run import is_failed_start
 from utils.training.settings import NOT_PART_OF_THE_RUN, as_flag
 from utils.training.tracking import group_runs
@@ -69,7 +71,12 @@ def train_or_read(script: str, run_dir: Path, flags: Sequence) -> dict:
 
     Returns:
         what `results.json` holds.
+
+    Raises:
+        UserError: this process is one of several.
     """
+    if is_connected():
+        raise UserError("several trainings in one command cannot be spread over processes; start each by itself")
     flags = [str(flag) for flag in flags]
     flags_file = run_dir.with_name(run_dir.name + ".flags.json")
     has_begun = (run_dir / "config.json").exists() and not is_failed_start(run_dir)

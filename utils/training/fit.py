@@ -213,7 +213,8 @@ class RunCallback(keras.callbacks.Callback):
         self.last_save = self.clock = time.monotonic()
         self.first_step = self.step
         if self.compiling is None:
-            self.compiling = note_after(COMPILING_SECONDS, COMPILING) if self.model.jit_compile else NO_NOTE
+            is_said = self.model.jit_compile and is_first_process()
+            self.compiling = note_after(COMPILING_SECONDS, COMPILING) if is_said else NO_NOTE
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.loss_so_far is not None:
@@ -348,6 +349,8 @@ def averaged_weights(model):
         yield
         return
     _averaging_optimizer(model).finalize_variable_values(model.trainable_variables)
+    # On JAX they are now the optimizer's own arrays, which a prediction would take from it.
+    assign_values(model.trainable_variables, own_weights(model))
     try:
         yield
     finally:

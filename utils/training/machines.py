@@ -50,7 +50,8 @@ class Machines:
         self.cluster = cluster
         self.shared_run_dir: Path | None = None  # of process 0
         self.is_over = threading.Event()
-        self.failure = ""  # the line that says which process failed
+        self.failure = ""  # which process failed, once it is known
+        self.is_ending = False  # whether the main thread says so
         self.lost_seconds = LOST_SECONDS
 
     def connect(self) -> None:
@@ -60,6 +61,7 @@ class Machines:
             UserError: they were not there in time, or the port is taken.
         """
         import jax
+        from jax.experimental import multihost_utils
 
         number, count = self.cluster.process_id, self.cluster.processes
         host, _, port = self.cluster.coordinator.rpartition(":")
@@ -83,6 +85,8 @@ class Machines:
 
             self._store = distributed.global_state.client
             self._store.wait_at_barrier("qkv_zoo_start", int(START_SECONDS * 1000))
+            with _without_output():  # the first exchange of numbers prints a line of Gloo
+                multihost_utils.sync_global_devices("qkv_zoo_start")
         except Exception as error:
             raise UserError(
                 f"process {number} of {count}: not all processes met at {self.cluster.coordinator} within "
@@ -151,7 +155,7 @@ class Machines:
     def _give_up(self, line: str) -> None:
         self.failure = line
         # The main thread may be within an exchange of numbers that never ends. If it is not, it ends by itself.
-        if not self.is_over.wait(LAST_WORDS_SECONDS):
+        if not self.is_over.wait(LAST_WORDS_SECONDS) and not self.is_ending:
             print(f"error: {lost_line(line)}", file=sys.stderr, flush=True)
             os._exit(1)
 
@@ -234,6 +238,7 @@ def _failures_told(machine: Machines):
     except Exception as error:
         failure = "" if machine.is_over.is_set() else machine.failure_of_another()
         if failure:
+            machine.is_ending = True
             raise LostProcessError(lost_line(failure)) from None
         machine.fail(f"process {number} failed ({one_line(str(error))[:200]})")
         raise
@@ -337,8 +342,22 @@ def _copy_run(shared: Path, own: Path, number: int) -> None:
     shutil.copytree(shared, own, ignore=shutil.ignore_patterns(*NOT_COPIED))
 
 
+@contextlib.contextmanager
+def _without_output():
+    """Within the block, nothing reaches standard output, whoever writes."""
+    sys.stdout.flush()
+    standard_output, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(standard_output, 1)
+        os.close(standard_output)
+        os.close(nowhere)
+
+
 ENGINE_LINES = (
-    r"^[IWE][0-9]{4} |^\[Gloo\] |^Additional GRPC error|^:UNKNOWN:|^RPC: /|^# of tasks that|^The first task at|^[0-9]*$"
+    r"^[IWE][0-9]{4} |^Additional GRPC error|^:UNKNOWN:|^RPC: /|^# of tasks that|^The first task at|^[0-9]*$"
     r"|^The tasks have crashed|^\*\*\* Check failure|^ +@ "
 )
 """Lines that JAX's engine writes when processes are lost, and the lines that go on from them."""

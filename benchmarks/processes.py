@@ -1,0 +1,90 @@
+"""Whether a training on several processes is the training on one: losses and weights of all five tasks, beside one process.
+
+Sides       one process on one device; 2 and 4 processes of one device each on this machine, which talk through its network stack.
+Measured    For each task and side: the largest difference of a step's loss, and of any weight at the end, from those of one
+            process; and the seconds of its epochs. All processes share the cores of this machine, so more of them are not quicker.
+
+    python -m benchmarks.processes --steps 100 --out runs/processes.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.harness import report_head, write_report
+
+ROOT = Path(__file__).parents[1]
+TASKS = {
+    "squad": "--data demo --limit 800 --batch-size 8 --hidden-dim 64 --epochs 1",
+    "memnet": "--data demo --limit 3200 --epochs 1",
+    "tracing": "--data practice --model integrated --limit 600 --batch-size 6 --epochs 1",
+    "vectors": "--limit 75 --batch-size 30 --epochs 1",
+    "ranking": "--limit 800 --batch-size 8 --epochs 1",
+}
+"""About 100 steps of each task, smaller than the defaults where those take minutes."""
+
+
+def train(task: str, processes: int, run_dir: Path) -> dict[str, np.ndarray]:
+    """Train on processes of this machine.
+
+    Returns:
+        `loss` of each step; `weights`, all arrays of the last checkpoint in one; `seconds` of the training.
+    """
+    command = [sys.executable, f"train_{task}.py", *TASKS[task].split(), "--run-dir", str(run_dir)]
+    command += ["--no-export", "--tracking", "off", "--log-every", "1"]
+    settings = os.environ | {"KERAS_BACKEND": "jax"}
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        cluster = f"--distribute data --coordinator 127.0.0.1:{unused.getsockname()[1]} --processes {processes}".split()
+    flags = [[*cluster, "--process-id", str(number)] for number in range(processes)] if processes > 1 else [[]]
+    started = [subprocess.Popen([*command, *own], cwd=ROOT, env=settings, stdout=subprocess.DEVNULL) for own in flags]
+    for process in started:
+        if process.wait():
+            sys.exit(f"{task} on {processes} processes: exit status {process.returncode}")
+    with open(run_dir / "steps.csv", encoding="utf-8") as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    with np.load(run_dir / "checkpoint.npz") as arrays:
+        weights = [arrays[name].astype(np.float64).ravel() for name in sorted(arrays.files) if name != "state"]
+    seconds = json.loads((run_dir / "results.json").read_text())["seconds"]
+    return {"loss": np.array(losses), "weights": np.concatenate(weights), "seconds": seconds}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--processes", nargs="+", type=int, default=[2, 4])
+    parser.add_argument("--out", type=Path, required=True, help="the report, JSON")
+    options = parser.parse_args()
+    rows = []
+    for task in options.tasks:
+        with tempfile.TemporaryDirectory() as folder:
+            one = train(task, 1, Path(folder) / "1")
+            print(f"{task}: {len(one['loss'])} steps, {one['seconds']} s on one process", flush=True)
+            for processes in options.processes:
+                several = train(task, processes, Path(folder) / str(processes))
+                row = {
+                    "task": task,
+                    "processes": processes,
+                    "steps": len(one["loss"]),
+                    "largest_loss_difference": float(np.abs(several["loss"] - one["loss"]).max()),
+                    "largest_weight_difference": float(np.abs(several["weights"] - one["weights"]).max()),
+                    "seconds": several["seconds"],
+                    "seconds_of_one": one["seconds"],
+                }
+                rows.append(row)
+                print(json.dumps(row), flush=True)
+    write_report(report_head("processes", options, rows=rows), options.out)
+
+
+if __name__ == "__main__":
+    main()
