@@ -326,11 +326,18 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def write_atomically(path: Path, data: bytes | str) -> None:
     """Write a file so that a crash or a full disk leaves the old one whole."""
+    with atomic_file(path) as file:
+        file.write(data.encode("utf-8") if isinstance(data, str) else data)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[io.BufferedRandom]:
+    """A binary file that takes its name when all of it is written; until then, and after an error, the old one stays whole."""
     path = Path(path)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
-            file.write(data.encode("utf-8") if isinstance(data, str) else data)
+        with open(temporary, "w+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -359,12 +366,11 @@ def finite_or_none(value):
 
 
 def write_arrays(path: Path, arrays: dict) -> None:
-    """Write arrays as compressed `.npz`, atomically."""
+    """Write arrays as compressed `.npz`, atomically. They may be memory maps that are larger than the memory."""
     import numpy as np
 
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    write_atomically(path, buffer.getvalue())
+    with atomic_file(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def write_csv(path: Path, rows: list[dict]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.common.progress import with_progress
+from utils.common.scratch import scratch_array
 from utils.vectors.data import VectorDocuments, as_documents
 from utils.vectors.features import contexts
 from utils.vectors.metrics import EXCLUSION
@@ -75,12 +76,18 @@ class VectorsAnswerer:
             outputs.setdefault("query", outputs["predicted"])
         return {"rows": np.asarray(rows, np.int64), **outputs}
 
-    def predict(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The model's outputs for these contexts (see `utils.vectors.features.contexts`)."""
+    def predict(self, inputs: dict[str, np.ndarray], batch_size: int = 0) -> dict[str, np.ndarray]:
+        """The model's outputs for these contexts (see `utils.vectors.features.contexts`).
+
+        Args:
+            inputs: the contexts.
+            batch_size: contexts in a batch, where they are a part of many; 0: `BATCH_SIZE`, or all if they are fewer.
+        """
         count, batches = len(inputs["padding_mask"]), []
-        for start in range(0, count, BATCH_SIZE):
+        batch_size = batch_size or min(BATCH_SIZE, count)
+        for start in range(0, count, batch_size):
             # The last batch repeats some contexts, so that all batches have one shape.
-            chosen = np.resize(np.arange(start, min(start + BATCH_SIZE, count)), min(BATCH_SIZE, count))
+            chosen = np.resize(np.arange(start, min(start + batch_size, count)), batch_size)
             outputs = self.run({name: array[chosen] for name, array in inputs.items()})
             batches.append({name: np.asarray(array)[: count - start] for name, array in outputs.items()})
         return _concatenate(batches)
@@ -96,15 +103,19 @@ class VectorsAnswerer:
 
         Args:
             data: the documents.
-            rows: int `(rows,)`, at least one.
+            rows: int `(rows,)`, at least one. The outputs for many of them are kept on the disk.
             shuffle: whether each context is put in a random order first.
             include_row: whether a context ends with the row itself; else with the one before.
         """
-        blocks = []
+        outputs: dict[str, np.ndarray] = {}
         for start in with_progress(range(0, len(rows), CONTEXTS_AT_ONCE), "predicting vectors"):
             inputs = contexts(data, rows[start : start + CONTEXTS_AT_ONCE], self.context_length, include_row)
-            blocks.append(self.predict(shuffled(inputs, start) if shuffle else inputs))
-        return _concatenate(blocks)
+            block = self.predict(shuffled(inputs, start) if shuffle else inputs)
+            for name, array in block.items():
+                if name not in outputs:
+                    outputs[name] = scratch_array((len(rows), *array.shape[1:]), array.dtype)
+                outputs[name][start : start + len(array)] = array
+        return outputs
 
     def nearest(self, data: VectorDocuments, rows: Sequence[int], n_best: int = 3) -> list[dict]:
         """For each row, the rows that are most likely to follow it: those nearest to the model's query.
@@ -129,23 +140,20 @@ class VectorsAnswerer:
             return []
         outputs = self.predict_rows(data, numbers, include_row=True)
         queries = outputs.get("query", outputs["predicted"])
-        blocks = range(0, data.count, CANDIDATES_AT_ONCE)
-        candidates = (np.arange(start, min(start + CANDIDATES_AT_ONCE, data.count)) for start in blocks)
-        similarities = np.concatenate([queries @ data.take(block).T for block in candidates], axis=1)
+        searches = [_Search(data, row, n_best) for row in numbers.tolist()]
+        for start in range(0, data.count, CANDIDATES_AT_ONCE):
+            candidates = np.arange(start, min(start + CANDIDATES_AT_ONCE, data.count))
+            for search, similarity in zip(searches, queries @ data.take(candidates).T, strict=True):
+                search.add(start, similarity)
         answers = []
-        for row, similarity in zip(numbers.tolist(), similarities, strict=True):
-            start = data.starts[data.document[row]]
-            similarity[max(start, row + 1 - EXCLUSION) : row + 1] = -np.inf
-            in_document = np.where(data.document == data.document[row], similarity, -np.inf)
+        for search in searches:
             nearest, nearest_in_document = (
-                [
-                    {**_describe(data, other), "similarity": float(values[other])}
-                    for other in np.argsort(-values, kind="stable")[:n_best]
-                    if np.isfinite(values[other])
-                ]
-                for values in (similarity, in_document)
+                [{**_describe(data, other), "similarity": value} for other, value in rows]
+                for rows in (search.best(), search.best_in_document())
             )
-            answers.append({**_describe(data, row), "nearest": nearest, "nearest_in_document": nearest_in_document})
+            answers.append(
+                {**_describe(data, search.row), "nearest": nearest, "nearest_in_document": nearest_in_document}
+            )
         return answers
 
     def _numbers_of_rows(self, data: VectorDocuments, rows: Sequence[int]) -> np.ndarray:
@@ -156,6 +164,52 @@ class VectorsAnswerer:
             if not 0 <= row < len(data.vectors):
                 raise UserError(f"'{row}': must be a row of {data.file}, from 0 to {len(data.vectors) - 1:,}")
         return np.array([_number_of_row(data, row) for row in rows], np.int64)
+
+
+class _Search:
+    """Finds the rows that are most similar to a query, in blocks of candidates.
+
+    Args:
+        data: the documents.
+        row: the last row of the query's context.
+        n_best: rows to find.
+    """
+
+    def __init__(self, data: VectorDocuments, row: int, n_best: int):
+        self.row = row
+        self.n_best = n_best
+        self.first, self.end = (int(data.starts[data.document[row] + place]) for place in (0, 1))  # of its document
+        self._in_document = np.full(self.end - self.first, -np.inf, np.float32)
+        self._rows, self._values = np.zeros(0, np.int64), np.zeros(0, np.float32)
+
+    def add(self, start: int, similarity: np.ndarray) -> None:
+        """Look at the similarity of a block of candidates, `(candidates,)`, the first of which is row `start`."""
+        end = start + len(similarity)
+        low, high = max(start, self.first, self.row + 1 - EXCLUSION), min(end, self.row + 1)
+        similarity[max(low - start, 0) : max(high - start, 0)] = -np.inf
+        low, high = max(start, self.first), min(end, self.end)
+        if low < high:
+            self._in_document[low - self.first : high - self.first] = similarity[low - start : high - start]
+        count = min(self.n_best, len(similarity))
+        if count:
+            least = np.partition(similarity, len(similarity) - count)[len(similarity) - count]
+            places = np.flatnonzero(similarity >= least)
+            rows, values = np.append(self._rows, start + places), np.append(self._values, similarity[places])
+            order = np.argsort(-values, kind="stable")[: self.n_best]
+            self._rows, self._values = rows[order], values[order]
+
+    def best(self) -> list[tuple[int, float]]:
+        """The most similar rows and their similarity, the best one first; of equal ones the first row."""
+        return _finite(self._rows, self._values)
+
+    def best_in_document(self) -> list[tuple[int, float]]:
+        """The same within the document of the context."""
+        order = np.argsort(-self._in_document, kind="stable")[: self.n_best]
+        return _finite(self.first + order, self._in_document[order])
+
+
+def _finite(rows: np.ndarray, values: np.ndarray) -> list[tuple[int, float]]:
+    return [(row, value) for row, value in zip(rows.tolist(), values.tolist(), strict=True) if np.isfinite(value)]
 
 
 def shuffled(inputs: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
