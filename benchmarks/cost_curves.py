@@ -52,7 +52,7 @@ CURVES = {
 CORPUS_SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 QUESTIONS, DIM = 64, 128
 PROCESSES = (1, 2, 4)
-PROCESS_FLAGS = "--data demo --limit 1200 --hidden-dim 64 --epochs 1 --log-every 5 --no-export --tracking off"
+PROCESS_FLAGS = "--data demo --limit 1200 --hidden-dim 64 --jit-compile --epochs 1 --log-every 5 --no-export --tracking off"
 BATCH_PER_PROCESS = 8
 
 GPU = {
