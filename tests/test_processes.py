@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.cluster import ends, start_process, start_processes, unused_address, wait_for
 
 EPOCHS = ["--epochs", 3, "--tracking", "off"]
-SLOW = ["--step-seconds", 0.3]
+SLOW = {"TEST_STEP_SECONDS": "0.3"}
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +54,9 @@ def errors_of(end):
     return lines
 
 
-@pytest.mark.parametrize("processes", [2, 4])
-def test_several_processes_train_what_one_does(tmp_path, undisturbed, processes):
-    several = ends(start_processes(processes, *EPOCHS, "--run-dir", tmp_path / "run"))
-    assert [status for status, *_ in several] == [0] * processes, several
+def test_two_processes_train_what_one_does(tmp_path, undisturbed):
+    several = ends(start_processes(2, *EPOCHS, "--run-dir", tmp_path / "run"))
+    assert [status for status, *_ in several] == [0, 0], several
     assert_same_training(tmp_path / "run", undisturbed)
     assert "trained to the end" in several[0][1] and not any(output for _, output, _ in several[1:])
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted(
@@ -68,7 +67,7 @@ def test_several_processes_train_what_one_does(tmp_path, undisturbed, processes)
 @pytest.mark.parametrize("victim", [0, 1])
 def test_kill_9_of_one_ends_the_other_with_a_line_and_any_number_resumes(tmp_path, undisturbed, victim):
     folder = tmp_path / "run"
-    processes = start_processes(2, *EPOCHS, *SLOW, "--run-dir", folder, QKV_ZOO_SAVE_EVERY_SECONDS="0")
+    processes = start_processes(2, *EPOCHS, "--run-dir", folder, QKV_ZOO_SAVE_EVERY_SECONDS="0", **SLOW)
     wait_for(lambda: steps_of(folder) >= 11)
     processes[victim].send_signal(signal.SIGKILL)
     killed = time.monotonic()
@@ -89,7 +88,8 @@ def test_kill_9_of_one_ends_the_other_with_a_line_and_any_number_resumes(tmp_pat
 def test_sigterm_to_all_or_one_saves_and_stops_all_after_the_same_step(tmp_path, undisturbed):
     folder = tmp_path / "run"
     for signalled in ([0, 1], [1]):
-        processes = start_processes(2, *EPOCHS, *SLOW, *(["--resume"] if folder.exists() else []), "--run-dir", folder)
+        resume = ["--resume"] if folder.exists() else []
+        processes = start_processes(2, *EPOCHS, *resume, "--run-dir", folder, **SLOW)
         before = steps_of(folder)
         wait_for(lambda before=before: steps_of(folder) > before + 2)
         for number in signalled:
@@ -104,7 +104,7 @@ def test_sigterm_to_all_or_one_saves_and_stops_all_after_the_same_step(tmp_path,
 
 def test_a_late_process_is_waited_for_and_one_that_pauses_is_not_given_up(tmp_path, undisturbed):
     folder = tmp_path / "run"
-    processes = start_processes(2, *EPOCHS, *SLOW, "--run-dir", folder, late=5)
+    processes = start_processes(2, *EPOCHS, "--run-dir", folder, late=5, **SLOW)
     wait_for(lambda: steps_of(folder) >= 3)
     processes[1].send_signal(signal.SIGSTOP)
     time.sleep(20)
@@ -115,21 +115,21 @@ def test_a_late_process_is_waited_for_and_one_that_pauses_is_not_given_up(tmp_pa
 
 def test_a_missing_coordinator_or_process_is_one_line(tmp_path):
     flags = [*EPOCHS, "--run-dir", tmp_path / "run", "--distribute", "data", "--processes", 2]
-    taken = start_process(*flags, "--coordinator", unused_address(), "--process-id", 1, QKV_ZOO_START_SECONDS="2")
-    alone = start_process(*flags, "--coordinator", unused_address(), "--process-id", 0, QKV_ZOO_START_SECONDS="2")
-    of_second, of_first = ends([taken, alone])
+    second = start_process(*flags, "--coordinator", unused_address(), "--process-id", 1, QKV_ZOO_START_SECONDS="2")
+    first = start_process(*flags, "--coordinator", unused_address(), "--process-id", 0, QKV_ZOO_START_SECONDS="2")
+    of_second, of_first = ends([second, first])
     assert of_second[0] == of_first[0] == 2
     (line,) = errors_of(of_second)
     assert "process 0 does not answer there after 2 s" in line
     (line,) = errors_of(of_first)
-    assert "not all processes met" in line
+    assert "process 1 of 2 did not come within 2 s" in line
     assert not (tmp_path / "run").exists()
 
 
 def test_an_error_of_one_process_is_told_by_all(tmp_path):
     address = unused_address()
     flags = [*EPOCHS, "--run-dir", tmp_path / "run", "--distribute", "data", "--processes", 2, "--coordinator", address]
-    processes = [start_process(*flags, "--process-id", 0), start_process(*flags, "--process-id", 1, "--fail-at", 9)]
+    processes = [start_process(*flags, "--process-id", 0), start_process(*flags, "--process-id", 1, TEST_FAIL_AT="9")]
     of_first, of_second = ends(processes)
     assert (of_first[0], of_second[0]) == (1, 2)
     assert errors_of(of_second) == ["error: numbers.csv: has no more numbers; give more of them"]
@@ -160,7 +160,7 @@ def test_split_weights_train_the_same_and_their_checkpoint_resumes_without_the_s
     """Orbax keeps two checkpoints; the newest is damaged, so that the training goes on from the one after the first epoch."""
     folder, two_epochs = tmp_path / "run", ["--epochs", 3, "--tracking", "off", "--run-dir", tmp_path / "run"]
     split = ["--distribute", "model", "--model-devices", 2]
-    ((status, _, errors),) = ends([start_process(*two_epochs, *split, "--fail-at", 18, **FOUR_DEVICES)])
+    ((status, _, errors),) = ends([start_process(*two_epochs, *split, TEST_FAIL_AT="18", **FOUR_DEVICES)])
     assert status == 2, errors
     assert not (folder / "checkpoint.npz").exists()
     newest = max(folder.glob("checkpoint.orbax/*"), key=lambda path: int(path.name))

@@ -5,6 +5,7 @@
 Batches of 5 do not divide evenly among processes; dropout and the average of weights have states of their own.
 """
 
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +26,8 @@ class Config(RunConfig):
 
     data: Path | None = None
     """A file whose bytes are part of the data."""
-    step_seconds: float = 0.0
-    """A pause after each step, so that a test can do something meanwhile."""
     model: str = "tiny"
     """Its name."""
-    fail_at: int = -1
-    """Fail at this step with an error that a user can fix."""
 
 
 def main(config: Config) -> int:
@@ -57,9 +54,9 @@ def main(config: Config) -> int:
         for epoch, first in epochs_from(first_step, STEPS):
             order = np.random.default_rng((config.seed, epoch)).permutation(NUM_ROWS)
             for step in range(first, STEPS):
-                if epoch * STEPS + step == config.fail_at:
+                if epoch * STEPS + step == int(os.environ.get("TEST_FAIL_AT", "-1")):
                     raise UserError("numbers.csv: has no more numbers; give more of them")
-                time.sleep(config.step_seconds)
+                time.sleep(float(os.environ.get("TEST_STEP_SECONDS", "0")))  # so that a test can do something meanwhile
                 batch = order[5 * step : 5 * step + 5]
                 rows = batch[part.rows(len(batch))]
                 yield part.mark({"x": inputs[rows]}, len(batch)), targets[rows]

@@ -98,6 +98,8 @@ def fit(
         callback.restore(model)
     if keras.backend.backend() == "tensorflow":
         model.steps_per_execution = steps_per_execution
+    elif keras.backend.backend() == "jax":
+        model.jit_compile = True  # else Keras runs a step operation by operation, at several times the time
     step_log.open(callback.all_steps)
     with contextlib.closing(step_log), callback.catch_signals():
         while callback.epoch < epochs and not callback.finished:
@@ -125,6 +127,7 @@ def fit(
 
 COMPILING_SECONDS = 3.0
 COMPILING = "compiling the training step (XLA), about 30 s; --no-jit-compile starts at once"
+COMPILING_ON_JAX = "compiling the training step (XLA)"  # there is no other way to run it
 """What is said where the first step takes longer than `COMPILING_SECONDS`."""
 
 
@@ -214,7 +217,8 @@ class RunCallback(keras.callbacks.Callback):
         self.first_step = self.step
         if self.compiling is None:
             is_said = self.model.jit_compile and is_first_process()
-            self.compiling = note_after(COMPILING_SECONDS, COMPILING) if is_said else NO_NOTE
+            note = COMPILING_ON_JAX if keras.backend.backend() == "jax" else COMPILING
+            self.compiling = note_after(COMPILING_SECONDS, note) if is_said else NO_NOTE
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.loss_so_far is not None:

@@ -7,7 +7,6 @@ import dataclasses
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from utils.common.errors import UserError, one_line
 from utils.training.cluster import Cluster, choose_cluster
+from utils.training.rendezvous import meet
 
 START_SECONDS = float(os.environ.get("QKV_ZOO_START_SECONDS", "300"))
 """How long the processes wait for one another when a training begins."""
@@ -64,11 +64,7 @@ class Machines:
         from jax.experimental import multihost_utils
 
         number, count = self.cluster.process_id, self.cluster.processes
-        host, _, port = self.cluster.coordinator.rpartition(":")
-        if number:
-            _wait_for(host.strip("[]"), int(port))
-        else:
-            _check_port(int(port))
+        meet(self.cluster, START_SECONDS)
         jax.config.update("jax_enable_recoverability", True)  # the death of one process must not abort the others
         jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM from `fit`
         try:
@@ -304,33 +300,6 @@ def end_process(status: int) -> None:
         sys.stderr.flush()
         time.sleep(LAST_WORDS_SECONDS if is_first_process() else 0)  # the others read from process 0 why it ends
         os._exit(status)
-
-
-def _wait_for(host: str, port: int) -> None:
-    """Wait until process 0 listens."""
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            socket.create_connection((host, port), timeout=5).close()
-            return
-        except OSError as error:
-            if time.monotonic() > deadline:
-                reason = error.strerror or error
-                raise UserError(
-                    f"--coordinator {host}:{port}: process 0 does not answer there after {START_SECONDS:g} s ({reason}); "
-                    "start it, or check address and firewall"
-                ) from None
-            time.sleep(0.5)
-
-
-def _check_port(port: int) -> None:
-    """Check that process 0 can listen."""
-    try:
-        with socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("", port))
-    except OSError as error:
-        raise UserError(f"--coordinator: port {port} cannot be used ({error.strerror}); name another one") from None
 
 
 def _copy_run(shared: Path, own: Path, number: int) -> None:
