@@ -1,4 +1,5 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Another interpreter: `PYTHON=python3.12 make demo`.
+# JAX or PyTorch in the place of TensorFlow, in .venv-jax or .venv-torch: `make install-jax` or `make install-torch`.
 PYTHON ?= python3
 VENV ?= .venv
 BACKEND ?= tensorflow
@@ -9,7 +10,7 @@ APP_FLAGS ?=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP = $(VENV)/bin/python -m pip install --disable-pip-version-check
 
-.PHONY: demo app test lint bench clean
+.PHONY: demo app test lint bench clean install-jax install-torch
 
 demo: $(VENV)/installed
 	$(VENV)/bin/python train_squad.py $(DEMO_FLAGS) --run-dir runs/demo-$$(date +%Y%m%d-%H%M%S)
@@ -35,17 +36,23 @@ lint: $(VENV)/installed-dev
 bench: $(VENV)/installed-bench
 	set -e; for name in squad_step squad_preprocessing; do $(VENV)/bin/python -m benchmarks.$$name $(BENCH_FLAGS); done
 
+# An environment without TensorFlow. Scripts run in it as they are: .venv-jax/bin/python train_squad.py ...
+install-jax: VENV := .venv-jax
+install-jax: .venv-jax/installed
+install-torch: VENV := .venv-torch
+install-torch: .venv-torch/installed
+
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-jax .venv-torch .pytest_cache .ruff_cache
 	find . -name __pycache__ -not -path './runs/*' -prune -exec rm -rf {} +
 
 # Each stamp is newer than the requirements it stands for; a change of those installs again.
-$(VENV)/bin/python:
+$(VENV)/bin/python .venv-jax/bin/python .venv-torch/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || \
 	    { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: PYTHON=python3.12 make ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	    { echo "$(PYTHON) lacks its venv module; on Debian or Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(@:/bin/python=)
 
 $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	$(PIP) -r requirements.txt
@@ -63,3 +70,11 @@ $(VENV)/installed-bench: requirements-bench.txt requirements.txt | $(VENV)/bin/p
 	$(PIP) --extra-index-url $(TORCH_INDEX) -r requirements-bench.txt
 	$(PIP) --no-deps keras-hub==0.32.0
 	@touch $@ $(VENV)/installed
+
+.venv-jax/installed: requirements-jax.txt requirements-base.txt requirements.txt | .venv-jax/bin/python
+	$(PIP) -r requirements-jax.txt
+	@touch $@
+
+.venv-torch/installed: requirements-torch.txt requirements-base.txt requirements.txt | .venv-torch/bin/python
+	$(PIP) --extra-index-url $(TORCH_INDEX) -r requirements-torch.txt
+	@touch $@

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
+BACKEND = os.environ.get("KERAS_BACKEND") or "tensorflow"
 USES_KERAS = re.compile(r"^\s*(import|from) (keras|components|models)\b", re.MULTILINE)
 
 
