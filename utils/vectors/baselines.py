@@ -13,6 +13,7 @@ import numpy as np
 from utils.common.archives import open_npz
 from utils.common.evaluation import Evaluation
 from utils.common.files import write_arrays
+from utils.common.scratch import scratch_array
 from utils.vectors.data import VectorDocuments
 from utils.vectors.features import contexts
 from utils.vectors.metrics import DEPTHS, EXCLUSION, chance, nearness, retrieval
@@ -230,10 +231,14 @@ def fit_ridge(data: VectorDocuments, rows: np.ndarray, context_length: int) -> d
 
 
 def predict_in_blocks(data: VectorDocuments, rows: np.ndarray, context_length: int, predict: Callable) -> np.ndarray:
-    """`predict(vectors, mask)` for the contexts of these rows, block by block, scaled to unit norm; float32 `(rows, dim)`."""
-    blocks = []
+    """`predict(vectors, mask)` for the contexts of these rows, block by block, scaled to unit norm; float32 `(rows, dim)`.
+
+    What is predicted for many rows is kept on the disk.
+    """
+    predicted = scratch_array((len(rows), data.dim))
     for start in range(0, len(rows), ROWS_AT_ONCE):
         inputs = contexts(data, rows[start : start + ROWS_AT_ONCE], context_length)
-        blocks.append(np.asarray(predict(inputs["vectors"], inputs["padding_mask"]), np.float32))
-    predicted = np.concatenate(blocks)
-    return predicted / np.maximum(np.linalg.norm(predicted, axis=1, keepdims=True), 1e-12)
+        block = np.asarray(predict(inputs["vectors"], inputs["padding_mask"]), np.float32)
+        norms = np.maximum(np.linalg.norm(block, axis=1, keepdims=True), 1e-12)
+        predicted[start : start + len(block)] = block / norms
+    return predicted

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from utils.common.evaluation import Evaluation
+from utils.common.scratch import scratch_array
+from utils.vectors.answering import BATCH_SIZE, CONTEXTS_AT_ONCE
 from utils.vectors.data import VectorDocuments
 from utils.vectors.features import contexts
 from utils.vectors.metrics import nearness, retrieval, variance_ratio
@@ -56,18 +58,34 @@ def steps_ahead(
     rows = split.rows[split.rows + max_steps <= ends]
     if not len(rows):
         return []
-    inputs, scores = contexts(data, rows, predictor.context_length), []
-    for step in range(max_steps):
-        outputs = predictor.predict(inputs)
-        predicted = outputs["predicted"]
-        cosine = (predicted * data.take(rows + step)).sum(axis=1)
-        retrieved = retrieval(data, rows + step, outputs.get("query", predicted), split.documents, ahead=step)
-        means = Evaluation.from_examples({"cosine": cosine, **retrieved}).metrics
+    outputs = _outputs_ahead(predictor, data, rows, max_steps)
+    scores = []
+    for step, (predicted, query) in enumerate(outputs):
+        blocks = (slice(start, start + CONTEXTS_AT_ONCE) for start in range(0, len(rows), CONTEXTS_AT_ONCE))
+        cosine = [(predicted[block] * data.take(rows[block] + step)).sum(axis=1) for block in blocks]
+        retrieved = retrieval(data, rows + step, query, split.documents, ahead=step)
+        means = Evaluation.from_examples({"cosine": np.concatenate(cosine), **retrieved}).metrics
         scores.append({"step": step + 1, **means, "total": len(rows)})
-        vectors = np.concatenate([inputs["vectors"][:, 1:], predicted[:, None]], axis=1)
-        mask = np.concatenate([inputs["padding_mask"][:, 1:], np.ones((len(rows), 1), np.int32)], axis=1)
-        inputs = {"vectors": vectors, "padding_mask": mask}
     return scores
+
+
+def _outputs_ahead(
+    predictor: VectorsPredictor, data: VectorDocuments, rows: np.ndarray, max_steps: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The prediction and the query of each step, each `(rows, dim)`; many are kept on the disk."""
+    outputs = [tuple(scratch_array((len(rows), data.dim)) for _ in range(2)) for _ in range(max_steps)]
+    for start in range(0, len(rows), CONTEXTS_AT_ONCE):
+        block = slice(start, start + CONTEXTS_AT_ONCE)
+        inputs = contexts(data, rows[block], predictor.context_length)
+        for predictions, queries in outputs:
+            step_outputs = predictor.predict(inputs, min(BATCH_SIZE, len(rows)))
+            predicted = step_outputs["predicted"]
+            predictions[block], queries[block] = predicted, step_outputs.get("query", predicted)
+            vectors = np.concatenate([inputs["vectors"][:, 1:], predicted[:, None]], axis=1)
+            is_vector = np.ones((len(predicted), 1), np.int32)
+            mask = np.concatenate([inputs["padding_mask"][:, 1:], is_vector], axis=1)
+            inputs = {"vectors": vectors, "padding_mask": mask}
+    return outputs
 
 
 def influence(predictor: VectorsPredictor, inputs: dict[str, np.ndarray]) -> np.ndarray:

@@ -13,6 +13,8 @@ EXCLUSION = 5
 DEPTHS = (1, 5, 10)
 """The k of `hit@k`."""
 QUERIES_AT_ONCE = 1024
+CANDIDATES_AT_ONCE = 32_768
+ROWS_AT_ONCE = 32_768
 
 
 def nearness(
@@ -35,6 +37,14 @@ def nearness(
     Returns:
         name to float `(rows,)`.
     """
+    blocks = (slice(start, start + ROWS_AT_ONCE) for start in range(0, len(rows), ROWS_AT_ONCE))
+    parts = [_nearness(data, rows[block], predicted[block], global_mean) for block in blocks]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _nearness(
+    data: VectorDocuments, rows: np.ndarray, predicted: np.ndarray, global_mean: np.ndarray | None
+) -> dict[str, np.ndarray]:
     target, previous = data.take(rows), data.take(rows - 1)
     cosine = (predicted * target).sum(axis=1)
     margin = cosine - (predicted * previous).sum(axis=1)
@@ -68,21 +78,40 @@ def retrieval(
     """
     starts = data.starts
     candidates = np.concatenate([np.arange(starts[number], starts[number + 1]) for number in documents])
-    vectors, candidate_document = data.take(candidates), data.document[candidates]
-    ranks = {"": np.empty(len(rows)), "_all": np.empty(len(rows))}
-    for start in range(0, len(rows), QUERIES_AT_ONCE):
-        block = slice(start, start + QUERIES_AT_ONCE)
-        targets = rows[block]
-        similarities = queries[block] @ vectors.T
-        same_document = candidate_document[None] == data.document[targets][:, None]
-        distance = targets[:, None] - ahead - candidates[None]
-        similarities[(distance > 0) & (distance <= EXCLUSION) & same_document] = -np.inf
-        columns = np.searchsorted(candidates, targets)
-        target_similarity = similarities[np.arange(len(targets)), columns][:, None]
-        for name, searched in (("", same_document), ("_all", True)):
-            higher = ((similarities > target_similarity) & searched).sum(axis=1)
-            equal = ((similarities == target_similarity) & searched).sum(axis=1)
-            ranks[name][block] = 1 + higher + (equal - 1) / 2
+    columns, number = np.searchsorted(candidates, rows), data.document[rows]
+    firsts = columns - (rows - starts[number])  # of the columns of each target's document
+    ends = firsts + starts[number + 1] - starts[number]
+    blocks = [slice(start, start + QUERIES_AT_ONCE) for start in range(0, len(rows), QUERIES_AT_ONCE)]
+    candidate_starts = range(0, len(candidates), CANDIDATES_AT_ONCE)
+    target_similarity = np.empty(len(rows), queries.dtype)
+    higher, equal = ({name: np.zeros(len(rows), np.int64) for name in ("", "_all")} for _ in range(2))
+    # The similarity of a target has to come from the same product as those that it is compared with: others differ in the last
+    # bits. Of several blocks of candidates, all that hold targets are therefore computed twice.
+    for is_last_pass in (True,) if len(candidate_starts) == 1 else (False, True):
+        for start in candidate_starts:
+            part, vectors = candidates[start : start + CANDIDATES_AT_ONCE], None
+            for block in blocks:
+                own = np.flatnonzero((columns[block] >= start) & (columns[block] < start + len(part)))
+                if not is_last_pass and not len(own):
+                    continue
+                vectors = data.take(part) if vectors is None else vectors
+                similarities = queries[block] @ vectors.T
+                lows, highs = (np.clip(edges[block] - start, 0, len(part)) for edges in (firsts, ends))
+                skipped = (
+                    np.clip(columns[block] - start - ahead - EXCLUSION, lows, None),
+                    columns[block] - start - ahead,
+                )
+                for similarity, low, high in zip(similarities, *(edge.tolist() for edge in skipped), strict=True):
+                    similarity[low : max(high, 0)] = -np.inf
+                if not is_last_pass or len(candidate_starts) == 1:
+                    target_similarity[block][own] = similarities[own, columns[block][own] - start]
+                if is_last_pass:
+                    for compare, counts in ((np.greater, higher), (np.equal, equal)):
+                        is_true = compare(similarities, target_similarity[block][:, None])
+                        counts["_all"][block] += np.count_nonzero(is_true, axis=1)
+                        edges = zip(is_true, lows.tolist(), highs.tolist(), strict=True)
+                        counts[""][block] += [np.count_nonzero(row[low:high]) for row, low, high in edges]
+    ranks = {name: 1 + higher[name] + (equal[name] - 1) / 2 for name in higher}
     values = {}
     for name, rank in ranks.items():
         values |= {f"hit@{depth}{name}": (rank <= depth).astype(np.float64) for depth in DEPTHS}
@@ -116,7 +145,27 @@ def chance(data: VectorDocuments, rows: np.ndarray, documents: np.ndarray) -> di
 
 def variance_ratio(data: VectorDocuments, rows: np.ndarray, predicted: np.ndarray) -> float:
     """Variance of the predictions around their mean, as a fraction of the targets'; near 0 where all predictions are alike."""
-    return float(predicted.var(axis=0).sum() / max(data.take(rows).var(axis=0).sum(), 1e-12))
+    return _variance(predicted, len(rows)) / max(_variance(data, len(rows), rows), 1e-12)
+
+
+def _variance(vectors, count: int, rows: np.ndarray | None = None) -> float:
+    """The variance of vectors around their mean, over all elements; of many, by blocks and in float64.
+
+    Args:
+        vectors: float `(count, dim)`; or documents, of which the vectors in `rows` are taken.
+        count: how many vectors.
+        rows: their numbers in documents.
+    """
+
+    def block(start: int, end: int) -> np.ndarray:
+        return vectors[start:end] if rows is None else vectors.take(rows[start:end])
+
+    if count <= ROWS_AT_ONCE:
+        return float(block(0, count).var(axis=0).sum())
+    starts = range(0, count, ROWS_AT_ONCE)
+    mean = sum(block(start, start + ROWS_AT_ONCE).sum(axis=0, dtype=np.float64) for start in starts) / count
+    squares = (((block(start, start + ROWS_AT_ONCE) - mean) ** 2).sum() for start in starts)
+    return float(sum(squares) / count)
 
 
 def gain_over_best(

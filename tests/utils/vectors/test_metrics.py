@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from utils.common.evaluation import Evaluation
+from utils.vectors import metrics
 from utils.vectors.baselines import global_mean
 from utils.vectors.data import VectorDocuments
 from utils.vectors.metrics import EXCLUSION, gain_over_best, nearness, retrieval, skill, variance_ratio
@@ -103,3 +104,31 @@ def test_the_gain_over_the_best_baseline_by_hand():
 def test_skill_is_a_fraction_of_the_way_to_one():
     model, mean = Evaluation({"cosine": 0.7}), Evaluation({"cosine": 0.4})
     assert skill(model, mean, ("cosine",)) == {"cosine": pytest.approx(0.5)}
+
+
+def whole_and_in_blocks(monkeypatch, size, function):
+    whole = function()
+    with monkeypatch.context() as patch:
+        for name in ("QUERIES_AT_ONCE", "CANDIDATES_AT_ONCE", "ROWS_AT_ONCE"):
+            patch.setattr(metrics, name, size)
+        return whole, function()
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+@pytest.mark.parametrize("size", [1, 4, 7, 13])
+def test_blocks_change_nothing(monkeypatch, size, ahead):
+    """Vectors of powers of two: products are exact whatever their order. Some vectors repeat, so that ranks are shared."""
+    data, chosen = documents(RNG.choice([-1.0, 1.0], (sum(LENGTHS), 4))), np.array([0, 2, 3])
+    rows = target_rows(data, chosen, 3 + ahead)
+    queries = unit(RNG.choice([-1.0, 1.0], (len(rows), 4)))
+    whole, blocks = whole_and_in_blocks(monkeypatch, size, lambda: retrieval(data, rows, queries, chosen, ahead))
+    assert whole.keys() == blocks.keys() and len(set(whole["mrr_all"])) > 5
+    for name, values in whole.items():
+        np.testing.assert_array_equal(blocks[name], values, name)
+    whole, blocks = whole_and_in_blocks(
+        monkeypatch, size, lambda: nearness(data, rows, queries, global_mean(data, chosen))
+    )
+    for name, values in whole.items():
+        np.testing.assert_array_equal(blocks[name], values, name)
+    whole, blocks = whole_and_in_blocks(monkeypatch, size, lambda: variance_ratio(data, rows, queries))
+    assert blocks == pytest.approx(whole, rel=1e-6)
