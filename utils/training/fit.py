@@ -77,7 +77,7 @@ def fit(
         patience: epochs without an equal or better `monitor` after which training stops; 0 never stops early.
         tracker: a `utils.training.tracking.Tracker`, or None.
         resume: continue from `checkpoint.npz` if it exists.
-        steps_per_execution: steps that TensorFlow runs in one call. Calls cost more than the steps of a small model. Signals, the
+        steps_per_execution: steps that TensorFlow and JAX run in one call. Calls cost more than the steps of a small model. Signals, the
             loss and the clock are looked at between calls only. The result is the same.
         log_every: steps between two rows of `steps.csv` (see `utils.training.step_log`), which the tracker gets, too; 0 for none.
 
@@ -96,10 +96,12 @@ def fit(
     model.optimizer.build(model.trainable_variables)
     if resume and has_any_checkpoint(callback.checkpoint):
         callback.restore(model)
-    if keras.backend.backend() == "tensorflow":
+    if keras.backend.backend() != "torch" and not is_distributed():  # there, every step asks whether to stop
         model.steps_per_execution = steps_per_execution
-    elif keras.backend.backend() == "jax":
+    if keras.backend.backend() == "jax":
         model.jit_compile = True  # else Keras runs a step operation by operation, at several times the time
+    else:
+        model.jit_compile = False  # PyTorch would compile anew for every shape, a minute each, with a C++ compiler
     step_log.open(callback.all_steps)
     with contextlib.closing(step_log), callback.catch_signals():
         while callback.epoch < epochs and not callback.finished:
