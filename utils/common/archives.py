@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+import struct
 import zipfile
 from pathlib import Path
 
@@ -15,6 +16,11 @@ MIN_BOMB_BYTES = 256 * 2**20
 MAX_ROWS_PER_BYTE = 20
 """A Parquet file with more rows than this for each of its bytes, and more than `MIN_BOMB_ROWS`, is taken for a bomb."""
 MIN_BOMB_ROWS = 1_000_000
+MIN_MAPPED_BYTES = 256 * 2**20
+"""An array of an `.npz` file that is at least so large is mapped into memory."""
+READ_BYTES = 2**20
+ZIP_NAME_LENGTHS, ZIP_HEADER_BYTES = 26, 30
+"""Of the header before each file in a zip archive: where the lengths of what follows it stand, and its own length."""
 MAX_HEADER_BYTES = 2**16
 """Bytes at the beginning of an array that hold its header. NumPy refuses a header of more than 10,000 characters."""
 MODEL_FILES = ("metadata.json", "config.json", "model.weights.h5")
@@ -55,6 +61,39 @@ def open_npy(path: str | Path):
     with open(path, "rb") as file:
         _check_array(Path(path).name, file.read(MAX_HEADER_BYTES), os.path.getsize(path))
     return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def map_npz_array(archive, name: str):
+    """An array of an `.npz` file, mapped from the file if it is large and not compressed; else it is read.
+
+    Its checksum is compared before, in one pass over the file.
+
+    Args:
+        archive: from `open_npz`.
+        name: of the array.
+
+    Raises:
+        ValueError, OSError, zipfile.BadZipFile, zlib.error, EOFError: the array is damaged.
+    """
+    import numpy as np
+    from numpy.lib import format as npy
+
+    member = archive.zip.getinfo(f"{name}.npy") if f"{name}.npy" in archive.zip.namelist() else None
+    if member is None or member.compress_type != zipfile.ZIP_STORED or member.file_size < MIN_MAPPED_BYTES:
+        return archive[name]
+    with archive.zip.open(member) as file:
+        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(file)]
+        shape, is_fortran, dtype = read_header(file)
+        header_bytes = file.tell()
+        while file.read(READ_BYTES):  # zipfile compares the checksum at the end
+            pass
+    if dtype.hasobject:
+        return archive[name]
+    with open(archive.zip.filename, "rb") as file:
+        file.seek(member.header_offset + ZIP_NAME_LENGTHS)
+        name_bytes, extra_bytes = struct.unpack("<HH", file.read(4))
+    start = member.header_offset + ZIP_HEADER_BYTES + name_bytes + extra_bytes + header_bytes
+    return np.memmap(archive.zip.filename, dtype, "r", start, shape, "F" if is_fortran else "C")
 
 
 def check_npz(path: str | Path) -> None:

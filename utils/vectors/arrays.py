@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.common.archives import open_npy, open_npz
+from utils.common.archives import map_npz_array, open_npy, open_npz
 from utils.common.errors import UserError, some_of
 from utils.common.files import content_kind
 from utils.common.reading import FileReport
@@ -140,7 +140,7 @@ def _archive(path: Path, report: FileReport) -> dict[str, np.ndarray]:
 
 def _member(path: Path, archive, name: str, column: str) -> np.ndarray:
     try:
-        return archive[name]
+        return map_npz_array(archive, name) if column == "vectors" else archive[name]
     except Exception as error:  # as above
         raise _unreadable(path, column, error) from None
 

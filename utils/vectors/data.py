@@ -17,6 +17,7 @@ from utils.common.reading import FileReport, Reading
 from utils.common.tables import read_table
 from utils.vectors.arrays import read_arrays
 from utils.vectors.columns import VECTOR_COLUMNS, VectorTable, changes, columns_of, in_order, usable_rows
+from utils.vectors.joined import join_vectors
 from utils.vectors.plain_text import read_plain_text, refuse_other_formats
 from utils.vectors.records import KNOWN_COLUMNS, read_record_file
 from utils.vectors.text_records import CHUNK_NAMES, TEXT_NAMES
@@ -202,7 +203,7 @@ def _documents(path: str | Path, table: VectorTable, report: FileReport) -> Vect
 
 
 def join(files: Sequence[VectorDocuments]) -> VectorDocuments:
-    """The documents of several files as one, in memory; a single file stays as it is."""
+    """The documents of several files as one; a single file stays as it is, and so do the vectors of large ones."""
     first = files[0]
     if len(files) == 1:
         return first
@@ -216,7 +217,7 @@ def join(files: Sequence[VectorDocuments]) -> VectorDocuments:
     rows = np.concatenate(
         [data.file_rows(np.arange(data.count)) + offset for data, offset in zip(files, offsets, strict=True)]
     )
-    vectors = np.concatenate([data.vectors for data in files])
+    vectors = join_vectors([data.vectors for data in files])
     is_whole = all(data.rows is None for data in files)
     return VectorDocuments(
         vectors, document, texts, names, ", ".join(data.file for data in files), None if is_whole else rows

@@ -145,10 +145,10 @@ def chance(data: VectorDocuments, rows: np.ndarray, documents: np.ndarray) -> di
 
 def variance_ratio(data: VectorDocuments, rows: np.ndarray, predicted: np.ndarray) -> float:
     """Variance of the predictions around their mean, as a fraction of the targets'; near 0 where all predictions are alike."""
-    return _variance(predicted, len(rows)) / max(_variance(data, len(rows), rows), 1e-12)
+    return float(_variance(predicted, len(rows)) / max(_variance(data, len(rows), rows), 1e-12))
 
 
-def _variance(vectors, count: int, rows: np.ndarray | None = None) -> float:
+def _variance(vectors, count: int, rows: np.ndarray | None = None) -> np.floating:
     """The variance of vectors around their mean, over all elements; of many, by blocks and in float64.
 
     Args:
@@ -161,11 +161,11 @@ def _variance(vectors, count: int, rows: np.ndarray | None = None) -> float:
         return vectors[start:end] if rows is None else vectors.take(rows[start:end])
 
     if count <= ROWS_AT_ONCE:
-        return float(block(0, count).var(axis=0).sum())
+        return block(0, count).var(axis=0).sum()
     starts = range(0, count, ROWS_AT_ONCE)
     mean = sum(block(start, start + ROWS_AT_ONCE).sum(axis=0, dtype=np.float64) for start in starts) / count
     squares = (((block(start, start + ROWS_AT_ONCE) - mean) ** 2).sum() for start in starts)
-    return float(sum(squares) / count)
+    return sum(squares) / count
 
 
 def gain_over_best(
