@@ -32,12 +32,14 @@ class DynamicKeyValueMemory(keras.layers.Layer):
         forgetting: bool, whether the memory fades over time.
 
     Call arguments:
-        query: float `(batch, steps, key_dim)`.
+        query: float `(batch, steps, key_dim)`; with `query_rows`, a table `(num_queries, key_dim)`.
         value: float `(batch, steps, write_dim)`, what each step writes; with `rows`, a table `(num_rows, write_dim)`.
         padding_mask: `(batch, steps)`, True or 1 for a real step; None if all are. Padding writes nothing, but the memory fades at
             it too. Reads at padding have no meaning.
         rows: integer `(batch, steps)`, the row of the table `value` that each step writes. The layer then computes what to erase
             and to add once per row, not once per step.
+        query_rows: integer `(batch, steps)`, the row of the table `query` that each step reads by. The layer then computes the
+            addresses once per row.
 
     Returns:
         A pair: the reads, float `(batch, steps, value_dim)`; and the addresses, float32 `(batch, steps, num_slots)`, which sum to 1
@@ -79,12 +81,15 @@ class DynamicKeyValueMemory(keras.layers.Layer):
                 autocast=False,
             )
 
-    def call(self, query, value, padding_mask=None, rows=None):
+    def call(self, query, value, padding_mask=None, rows=None, query_rows=None):
         logits = ops.matmul(query, ops.transpose(ops.cast(self.keys, query.dtype)))
         address = ops.softmax(ops.cast(logits, "float32"), axis=-1)  # w_t
-        write_address = address
+        # The scan takes arrays with the axis of steps first.
+        if query_rows is not None:
+            address = ops.take(address, query_rows, axis=0)
+        address = write_address = ops.swapaxes(address, 0, 1)
         if padding_mask is not None:
-            write_address = address * ops.cast(padding_mask, "float32")[..., None]
+            write_address = address * ops.cast(ops.transpose(padding_mask), "float32")[..., None]
         erase, add = (ops.cast(layer(value), "float32") for layer in (self.erase, self.add))  # e_t, a_t
         if rows is None:
             erase, add = ops.swapaxes(erase, 0, 1), ops.swapaxes(add, 0, 1)
@@ -94,9 +99,9 @@ class DynamicKeyValueMemory(keras.layers.Layer):
         if self.forgetting:
             factor = [ops.sigmoid(self.fading)]  # f
             erase, add = erase * factor[0], add * factor[0]
-        memory = ops.broadcast_to(self.values, (ops.shape(query)[0], self.num_slots, self.value_dim))  # M_1
-        read = memory_scan(memory, ops.swapaxes(write_address, 0, 1), erase, add, *factor)  # r_t
-        return ops.cast(ops.swapaxes(read, 0, 1), self.compute_dtype), address
+        memory = ops.broadcast_to(self.values, (ops.shape(address)[1], self.num_slots, self.value_dim))  # M_1
+        read = memory_scan(memory, write_address, erase, add, *factor)  # r_t
+        return ops.cast(ops.swapaxes(read, 0, 1), self.compute_dtype), ops.swapaxes(address, 0, 1)
 
     def compute_output_shape(self, query_shape, *_):
         return (*query_shape[:-1], self.value_dim), (*query_shape[:-1], self.num_slots)

@@ -10,7 +10,8 @@ from components.item_embedding import ItemEmbedding
 from components.shared_response_embedding import response_embedding_layer
 
 MAX_PAIRS = 4096
-"""Up to this many pairs of item and response, `DeepGPCM` embeds each pair once: a usual batch has more steps than that."""
+"""Up to this many pairs of item and response, `DeepGPCM` computes what depends on an item, or on a pair, once for each of them: a
+usual batch has more steps than that."""
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
@@ -136,34 +137,41 @@ class DeepGPCM(keras.Model):
         self.built = True
 
     def call(self, inputs, training=None):
-        item = self.item_embedding(inputs["item_ids"])  # q_t
-        read, address = self._read(item, inputs)  # r_t
+        num_items, num_categories = self.config["num_items"], self.config["num_categories"]
+        item_ids, responses = inputs["item_ids"], inputs["responses"]
+        rows, query_rows = None, None
+        if num_items * num_categories <= MAX_PAIRS:
+            query_rows, rows = item_ids, item_ids * num_categories + responses
+            item_ids = ops.arange(num_items)
+            queries = self.item_embedding(item_ids)  # the q_t of all items
+            pairs = ops.repeat(item_ids, num_categories)
+            items = ops.repeat(queries, num_categories, axis=0) if self.config["shared_embedding"] else pairs
+            responses = ops.tile(ops.arange(num_categories), [num_items])
+        else:
+            queries = self.item_embedding(item_ids)  # q_t
+            items = queries if self.config["shared_embedding"] else item_ids
+        written = self.response_embedding(items, responses)
+        read, address = self.memory(queries, written, inputs["padding_mask"], rows, query_rows)  # r_t
         address = ops.cast(address, "float32")
-        summary = self.summary_layer(
-            ops.concatenate([read, item], axis=-1) if self.config["ability_sees_item"] else read
-        )
-        summary = self.dropout(summary, training=training)  # s_t
+        summary = self.dropout(self._summary(read, queries, query_rows), training=training)  # s_t
         if self.config["head"] == "linear":
             logits = ops.cast(self.category_logits(summary), "float32")
             # The first category is the reference, with logit 0.
             return {"logits": ops.concatenate([ops.zeros_like(logits[..., :1]), logits], axis=-1), "address": address}
+        item = queries if query_rows is None else ops.take(queries, query_rows, axis=0)
         irt = {name: ops.cast(value, "float32") for name, value in self.irt(summary, item).items()}
         return {"logits": HEADS[self.config["head"]](**irt), "address": address, **irt}
 
-    def _read(self, item, inputs):
-        """Return the memory's reads and addresses.
-
-        What a step writes depends on its item and response alone. Where there are few such pairs, it is computed once per pair,
-        not once per step.
-        """
-        num_items, num_categories = self.config["num_items"], self.config["num_categories"]
-        item_ids, responses, rows = inputs["item_ids"], inputs["responses"], None
-        if num_items * num_categories <= MAX_PAIRS:
-            rows = item_ids * num_categories + responses
-            item_ids = ops.repeat(ops.arange(num_items), num_categories)
-            responses = ops.tile(ops.arange(num_categories), [num_items])
-        items = self.item_embedding(item_ids) if self.config["shared_embedding"] else item_ids
-        return self.memory(item, self.response_embedding(items, responses), inputs["padding_mask"], rows)
+    def _summary(self, read, queries, query_rows):
+        """Return s_t before its dropout. Where the vectors of the items are a table, its part of W is applied once per item."""
+        layer = self.summary_layer
+        if not self.config["ability_sees_item"]:
+            return layer(read)
+        if query_rows is None:
+            return layer(ops.concatenate([read, queries], axis=-1))
+        kernel, value_dim = ops.cast(layer.kernel, read.dtype), self.config["value_dim"]
+        of_items = ops.matmul(queries, kernel[value_dim:]) + ops.cast(layer.bias, read.dtype)
+        return layer.activation(ops.matmul(read, kernel[:value_dim]) + ops.take(of_items, query_rows, axis=0))
 
     def get_config(self):
         return {**super().get_config(), **self.config}

@@ -66,6 +66,18 @@ def test_rows_of_few_values_are_the_same_as_their_copies():
         np.testing.assert_allclose(*map(ops.convert_to_numpy, (one, other)), rtol=1e-5, atol=1e-6)
 
 
+def test_rows_of_few_queries_are_the_same_as_their_copies():
+    layer, query, value = layer_and_inputs()
+    rows = RNG.integers(0, 3, query.shape[:2])
+    mask = np.ones(query.shape[:2], "int32")
+    mask[1, 12:] = 0
+    few = query[0, :3]
+    expected = layer(few[rows], value, mask)
+    for one, other in zip(layer(few, value, mask, None, rows), expected, strict=True):
+        one, other = map(ops.convert_to_numpy, (one, other))
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
 def test_half_precision_keeps_the_state_in_float32():
     layer, query, value = layer_and_inputs(200)
     half = DynamicKeyValueMemory(SLOTS, DIM, dtype="mixed_bfloat16")
