@@ -2,10 +2,10 @@
 
     python -m benchmarks.vectors_scale --gib 1 2 4 8
 
-For each size it writes a `.npy` file of float16 vectors with 768 elements (documents of 1,000 vectors around topics of their own), and
-lets a process of its own do what `train_vectors.py` does: read and check it, look for documents in two splits, compute the checksum,
-take training steps with batches drawn from all over the file, fit the baselines, rank the targets of the held-out documents, and
-write predictions. About `--targets` targets are held out for each split, because ranking them among each other takes a time that
+For each size it writes a `.npy` file of float16 vectors with 768 elements (documents of 1,000 vectors around topics of their
+own), and lets a process of its own do what `train_vectors.py` does: read and check it, look for documents in two splits, compute
+the checksum, take training steps with batches drawn from all over the file, fit the baselines, rank the targets of the held-out
+documents, and write predictions. About `--targets` targets are held out for each split, because ranking them among each other takes a time that
 grows with their square. `own` is the memory that is no page of a file; the process is killed where it exceeds `--limit-gib`. The
 last line is a straight line through the figures, extrapolated to 15 GiB. A file is deleted before the next one is written.
 
@@ -45,8 +45,8 @@ def write_vectors(path: Path, num_bytes: int, seed: int = 0) -> int:
     return count
 
 
-def train(path: Path, folder: Path, fraction: float, num_steps: int, batch_size: int) -> None:
-    """The measured process."""
+def train(path: Path, folder: Path, fraction: float, num_steps: int, batch_size: int, until: str) -> None:
+    """The measured process; it ends after the phase `until`."""
     from train_vectors import Config, build_model, compile_model, trained_outputs
     from utils.common.reading import Reading
     from utils.vectors.baselines import cached_baselines, global_mean
@@ -78,6 +78,8 @@ def train(path: Path, folder: Path, fraction: float, num_steps: int, batch_size:
             "blocks_read_per_step": (after.ru_inblock - before.ru_inblock) / num_steps,
             "major_faults_per_step": (after.ru_majflt - before.ru_majflt) / num_steps,
         }
+    if until == "steps":
+        return
     with phases.phase("baselines"):
         baselines, fitted = cached_baselines(splits, checksum, config.context_length, folder)
     with phases.phase("scores"):
@@ -123,6 +125,12 @@ def main() -> None:
     add("--extrapolate-gib", type=float, default=15.0)
     add("--targets", type=int, default=5000, help="targets of the test and of the validation split, about")
     add("--many-targets", type=int, default=0)
+    add(
+        "--until",
+        choices=("steps", "report"),
+        default="report",
+        help="the last phase; the time of those after steps is constant",
+    )
     add("--steps", type=int, default=100)
     add("--batch-size", type=int, default=128)
     add("--child", type=Path, help=argparse.SUPPRESS)
@@ -132,17 +140,17 @@ def main() -> None:
         score_many(options.child, options.folder, options.many_targets)
         return
     if options.child:
-        train(options.child, options.folder, options.fraction, options.steps, options.batch_size)
+        train(options.child, options.folder, options.fraction, options.steps, options.batch_size, options.until)
         return
-    rows = []
-    print("| GiB | training targets | " + " | ".join(f"{name}, s" for name in PHASES) + " | own, MiB | resident, MiB |")
-    print("|" + "---|" * (len(PHASES) + 4))
+    rows, names = [], PHASES[: PHASES.index(options.until) + 1]
+    print("| GiB | training targets | " + " | ".join(f"{name}, s" for name in names) + " | own, MiB | resident, MiB |")
+    print("|" + "---|" * (len(names) + 4))
     for size in options.gib:
         folder = Path(tempfile.mkdtemp(prefix="vectors-scale-", dir=options.folder))
         try:
             count = write_vectors(folder / "v.npy", int(size * 2**30))
             child = ["benchmarks.vectors_scale", "--child", str(folder / "v.npy"), "--folder", str(folder)]
-            sizes = ["--steps", str(options.steps), "--batch-size", str(options.batch_size)]
+            sizes = ["--steps", str(options.steps), "--batch-size", str(options.batch_size), "--until", options.until]
             fraction = ["--fraction", str(options.targets / count)]
             results = run_watched([*child, *sizes, *fraction], options.limit_gib * 1024)
             if not results["all"]["status"] and options.many_targets and size == options.gib[0]:
@@ -152,11 +160,11 @@ def main() -> None:
             shutil.rmtree(folder)
         if results["all"]["status"]:
             sys.exit(f"{size:g} GiB: ended with status {results['all']['status']} after {sorted(results)}")
-        row = [results["read"]["targets"], *(results[name]["seconds"] for name in PHASES), results["all"]["own"]]
+        row = [results["read"]["targets"], *(results[name]["seconds"] for name in names), results["all"]["own"]]
         rows.append(row)
         seconds = " | ".join(f"{value:.1f}" for value in row[1:-1])
         print(f"| {size:g} | {row[0]:,} | {seconds} | {row[-1]:,} | {results['all']['resident']:,} |")
-        peaks = ", ".join(f"{name} {results[name]['own']:,}" for name in PHASES)
+        peaks = ", ".join(f"{name} {results[name]['own']:,}" for name in names)
         steps = results["steps"]
         print(
             f"  peaks of its own memory, MiB: {peaks}; a step reads {steps['blocks_read_per_step'] / 2048:.2f} MiB from the disk "
@@ -166,7 +174,7 @@ def main() -> None:
     if len(rows) > 1:
         law = np.polyfit(options.gib, np.array(rows, float), 1)
         values = law[0] * options.extrapolate_gib + law[1]
-        phases = ", ".join(f"{name} {value:,.0f} s" for name, value in zip(PHASES, values[1:], strict=False))
+        phases = ", ".join(f"{name} {value:,.0f} s" for name, value in zip(names, values[1:], strict=False))
         print(f"extrapolated to {options.extrapolate_gib:g} GiB: {phases}, {values[-1]:,.0f} MiB of its own")
 
 
