@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.common.archives import open_npz
 from utils.training.backends import is_installed
 from utils.training.export import ExportedModel, names_of_formats, write_formats
 from utils.training.quiet import silence_tensorflow
@@ -88,7 +89,7 @@ def _tensors(values: dict[str, dict]) -> dict[str, Tensor]:
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as arrays:
+    with open_npz(path) as arrays:
         return dict(arrays)
 
 
