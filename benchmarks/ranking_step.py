@@ -133,12 +133,13 @@ def staged_files() -> list[Path]:
 
 def make_config(options):
     """The settings of train_ranking.py."""
-    from train_ranking import Config, check
+    from train_ranking import Config
+    from utils.ranking.settings import check_settings
 
     names = "train_files init_from hidden_dim num_layers num_heads vocabulary_size dropout query_length max_length batch_size"
     names = (*names.split(), "seed", "precision", "jit_compile")
     config = Config(Path("unused"), slots=2, tracking="off", **{name: getattr(options, name) for name in names})
-    check(config)
+    check_settings(config)
     return config
 
 

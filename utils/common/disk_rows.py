@@ -33,24 +33,10 @@ class FlatRows(Sequence):
             dtype: type of their numbers.
             path: the file, to which `.ends.npy` is added for the ends; None is a file without a name, which vanishes with the rows.
         """
-        ends, gathered, total = array("q"), [], 0
-        with open(path, "w+b") if path else tempfile.TemporaryFile() as file:
-            size = 0
+        with RowsWriter(dtype, path) as writer:
             for row in rows:
-                total += len(row)
-                ends.append(total)
-                gathered.append(row)
-                size += len(row)
-                if size >= WRITTEN_TOGETHER:
-                    _concatenated(gathered, dtype).tofile(file)
-                    gathered, size = [], 0
-            _concatenated(gathered, dtype).tofile(file)
-            file.flush()
-            values = np.memmap(file, dtype, "r") if total else np.empty(0, dtype)
-        ends = np.frombuffer(ends, np.int64) if len(ends) else np.empty(0, np.int64)
-        if path:
-            np.save(_ends_of(path), ends)
-        return cls(values, ends)
+                writer.add(row)
+        return writer.rows
 
     @classmethod
     def open(cls, path: Path, dtype) -> FlatRows:
@@ -79,6 +65,57 @@ class FlatRows(Sequence):
         return np.diff(self.ends, prepend=0)
 
 
+class RowsWriter:
+    """Writes rows to a file as they come; afterwards it has them as `rows`.
+
+        with RowsWriter(np.int32) as writer:
+            writer.add([1, 2, 3])
+        writer.rows[0]
+
+    Args:
+        dtype, path: as for `FlatRows.write`.
+    """
+
+    def __init__(self, dtype, path: Path | None = None):
+        self.dtype, self.path = dtype, path
+        self._ends, self._gathered, self._size, self._total = array("q"), [], 0, 0
+
+    def __enter__(self) -> RowsWriter:
+        self._file = open(self.path, "w+b") if self.path else tempfile.TemporaryFile()
+        return self
+
+    def add(self, row: Sequence[int]) -> None:
+        """Add a row."""
+        self._total += len(row)
+        self._ends.append(self._total)
+        self._gathered.append(row)
+        self._size += len(row) + 1
+        if self._size >= WRITTEN_TOGETHER:
+            self._write()
+
+    def _write(self) -> None:
+        if self._gathered:
+            np.concatenate([np.asarray(row, self.dtype) for row in self._gathered]).tofile(self._file)
+        self._gathered, self._size = [], 0
+
+    def __exit__(self, kind, *details) -> None:
+        with self._file:
+            if kind is not None:
+                return
+            self._write()
+            self._file.flush()
+            values = np.memmap(self._file, self.dtype, "r") if self._total else np.empty(0, self.dtype)
+        ends = np.frombuffer(self._ends, np.int64) if len(self._ends) else np.empty(0, np.int64)
+        if self.path:
+            np.save(_ends_of(self.path), ends)
+        self.rows = FlatRows(values, ends)
+
+
+def text_row(text: str) -> np.ndarray:
+    """A text as a row of bytes, for `RowsWriter`."""
+    return np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+
+
 class TextRows(Sequence):
     """Texts in one flat file.
 
@@ -92,8 +129,7 @@ class TextRows(Sequence):
     @classmethod
     def write(cls, texts: Iterable[str], path: Path | None = None) -> TextRows:
         """Write texts to a file as they come, see `FlatRows.write`."""
-        encoded = (np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8) for text in texts)
-        return cls(FlatRows.write(encoded, np.uint8, path))
+        return cls(FlatRows.write(map(text_row, texts), np.uint8, path))
 
     @classmethod
     def open(cls, path: Path) -> TextRows:
@@ -126,10 +162,6 @@ class ChosenRows(Sequence):
         place = self.places[number]
         part = int(np.searchsorted(self.starts, place, "right")) - 1
         return self.parts[part][int(place - self.starts[part])]
-
-
-def _concatenated(rows: list, dtype) -> np.ndarray:
-    return np.concatenate([np.asarray(row, dtype) for row in rows]) if rows else np.empty(0, dtype)
 
 
 def _ends_of(path: Path) -> Path:

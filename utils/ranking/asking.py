@@ -11,6 +11,7 @@ from utils.common.errors import UserError, counted
 from utils.common.question_records import read_plain_questions
 from utils.common.reading import Reading
 from utils.ranking.data import NamedText, find_layout, read_rankings
+from utils.ranking.index import TextIndex, is_index
 from utils.ranking.predictor import RankingPredictor
 from utils.ranking.trec import distinct_names, run_line
 from utils.text.words import shortened
@@ -39,12 +40,18 @@ class Collection:
         self.vectors = predictor.embed_candidates([named.text for named in texts])
 
     @classmethod
-    def read(cls, predictor: RankingPredictor, request: Request) -> Collection:
-        """Read the texts of the request's file, or of the demo world for a run that was trained on it."""
+    def read(cls, predictor: RankingPredictor, request: Request) -> Collection | TextIndex:
+        """Read the texts of the request's file, or of the demo world for a run that was trained on it, or open an index."""
+        if request.file and is_index(request.file):
+            index = TextIndex(request.file, predictor)
+            return index.with_trec_ids() if is_trec(request) else index
         texts, notes = predictor.read_texts(request.file, request.max_bad_fraction)
         say_notes(notes)
         ids = distinct_names([named.id for named in texts]) if is_trec(request) else [named.id for named in texts]
         return cls(predictor, [named._replace(id=name) for named, name in zip(texts, ids, strict=True)])
+
+    def __len__(self) -> int:
+        return len(self.texts)
 
     def search(self, questions: Sequence[str], n_best: int) -> list[dict]:
         """The `n_best` texts for each question: a dict of `question` and `answers`, best first."""
@@ -72,7 +79,7 @@ def ask(predictor: RankingPredictor, request: Request) -> list[dict]:
     """The texts of the request's file, or of the demo world, that fit the question best."""
     collection = Collection.read(predictor, request)
     (answer,) = collection.search([request.question], request.n_best or SHOWN)
-    return [{**answer, "num_searched": len(collection.texts)}]
+    return [{**answer, "num_searched": len(collection)}]
 
 
 def answer_lines(answer: dict) -> Iterator[str]:

@@ -15,7 +15,13 @@ from utils.common.reading import FileReport, Reading
 from utils.common.records import read_json_values, read_records
 from utils.common.tables import find_columns
 from utils.ranking.formats.checks import checked_queries
-from utils.ranking.formats.collection import LAYOUT, is_collection_folder, read_collection, read_documents
+from utils.ranking.formats.collection import (
+    LAYOUT,
+    is_collection_folder,
+    read_collection,
+    read_collection_texts,
+    read_documents,
+)
 from utils.ranking.formats.examples import read_examples
 from utils.ranking.formats.fields import DOCUMENT_FIELDS, KNOWN_NAMES, find_fields
 from utils.ranking.formats.headerless import ROWS, read_rows, text_layout
@@ -25,6 +31,7 @@ from utils.ranking.formats.threads import is_thread, read_threads
 from utils.ranking.formats.wikiqa import is_wikiqa_folder, read_wikiqa
 from utils.ranking.formats.xml_stream import read_elements
 from utils.ranking.records import Query, Rankings, grades_from_votes
+from utils.ranking.text_numbers import SeenTexts
 
 
 class NamedText(NamedTuple):
@@ -83,22 +90,25 @@ def read_texts(path: str | Path, reading: Reading) -> list[NamedText]:
     Raises:
         UserError: as `read_rankings`.
     """
-    path = Path(path)
+    return list(iterate_texts(path, reading))
+
+
+def iterate_texts(path: str | Path, reading: Reading) -> Iterator[NamedText]:
+    """Yield what `read_texts` lists. Lines, lone texts and collections are read one by one and not kept; others all at once."""
+    path, seen = Path(path), SeenTexts()
     layout = find_layout(path)
-    texts: dict[str, NamedText] = {}
     if layout in ("lines", "documents", "strings"):
         with reading.file(path) as report:
             for named in _named_texts(path, layout, report):
                 report.used += 1
-                texts.setdefault(named.text, named)
+                if seen.add(named.text):
+                    yield named
+        return
+    if layout == "collection":
+        texts = (NamedText(f"document {id_}", text, id_) for id_, text in read_collection_texts(path, reading))
     else:
-        rankings = read_rankings(path, reading)
-        documents = [
-            NamedText(f"document {document.id}", document.text, document.id) for document in rankings.documents
-        ]
-        for named in documents or named_answers(rankings.queries):
-            texts.setdefault(named.text, named)
-    return list(texts.values())
+        texts = named_answers(read_rankings(path, reading).queries)
+    yield from (named for named in texts if seen.add(named.text))
 
 
 def named_answers(queries: Sequence[Query]) -> list[NamedText]:

@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from utils.common.batching import WHOLE, BatchPart, epochs_from, length_sorted_batches, pad_rows
+from utils.common.batching import WHOLE, BatchPart, epochs_from, length_sorted_batches
 from utils.ranking.records import Query
 from utils.ranking.text_numbers import text_numbers
-from utils.text.embedding import LENGTH_MULTIPLE, token_ids
+from utils.text.embedding import pad_texts, token_ids
 
 POOL_BATCHES = 16
 """Batches that are sorted by length together."""
@@ -158,7 +158,7 @@ def make_batch(
     `longest` are the tokens of the longest question and candidate, where these questions are part of a larger batch.
     """
     query_ids = [features.query_ids[question] for question in questions]
-    query_ids, query_mask = pad_rows(query_ids, padding_id, LENGTH_MULTIPLE, longest[0])
+    query_ids, query_mask = pad_texts(query_ids, padding_id, longest[0])
     relevance, mask, slot_groups = (np.zeros((len(questions), slots), np.float32) for _ in range(3))
     rows: list[Sequence[int]] = []
     for row, question in enumerate(questions):
@@ -169,7 +169,7 @@ def make_batch(
         relevance[row, : len(candidates)] = np.where(is_own, features.relevance[candidates], 0)
         rows += [features.candidate_ids[candidate] for candidate in candidates]
         rows += [[]] * (slots - len(candidates))
-    candidate_ids, candidate_mask = pad_rows(rows, padding_id, LENGTH_MULTIPLE, longest[1])
+    candidate_ids, candidate_mask = pad_texts(rows, padding_id, longest[1])
     shape = len(questions), slots, candidate_ids.shape[1]
     inputs = {
         "query_ids": query_ids,

@@ -146,6 +146,18 @@ def search_all(
     return results
 
 
+def best_of_all(scores: Scores, depth: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The places and the scores of the best `depth` candidates for each question, best first; of equal ones the first."""
+    results = []
+    for block in scores.question_blocks(range(scores.shape[0])):
+        kept = [FoundForQuestion(np.empty(0, np.float32), np.empty(0, np.float32)) for _ in block]
+        for columns in scores.columns(len(block)):
+            for found, line in zip(kept, scores.block(block, columns), strict=True):
+                found.collect(line, columns.start, depth)
+        results += [(found.best, found.best_scores) for found in kept]
+    return results
+
+
 def relevant_groups(results: list[FoundForQuestion], grades: Iterator[np.ndarray]) -> RelevantGroups:
     """The groups of equal scores with relevant candidates, for the metrics.
 

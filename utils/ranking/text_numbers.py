@@ -10,6 +10,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+RECENT = 1 << 16
+"""Hashes that are gathered before they are sorted."""
+
 
 def text_hashes(texts: Iterable[str | bytes]) -> np.ndarray:
     """A hash of each text, uint64 `(texts,)`."""
@@ -41,3 +44,31 @@ def first_of_each(texts: Iterable[str | bytes]) -> np.ndarray:
     [0, 1]
     """
     return np.sort(np.unique(text_hashes(texts), return_index=True)[1])
+
+
+class SeenTexts:
+    """Which texts of a stream have come before, in 8 bytes for each."""
+
+    def __init__(self):
+        self._recent: set[int] = set()
+        self._sorted: list[np.ndarray] = []
+
+    def add(self, text: str) -> bool:
+        """Whether a text comes for the first time."""
+        number = text_hash(text)
+        key = np.uint64(number)
+        if number in self._recent or any(_holds(hashes, key) for hashes in self._sorted):
+            return False
+        self._recent.add(number)
+        if len(self._recent) == RECENT:
+            self._sorted.append(np.sort(np.fromiter(self._recent, np.uint64)))
+            self._recent = set()
+            # Arrays of like sizes are joined, so that there are few: each is at least twice as long as the next one.
+            while len(self._sorted) > 1 and len(self._sorted[-2]) < 2 * len(self._sorted[-1]):
+                self._sorted.append(np.sort(np.concatenate([self._sorted.pop(), self._sorted.pop()])))
+        return True
+
+
+def _holds(hashes: np.ndarray, key: np.uint64) -> bool:
+    place = np.searchsorted(hashes, key)
+    return place < len(hashes) and hashes[place] == key

@@ -34,7 +34,7 @@ def write_runs(folder: Path, search: Search) -> list[str]:
         notes on ids that had to be changed.
     """
     questions, queries = search.questions, search.questions.queries
-    escaped = [_escaped(query.id) for query in queries]
+    escaped = [escaped_name(query.id) for query in queries]
     numbers, reranked = answerable(queries), set(rerankable(queries))
     listed = {int(place) for number in numbers for place in search.results[number].best}
     listed.update(range(questions.starts[-1]))
@@ -57,8 +57,8 @@ def write_runs(folder: Path, search: Search) -> list[str]:
 
     for name, lines in (("run.trec", run(True)), ("run_all.trec", run(False)), ("qrels.trec", judgements())):
         _write_lines(folder / name, lines)
-    changed = sum(_escaped(query.id) != query.id for query in queries)
-    changed += sum(_escaped(questions.candidates[place].id) != questions.candidates[place].id for place in names)
+    changed = sum(escaped_name(query.id) != query.id for query in queries)
+    changed += sum(escaped_name(questions.candidates[place].id) != questions.candidates[place].id for place in names)
     return [f"{changed:,} ids have white space, which the .trec files write as %20 and the like"] if changed else []
 
 
@@ -94,7 +94,7 @@ def distinct_names(ids: Sequence[str]) -> list[str]:
 
 
 def _distinct(identifier: str, used: set[str], counts: Counter[str]) -> str:
-    name = plain = _escaped(identifier)
+    name = plain = escaped_name(identifier)
     while name in used:
         counts[plain] += 1
         name = f"{plain}#{counts[plain] + 1}"
@@ -104,7 +104,7 @@ def _distinct(identifier: str, used: set[str], counts: Counter[str]) -> str:
 
 def run_line(question: str, document: str, rank: int, score: float) -> str:
     """A line of a TREC run, whose names have no white space."""
-    return f"{_escaped(question)} Q0 {document} {rank} {score:.9g} {TAG}"
+    return f"{escaped_name(question)} Q0 {document} {rank} {score:.9g} {TAG}"
 
 
 def _write_lines(path: Path, lines: Iterator[str]) -> None:
@@ -124,5 +124,6 @@ def _write_lines(path: Path, lines: Iterator[str]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _escaped(name: str) -> str:
+def escaped_name(name: str) -> str:
+    """A name without white space, which is written as `%20` and the like."""
     return re.sub(r"\s", lambda match: "".join(f"%{byte:02X}" for byte in match.group().encode()), name) or "_"

@@ -8,12 +8,12 @@ from itertools import islice
 
 import numpy as np
 
-from utils.common.batching import pad_rows
+from utils.common.batching import pad_rows, round_up
 from utils.common.progress import with_progress
 
 BATCH_SIZE = 64
 LENGTH_MULTIPLE = 32
-"""Padded lengths are multiples of this, so that few different shapes are compiled."""
+"""Padded lengths are multiples of this, or half of it, so that few different shapes are compiled."""
 TOKENISED_TOGETHER = 4096
 """Texts that are tokenised at a time: their tokens as Python objects are many times as large as their ids."""
 
@@ -35,6 +35,26 @@ def iterate_token_ids(tokenizer, texts: Iterable[str], max_length: int) -> Itera
         yield from (encoding.ids for encoding in encodings)
 
 
+def padded_length(length: int) -> int:
+    """The length to which texts are padded: a multiple of `LENGTH_MULTIPLE`, or half of it where that is enough.
+
+    >>> [padded_length(length) for length in (3, 16, 17, 65)]
+    [16, 16, 32, 96]
+    """
+    return LENGTH_MULTIPLE // 2 if length <= LENGTH_MULTIPLE // 2 else round_up(length, LENGTH_MULTIPLE)
+
+
+def pad_texts(ids: Sequence[Sequence[int]], padding_id: int, longest: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Token ids of texts as one array, and the mask of what is real: int32 `(texts, padded length)`.
+
+    Args:
+        ids: token ids of each text.
+        padding_id: id of the padding token.
+        longest: the longest text has at least this length; for texts that are part of a larger batch.
+    """
+    return pad_rows(ids, padding_id, longest=padded_length(max(longest, *map(len, ids))))
+
+
 def embed(encoder, ids: Sequence[Sequence[int]], padding_id: int = 0, progress: str = "") -> np.ndarray:
     """The encoder's vector of each text, float32 `(texts, dim)`.
 
@@ -52,7 +72,7 @@ def embed(encoder, ids: Sequence[Sequence[int]], padding_id: int = 0, progress: 
         chosen = np.resize(
             rows, 1 << (len(rows) - 1).bit_length()
         )  # the last batch repeats some, for few different sizes
-        padded, mask = pad_rows([ids[row] for row in chosen], padding_id, LENGTH_MULTIPLE)
+        padded, mask = pad_texts([ids[row] for row in chosen], padding_id)
         outputs = np.asarray(encoder.predict_on_batch({"token_ids": padded, "padding_mask": mask}), np.float32)
         vectors = np.empty((len(ids), outputs.shape[1]), np.float32) if vectors is None else vectors
         vectors[chosen] = outputs

@@ -27,7 +27,7 @@ def test_slots_hold_the_best_then_others_then_mined_ones():
     features = make_features()
     mined = [np.array([7]), NO_NEGATIVES, np.array([7, 3]), np.array([0, 1, 2, 3])]
     inputs, targets = next(training_batches(features, mined, slots=3, batch_size=3, seed=1, first_step=0, padding_id=5))
-    assert inputs["query_ids"].shape == (3, 32) and inputs["candidate_ids"].shape == (3, 3, 32)
+    assert inputs["query_ids"].shape == (3, 16) and inputs["candidate_ids"].shape == (3, 3, 16)
     questions = set()
     for row in range(3):
         question = inputs["query_ids"][row, 0] - 1

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.text.embedding import BATCH_SIZE, LENGTH_MULTIPLE, embed, token_ids
+from utils.text.embedding import BATCH_SIZE, embed, padded_length, token_ids
 from utils.text.tokenization import train_tokenizer
 
 PADDING = 3
@@ -52,7 +52,7 @@ def test_batches_have_few_sizes_and_lengths(texts):
     embed(encoder, texts, PADDING)
     assert [size for size, _ in encoder.shapes] == [BATCH_SIZE, BATCH_SIZE, 8]  # the last 5, in a power of two
     lengths = [length for _, length in encoder.shapes]
-    assert lengths == sorted(lengths) and all(length % LENGTH_MULTIPLE == 0 for length in lengths)
+    assert lengths == sorted(lengths) and all(length == padded_length(length) for length in lengths)
     assert lengths[0] < lengths[-1]
 
 

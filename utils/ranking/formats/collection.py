@@ -77,6 +77,18 @@ def read_collection(path: Path, reading: Reading) -> Rankings:
     return Rankings(parts, list(documents.values()))
 
 
+def read_collection_texts(path: Path, reading: Reading) -> Iterator[tuple[str, str]]:
+    """Yield the id and the text of each document of a folder, or of the folder that a file with judgements is in.
+
+    Documents with one id are all of them documents here. Questions and judgements are not read.
+    """
+    for file in _files(path if path.is_dir() else _folder_of(path), COLLECTION):
+        with reading.file(file) as report:
+            for _, id_, text in read_documents(file, report):
+                report.used += 1
+                yield id_, text
+
+
 def read_documents(path: Path, report: FileReport, needs_id: bool = True) -> Iterator[tuple[str, str, str]]:
     """Yield `(place, id, text)` of documents or of questions. A title stands before its text.
 
