@@ -55,10 +55,14 @@ def groups(options) -> list[list[tuple[str, str, dict]]]:
 
 
 def measure(step, options) -> dict:
-    """Steps after a warm-up, in several rounds; the row of a case."""
-    step.run(options.warm_up)
-    per_round = max(1, options.steps // options.rounds)
-    seconds = [step.run(per_round) / per_round for _ in range(options.rounds)]
+    """Steps after a warm-up, in several rounds; the row of a case. Of slow steps there are fewer."""
+    step.run(1)
+    estimate = step.run(1)
+    if estimate * options.steps < options.case_seconds:
+        step.run(options.warm_up)
+    per_round = max(1, min(options.steps // options.rounds, int(options.case_seconds / options.rounds / estimate)))
+    rounds = max(1, min(options.rounds, int(options.case_seconds / estimate)))
+    seconds = [step.run(per_round) / per_round for _ in range(rounds)]
     median = statistics.median(seconds)
     return {
         "batch": step.case.examples,
@@ -75,7 +79,7 @@ def measure(step, options) -> dict:
         "xla_costs": step.costs,
         "kernels": step.kernels,
         "memory_mib": round(step.memory_bytes / 2**20, 1),
-        "steps_timed": per_round * options.rounds,
+        "steps_timed": per_round * rounds,
     }
 
 
@@ -84,6 +88,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50, help="timed steps of each case")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of these steps; the median counts")
     parser.add_argument("--warm-up", type=int, default=5, help="steps before them")
+    parser.add_argument("--case-seconds", type=float, default=10, help="about the longest time for the steps of a case")
     parser.add_argument("--seconds", type=float, default=170, help="start no further measurement after this")
     parser.add_argument("--threads", type=int, default=min(12, os.cpu_count() or 1), help="steps compiled side by side")
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
