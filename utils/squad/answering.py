@@ -23,6 +23,9 @@ class SquadAnswerer:
         null_threshold: null score above which a question is taken to be unanswerable; None: every question is answered.
     """
 
+    coarse_up_to = 0
+    """See `utils.squad.decoding.answer_texts`."""
+
     def __init__(
         self, model, tokenizer, *, max_length: int, doc_stride: int, length_penalty: float, null_threshold=None
     ):
@@ -81,7 +84,12 @@ class SquadAnswerer:
         questions, contexts = ([record[name] for record in records] for name in ("question", "context"))
         windows = cut_windows(questions, contexts, self.tokenizer, self.max_length, self.doc_stride)
         answers = answer_texts(
-            self.model, windows, contexts, length_penalty=self.length_penalty, n_best=max(n_best, N_BEST)
+            self.model,
+            windows,
+            contexts,
+            length_penalty=self.length_penalty,
+            n_best=max(n_best, N_BEST),
+            coarse_up_to=self.coarse_up_to,
         )
         results = []
         for best, null_score in answers:

@@ -12,7 +12,7 @@ from utils.common.files import write_json
 from utils.common.progress import with_progress
 from utils.squad.metrics import apply_null_threshold
 from utils.squad.normalization import answer_tokens, is_by_character
-from utils.squad.windows import Windows, assemble
+from utils.squad.windows import Windows, assemble, coarse_length
 
 MAX_ANSWER_TOKENS = 30
 """Tokens of the longest answer."""
@@ -106,6 +106,7 @@ def answer_texts(
     length_penalty: float,
     batch_size: int = 64,
     n_best: int = N_BEST,
+    coarse_up_to: int = 0,
 ) -> list[tuple[list[dict], float]]:
     """Find the best answers to every question in all windows of its text.
 
@@ -120,11 +121,12 @@ def answer_texts(
             text's words have no spaces between them. The unit does not matter: it is a factor that all answers share.
         batch_size: windows per batch.
         n_best: answers that are kept for each question.
+        coarse_up_to: the longest window that there can be, to give batches few different lengths (`coarse_length`); 0 for all.
 
     Returns:
         for each question its best answers and its null score, see `Answers`.
     """
-    spans, null_logits = _spans_of_questions(model, windows, len(contexts), batch_size, n_best)
+    spans, null_logits = _spans_of_questions(model, windows, len(contexts), batch_size, n_best, coarse_up_to)
     answers = []
     for number, context in enumerate(contexts):
         begin = windows.contexts.offsets[windows.context_number(number)]
@@ -138,7 +140,7 @@ def answer_texts(
     return answers
 
 
-def _spans_of_questions(model, windows: Windows, num_questions: int, batch_size: int, n_best: int):
+def _spans_of_questions(model, windows: Windows, num_questions: int, batch_size: int, n_best: int, coarse_up_to: int):
     """For each question its best spans over all windows, and its lowest score of "no answer".
 
     A span is a pair of tokens of the paragraph, mapped to `(score, start logit, end logit)`. Where several windows hold a span, the
@@ -149,7 +151,8 @@ def _spans_of_questions(model, windows: Windows, num_questions: int, batch_size:
     null_logits = np.full(num_questions, np.inf)
     for batch_start in with_progress(range(0, len(order), batch_size), "answering"):
         chosen = order[batch_start : batch_start + batch_size]
-        outputs = model.predict_on_batch(assemble(windows, chosen))
+        longest = coarse_length(int(windows.lengths[chosen].max()), coarse_up_to) if coarse_up_to else 0
+        outputs = model.predict_on_batch(assemble(windows, chosen, longest))
         start_logits, end_logits = np.asarray(outputs["start"]), np.asarray(outputs["end"])
         shift = windows.tokens_around_question + windows.question_lengths[windows.window_question[chosen]]
         count = windows.window_end[chosen] - windows.window_start[chosen]

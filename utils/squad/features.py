@@ -8,7 +8,8 @@ import numpy as np
 
 from utils.common.batching import WHOLE, BatchPart, epochs_from, length_sorted_batches
 from utils.squad.normalization import is_by_character, normalize_answer
-from utils.squad.windows import MAX_QUESTION_LENGTH, Windows, assemble, cut_windows
+from utils.squad.windows import MAX_QUESTION_LENGTH, Windows, assemble, coarse_length, cut_windows
+from utils.training.backends import compiles_each_shape
 
 POOL_BATCHES = 64
 """Batches that are sorted by length together."""
@@ -128,14 +129,17 @@ def training_batches(features: SquadFeatures, batch_size: int, seed: int, first_
     """Yield `(inputs, targets)` without end, beginning at global step `first_step`; the same step is always the same batch.
 
     Targets are `{"start": (batch,), "end": (batch,)}`. Of several reference answers, each epoch draws one. Where `part` is not the
-    whole, only its rows of every batch are made, as long as the whole batch makes them.
+    whole, only its rows of every batch are made, as long as the whole batch makes them. Where each length is compiled on its
+    own, batches have few different ones (`coarse_length`).
     """
     lengths, steps_per_epoch = features.lengths, -(-len(features) // batch_size)
     counts = np.diff(features.answer_offsets)
+    max_length = int(lengths.max()) if compiles_each_shape() else 0
     for epoch, first in epochs_from(first_step, steps_per_epoch):
         draws = np.random.default_rng((seed, epoch, 1)).random(len(features))
         spans = features.answer_spans[features.answer_offsets[:-1] + (draws * counts).astype(np.int64)]
         for windows in batch_order(lengths, batch_size, seed, epoch)[first:]:
             own_windows, longest = windows[part.rows(len(windows))], int(lengths[windows].max())
+            longest = coarse_length(longest, max_length) if max_length else longest
             inputs = part.mark(assemble(features, own_windows, longest), len(windows))
             yield inputs, {"start": spans[own_windows, 0], "end": spans[own_windows, 1]}

@@ -13,6 +13,7 @@ from utils.squad.features import SquadFeatures
 from utils.squad.metrics import best_null_threshold
 from utils.squad.question import Question
 from utils.text.tokenization import check_fits, load_tokenizer
+from utils.training.backends import compiles_each_shape
 from utils.training.finished import checked_number, damaged_run_as_user_error, read_run, read_run_file
 
 MAX_WINDOW = 100_000
@@ -33,6 +34,11 @@ class SquadPredictor(SquadAnswerer):
         length_penalty: power of the number of words that an answer's weight is divided by, see `answer_texts`.
         null_threshold: null score above which a question is taken to be unanswerable; None: every question is answered.
     """
+
+    @property
+    def coarse_up_to(self) -> int:
+        """The longest window, where each length is compiled on its own and there should be few; an exported model compiles none."""
+        return self.max_length if compiles_each_shape() and not isinstance(self.model, OnnxModel) else 0
 
     @classmethod
     def load(cls, run_dir: str | Path) -> SquadPredictor:
@@ -75,7 +81,8 @@ class SquadPredictor(SquadAnswerer):
 
     def answer_features(self, features: SquadFeatures, questions: Sequence[Question], n_best: int = N_BEST) -> Answers:
         """Answer questions whose features are made already, without regard to `null_threshold`."""
-        return answer_questions(self.model, features, questions, length_penalty=self.length_penalty, n_best=n_best)
+        settings = {"length_penalty": self.length_penalty, "n_best": n_best, "coarse_up_to": self.coarse_up_to}
+        return answer_questions(self.model, features, questions, **settings)
 
     def fit_null_threshold(self, questions: Sequence[Question], answers: Answers) -> None:
         """Choose the `null_threshold` of highest F1 on these questions; None where all of them have answers."""

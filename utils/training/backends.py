@@ -61,6 +61,13 @@ def tensorflow_importable():
             sys.modules.setdefault("tensorflow", None)
 
 
+def compiles_each_shape() -> bool:
+    """Whether a model is compiled anew for every shape of its inputs, as on JAX. This imports Keras."""
+    import keras
+
+    return keras.backend.backend() == "jax"
+
+
 def missing_package(backend: str) -> str:
     """The first package of a backend that is not installed; empty if all are."""
     return next((name for name in PACKAGES[backend] if not is_installed(name)), "")

@@ -77,8 +77,8 @@ def fit(
         patience: epochs without an equal or better `monitor` after which training stops; 0 never stops early.
         tracker: a `utils.training.tracking.Tracker`, or None.
         resume: continue from `checkpoint.npz` if it exists.
-        steps_per_execution: steps that TensorFlow and JAX run in one call. Calls cost more than the steps of a small model. Signals, the
-            loss and the clock are looked at between calls only. The result is the same.
+        steps_per_execution: steps that TensorFlow and JAX run in one call. Calls cost more than the steps of a small model.
+            Signals, the loss and the clock are looked at between calls only. The result is the same.
         log_every: steps between two rows of `steps.csv` (see `utils.training.step_log`), which the tracker gets, too; 0 for none.
 
     Returns:

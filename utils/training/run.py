@@ -18,7 +18,9 @@ from utils.common.errors import UserError
 from utils.common.files import write_atomically, write_json
 from utils.training.backends import set_up_backend
 from utils.training.command_line import parse_command_line
+from utils.training.compile_cache import set_up_compile_cache
 from utils.training.environment import commit, unused_gpu, versions
+from utils.training.freed_memory import keep_freed_memory
 from utils.training.machines import LostProcessError, check_alike, end_process, machines
 from utils.training.quiet import silence_tensorflow
 from utils.training.run_files import changed_data
@@ -43,6 +45,8 @@ def run_script(main, config_class) -> None:
     try:
         config = parse_command_line(config_class, sys.modules[main.__module__].__doc__)
         set_up_backend()
+        set_up_compile_cache()
+        keep_freed_memory()
         with machines(with_run_dir(config)) as own_config:
             status = main(own_config)
         sys.stdout.flush()
