@@ -5,9 +5,10 @@
 For each size it writes a `.npy` file of float16 vectors with 768 elements (documents of 1,000 vectors around topics of their
 own), and lets a process of its own do what `train_vectors.py` does: read and check it, look for documents in two splits, compute
 the checksum, take training steps with batches drawn from all over the file, fit the baselines, rank the targets of the held-out
-documents, and write predictions. About `--targets` targets are held out for each split, because ranking them among each other takes a time that
-grows with their square. `own` is the memory that is no page of a file; the process is killed where it exceeds `--limit-gib`. The
-last line is a straight line through the figures, extrapolated to 15 GiB. A file is deleted before the next one is written.
+documents, and write predictions. About `--targets` targets are held out for each split: ranking them among each other takes a
+time that grows with their square. `own` is the memory that is no page of a file; the process is killed where it exceeds
+`--limit-gib`. The last line is a straight line through the figures, extrapolated to 15 GiB. A file is deleted before the next one
+is written.
 
 `--many-targets` also ranks so many targets of the smallest file among as many vectors, with outputs on the disk.
 """
