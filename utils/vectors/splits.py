@@ -22,6 +22,9 @@ SPLITS = ("train", "validation", "test")
 MAX_SHARED_FRACTION = 0.5
 """Fraction of a file's documents that may also be in the training files."""
 
+MANY_PAIRS = 10**11
+"""Targets times vectors to rank them among, from which on a note says that it takes long: hours on a few cores."""
+
 
 @dataclass(frozen=True)
 class VectorSplit:
@@ -170,6 +173,12 @@ def read_splits(
         if num_short:
             notes.append(f"{data.file}: {num_short:,} {name} documents are too short to predict a vector")
         parts[name] = VectorSplit(data, documents[name], rows)
+        num_candidates = int(np.diff(data.starts)[documents[name]].sum())
+        if name != "train" and len(rows) * num_candidates > MANY_PAIRS:
+            notes.append(
+                f"{data.file}: ranking {len(rows):,} {name} targets among {num_candidates:,} vectors takes long; a smaller "
+                f"--{name}-fraction takes less, or --{name}-files with fewer documents"
+            )
     return VectorSplits(parts, notes, reading.description())
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from utils.common.errors import UserError
 from utils.common.reading import Reading
+from utils.vectors import splits as splits_module
 from utils.vectors.data import VectorDocuments
 from utils.vectors.splits import hold_out_documents, read_splits, target_rows
 
@@ -136,3 +137,11 @@ def test_what_was_left_out_is_counted_for_the_results(tmp_path):
     assert counts["used"] == 95 and counts["left_out"] == {"the vector is zero": 1}
     assert reading.notes == [f"{path}: 1 of 96 records left out, the vector is zero (row 10)"]
     assert sum(len(part.rows) for part in splits.parts.values()) == 12 * 3 - 1
+
+
+def test_a_ranking_that_takes_long_is_named(tmp_path, monkeypatch):
+    path = write(tmp_path, "train.npz", (8,) * 12)
+    assert not read_splits([path]).notes
+    monkeypatch.setattr(splits_module, "MANY_PAIRS", 6 * 16 - 1)
+    (note,) = read_splits([path]).notes
+    assert "ranking 6 test targets among 16 vectors takes long; a smaller --test-fraction takes less" in note
