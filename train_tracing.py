@@ -23,6 +23,7 @@ scores with their conditions.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
 from functools import partial
@@ -215,7 +216,7 @@ def main(config: Config) -> int:
 
         # --- evaluation
         from utils.tracing.baselines import fit_baselines
-        from utils.tracing.evaluation import format_scores, prediction_rows, score_table
+        from utils.tracing.evaluation import format_scores, prediction_rows, score_table, write_predictions
         from utils.tracing.scoring import headline, score_splits, summary_arrays
 
         predictor = TracingPredictor.load_best_epoch(config.run_dir)
@@ -224,7 +225,6 @@ def main(config: Config) -> int:
 
         # --- report
         from utils.common.figures import model_and_data
-        from utils.common.files import write_csv
         from utils.tracing.parameters import describe_parameters
         from utils.tracing.plots import plot_test, plot_training
         from utils.training.publish import publish
@@ -236,8 +236,8 @@ def main(config: Config) -> int:
         shown = data, predictor, pieces, scores.outputs, last, config.run_dir, title
         details = scores.details | describe_parameters(*shown)
         write_training_summary(config.run_dir, **summary_arrays(data, scores.fitted))
-        table = prediction_rows(data.sequences[last], predictions[last])
-        write_csv(config.run_dir / f"{last}_predictions.csv", table)
+        write_predictions(config.run_dir / f"{last}_predictions.csv", data.sequences[last], predictions[last])
+        table = list(itertools.islice(prediction_rows(data.sequences[last], predictions[last]), 200))
         predictor.response_format = data.response_format or predictor.response_format
         details["export"] = predictor.export(config.run_dir / "export") if config.export else {}
         for split, evaluation in scores.evaluations.items():
@@ -254,7 +254,7 @@ def main(config: Config) -> int:
             tracker=tracker,
             details=details,
             tables={
-                "predictions": (list(table[0]), [list(row.values()) for row in table[:200]]),
+                "predictions": (list(table[0]), [list(row.values()) for row in table]),
                 "scores": score_table(scores.evaluations, scores.baselines),
             },
             example_question=[",".join(data.item_names[:2])],

@@ -53,13 +53,17 @@ def compare_evaluations(
                 group_sums(values, first.groups), group_sums(others, first.groups), seed=seed
             )
     weighted = [name for name in metrics if name in first.metrics and name not in first.per_example]
-    if weighted and first.weighted_metrics and second.weighted_metrics:
+    functions, groups = (first.weighted_metrics, second.weighted_metrics), first.groups
+    if first.metrics_of_groups and second.metrics_of_groups:
+        functions = first.metrics_of_groups, second.metrics_of_groups
+        groups = np.arange(len(np.unique(first.groups)))
+    if weighted and all(functions):
 
         def difference(weights: np.ndarray) -> dict[str, float]:
-            values, others = first.weighted_metrics(weights), second.weighted_metrics(weights)
+            values, others = (function(weights) for function in functions)
             return {name: values[name] - others[name] for name in weighted if name in values and name in others}
 
-        for name, interval in bootstrap_metrics(difference, first.groups, seed=seed).items():
+        for name, interval in bootstrap_metrics(difference, groups, seed=seed).items():
             differences[name] = first.metrics[name] - second.metrics[name], interval
     corrected = holm(p_values)
     return {

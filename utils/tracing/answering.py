@@ -128,8 +128,11 @@ class TracingAnswerer:
             inputs, *_ = assemble([pieces[number] for number in repeated], max(lengths))
             batch = {name: np.asarray(array) for name, array in self.run(inputs).items()}
             for row, number in enumerate(numbers):
+                # Copies: a view would keep the outputs of the whole batch in memory.
                 outputs[number] = {
-                    name: array[row, : lengths[number]] for name, array in batch.items() if not names or name in names
+                    name: array[row, : lengths[number]].copy()
+                    for name, array in batch.items()
+                    if not names or name in names
                 }
         return outputs
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,8 @@ from utils.tracing.splits import ResponseData
 PLAIN_BASELINES = ("majority", "item_majority")
 """What a useful model must beat."""
 
+MAX_FITTED_RESPONSES = 2_000_000
+"""Items are fitted to at most so many responses, those of students drawn at random: all of a hundred million would take hours."""
 ITEM_PRIOR = 2
 """`item_majority` adds this many responses of the average item to each item's counts."""
 
@@ -68,7 +70,17 @@ def fit_baselines(data: ResponseData) -> FittedBaselines:
     counts = np.zeros((num_items, data.num_categories))
     for items, responses in training:
         np.add.at(counts, (items, responses), 1)
-    return FittedBaselines(counts, *fit_items(training, num_items, data.num_categories))
+    return FittedBaselines(counts, *fit_items(_drawn(training), num_items, data.num_categories))
+
+
+def _drawn(training: list[tuple[np.ndarray, np.ndarray]]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """As many of the students as have `MAX_FITTED_RESPONSES` together, drawn at random but always the same; at least one."""
+    lengths = np.array([len(responses) for _, responses in training])
+    if lengths.sum() <= MAX_FITTED_RESPONSES:
+        return training
+    order = np.random.default_rng(0).permutation(len(training))
+    count = max(1, int(np.searchsorted(np.cumsum(lengths[order]), MAX_FITTED_RESPONSES, "right")))
+    return [training[number] for number in sorted(order[:count].tolist())]
 
 
 def evaluate_baselines(
@@ -128,8 +140,8 @@ def _predictors(data: ResponseData, fitted: FittedBaselines | None) -> dict:
         overall = counts.sum(axis=0) / counts.sum()
         item_frequencies = (counts + ITEM_PRIOR * overall) / (counts.sum(axis=1, keepdims=True) + ITEM_PRIOR)
         predictors = {
-            "majority": lambda split: [np.tile(overall, (len(items), 1)) for items, _ in data.pairs(split)],
-            "item_majority": lambda split: [item_frequencies[items] for items, _ in data.pairs(split)],
+            "majority": lambda split: (np.tile(overall, (len(items), 1)) for items, _ in data.pairs(split)),
+            "item_majority": lambda split: (item_frequencies[items] for items, _ in data.pairs(split)),
             "fitted_items": lambda split: bayes_filter(data.pairs(split), fitted.discrimination, fitted.thresholds),
         }
     if truth is None:
@@ -144,7 +156,14 @@ def _predictors(data: ResponseData, fitted: FittedBaselines | None) -> dict:
     return predictors
 
 
-def _predictions(data: ResponseData, split: str, probabilities: list[np.ndarray]) -> Predictions:
+def _predictions(data: ResponseData, split: str, parts: Iterable[np.ndarray]) -> Predictions:
+    """The predictions of a split, from the probabilities of each sequence, which are given up."""
     items, responses = (np.concatenate(part) for part in zip(*data.pairs(split), strict=True))
-    students = np.repeat(np.arange(len(probabilities)), [len(part) for part in probabilities])
-    return Predictions(np.concatenate(probabilities), responses, items, students)
+    lengths = [len(sequence.items) for sequence in data.sequences[split]]
+    probabilities, start = np.empty((len(items), data.num_categories)), 0
+    for number, part in enumerate(parts):
+        probabilities[start : start + len(part)] = part
+        start += len(part)
+        if isinstance(parts, list):
+            parts[number] = None  # so that not both are in memory
+    return Predictions(probabilities, responses, items, np.repeat(np.arange(len(lengths), dtype=np.int32), lengths))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError, some_of
+from utils.tracing.names import distinct_names_of
 from utils.tracing.sequences import ResponseSequence
 
 
@@ -18,7 +19,7 @@ def notes_on_unknown_items(
     """A line for each split that has items which training does not have."""
     notes = []
     for split in ("validation", "test"):
-        items = {item for sequence in sequences.get(split, ()) for item in sequence.items}
+        items = distinct_names_of(sequence.items for sequence in sequences.get(split, ()))
         unknown = sorted(items - item_numbers.keys())
         if unknown:
             notes.append(
@@ -30,7 +31,10 @@ def notes_on_unknown_items(
 
 def notes_on_single_categories(sequences: Mapping[str, Sequence[ResponseSequence]]) -> list[str]:
     """A line for each split all of whose responses are the same."""
-    categories = {split: np.unique(np.concatenate([s.responses for s in part])) for split, part in sequences.items()}
+    categories = {
+        split: sorted({category for sequence in part for category in np.unique(sequence.responses).tolist()})
+        for split, part in sequences.items()
+    }
     return [
         f"{split}: all responses are {present[0]}, so that AUC and kappa are not defined or say nothing"
         for split, present in categories.items()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.common.batching import WHOLE, BatchPart, epochs_from, length_sorted_batches, round_up
+from utils.tracing.names import NumbersOfNames, distinct_names_of
 from utils.tracing.sequences import ResponseSequence
 
 LENGTH_MULTIPLE = 32
@@ -19,7 +20,7 @@ POOL_BATCHES = 20
 
 def item_numbers(sequences: Iterable[ResponseSequence]) -> dict[str, int]:
     """A number from 1 for each item. Number 0 stands for all items that are not in these sequences."""
-    items = {item for sequence in sequences for item in sequence.items}
+    items = distinct_names_of(sequence.items for sequence in sequences)
     return {item: number for number, item in enumerate(sorted(items, key=lambda item: (len(item), item)), start=1)}
 
 
@@ -49,15 +50,16 @@ def cut(sequences: Iterable[ResponseSequence], numbers: dict[str, int], length: 
         length: a piece has at most this many steps.
         history: steps before each piece (but a student's first) that are included without being scored; less than `length`.
     """
-    pieces = []
+    pieces, number_items = [], NumbersOfNames(numbers)
     for student, sequence in enumerate(sequences):
-        items = np.array([numbers.get(item, 0) for item in sequence.items], np.int32)
+        # The pieces of a sequence are views of two arrays; that of the responses is often the sequence's own.
+        items, responses = number_items(sequence.items), sequence.responses.astype(np.int32, copy=False)
         start = 0
         while start < len(items):
             before = min(start, history)
             end = min(len(items), start - before + length)
             part = slice(start - before, end)
-            pieces.append(Piece(items[part], sequence.responses[part].astype(np.int32), before, student))
+            pieces.append(Piece(items[part], responses[part], before, student))
             start = end
     return pieces
 

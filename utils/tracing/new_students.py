@@ -14,6 +14,7 @@ from utils.tracing.checks import (
     notes_on_unknown_items,
 )
 from utils.tracing.data import ResponseFormat, read_responses
+from utils.tracing.names import NumbersOfNames
 from utils.tracing.splits import ResponseData
 
 
@@ -54,7 +55,8 @@ def read_students(
         {"test": students}, num_categories, files, [], None, {}, None, understood, model_items=model_items
     )
     data.reading = reading.description()
-    unknown = sum(item not in model_items for sequence in students for item in sequence.items)
+    number_items = NumbersOfNames(model_items)
+    unknown = sum(int((number_items(sequence.items) == 0).sum()) for sequence in students)
     if unknown:
         total = sum(len(sequence.items) for sequence in students)
         data.notes.append(f"{unknown:,} of {total:,} responses are to items that training does not have")

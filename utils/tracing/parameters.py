@@ -43,7 +43,7 @@ def describe_parameters(
         predictor: the trained model; `ability_deviation` is set to the standard deviation among the validation students, if they
             are among the outputs.
         pieces: split to pieces.
-        outputs: split to the model's outputs for the pieces.
+        outputs: split to `ability` and `skipped` of the model's outputs for the pieces, as far as it has them.
         split: the split to draw.
         run_dir: folder for the PNG files.
         model_and_data: the model's name and the data's, for the titles.
@@ -70,7 +70,7 @@ def describe_parameters(
         if has_truth:
             rows = np.array([int(item) for item in data.item_names])
             scale = linking(items["thresholds"], data.truth.thresholds[rows])
-        curves = student_curves(data, predictor, pieces[split], outputs[split], split, scale)
+        curves = student_curves(data, predictor, pieces[split], split, scale)
         on_scale = "the scale of the simulation" if has_truth else "the model's scale"
         title = f"Ability of students, on {on_scale}\n{model_and_data}, {split}"
         plot_abilities(curves, data.num_categories, run_dir / "abilities.png", title)
@@ -115,7 +115,6 @@ def student_curves(
     data: ResponseData,
     predictor: TracingPredictor,
     pieces: Sequence[Piece],
-    outputs: Sequence[dict],
     split: str,
     scale: tuple[float, float] | None,
 ) -> list[StudentCurve]:
@@ -125,16 +124,15 @@ def student_curves(
         data: the students.
         predictor: the trained model.
         pieces: those of the split.
-        outputs: the model's outputs for them.
         split: the split's name.
         scale: slope and shift that bring the estimates to the scale of the truth; None where no truth is comparable.
     """
     num_pieces = Counter(piece.student for piece in pieces)
     whole = [number for number, piece in enumerate(pieces) if num_pieces[piece.student] == 1][:MAX_STUDENTS]
     slope, shift = scale or (1.0, 0.0)
+    drawn = [pieces[number] for number in whole]
     curves = []
-    for number in whole:
-        piece, output = pieces[number], outputs[number]
+    for piece, output in zip(drawn, predictor.outputs(drawn) if drawn else [], strict=True):
         truth = None
         if scale:
             items, student = data.truth_pairs(split)[piece.student][0], data.truth_students[split][piece.student]

@@ -103,11 +103,17 @@ class TracingPredictor(TracingAnswerer):
             outputs: what `outputs` returns for them, if it is known.
         """
         outputs = self.outputs(pieces, ["logits"]) if outputs is None else outputs
+        ends = np.cumsum([len(piece.items) - piece.first_scored for piece in pieces])
+        # Filled piece by piece: a list of the parts beside the whole would take twice the memory.
+        probabilities = np.empty((int(ends[-1]), self.num_categories))
+        for piece, output, end in zip(pieces, outputs, ends.tolist(), strict=True):
+            start = end - len(piece.items) + piece.first_scored
+            probabilities[start:end] = softmax(output["logits"][piece.first_scored :])
         return Predictions(
-            np.concatenate([softmax(o["logits"][p.first_scored :]) for p, o in zip(pieces, outputs, strict=True)]),
+            probabilities,
             np.concatenate([piece.responses[piece.first_scored :] for piece in pieces]),
             np.concatenate([piece.items[piece.first_scored :] for piece in pieces]),
-            np.concatenate([np.full(len(piece.items) - piece.first_scored, piece.student) for piece in pieces]),
+            np.repeat(np.array([piece.student for piece in pieces], np.int32), np.diff(ends, prepend=0)),
         )
 
     @staticmethod

@@ -14,6 +14,7 @@ import numpy as np
 from utils.common.files import has_lone_surrogate
 from utils.common.reading import NUM_EXAMPLES, FileReport
 from utils.tracing.credit import MISSING, response_value
+from utils.tracing.names import Names
 from utils.tracing.sequences import ResponseSequence
 
 NO_RESPONSE, NO_NUMBER, NEGATIVE = -1, -2, -3
@@ -186,28 +187,29 @@ class ResponseLog:
         Args:
             categories: function of responses that gives their categories.
         """
-        responses = categories(np.array(self.values))[self.columns.pop("response")]
+        self.columns.pop("time", None)
+        category_of_value = categories(np.array(self.values))
+        if category_of_value.max(initial=0) < 2**31:  # a larger one is a user's error, and is reported as what it is
+            category_of_value = category_of_value.astype(np.int32)
+        responses = category_of_value[self.columns.pop("response")]
         student = self.columns.pop("student")
         bounds = np.append(np.flatnonzero(np.append(True, np.diff(student) != 0)), len(student))
         student_names, lines = list(self.students), self.columns.pop("line")
-        items = self._names("item", self.items)
-        skills = self._names("skill", self.skills) if "skill" in self.columns else None
+        # The code of a missing name is -1, which is the empty one.
+        items, item_names = self.columns.pop("item"), [*self.items, ""]
+        skills, skill_names = self.columns.pop("skill", None), [*self.skills, ""]
         return [
             ResponseSequence(
                 student_names[student[start]],
-                tuple(items[start:end]),
+                Names(items[start:end], item_names),
                 responses[start:end],
-                None if skills is None else tuple(skills[start:end]),
+                None if skills is None else Names(skills[start:end], skill_names),
                 str(self.path),
                 lines[start:end],
                 self.line_word,
             )
             for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
         ]
-
-    def _names(self, column: str, names: dict[str, int]) -> np.ndarray:
-        """The names in a column, which is given up, as references to the same few texts; a missing name is empty."""
-        return np.array([*names, ""], object)[self.columns.pop(column)]
 
     def _response_number(self, text: str) -> int:
         value = response_value(text)

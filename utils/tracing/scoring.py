@@ -10,9 +10,8 @@ import numpy as np
 
 from utils.common.evaluation import Evaluation
 from utils.common.figures import model_and_data
-from utils.common.files import write_csv
 from utils.tracing.baselines import PLAIN_BASELINES, FittedBaselines, evaluate_baselines, fit_baselines, headroom
-from utils.tracing.evaluation import Predictions, evaluate, prediction_rows
+from utils.tracing.evaluation import Predictions, evaluate, write_predictions
 from utils.tracing.features import Piece, cut
 from utils.tracing.metrics import DecisionRule, fit_rule
 from utils.tracing.new_students import read_students
@@ -39,6 +38,8 @@ COLUMNS = {
     "auc": "AUC",
     "calibration_error": "calibration error",
 }
+KEPT_OUTPUTS = ("logits", "ability", "skipped")
+"""What is kept of the model's outputs for a split; the others, such as the attention over slots, take many times as much memory."""
 COMPARED = ("nll", "auc", "accuracy", "qwk_best_rule")
 MAX_STEPS = 10**6
 
@@ -53,7 +54,7 @@ class TracingScores:
     """What a model predicts for some splits, and its scores.
 
     Args:
-        outputs: split to the model's outputs for each piece.
+        outputs: split to `ability` and `skipped` of the model's outputs for each piece, as far as it has them.
         predictions: split to predictions.
         rule: the model's decision rule.
         evaluations: split to evaluation.
@@ -93,8 +94,12 @@ def score_splits(
         rule: the model's decision rule; left out, it is fitted on the validation students.
     """
     splits = [split for split in pieces if split != "train"]
-    outputs = {split: predictor.outputs(pieces[split]) for split in splits}
-    predictions = {split: predictor.predictions(pieces[split], outputs[split]) for split in splits}
+    outputs, predictions = {}, {}
+    for split in splits:
+        outputs[split] = predictor.outputs(pieces[split], KEPT_OUTPUTS)
+        predictions[split] = predictor.predictions(pieces[split], outputs[split])
+        for output in outputs[split]:
+            del output["logits"]
     if rule is None and "validation" in predictions:
         rule = fit_rule(predictions["validation"].probabilities, predictions["validation"].responses)
     evaluations = {split: evaluate(part, rule) for split, part in predictions.items()}
@@ -171,9 +176,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
     details = dict(scores.details)
 
     def write(folder: Path) -> None:
-        write_csv(
-            folder / f"{split}_predictions.csv", prediction_rows(data.sequences[split], scores.predictions[split])
-        )
+        write_predictions(folder / f"{split}_predictions.csv", data.sequences[split], scores.predictions[split])
         title = model_and_data(run.name, source.files_of(split), run.settings.get("data", ""))
         plot_test(folder, scores.predictions[split], title, split)
         details.update(describe_parameters(data, predictor, pieces, scores.outputs, split, folder, title))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.common.errors import UserError
+from utils.tracing.names import Names
 
 MAX_CATEGORIES = 100
 """A file with a larger response probably holds scores or ids, not categories."""
@@ -19,8 +20,8 @@ class ResponseSequence:
 
     Args:
         student: the student's name. In a file without names it is the file's name and a number.
-        items: name of each answered item.
-        responses: category of each response, int64 `(steps,)`, from 0.
+        items: name of each answered item; `Names` where they are from a file, which need little memory.
+        responses: category of each response, integer `(steps,)`, from 0.
         skills: name of each answered item's skill, or None where skills are unknown. Several skills of one answer are joined, such
             as `addition+fractions`.
         file: where the sequence comes from, for messages.
@@ -29,9 +30,9 @@ class ResponseSequence:
     """
 
     student: str
-    items: tuple[str, ...]
+    items: tuple[str, ...] | Names
     responses: np.ndarray
-    skills: tuple[str, ...] | None = None
+    skills: tuple[str, ...] | Names | None = None
     file: str = ""
     lines: Sequence[int] = ()
     line_word: str = "line"
@@ -104,6 +105,8 @@ def count_categories(sequences: Iterable[ResponseSequence], num_categories: int 
         )
     if count < 2:
         raise UserError("all responses are 0; there is nothing to predict")
-    counts = np.bincount(np.concatenate([sequence.responses for sequence in sequences]), minlength=count)
+    counts = np.zeros(count, np.int64)
+    for sequence in sequences:
+        counts += np.bincount(sequence.responses, minlength=count)
     empty = [str(category) for category in np.flatnonzero(counts == 0)]
     return count, [f"no response is in category {', '.join(empty)}"] if empty else []

@@ -23,6 +23,7 @@ from utils.tracing.checks import (
 from utils.tracing.data import COMMON_FORMAT, ResponseFormat, read_responses, read_truth
 from utils.tracing.expanded_skills import notes_on_expanded_skills
 from utils.tracing.features import item_numbers
+from utils.tracing.names import NumbersOfNames, distinct_names_of
 from utils.tracing.sequences import ResponseSequence, count_categories
 from utils.tracing.simulation import SIMULATIONS, Truth
 from utils.tracing.skills import find_skills
@@ -95,7 +96,8 @@ class ResponseData:
         for name, part in self.sequences.items():
             digest.update(name.encode())
             for s in part:  # one by one, as a large log needs much memory as JSON
-                digest.update(json.dumps([s.student, s.items, s.responses.tolist(), s.skills]).encode())
+                skills = None if s.skills is None else list(s.skills)
+                digest.update(json.dumps([s.student, list(s.items), s.responses.tolist(), skills]).encode())
         return f"sha256:{digest.hexdigest()}"
 
     @property
@@ -116,9 +118,8 @@ class ResponseData:
 
     def pairs(self, split: str) -> list[tuple[np.ndarray, np.ndarray]]:
         """Item numbers and responses of each sequence of a split."""
-        return [
-            (np.array([self.item_numbers.get(item, 0) for item in s.items]), s.responses) for s in self.sequences[split]
-        ]
+        number_items = NumbersOfNames(self.item_numbers)
+        return [(number_items(s.items), s.responses) for s in self.sequences[split]]
 
     def truth_pairs(self, split: str) -> list[tuple[np.ndarray, np.ndarray]]:
         """Rows of `truth` of the items, and responses, of each sequence of a split."""
@@ -262,7 +263,7 @@ def split_fold(sequences: Sequence[ResponseSequence], folds: int, fold: int, see
 def _check_truth(data: ResponseData, truth_file: Path) -> None:
     """Check that true parameters belong to these sequences."""
     truth, everyone = data.truth, [sequence for part in data.sequences.values() for sequence in part]
-    rows = [int(item) if item.isdigit() else -1 for item in {item for s in everyone for item in s.items}]
+    rows = [int(item) if item.isdigit() else -1 for item in distinct_names_of(s.items for s in everyone)]
     if len(everyone) != len(truth.ability) or min(rows) < 0 or max(rows) >= len(truth.thresholds):
         raise UserError(
             f"{truth_file}: has {len(truth.ability):,} students and {len(truth.thresholds):,} items, numbered from 0, but the data "

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from utils.tracing import baselines as baselines_module
 from utils.tracing.baselines import FittedBaselines, evaluate_baselines, fit_baselines, headroom
 from utils.tracing.splits import HeldOut, ResponseData, simulate
 
@@ -40,3 +41,15 @@ def test_what_baselines_learned_is_the_same_after_it_was_stored():
     for name, splits in baselines.items():
         assert splits["test"].metrics == expected[name]["test"].metrics and set(splits) == {"test"}
     assert evaluate_baselines(data, None) == ({}, {}) and headroom({}, {}, "test") == {}
+
+
+def test_items_of_a_large_log_are_fitted_to_some_students_but_counted_for_all(monkeypatch):
+    whole = fit_baselines(DATA)
+    lengths = [len(responses) for _, responses in DATA.pairs("train")]
+    monkeypatch.setattr(baselines_module, "MAX_FITTED_RESPONSES", sum(lengths) // 2)
+    drawn, again = fit_baselines(DATA), fit_baselines(DATA)
+    np.testing.assert_array_equal(drawn.response_counts, whole.response_counts)
+    np.testing.assert_array_equal(drawn.thresholds, again.thresholds)
+    assert 0 < np.abs(drawn.thresholds[1:] - whole.thresholds[1:]).max() < 2
+    monkeypatch.setattr(baselines_module, "MAX_FITTED_RESPONSES", 1)  # fewer than any student has
+    assert np.isfinite(fit_baselines(DATA).thresholds).all()

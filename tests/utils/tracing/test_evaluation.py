@@ -6,9 +6,24 @@ import numpy as np
 import pytest
 
 from tests.helpers.tracing_sequences import SEQUENCES, kappa_by_loop
-from utils.common.files import write_json
-from utils.tracing.evaluation import Predictions, evaluate, format_scores, prediction_rows, score_table
-from utils.tracing.metrics import DecisionRule, area_under_curve, fit_rule
+from utils.common.files import write_csv, write_json
+from utils.common.statistics import bootstrap_metrics
+from utils.tracing.evaluation import (
+    Predictions,
+    evaluate,
+    format_scores,
+    prediction_rows,
+    score_table,
+    write_predictions,
+)
+from utils.tracing.metrics import (
+    AreasUnderCurves,
+    DecisionRule,
+    area_under_curve,
+    calibration_error,
+    fit_rule,
+    quadratic_weighted_kappa,
+)
 
 RNG = np.random.default_rng(0)
 PROBABILITIES = RNG.dirichlet([1, 1, 1, 1], 300)
@@ -100,7 +115,7 @@ def test_intervals_resample_students_not_responses():
 def test_a_row_for_each_response_and_a_line_for_each_split():
     count = sum(len(sequence.items) for sequence in SEQUENCES[:2])
     part = predictions(PROBABILITIES[:count], RESPONSES[:count])
-    rows = prediction_rows(SEQUENCES[:2], part)
+    rows = list(prediction_rows(SEQUENCES[:2], part))
     assert len(rows) == count and [row["step"] for row in rows[:4]] == [1, 2, 3, 1]
     assert rows[3]["student"] == "1" and rows[3]["p2"] == round(PROBABILITIES[3, 2], 6)
     metrics = {"accuracy": 0.5, "qwk": 0.25, "nll": 1.0}
@@ -108,3 +123,30 @@ def test_a_row_for_each_response_and_a_line_for_each_split():
     evaluation = evaluate(part, DecisionRule(1.0, 1.5, 1.5))
     columns, table = score_table({"test": evaluation}, {"majority": {"test": evaluation}})
     assert [row[:2] for row in table] == [["majority", "test"], ["model", "test"]] and len(columns) == len(table[0])
+
+
+def test_intervals_equal_those_from_weights_of_the_responses():
+    """The counts by student give what weights of all responses give."""
+    probabilities = RNG.dirichlet(np.ones(2), 120)
+    responses, students = RNG.integers(0, 2, 120), np.repeat([3, 5, 6, 11, 12], 24)
+    part = predictions(probabilities, responses, RNG.integers(0, 5, 120), students)
+    areas = AreasUnderCurves(probabilities[:, 1], responses, np.zeros(120, int))
+
+    def weighted(weights):
+        return {
+            "qwk": quadratic_weighted_kappa(probabilities.argmax(axis=1), responses, 2, weights),
+            "calibration_error": calibration_error(probabilities, responses, weights),
+            "auc": float(areas(weights)[0]),
+        }
+
+    intervals = evaluate(part).intervals()
+    for name, interval in bootstrap_metrics(weighted, students).items():
+        assert intervals[name] == pytest.approx(interval, abs=1e-12)
+
+
+def test_predictions_are_written_row_by_row_like_a_table(tmp_path):
+    count = sum(len(sequence.items) for sequence in SEQUENCES[:2])
+    part = predictions(PROBABILITIES[:count], RESPONSES[:count])
+    write_predictions(tmp_path / "streamed.csv", SEQUENCES[:2], part)
+    write_csv(tmp_path / "whole.csv", list(prediction_rows(SEQUENCES[:2], part)))
+    assert (tmp_path / "streamed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()

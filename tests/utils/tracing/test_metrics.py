@@ -6,8 +6,12 @@ import pytest
 from tests.helpers.tracing_sequences import kappa_by_loop
 from utils.tracing.metrics import (
     AreasUnderCurves,
+    CountsByStudent,
+    DecisionRule,
     area_under_curve,
     calibration_error,
+    expected_category,
+    fit_rule,
     headroom_closed,
     quadratic_weighted_kappa,
 )
@@ -61,3 +65,27 @@ def test_calibration_error_is_small_where_probabilities_are_true_and_large_where
 
 def test_headroom():
     assert headroom_closed(0.5, 0.4, 0.6) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("categories", [2, 4])
+def test_the_fitted_rule_is_the_first_best_of_all_rules(categories):
+    probabilities = RNG.dirichlet(np.full(categories, 2.0), 90).repeat(2, axis=0)  # with ties
+    responses = np.array([RNG.choice(categories, p=row) for row in probabilities])
+    mean = float(expected_category(probabilities).mean())
+    rules = [
+        DecisionRule(slope, shift, mean)
+        for slope in np.geomspace(0.5, 8, 33)
+        for shift in np.linspace(0, categories - 1, 12 * (categories - 1) + 1)
+    ]
+    expected = max(rules, key=lambda rule: quadratic_weighted_kappa(rule(probabilities), responses, categories))
+    assert fit_rule(probabilities, responses) == expected
+
+
+def test_counts_by_student_equal_weighted_counts_of_the_responses():
+    students, cells, weights = np.repeat(np.arange(7), 6), RNG.integers(0, 5, 42), RNG.integers(0, 4, 7)
+    counts = CountsByStudent(students, cells, 5)
+    np.testing.assert_array_equal(counts(weights), np.bincount(cells, weights[students], 5))
+    np.testing.assert_array_equal(counts(), np.bincount(cells, minlength=5))
+    values = RNG.normal(size=42)
+    sums = CountsByStudent(students, cells, 5, values)
+    np.testing.assert_allclose(sums(weights), np.bincount(cells, values * weights[students], 5), atol=1e-12)
