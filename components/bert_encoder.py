@@ -90,8 +90,9 @@ class BertEncoder(keras.layers.Layer):
             return keras.initializers.TruncatedNormal(stddev=0.02)
 
         def embedding(num_ids, name):
+            settings = {"dtype": policy.variable_dtype, "name": name}  # gradients of many places add up in few rows
             return layers.Embedding(
-                num_ids, embedding_dim or hidden_dim, embeddings_initializer=initializer(), dtype=policy, name=name
+                num_ids, embedding_dim or hidden_dim, embeddings_initializer=initializer(), **settings
             )
 
         self.token_embedding = embedding(vocabulary_size, "token_embedding")

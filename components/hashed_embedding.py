@@ -52,6 +52,7 @@ class HashedEmbedding(keras.layers.Layer):
             name="learned",
             shape=(self.vocabulary_size, self.dim),
             initializer=keras.initializers.RandomNormal(stddev=0.1),
+            autocast=False,  # gradients of many places add up in few rows
         )
         if self.num_buckets:
             self.fixed = self.add_weight(

@@ -39,12 +39,19 @@ class RelativePositionBias(keras.layers.Layer):
             name="table",
             shape=(2 * self.max_distance + 1, self.num_heads),
             initializer=keras.initializers.RandomNormal(stddev=0.1),
+            autocast=False,  # its gradient is a sum over all pairs of places
         )
 
     def call(self, inputs):
-        position = ops.arange(ops.shape(inputs)[1])
-        distance = ops.clip(position[None, :] - position[:, None], -self.max_distance, self.max_distance)
-        bias = ops.take(self.table, distance + self.max_distance, axis=0)
+        # One row for each distance, from 1 - length to length: looked up for each pair of places, the gradient would be added up
+        # row by row, which takes most of a training step on a GPU.
+        length = ops.shape(inputs)[1]
+        distance = ops.clip(ops.arange(1 - length, length + 1), -self.max_distance, self.max_distance)
+        rows = ops.take(self.table, distance + self.max_distance, axis=0)
+        # Written again and again into lines that are one shorter, the rows move on by one place from line to line.
+        lines = ops.broadcast_to(rows[None], (length, 2 * length, self.num_heads))
+        lines = ops.reshape(lines, (2 * length * length, self.num_heads))[: length * (2 * length - 1)]
+        bias = ops.reshape(lines, (length, 2 * length - 1, self.num_heads))[:, length - 1 :]
         return ops.cast(ops.transpose(bias, (2, 0, 1)), self.compute_dtype)[None]
 
     def compute_output_shape(self, input_shape):

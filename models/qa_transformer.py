@@ -1,6 +1,7 @@
 """QATransformer: extractive question answering trained from scratch."""
 
 import keras
+from keras import ops
 
 from components.context_query_attention import ContextQueryAttention
 from components.convolution_block import ConvolutionBlock
@@ -104,7 +105,8 @@ class QATransformer(keras.Model):
 
         def embedding(size, name):
             initializer = keras.initializers.RandomNormal(stddev=self.embedding_scale)
-            return layers.Embedding(size, hidden_dim, embeddings_initializer=initializer, dtype=policy, name=name)
+            settings = {"dtype": policy.variable_dtype, "name": name}  # gradients of many places add up in few rows
+            return layers.Embedding(size, hidden_dim, embeddings_initializer=initializer, **settings)
 
         self.token_embedding = embedding(vocabulary_size, "token_embedding")
         self.segment_embedding = embedding(2, "segment_embedding")
@@ -166,11 +168,13 @@ class QATransformer(keras.Model):
         token_ids, segment_ids, padding_mask = inputs["token_ids"], inputs["segment_ids"], inputs["padding_mask"]
         # The scale of Vaswani et al. 2017, section 3.4. Without it the positions, of size 0.7, would drown the tokens.
         x = self.token_embedding(token_ids) * self.config["hidden_dim"] ** 0.5 + self.segment_embedding(segment_ids)
+        x = ops.cast(x, self.compute_dtype)
         maps = None
         if self.match_features is not None or self.match_biases:
             maps = match_maps(inputs["word_ids"], inputs["stem_ids"], segment_ids, self.compute_dtype)
         if self.match_features is not None:
-            x = x + self.shape_embedding(inputs["shape_ids"]) + self.match_features(maps, segment_ids=segment_ids)
+            x = x + ops.cast(self.shape_embedding(inputs["shape_ids"]), self.compute_dtype)
+            x = x + self.match_features(maps, segment_ids=segment_ids)
         x = self.embedding_dropout(self.position(x), training=training)
         for number, block in enumerate(self.blocks):
             if self.convolutions:
