@@ -123,7 +123,7 @@ def train(options, steps, jit_compile):
 
 
 def test_a_fixed_batch_is_learned_and_xla_learns_the_same():
-    compiled = train(FULL, 30, jit_compile=True)
+    compiled = train(FULL, 30, jit_compile=keras.backend.backend() != "torch")
     assert np.isfinite(compiled).all() and compiled[-1] < 0.5 * compiled[0]
     if keras.backend.backend() == "tensorflow":  # JAX always trains with XLA
         np.testing.assert_allclose(train(FULL, 2, jit_compile=False), compiled[:2], rtol=1e-4)

@@ -26,6 +26,9 @@ SIGNATURE = Signature(
     max_sizes={"sequence": 9},
 )
 on_tensorflow = pytest.mark.tensorflow(reason="elsewhere another process exports")
+with_tensorflow = pytest.mark.skipif(
+    not export_process.is_installed("tensorflow"), reason="TensorFlow, which writes exports, is not installed"
+)
 
 
 def ones(batch, length):
@@ -49,6 +52,7 @@ def exported(model, tmp_path_factory):
     return folder, {export.name: export for export in export_model(model, folder, SIGNATURE, EXAMPLES)}
 
 
+@with_tensorflow
 def test_onnx_has_named_inputs_outputs_and_axes(model, exported):
     folder, exports = exported
     assert exports["model.onnx"].difference < 1e-5 and exports["model.onnx"].num_bytes > 1000
@@ -69,6 +73,7 @@ def test_onnx_has_named_inputs_outputs_and_axes(model, exported):
         loaded.predict_on_batch({**ones(2, 7), "padding_mask": ones(2, 5)["padding_mask"]})
 
 
+@with_tensorflow
 def test_a_saved_model_has_named_inputs_and_outputs(model, exported):
     import tensorflow as tf
 
@@ -124,6 +129,7 @@ def test_a_process_of_its_own_exports_what_another_backend_computed(model, tmp_p
     assert {path.name for path in tmp_path.iterdir()} == {export.name for export in exports}
 
 
+@with_tensorflow
 def test_a_process_that_fails_is_one_line(tmp_path, monkeypatch):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     monkeypatch.setattr(export_process.sys, "executable", "false")

@@ -49,6 +49,8 @@ def embedding():
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("settings", [{}, {"global_clipnorm": 0.5}, {"weight_decay": 0.3}], ids=str)
 def test_repeated_rows_equal_the_dense_gradient(settings, jit_compile):
+    if jit_compile and keras.backend.backend() == "torch":
+        pytest.skip("PyTorch runs steps uncompiled, see utils/training/fit.py")
     model, rows = trained(embedding, jit_compile, **settings)
     other, dense = trained(OneHotLookup, jit_compile, **settings)
     np.testing.assert_allclose(rows, dense, atol=1e-6)
