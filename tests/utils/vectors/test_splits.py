@@ -143,5 +143,6 @@ def test_a_ranking_that_takes_long_is_named(tmp_path, monkeypatch):
     path = write(tmp_path, "train.npz", (8,) * 12)
     assert not read_splits([path]).notes
     monkeypatch.setattr(splits_module, "MANY_PAIRS", 6 * 16 - 1)
-    (note,) = read_splits([path]).notes
+    validation_note, note = read_splits([path]).notes
+    assert "--validation-files with fewer documents" in validation_note
     assert "ranking 6 test targets among 16 vectors takes long; a smaller --test-fraction takes less" in note
