@@ -1,11 +1,12 @@
 """Which data a finished run is scored on: its own, wherever its files lie now, or new files."""
 
 import hashlib
+import os
 
 import pytest
 
 from utils.common.errors import UserError
-from utils.training.run_files import checksum_of, file_checksums, find_data
+from utils.training.run_files import changed_data, checksum_of, file_checksums, find_data
 
 TESTED = {"test": {}, "validation": {}}
 
@@ -125,3 +126,31 @@ def test_runs_of_earlier_versions(files):
         files[name].unlink()
     source = find_data(settings, results, {"test_files": [files["other"]]})
     assert source.notes == ["the run keeps no checksums of its files: whether it was trained on these is not known"]
+
+
+def test_the_files_that_changed_are_named(files, tmp_path):
+    config_file = tmp_path / "config.json"
+    config_file.write_text("{}")
+    began = config_file.stat().st_mtime
+    for path in files.values():
+        os.utime(path, (began - 60, began - 60))
+
+    def named(now, **settings):
+        settings = {name: [str(path) for path in paths] for name, paths in settings.items()}
+        stored = {"data_checksums": {"train": "1", "test": "2"}}
+        return changed_data(settings | {"data_checksums": now}, stored, config_file)
+
+    both = {"train_files": [files["train"], files["other"]], "test_files": [files["test"]]}
+    assert named({"train": "1", "test": "3"}, **both) == str(files["test"])
+    assert named({"train": "9", "test": "2"}, **both) == f"{files['train']}, {files['other']}"
+    os.utime(files["other"], (began + 60, began + 60))  # this one was written after the run began
+    assert named({"train": "9", "test": "2"}, **both) == str(files["other"])
+    assert named({"train": "9", "test": "2"}) == ""  # built-in data
+
+
+def test_of_many_changed_files_three_are_named(files, tmp_path):
+    config_file = tmp_path / "config.json"
+    config_file.write_text("{}")
+    settings = {"facts": [str(path) for path in files.values()], "data_checksums": {"facts_and_questions": "1"}}
+    text = changed_data(settings, {"data_checksums": {"facts_and_questions": "2"}}, config_file)
+    assert text.endswith(" and 2 more") and text.count(", ") == 2
