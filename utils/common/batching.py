@@ -86,11 +86,13 @@ class BatchPart:
         first_device: number of this process' first device among those of all processes.
         local_devices: devices of this process.
         all_devices: devices of all processes.
+        is_marked: whether batches have `BATCH_SIZE_MARK`.
     """
 
     first_device: int = 0
     local_devices: int = 1
     all_devices: int = 1
+    is_marked: bool = False
 
     def rows(self, batch_size: int) -> np.ndarray:
         """Numbers of this process' rows in a batch.
@@ -103,8 +105,8 @@ class BatchPart:
         return np.minimum(numbers, batch_size - 1)
 
     def mark(self, inputs: dict[str, np.ndarray], batch_size: int) -> dict[str, np.ndarray]:
-        """The inputs of these rows; with several devices also `BATCH_SIZE_MARK`, whose width is the size of the batch."""
-        if self.all_devices == 1:
+        """The inputs of these rows, where wanted with `BATCH_SIZE_MARK`, whose width is the size of the batch."""
+        if not self.is_marked:
             return inputs
         return inputs | {BATCH_SIZE_MARK: np.zeros((self.local_devices, batch_size), np.int8)}
 

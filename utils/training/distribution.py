@@ -111,7 +111,7 @@ def batch_part() -> BatchPart:
         for place, row in enumerate(replicas)
         if any(device.process_index == jax.process_index() for device in row)
     ]
-    return BatchPart(owned[0], len(owned), len(replicas))
+    return BatchPart(owned[0], len(owned), len(replicas), is_marked=True)
 
 
 def _jax_mesh(distribution):

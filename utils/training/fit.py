@@ -100,23 +100,27 @@ def fit(
         model.steps_per_execution = steps_per_execution
     if keras.backend.backend() == "jax":
         model.jit_compile = True  # else Keras runs a step operation by operation, at several times the time
-    else:
+    elif keras.backend.backend() == "torch":
         model.jit_compile = False  # PyTorch would compile anew for every shape, a minute each, with a C++ compiler
     step_log.open(callback.all_steps)
     with contextlib.closing(step_log), callback.catch_signals():
         while callback.epoch < epochs and not callback.finished:
             steps = steps_per_epoch - callback.step
-            model.fit(
-                as_dataset(
-                    lambda first_step: batches(first_step, part), callback.all_steps, steps, callback.wanted_request
-                ),
-                initial_epoch=callback.epoch,
-                epochs=callback.epoch + 1,
-                steps_per_epoch=steps,
-                callbacks=[callback],
-                shuffle=False,  # the order of the batches is part of the run
-                verbose=0,
-            )
+            try:
+                model.fit(
+                    as_dataset(
+                        lambda first_step: batches(first_step, part), callback.all_steps, steps, callback.wanted_request
+                    ),
+                    initial_epoch=callback.epoch,
+                    epochs=callback.epoch + 1,
+                    steps_per_epoch=steps,
+                    callbacks=[callback],
+                    shuffle=False,  # the order of the batches is part of the run
+                    verbose=0,
+                )
+            except TypeError as error:
+                # When a step fails on JAX, Keras looks for averages of weights that are gone. The step's error is the cause.
+                raise (error.__context__ or error) from None
             # When a fit ends, Keras leaves the averaged weights in the model. Training continues from the model's own.
             assign_values(model.trainable_variables, callback.own_weights)
     part_from_others()

@@ -29,6 +29,8 @@ LAST_WORDS_SECONDS = 5.0
 """How long a process that knows of a failure waits, so that its main thread ends by itself and others read of it, too."""
 ENGINE_SECONDS = 3600
 """JAX's own limit comes later than ours: it ends processes with pages of C++."""
+LEAVING_SECONDS = 0.5
+"""How long process 0 stays after the others said that they leave."""
 NOT_COPIED = ("checkpoint*", "best*.keras", "results.json", "*.png", "*.csv", "wandb", "export", "tensorboard")
 """What a resumed training of another process than the first does not need of the run directory."""
 
@@ -102,7 +104,7 @@ class Machines:
     def fail(self, line: str) -> None:
         """Tell all processes why they cannot go on."""
         with contextlib.suppress(Exception):  # process 0 may be the one that is gone
-            self.tell("failure", line)
+            self.tell(f"failure/{self.cluster.process_id}", line)
 
     def failure_of_another(self) -> str:
         """After an exchange of numbers failed: which process is to blame; empty if all are alive."""
@@ -113,14 +115,27 @@ class Machines:
         return self.failure
 
     def finish(self) -> None:
-        """Part from the other processes, after the last step that all take together."""
+        """Part from the other processes, after the last step that all take together. Process 0 leaves last."""
         import jax
 
-        if not self.is_over.is_set():
-            self._store.wait_at_barrier("qkv_zoo_end", ENGINE_SECONDS * 1000)
-            self.is_over.set()
-            self._thread.join()
+        if self.is_over.is_set():
+            return
+        self._store.wait_at_barrier("qkv_zoo_end", ENGINE_SECONDS * 1000)
+        self.is_over.set()
+        self._thread.join()
+        if self.cluster.process_id == 0:
+            deadline = time.monotonic() + LOST_SECONDS
+            others = self.cluster.processes - 1
+            while len(self._store.key_value_dir_get("qkv_zoo/end/")) < others and time.monotonic() < deadline:
+                time.sleep(0.05)
+            time.sleep(LEAVING_SECONDS)
             jax.distributed.shutdown()
+
+    def leave(self, status: int) -> None:
+        """End this process, which is not the first, at once: JAX aborts processes that see process 0 leave."""
+        with contextlib.suppress(Exception):  # process 0 may be the one that is gone
+            self.tell(f"end/{self.cluster.process_id}", "")
+        os._exit(status)
 
     def _watch(self) -> None:
         beats, last_heard = {}, {}
@@ -130,7 +145,7 @@ class Machines:
             try:
                 self.tell(f"heartbeat/{self.cluster.process_id}", str(number))
                 current = dict(self._store.key_value_dir_get("qkv_zoo/heartbeat/"))
-                failure = dict(self._store.key_value_dir_get("qkv_zoo/failure")).values()
+                failure = dict(self._store.key_value_dir_get("qkv_zoo/failure/")).values()
             except Exception:
                 if self.is_over.is_set():
                     return
@@ -294,11 +309,15 @@ def part_from_others() -> None:
 
 
 def end_process(status: int) -> None:
-    """End a process that is connected to others at once: JAX would wait for them."""
+    """End a process that belongs to several at once, where JAX would wait for them."""
+    if _current is None:
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if not is_first_process():
+        _current.leave(status)
     if is_connected():
-        sys.stdout.flush()
-        sys.stderr.flush()
-        time.sleep(LAST_WORDS_SECONDS if is_first_process() else 0)  # the others read from process 0 why it ends
+        time.sleep(LAST_WORDS_SECONDS)  # the others read from process 0 why it ends
         os._exit(status)
 
 
