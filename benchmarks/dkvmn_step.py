@@ -1,24 +1,27 @@
-"""One training step of DKVMN beside pykt-toolkit's: speed, peak memory, and how time grows with the length of the sequence.
+"""One training step of DKVMN beside pykt-toolkit's: speed, peak memory, and how both grow with the length of the sequence.
 
 Measured    Whole training steps on the CPU: forward, backward, Adam. And each side's peak resident memory beyond what its process
             had before the first step.
 Sides       ours    `DeepGPCM(head="linear", response_embedding="unordered", shared_embedding=False)` with two categories, compiled
-                    with XLA, in `model.fit`
+                    with XLA, in `model.fit`; a side for each of `--backends`
             pykt    `pykt.models.dkvmn.DKVMN` (PyTorch, a Python loop over time), in a plain loop
-Fairness    Both sides are the same network and start from the same weights: where probabilities differ by more than 1e-4 on the
+Fairness    All sides are the same network and start from the same weights: where probabilities differ by more than 1e-4 on the
             first batch, the benchmark ends. The mean losses of the last round are printed; they agree only if the training is the
-            same, too. Dropout is off. Both sides get the same invented batches, made beforehand, without padding. Each runs in its
-            own process with the same allocator settings and threads. After a round to warm up they take turns, round by round. The
-            ratio is the median of the rounds' ratios. The lengths beyond the first are measured for this project alone.
+            same, too. Dropout is off. All sides get the same invented batches, made beforehand, without padding. Each runs in its
+            own process with the same allocator settings and threads. After a round to warm up they take turns, round by round. A
+            ratio is the median of the rounds' ratios. The lengths beyond the first are measured for this project alone: the
+            median of `--rounds` rounds, lengths in turns; memory in processes of their own.
 
-    python -m benchmarks.dkvmn_step --out runs/dkvmn_step.json
+    python -m benchmarks.dkvmn_step --rounds 9 --out runs/dkvmn_step.json
 
-Needs PyTorch (requirements-bench.txt) and `pip install --no-deps pykt-toolkit==0.0.38`. The default run takes about two minutes.
+Needs PyTorch (requirements-bench.txt) and `pip install --no-deps pykt-toolkit==0.0.38`; `--no-peer` measures the lengths alone. The
+default run takes about five minutes.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -43,19 +46,45 @@ TRAINING = {}
 def main() -> int:
     options = parse()
     os.environ |= ALLOCATOR | environment(options.threads)
-    comparison = compare(options)
-    growth = []
-    for steps in options.lengths:
-        with fresh_process() as ours:
-            ours.submit(set_up_ours, options, steps).result()
-            ours.submit(train, 1).result()
-            seconds, *_ = ours.submit(train, options.batches).result()
-            growth.append({"steps": steps, "seconds": round(seconds, 4)})
-    report = report_head("dkvmn_step", options, goals=GOALS, comparison=comparison, growth=growth)
-    report["versions"] |= {"pykt-toolkit": importlib.metadata.version("pykt-toolkit")}
+    report = report_head("dkvmn_step", options, goals=GOALS)
+    if not options.no_peer:
+        report["comparison"] = compare(options)
+        report["versions"] |= {"pykt-toolkit": importlib.metadata.version("pykt-toolkit")}
+    report["growth"] = [row for backend in options.backends for row in growth(options, backend)]
     print(as_markdown(report))
     write_report(report, options.out)
     return 0
+
+
+def process_of(backend: str):
+    """A process of its own that computes with this backend of Keras."""
+    os.environ["KERAS_BACKEND"] = backend
+    process = fresh_process()
+    process.submit(int).result()  # starts it, so that it gets this environment
+    return process
+
+
+def growth(options, backend: str) -> list[dict]:
+    """Seconds and memory of a step at each length: one process for each, which take turns round by round."""
+    with contextlib.ExitStack() as open_processes:
+        processes = {steps: open_processes.enter_context(process_of(backend)) for steps in options.lengths}
+        seconds, memory = {steps: [] for steps in processes}, {}
+        for turn in range(options.rounds + 1):
+            for steps, process in processes.items():
+                if not turn:
+                    process.submit(set_up_ours, options, steps).result()
+                duration, _, memory[steps] = process.submit(train, options.batches).result()
+                seconds[steps] += [duration] if turn else []
+    return [
+        {
+            "backend": backend,
+            "steps": steps,
+            "seconds": round(median(seconds[steps]), 4),
+            "fastest": round(min(seconds[steps]), 4),
+            "memory_gib": round(memory[steps], 2),
+        }
+        for steps in processes
+    ]
 
 
 def parse():
@@ -68,6 +97,8 @@ def parse():
     add("--items", type=int, default=110)
     add("--batches", type=int, default=4, help="batches of a round")
     add("--rounds", type=int, default=5, help="measured rounds of each side")
+    add("--backends", nargs="+", default=["tensorflow", "jax"], choices=["tensorflow", "jax"])
+    add("--no-peer", action="store_true", help="measure the lengths alone, which needs no PyTorch")
     add("--lengths", type=int, nargs="*", default=[50, 100, 200, 400, 800, 1600], help="further lengths of a sequence")
     add("--threads", type=int, default=usable_cores())
     add("--seed", type=int, default=0)
@@ -76,31 +107,39 @@ def parse():
 
 
 def compare(options) -> dict:
-    """Measure both sides, which take turns."""
-    with fresh_process() as ours, fresh_process() as pykt:
-        weights, probabilities = ours.submit(set_up_ours, options, options.steps).result()
-        pykt_probabilities = pykt.submit(set_up_pykt, options, weights).result()
-        difference = float(np.abs(pykt_probabilities - probabilities).max())
+    """Measure all sides, which take turns."""
+    with contextlib.ExitStack() as open_processes:
+        sides = {name: open_processes.enter_context(process_of(name)) for name in options.backends}
+        sides["pykt"] = open_processes.enter_context(process_of(options.backends[0]))
+        weights, differences = None, {}
+        for name in options.backends:
+            weights, probabilities = sides[name].submit(set_up_ours, options, options.steps, weights).result()
+            differences[name] = probabilities
+        pykt_probabilities = sides["pykt"].submit(set_up_pykt, options, weights).result()
+        difference = max(float(np.abs(pykt_probabilities - part).max()) for part in differences.values())
         if not difference <= TOLERANCE:
-            raise SystemExit(f"probabilities differ by {difference:.1e}: the two networks are not the same")
-        sides, seconds, last = {"ours": ours, "pykt": pykt}, {"ours": [], "pykt": []}, {}
+            raise SystemExit(f"probabilities differ by {difference:.1e}: the networks are not the same")
+        seconds, last = {name: [] for name in sides}, {}
         for turn in range(options.rounds + 1):
             for name in sides if turn % 2 == 0 else reversed(sides):  # so that a drift favours nobody
-                time.sleep(0.3)  # let the threads of the other side go to sleep
+                time.sleep(0.3)  # let the threads of the other sides go to sleep
                 duration, *last[name] = sides[name].submit(train, options.batches).result()
                 seconds[name] += [duration] if turn else []
-    ratios = [pykt / ours for ours, pykt in zip(seconds["ours"], seconds["pykt"], strict=True)]
+    ratios = {
+        name: [pykt / ours for ours, pykt in zip(seconds[name], seconds["pykt"], strict=True)]
+        for name in options.backends
+    }
     return {
         "seconds_per_step": {name: round(median(durations), 4) for name, durations in seconds.items()},
-        "ratio": round(median(ratios), 2),
-        "ratios_of_rounds": [round(ratio, 2) for ratio in ratios],
+        "ratio": {name: round(median(part), 2) for name, part in ratios.items()},
+        "ratios_of_rounds": {name: [round(ratio, 2) for ratio in part] for name, part in ratios.items()},
         "memory_gib": {name: round(memory, 2) for name, (_, memory) in last.items()},
         "loss_of_last_round": {name: round(loss, 5) for name, (loss, _) in last.items()},
         "largest_difference": difference,
     }
 
 
-# --- the processes of the two sides
+# --- the processes of the sides
 
 
 def invented_batches(options, steps: int):
@@ -121,8 +160,8 @@ def train(batches: int) -> tuple[float, float, float]:
     return (time.perf_counter() - begin) / batches, loss, peak_memory_gib() - TRAINING["memory"]
 
 
-def set_up_ours(options, steps: int):
-    """Build this project's model.
+def set_up_ours(options, steps: int, start_weights: dict | None = None):
+    """Build this project's model, with these weights by name or with fresh ones.
 
     Returns:
         its weights by name, and its probabilities for the first two sequences.
@@ -143,6 +182,8 @@ def set_up_ours(options, steps: int):
         shared_embedding=False,
     )
     model.build()
+    if start_weights:
+        model.set_weights([start_weights[weight.path.split("/", 1)[1]] for weight in model.weights])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3), loss={"logits": loss}, jit_compile=True)
 
@@ -222,7 +263,27 @@ def pykt_weights(options, weights) -> dict[str, np.ndarray]:
 
 def as_markdown(report: dict) -> str:
     """The tables and their conditions."""
-    settings, comparison = report["settings"], report["comparison"]
+    settings, lines = report["settings"], []
+    if comparison := report.get("comparison"):
+        lines += _comparison_lines(comparison)
+    lines += ["", "| backend | steps | ms | ms per hundred steps | fastest | peak memory beyond the start, GiB |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for row in report["growth"]:
+        lines.append(
+            f"| {row['backend']} | {row['steps']} | {1000 * row['seconds']:.0f} | {1e5 * row['seconds'] / row['steps']:.0f} | "
+            f"{1e5 * row['fastest'] / row['steps']:.0f} | {row['memory_gib']:.2f} |"
+        )
+    lines += [
+        "",
+        f"- batches of {settings['batch_size']} sequences of {settings['steps']} steps, {settings['slots']} slots of "
+        f"{settings['dim']}, float32, {settings['rounds']} rounds of {settings['batches']} steps, seed {settings['seed']}",
+        f"- {report['hardware']}, {settings['threads']} threads; commit {report['commit']}; "
+        + ", ".join(f"{name} {version}" for name, version in report["versions"].items()),
+    ]
+    return "\n".join(lines)
+
+
+def _comparison_lines(comparison: dict) -> list[str]:
     memory, losses = comparison["memory_gib"], comparison["loss_of_last_round"]
     lines = [
         "",
@@ -231,22 +292,16 @@ def as_markdown(report: dict) -> str:
     ]
     for name, seconds in comparison["seconds_per_step"].items():
         lines.append(f"| {name} | {1000 * seconds:.0f} | {memory[name]:.2f} | {losses[name]} |")
-    fraction, ratios = memory["ours"] / memory["pykt"], comparison["ratios_of_rounds"]
-    lines += ["", "| steps | ms | ms per hundred steps |", "|---|---|---|"]
-    for row in report["growth"]:
-        lines.append(f"| {row['steps']} | {1000 * row['seconds']:.0f} | {1e5 * row['seconds'] / row['steps']:.0f} |")
-    lines += [
-        "",
-        f"- {comparison['ratio']} times pykt's speed ({min(ratios)} to {max(ratios)}), goal {GOALS['speed']} "
-        f"{'reached' if comparison['ratio'] >= GOALS['speed'] else 'missed'}; {fraction:.2f} of its memory, goal {GOALS['memory']} "
-        f"{'reached' if fraction <= GOALS['memory'] else 'missed'}; probabilities differ by at most "
-        f"{comparison['largest_difference']:.1e}",
-        f"- batches of {settings['batch_size']} sequences of {settings['steps']} steps, {settings['slots']} slots of "
-        f"{settings['dim']}, float32, {settings['rounds']} rounds of {settings['batches']} steps, seed {settings['seed']}",
-        f"- {report['hardware']}, {settings['threads']} threads; commit {report['commit']}; "
-        + ", ".join(f"{name} {version}" for name, version in report["versions"].items()),
-    ]
-    return "\n".join(lines)
+    lines.append("")
+    for name, ratio in comparison["ratio"].items():
+        ratios, fraction = comparison["ratios_of_rounds"][name], memory[name] / memory["pykt"]
+        speed, size = ratio >= GOALS["speed"], fraction <= GOALS["memory"]
+        lines.append(
+            f"- {name}: {ratio} times pykt's speed ({min(ratios)} to {max(ratios)}), goal {GOALS['speed']} "
+            f"{'reached' if speed else 'missed'}; {fraction:.2f} of its memory, goal {GOALS['memory']} "
+            f"{'reached' if size else 'missed'}"
+        )
+    return [*lines, f"- probabilities differ by at most {comparison['largest_difference']:.1e}"]
 
 
 if __name__ == "__main__":
