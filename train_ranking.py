@@ -47,7 +47,7 @@ from utils.ranking.settings import check_settings
 from utils.ranking.splits import read_ranking_splits
 from utils.ranking.suite import train_suite
 from utils.ranking.trec import write_runs
-from utils.text.embedding import token_ids
+from utils.text.embedding import token_rows
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import CachedRunConfig
 from utils.training.tracking import start_tracking
@@ -169,7 +169,7 @@ def main(config: Config) -> int:
         for name, part in splits.parts.items()
     }
     validation = EvaluationSet.from_splits(splits.parts, features, "validation", ["validation"])
-    document_ids = token_ids(encoder.tokenizer, [document.text for document in splits.documents], config.max_length)
+    document_ids = token_rows(encoder.tokenizer, (document.text for document in splits.documents), config.max_length)
     test = EvaluationSet.from_splits(splits.parts, features, "test", SEARCHED, splits.documents, document_ids)
     set_up_run(config, {"questions": splits.checksum()})
     write_atomically(config.run_dir / "tokenizer.json", encoder.tokenizer.to_str(pretty=True))

@@ -11,7 +11,7 @@ import numpy as np
 from utils.common.batching import WHOLE, BatchPart, epochs_from, length_sorted_batches
 from utils.ranking.records import Query
 from utils.ranking.text_numbers import text_numbers
-from utils.text.embedding import pad_texts, token_ids
+from utils.text.embedding import pad_texts, token_rows
 
 POOL_BATCHES = 16
 """Batches that are sorted by length together."""
@@ -29,8 +29,8 @@ class RankingFeatures:
         groups: integer `(questions,)`; an answer to a question is no negative for another question of its group.
     """
 
-    query_ids: list[list[int]]
-    candidate_ids: list[list[int]]
+    query_ids: Sequence[Sequence[int]]
+    candidate_ids: Sequence[Sequence[int]]
     relevance: np.ndarray
     starts: np.ndarray
     groups: np.ndarray
@@ -72,8 +72,8 @@ def build_features(
     candidates = [candidate for query in queries for candidate in query.candidates]
     grades = np.array([candidate.relevance for candidate in candidates], np.float32)
     return RankingFeatures(
-        query_ids=token_ids(tokenizer, [query.text for query in queries], query_length),
-        candidate_ids=token_ids(tokenizer, [candidate.text for candidate in candidates], max_length),
+        query_ids=token_rows(tokenizer, (query.text for query in queries), query_length),
+        candidate_ids=token_rows(tokenizer, (candidate.text for candidate in candidates), max_length),
         relevance=grades / max(grades.max(initial=0), 1e-9),
         starts=first_candidates(queries),
         groups=np.asarray(groups, np.int64),

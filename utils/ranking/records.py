@@ -71,7 +71,7 @@ class Rankings:
     """
 
     parts: dict[str, list[Query]]
-    documents: list[Candidate]
+    documents: Sequence[Candidate]
 
     @property
     def queries(self) -> list[Query]:

@@ -11,7 +11,7 @@ from utils.common.errors import UserError
 from utils.common.evaluation import Evaluation
 from utils.common.figures import model_and_data
 from utils.ranking.baselines import PLAIN, evaluate_baselines
-from utils.ranking.data import read_texts
+from utils.ranking.data import iterate_texts
 from utils.ranking.encoder import pretrained_start, untrained_model
 from utils.ranking.evaluation import SEARCHED, EvaluationSet, evaluate_test
 from utils.ranking.features import build_features
@@ -21,8 +21,9 @@ from utils.ranking.predictor import RankingPredictor
 from utils.ranking.records import VOTE_RULES, Candidate, Query
 from utils.ranking.scores import Scores
 from utils.ranking.splits import RankingSplits, read_ranking_splits, read_test_queries
+from utils.ranking.stored import StoredDocuments, joined
 from utils.ranking.trec import write_runs
-from utils.text.embedding import token_ids
+from utils.text.embedding import token_rows
 from utils.text.words import split_words
 from utils.training.finished import damaged_run_as_user_error
 from utils.training.publish import Headline
@@ -136,21 +137,18 @@ def make_evaluation_set(
         for name in names
         if name in parts
     }
-    documents = [*(splits.documents if split == "test" else ()), *searched]
-    texts = [document.text for document in documents]
-    document_ids = token_ids(predictor.tokenizer, texts, predictor.max_length) if texts else []
+    documents = joined([splits.documents if split == "test" else (), searched])
+    document_ids = token_rows(predictor.tokenizer, (document.text for document in documents), predictor.max_length)
     return EvaluationSet.from_splits(parts, features, split, list(features), documents, document_ids)
 
 
 def _read_questions(
     run: FinishedRun, source: DataSource, options: ScoringOptions
-) -> tuple[RankingSplits, list[Candidate], list[str]]:
+) -> tuple[RankingSplits, Sequence[Candidate], list[str]]:
     """The questions, more texts to search, and notes."""
-    searched = [
-        Candidate(text.id, text.text, is_document=True)
-        for path in options.search_files
-        for text in read_texts(path, options.reading)
-    ]
+    searched = StoredDocuments.write(
+        (text.id, text.text) for path in options.search_files for text in iterate_texts(path, options.reading)
+    )
     if source.is_own and (not source.absent or options.split != "test" or "test_files" not in source.files):
         with run.own_settings(source) as config:
             splits = read_ranking_splits(

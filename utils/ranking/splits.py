@@ -18,6 +18,7 @@ from utils.ranking.data import read_rankings
 from utils.ranking.demo import demo_rankings
 from utils.ranking.groups import near_duplicates, question_groups
 from utils.ranking.records import Candidate, Query, Rankings
+from utils.ranking.stored import joined
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class RankingSplits:
 
     parts: dict[str, list[Query]]
     notes: list[str]
-    documents: list[Candidate] = field(default_factory=list)
+    documents: Sequence[Candidate] = ()
     reading: dict = field(default_factory=dict)
 
     def candidates(self, name: str) -> list[Candidate]:
@@ -200,7 +201,7 @@ def read_test_queries(paths: Sequence[Path], vote_rule: str, reading: Reading) -
 
 def _read_files(
     files: dict[str, Sequence[Path]], vote_rule: str, reading: Reading
-) -> tuple[dict[str, list[Query]], list[Candidate], list[str]]:
+) -> tuple[dict[str, list[Query]], Sequence[Candidate], list[str]]:
     """The questions of each split, the documents, and notes."""
     paths = {Path(path).resolve() for split_paths in files.values() for path in split_paths}
     read: dict[Path, tuple[str, Rankings]] = {}
@@ -218,7 +219,7 @@ def _read_files(
                 names[path.name] += 1
                 name = path.name if names[path.name] == 1 else f"{path.name} ({names[path.name]})"
                 read[resolved] = name, read_rankings(path, reading, vote_rule)
-                documents += read[resolved][1].documents
+                documents.append(read[resolved][1].documents)
             elif "" in read[resolved][1].parts or (resolved, split) in taken:
                 raise UserError(f"{path}: was named twice; name each file once")
             taken.add((resolved, split))
@@ -236,7 +237,7 @@ def _read_files(
                     add(other, name, queries)
                 elif split == "train" and resolved not in {Path(file).resolve() for file in files[other]}:
                     notes.append(f"{path}: its {other} questions are not used, as --{other}-files names others")
-    return parts, documents, notes
+    return parts, joined(documents), notes
 
 
 def _check_relevance(name: str, queries: Sequence[Query]) -> list[str]:

@@ -53,13 +53,15 @@ class SeenTexts:
         self._recent: set[int] = set()
         self._sorted: list[np.ndarray] = []
 
+    def __contains__(self, text: str) -> bool:
+        number = text_hash(text)
+        return number in self._recent or any(_holds(hashes, np.uint64(number)) for hashes in self._sorted)
+
     def add(self, text: str) -> bool:
         """Whether a text comes for the first time."""
-        number = text_hash(text)
-        key = np.uint64(number)
-        if number in self._recent or any(_holds(hashes, key) for hashes in self._sorted):
+        if text in self:
             return False
-        self._recent.add(number)
+        self._recent.add(text_hash(text))
         if len(self._recent) == RECENT:
             self._sorted.append(np.sort(np.fromiter(self._recent, np.uint64)))
             self._recent = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,8 +52,6 @@ def encode_to_file(
 
 def _encode(encoder, ids, padding_id: int, file, dtype, num_done: int, on_block) -> int:
     """Encode texts from `num_done` on; returns the size of a vector, 0 where no text was left."""
-    import os
-
     dim = 0
     for start in with_progress(range(num_done, len(ids), ENCODED_TOGETHER), "encoding texts"):
         block = [ids[number] for number in range(start, min(start + ENCODED_TOGETHER, len(ids)))]
@@ -63,5 +62,6 @@ def _encode(encoder, ids, padding_id: int, file, dtype, num_done: int, on_block)
         file.flush()
         os.fsync(file.fileno())
         on_block(start + len(block))
-    file.truncate(len(ids) * dim * np.dtype(dtype).itemsize) if dim else None
+    if dim:
+        file.truncate(len(ids) * dim * np.dtype(dtype).itemsize)  # no more than the texts, whatever the file had
     return dim

@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 
 from utils.common.batching import pad_rows, round_up
+from utils.common.disk_rows import FlatRows
 from utils.common.progress import with_progress
 
 BATCH_SIZE = 64
@@ -21,6 +22,11 @@ TOKENISED_TOGETHER = 4096
 def token_ids(tokenizer, texts: Sequence[str], max_length: int) -> list[list[int]]:
     """The token ids of each text, special tokens included, cut to `max_length` tokens."""
     return list(iterate_token_ids(tokenizer, texts, max_length))
+
+
+def token_rows(tokenizer, texts: Iterable[str], max_length: int) -> FlatRows:
+    """What `token_ids` lists, in 4 bytes for each token, in a temporary file that vanishes with the rows."""
+    return FlatRows.write(iterate_token_ids(tokenizer, texts, max_length), np.int32)
 
 
 def iterate_token_ids(tokenizer, texts: Iterable[str], max_length: int) -> Iterator[list[int]]:

@@ -14,6 +14,8 @@ from utils.common.tables import find_columns, read_table
 from utils.ranking.formats.checks import checked_queries
 from utils.ranking.formats.fields import DOCUMENT_FIELDS, FIELDS, KNOWN_NAMES, parse_grade
 from utils.ranking.records import Candidate, Query, Rankings
+from utils.ranking.stored import StoredDocuments
+from utils.ranking.text_numbers import SeenTexts
 
 COLLECTION = frozenset({"corpus", "collection", "documents", "docs", "passages"})
 QUERIES = frozenset({"queries", "topics", "questions"})
@@ -53,11 +55,7 @@ def read_collection(path: Path, reading: Reading) -> Rankings:
     corpus, questions = _files(folder, COLLECTION), _files(folder, QUERIES)
     if not questions:
         raise UserError(f"{folder}: has a collection ({corpus[0].name}) but no questions; needed is {LAYOUT}")
-    documents = {}
-    for file in corpus:
-        with reading.file(file) as report:
-            for place, id_, text in read_documents(file, report):
-                _add(documents, Candidate(id_, text, is_document=True), place, report)
+    documents = StoredDocuments.write(_different_documents(corpus, reading))
     texts, reports = {}, {}
     for file in questions:
         with reading.file(file) as report:
@@ -74,7 +72,7 @@ def read_collection(path: Path, reading: Reading) -> Rankings:
         if id_ not in judged:
             report.used -= 1
             report.skip(place, "nothing was judged for the question")
-    return Rankings(parts, list(documents.values()))
+    return Rankings(parts, documents)
 
 
 def read_collection_texts(path: Path, reading: Reading) -> Iterator[tuple[str, str]]:
@@ -141,6 +139,23 @@ def _named(path: Path, report: FileReport, needs_id: bool) -> Iterator[tuple[str
             yield place, *texts
 
 
+def _different_documents(corpus: list[Path], reading: Reading) -> Iterator[tuple[str, str]]:
+    """Yield the id and the text of each document whose id has not come before; like `_add`, without keeping them."""
+    ids, pairs = SeenTexts(), SeenTexts()
+    for file in corpus:
+        with reading.file(file) as report:
+            for place, id_, text in read_documents(file, report):
+                pair = f"{id_}\0{text}"
+                if ids.add(id_):
+                    pairs.add(pair)
+                    report.used += 1
+                    yield id_, text
+                elif pair in pairs:
+                    report.skip(place, "it repeats an earlier record")
+                else:
+                    report.leave_out(place, "another record has its id")
+
+
 def _add(documents: dict[str, Candidate], document: Candidate, place: str, report: FileReport) -> None:
     earlier = documents.setdefault(document.id, document)
     if earlier is document:
@@ -152,23 +167,23 @@ def _add(documents: dict[str, Candidate], document: Candidate, place: str, repor
 
 
 def _judged_questions(
-    path: Path, documents: dict[str, Candidate], texts: dict[str, Candidate], report: FileReport
+    path: Path, documents: StoredDocuments, texts: dict[str, Candidate], report: FileReport
 ) -> list[Query]:
     candidates: dict[str, dict[str, Candidate]] = {}
     places = {}
     for place, query_id, document_id, value in _judgements(path, report):
-        grade = parse_grade(value)
+        grade, document = parse_grade(value), documents.find(document_id)
         if grade is None or grade != grade:
             report.leave_out(place, "its grade is not a number that can be used")
         elif query_id not in texts:
             report.leave_out(place, "its question is not among the questions")
-        elif document_id not in documents:
+        elif document is None:
             report.leave_out(place, "its document is not in the collection")
         else:
             if grade < 0:
                 report.note(place, "a grade is negative, which counts as 0")
             places.setdefault(query_id, f"{path}, {place}")
-            judged, document = candidates.setdefault(query_id, {}), documents[document_id]
+            judged = candidates.setdefault(query_id, {})
             candidate = Candidate(document.id, document.text, max(grade, 0.0), is_document=True)
             earlier = judged.setdefault(document_id, candidate)
             if earlier == candidate and earlier is not candidate:
