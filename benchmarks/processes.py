@@ -59,7 +59,7 @@ def train(task: str, processes: int, run_dir: Path) -> dict[str, np.ndarray]:
     weights = []
     with zipfile.ZipFile(run_dir / "best.keras") as archive, archive.open("model.weights.h5") as file:
         h5py.File(file).visititems(
-            lambda _, item: weights.append(item[:].ravel()) if getattr(item, "shape", ()) else None
+            lambda _, item: weights.append(np.ravel(item[()])) if isinstance(item, h5py.Dataset) else None
         )
     seconds = json.loads((run_dir / "results.json").read_text())["seconds"]
     return {"loss": np.array(losses), "weights": np.concatenate(weights), "seconds": seconds}

@@ -18,8 +18,9 @@ def unused_address() -> str:
 
 def start_process(*flags, module="tests.helpers.tiny_training", **environment) -> subprocess.Popen:
     """Start one process on JAX."""
-    settings = os.environ | {"KERAS_BACKEND": "jax", "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
+    settings = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     command = [sys.executable, "-m", module, *map(str, flags)]
+    settings |= environment
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=ROOT, env=settings, **pipes)
 

@@ -208,8 +208,7 @@ def machines(config):
             _current.shared_run_dir = Path(_current.hear("run_dir"))
             folder = Path(tempfile.mkdtemp(prefix="qkv-zoo-"))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            nowhere = stack.enter_context(open(os.devnull, "w"))
-            stack.enter_context(contextlib.redirect_stdout(nowhere))
+            stack.enter_context(_without_output())
             config = dataclasses.replace(config, run_dir=folder / "run", tracking="off")
             if config.resume:
                 _copy_run(_current.shared_run_dir, config.run_dir, cluster.process_id)
