@@ -7,7 +7,6 @@ import dataclasses
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from utils.common.errors import UserError, one_line
 from utils.training.cluster import Cluster, choose_cluster
+from utils.training.engine_output import engine_errors_as_one_line, without_output
 from utils.training.rendezvous import meet
 
 START_SECONDS = float(os.environ.get("QKV_ZOO_START_SECONDS", "300"))
@@ -83,7 +83,7 @@ class Machines:
 
             self._store = distributed.global_state.client
             self._store.wait_at_barrier("qkv_zoo_start", int(START_SECONDS * 1000))
-            with _without_output():  # the first exchange of numbers prints a line of Gloo
+            with without_output():  # the first exchange of numbers prints a line of Gloo
                 multihost_utils.sync_global_devices("qkv_zoo_start")
         except Exception as error:
             raise UserError(
@@ -198,7 +198,7 @@ def machines(config):
     if cluster is None:
         yield config
         return
-    with _engine_errors_as_one_line(), contextlib.ExitStack() as stack:
+    with engine_errors_as_one_line(lost_line("process 0 is gone")), contextlib.ExitStack() as stack:
         _current = Machines(cluster)
         _current.connect()
         if cluster.process_id == 0:
@@ -208,7 +208,7 @@ def machines(config):
             _current.shared_run_dir = Path(_current.hear("run_dir"))
             folder = Path(tempfile.mkdtemp(prefix="qkv-zoo-"))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            stack.enter_context(_without_output())
+            stack.enter_context(without_output())
             config = dataclasses.replace(config, run_dir=folder / "run", tracking="off")
             if config.resume:
                 _copy_run(_current.shared_run_dir, config.run_dir, cluster.process_id)
@@ -327,55 +327,3 @@ def _copy_run(shared: Path, own: Path, number: int) -> None:
             f"{shared}: process {number} cannot see the run directory of process 0; --resume needs one that all machines share"
         )
     shutil.copytree(shared, own, ignore=shutil.ignore_patterns(*NOT_COPIED))
-
-
-@contextlib.contextmanager
-def _without_output():
-    """Within the block, nothing reaches standard output, whoever writes."""
-    sys.stdout.flush()
-    standard_output, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    try:
-        yield
-    finally:
-        os.dup2(standard_output, 1)
-        os.close(standard_output)
-        os.close(nowhere)
-
-
-ENGINE_LINES = (
-    r"^[IWE][0-9]{4} |^Additional GRPC error|^:UNKNOWN:|^RPC: /|^# of tasks that|^The first task at|^[0-9]*$"
-    r"|^The tasks have crashed|^\*\*\* Check failure|^ +@ "
-)
-"""Lines that JAX's engine writes when processes are lost, and the lines that go on from them."""
-
-
-@contextlib.contextmanager
-def _engine_errors_as_one_line():
-    """Within the block, what JAX's engine writes before it aborts this process becomes one line.
-
-    It aborts all others when process 0 disappears. Another process filters the lines, so that they are shown all the same.
-    """
-    sys.stderr.flush()
-    gone = f"error: {lost_line('process 0 is gone')}"
-    try:
-        standard_error = os.dup(2)
-        commands = [
-            f"s/^F[0-9]{{4}} .*JAX distributed service.*/{gone}/",
-            f"/{ENGINE_LINES.replace('/', chr(92) + '/')}/d",
-        ]
-        sed = subprocess.Popen(
-            ["sed", "-uE", ";".join(commands)], stdin=subprocess.PIPE, stdout=2, env={**os.environ, "LC_ALL": "C"}
-        )
-    except OSError:  # there is no sed, or no standard error
-        yield
-        return
-    os.dup2(sed.stdin.fileno(), 2)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(standard_error, 2)
-        os.close(standard_error)
-        sed.stdin.close()
-        sed.wait()
