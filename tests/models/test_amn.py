@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from models.amn import AMN
 from tests.helpers.vector_inputs import CONTEXT, DIM, batch, check_learning, check_outputs, outputs
@@ -33,12 +34,13 @@ def test_attention_and_prediction_equal_the_equations():
     kernel = np.random.default_rng(4).normal(size=(6, DIM)).astype("float32")
     model.correction.output_dense.kernel.assign(kernel)
     results, x = outputs(model, inputs), inputs["vectors"][0]
-    scores = np.asarray(model.keys(x)) @ np.asarray(model.queries(x[-1:]))[0] / 5**0.5
+    keys, query = (ops.convert_to_numpy(layer) for layer in (model.keys(x), model.queries(x[-1:])))
+    scores = keys @ query[0] / 5**0.5
     attention = np.exp(scores) / np.exp(scores).sum()
     np.testing.assert_allclose(results["attention"][0], attention, rtol=1e-4)
     state = np.concatenate([x.mean(axis=0), attention @ x])[None].astype("float32")
     for dense, norm in zip(model.correction.hidden, model.correction.norms, strict=True):
-        state = np.maximum(np.asarray(norm(dense(state))), 0)
+        state = np.maximum(ops.convert_to_numpy(norm(dense(state))), 0)
     expected = x.mean(axis=0) + state[0] @ kernel / DIM**0.5
     np.testing.assert_allclose(results["predicted"][0], expected / np.linalg.norm(expected), rtol=1e-4, atol=1e-5)
 
