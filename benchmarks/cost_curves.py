@@ -52,7 +52,9 @@ CURVES = {
 CORPUS_SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 QUESTIONS, DIM = 64, 128
 PROCESSES = (1, 2, 4)
-PROCESS_FLAGS = "--data demo --limit 1200 --hidden-dim 64 --jit-compile --epochs 1 --log-every 5 --no-export --tracking off"
+PROCESS_FLAGS = (
+    "--data demo --limit 1200 --hidden-dim 64 --jit-compile --epochs 1 --log-every 5 --no-export --tracking off"
+)
 BATCH_PER_PROCESS = 8
 
 GPU = {
@@ -104,18 +106,18 @@ def measure_step(task: str, sizes: dict, seconds: float) -> dict:
     from benchmarks.step_cases import CASES, compile_step, trace_step
 
     step = compile_step(trace_step(CASES[task](**sizes)))
-    step.run(2)
-    per_round = int(np.clip(seconds / 5 / step.run(1), 1, 50))
-    times = [step.run(per_round) / per_round for _ in range(5)]
     row = {
-        "seconds": statistics.median(times),
-        "seconds_lowest": min(times),
-        "seconds_highest": max(times),
         "memory_mib": step.memory_bytes / 2**20,
         "matrix_gflops": step.matrix_flops / 1e9,
         "compile_seconds": step.compile_seconds,
         "parameters": step.parameters,
     }
+    if not seconds:
+        return row
+    step.run(2)
+    per_round = int(np.clip(seconds / 5 / step.run(1), 1, 50))
+    times = [step.run(per_round) / per_round for _ in range(5)]
+    row |= {"seconds": statistics.median(times), "seconds_lowest": min(times), "seconds_highest": max(times)}
     del step
     gc.collect()
     return row
@@ -322,7 +324,9 @@ def main() -> None:
     names = [*CURVES, "ranking, searched texts", "squad, processes", "predict"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", help=f"words of the names of curves: {'; '.join(names)}")
-    parser.add_argument("--seconds", type=float, default=4, help="about how long the steps of each point are timed")
+    parser.add_argument(
+        "--seconds", type=float, default=4, help="about how long each point is timed; 0 for memory alone"
+    )
     parser.add_argument("--points", type=int, default=0, help="only so many points of each curve; 0 for all")
     parser.add_argument("--out", type=Path, required=True, help="the report, JSON; curves that it has are kept")
     parser.add_argument("--figures", type=Path, help="folder for cost_curves.png")
