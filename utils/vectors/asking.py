@@ -14,6 +14,7 @@ from utils.common.files import content_kind, write_arrays
 from utils.common.question_records import record_id
 from utils.common.reading import FileReport
 from utils.common.records import read_json_values
+from utils.vectors.answering import CANDIDATES_AT_ONCE
 from utils.vectors.answering import answer_lines as answer_lines  # predict.py prints by it
 from utils.vectors.data import VectorDocuments, check_same_dim
 from utils.vectors.predictor import VectorsPredictor
@@ -96,7 +97,9 @@ def continuations(
         for each document a dict of `document`, and `nearest` as `VectorsPredictor.nearest` describes it.
     """
     outputs = predictor.predict_rows(documents, documents.starts[1:][list(numbers)] - 1, include_row=True)
-    similarities = outputs.get("query", outputs["predicted"]) @ searched.take(np.arange(searched.count)).T
+    queries = outputs.get("query", outputs["predicted"])
+    blocks = np.split(np.arange(searched.count), range(CANDIDATES_AT_ONCE, searched.count, CANDIDATES_AT_ONCE))
+    similarities = np.concatenate([queries @ searched.take(block).T for block in blocks], axis=1)
     answers = []
     for number, similarity in zip(numbers, similarities, strict=True):
         best = np.argsort(-similarity, kind="stable")[:n_best]
