@@ -99,7 +99,7 @@ class Machines:
 
     def hear(self, name: str) -> str:
         """The text that another process leaves under a name, as soon as it is there."""
-        return self._store.blocking_key_value_get(f"qkv_zoo/{name}", int(START_SECONDS * 1000))
+        return self._store.blocking_key_value_get(f"qkv_zoo/{name}", ENGINE_SECONDS * 1000)
 
     def fail(self, line: str) -> None:
         """Tell all processes why they cannot go on."""
