@@ -1,7 +1,7 @@
 """Memory and time of one InfoNCE step of 1,024 questions: encoded in chunks, all at once, and a batch as small as a chunk.
 
 Model       The encoder of train_ranking.py from scratch: 2 layers of 128, 8,000 word pieces, vectors of size 128; no dropout;
-            TensorFlow without XLA, float32. The timed steps use AdamW.
+            float32, on TensorFlow without XLA, on JAX compiled. The timed steps use AdamW.
 Batches     Random word pieces: questions of 64 tokens, each with two answers of 128 tokens.
 Cases       small       a batch of the chunk's size
             chunks      the large batch in chunks (`--chunks`); each chunk is encoded twice
@@ -12,6 +12,7 @@ Measured    Each case runs in a process of its own. Memory is the peak resident 
 
     python -m benchmarks.ranking_chunks --out runs/ranking_chunks.json
     python -m benchmarks.ranking_chunks --batch-size 256
+    python -m benchmarks.ranking_chunks --backend jax
 
 The default run takes about three minutes on two cores, and `whole` needs 20 GiB of memory.
 """
@@ -36,7 +37,7 @@ CASES = ("small", "chunks", "whole")
 
 def main() -> int:
     options = parse()
-    os.environ |= environment(options.threads)
+    os.environ |= environment(options.threads) | {"KERAS_BACKEND": options.backend}
     rows, gradients = {}, {}
     for case in options.cases:
         with fresh_process() as process:
@@ -55,6 +56,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--cases", nargs="+", choices=CASES, default=list(CASES))
+    add("--backend", choices=("tensorflow", "jax"), default="tensorflow")
     add("--batch-size", type=int, default=1024)
     add("--chunk", type=int, default=64, help="questions encoded at a time")
     add("--threads", type=int, default=usable_cores())
@@ -85,11 +87,11 @@ def measure(case: str, options) -> tuple[dict, list[np.ndarray]]:
     model = make_model(config)
     inputs, targets = make_batch(config, np.random.default_rng(options.seed))
     memory_before, weights_before = peak_memory_gib(), model.get_weights()
-    model.compile(keras.optimizers.SGD(1.0), loss=InfoNCE(config.temperature), jit_compile=False)
+    model.compile(keras.optimizers.SGD(1.0), loss=InfoNCE(config.temperature), jit_compile=options.backend == "jax")
     model.train_on_batch(inputs, targets)
     gradients = [before - after for before, after in zip(weights_before, model.get_weights(), strict=True)]
     optimizer = make_optimizer(1e-4, total_steps=3, decay="constant")
-    model.compile(optimizer, loss=InfoNCE(config.temperature), jit_compile=False)
+    model.compile(optimizer, loss=InfoNCE(config.temperature), jit_compile=options.backend == "jax")
     seconds = []
     for _ in range(3):
         start = time.perf_counter()

@@ -143,7 +143,7 @@ def build_index(
 
     if not state["has_texts"]:
         save()
-        _write_texts(texts, folder)
+        write_texts(texts, folder)
         save(has_texts=True)
     stored = TextRows.open(folder / TEXTS)
     if not len(stored):
@@ -163,7 +163,8 @@ def build_index(
     save(approximate=approximate or state["approximate"], is_done=True)
 
 
-def _write_texts(texts: Iterable[NamedText], folder: Path) -> None:
+def write_texts(texts: Iterable[NamedText], folder: Path) -> None:
+    """Write the texts, their names and ids."""
     with (
         RowsWriter(np.uint8, folder / TEXTS) as text_writer,
         RowsWriter(np.uint8, folder / NAMES) as name_writer,
