@@ -193,6 +193,9 @@ class Trainer:
         clock = Clock()
         dataset = as_dataset(lambda first_step: itertools.repeat(self.batch), 0)
         self.model.fit(dataset, steps_per_epoch=steps, callbacks=[clock], shuffle=False, verbose=0)
+        # Keras leaves the moving averages in the model: on JAX the same memory, which a step cannot change in two places.
+        for variable in self.model.trainable_variables:
+            variable.assign(keras.ops.copy(variable))
         seconds = [
             (end - begin) / (steps if per_step else 1) for begin, end in zip(clock.begin, clock.end, strict=True)
         ]
