@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
+
+from utils.training.quiet import standard_error_through
 
 ENGINE_LINES = (
     r"^[IWE][0-9]{4} |^Additional GRPC error|^:UNKNOWN:|^RPC: /|^# of tasks that|^The first task at|^[0-9]*$"
@@ -29,33 +30,16 @@ def without_output():
         os.close(nowhere)
 
 
-@contextlib.contextmanager
 def engine_errors_as_one_line(line: str):
-    """Within the block, what JAX's engine writes before it aborts this process becomes one line.
+    """A context within which what JAX's engine writes before it aborts this process becomes one line.
 
-    It aborts all others when process 0 disappears. Another process filters the lines, so that the last ones are shown, too.
+    It aborts all others when process 0 disappears.
 
     Args:
         line: what is said in the place of the engine's pages.
     """
-    sys.stderr.flush()
-    try:
-        standard_error = os.dup(2)
-        commands = [
-            f"s/^F[0-9]{{4}} .*JAX distributed service.*/error: {line}/",
-            f"/{ENGINE_LINES.replace('/', chr(92) + '/')}/d",
-        ]
-        settings = {"stdout": 2, "env": {**os.environ, "LC_ALL": "C"}, "start_new_session": True}  # Ctrl-C is not for it
-        sed = subprocess.Popen(["sed", "-uE", ";".join(commands)], stdin=subprocess.PIPE, **settings)
-    except OSError:  # there is no sed, or no standard error
-        yield
-        return
-    os.dup2(sed.stdin.fileno(), 2)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(standard_error, 2)
-        os.close(standard_error)
-        sed.stdin.close()
-        sed.wait()
+    commands = [
+        f"s/^F[0-9]{{4}} .*JAX distributed service.*/error: {line}/",
+        f"/{ENGINE_LINES.replace('/', chr(92) + '/')}/d",
+    ]
+    return standard_error_through(["sed", "-uE", ";".join(commands)])

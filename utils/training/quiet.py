@@ -51,27 +51,33 @@ class _QuietImport:
         return spec
 
 
-@contextlib.contextmanager
 def without_notes():
-    """Within the block, lines on standard error that match `NOTES` are dropped.
+    """A context within which lines on standard error that match `NOTES` are dropped."""
+    return standard_error_through(["grep", "-vE", NOTES])
 
-    Another process filters them, so that the last words of this one are shown even if a library aborts it.
+
+@contextlib.contextmanager
+def standard_error_through(command: list[str]):
+    """Within the block, standard error passes through another process, so that the last words of this one are shown even if a
+    library aborts it.
+
+    Args:
+        command: a filter of lines; where it cannot be started, nothing is filtered.
     """
     sys.stderr.flush()
     try:
         standard_error = os.dup(2)
-        grep = subprocess.Popen(
-            ["grep", "-vE", NOTES], stdin=subprocess.PIPE, stdout=2, env={**os.environ, "LC_ALL": "C"}
-        )
-    except OSError:  # there is no grep, or no standard error
+        settings = {"env": {**os.environ, "LC_ALL": "C"}, "start_new_session": True}  # Ctrl-C is not for the filter
+        line_filter = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=2, **settings)
+    except OSError:  # there is no such program, or no standard error
         yield
         return
-    os.dup2(grep.stdin.fileno(), 2)
+    os.dup2(line_filter.stdin.fileno(), 2)
     try:
         yield
     finally:
         sys.stderr.flush()
         os.dup2(standard_error, 2)
         os.close(standard_error)
-        grep.stdin.close()
-        grep.wait()
+        line_filter.stdin.close()
+        line_filter.wait()
