@@ -176,8 +176,8 @@ def padded_length(length: int) -> int:
 def coarse_length(length: int, max_length: int) -> int:
     """A length for a batch whose longest window has this many tokens, one of few: for JAX, which compiles each length on its own.
 
-    Lengths up to 192 stay; above, the multiple doubles with the length. In this way 384 tokens are 18 lengths in the place of 24. Fewer
-    would cost more in every step than is saved by compiling once: a step of 160 tokens takes a sixth more than one of 144.
+    Lengths up to 192 stay as they are; above, they are multiples of 32, 64 and so on. So 384 tokens are 18 lengths in the place of
+    24. Fewer would cost more in every step than they save once: a step of 160 tokens takes a sixth more than one of 144.
 
     Args:
         length: tokens of the longest window of the batch.

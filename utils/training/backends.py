@@ -68,6 +68,19 @@ def compiles_each_shape() -> bool:
     return keras.backend.backend() == "jax"
 
 
+def slow_precision(precision: str) -> str:
+    """What is said of a precision that makes nothing faster: half precision on JAX without a GPU; empty for others."""
+    import keras
+
+    if precision == "float32" or keras.backend.backend() != "jax":
+        return ""
+    import jax
+
+    if jax.default_backend() != "cpu":
+        return ""
+    return f"--precision {precision}: on a processor, JAX computes most of it in float32 and converts; float32 is faster here"
+
+
 def missing_package(backend: str) -> str:
     """The first package of a backend that is not installed; empty if all are."""
     return next((name for name in PACKAGES[backend] if not is_installed(name)), "")

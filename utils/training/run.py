@@ -16,7 +16,7 @@ from pathlib import Path
 
 from utils.common.errors import UserError
 from utils.common.files import write_atomically, write_json
-from utils.training.backends import set_up_backend
+from utils.training.backends import set_up_backend, slow_precision
 from utils.training.command_line import parse_command_line
 from utils.training.compile_cache import set_up_compile_cache
 from utils.training.environment import commit, unused_gpu, versions
@@ -248,8 +248,9 @@ def set_up_keras(config) -> None:
 
     keras.utils.set_random_seed(config.seed)
     set_precision(config.precision)
-    if note := unused_gpu():
-        print(note)
+    for note in (unused_gpu(), slow_precision(config.precision)):
+        if note:
+            print(note)
     if config.distribute != "none":
         distribute(config.distribute, config.model_devices)
 

@@ -91,3 +91,14 @@ def test_every_script_says_so_and_helps_without(script):
     assert done.stderr.startswith("error: KERAS_BACKEND=theano: Keras has no such backend")
     done = subprocess.run([sys.executable, script, "--help"], cwd=ROOT, env=settings, capture_output=True, text=True)
     assert done.returncode == 0 and "--help" in done.stdout
+
+
+SLOW = "from utils.training.backends import slow_precision as say; print([bool(say(name)) for name in ('float32', 'bfloat16')])"
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_bfloat16_is_said_to_be_slow_on_jax_without_a_gpu(backend):
+    pytest.importorskip(backend)
+    environment = os.environ | {"KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
+    process = subprocess.run([sys.executable, "-c", SLOW], check=True, capture_output=True, text=True, env=environment)
+    assert process.stdout.strip() == f"[False, {backend == 'jax'}]"
