@@ -18,9 +18,9 @@ Measured    Each stage runs in a process of its own. Memory is the peak of what 
             minus that before the stage. Pages of mapped files are not in it: the system drops them when memory is short.
             `resident` is the peak of everything, these pages included.
 Growth      With two sizes or more, seconds and memory at 10 million follow from the line through the last two. They are
-            extrapolated, not measured.
+            extrapolated, not measured. Below a million texts the blocks are not full, and the line is too steep for memory.
 
-    python -m benchmarks.ranking_scale --sizes 100000 1000000 --folder /tmp/ranking_scale --out runs/ranking_scale.json
+    python -m benchmarks.ranking_scale --sizes 1000000 2000000 --folder /tmp/ranking_scale --out runs/ranking_scale.json
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def main() -> int:
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--sizes", type=int, nargs="+", default=[100_000, 1_000_000], help="numbers of texts, ascending")
+    add("--sizes", type=int, nargs="+", default=[1_000_000, 2_000_000], help="numbers of texts, ascending")
     add("--folder", type=Path, required=True, help="a folder for about 1 KB a text, which is deleted afterwards")
     add("--hidden-dim", type=int, default=32)
     add("--num-layers", type=int, default=1)
@@ -111,7 +111,10 @@ def write_texts(folder: Path, size: int, seed: int) -> None:
             lengths = rng.integers(4, 41, min(10_000, size - start))
             drawn = words[np.minimum(np.searchsorted(cumulated, rng.random(lengths.sum())), VOCABULARY - 1)]
             for number, part in enumerate(np.split(drawn, np.cumsum(lengths)[:-1]), start=start):
-                file.write(f"{' '.join(part)} {spelt(number)}\n")  # the last word makes every text a different one
+                high, low = divmod(number, VOCABULARY)
+                file.write(
+                    f"{' '.join(part)} {spelt(high)} {spelt(low)}\n"
+                )  # the last words make every text a different one
 
 
 def spelt(number: int) -> str:

@@ -18,7 +18,7 @@ from utils.text.words import split_words
 
 K1, B = 1.5, 0.75
 """Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", section 3.4."""
-WORDS_TOGETHER = 1 << 22
+WORDS_TOGETHER = 1 << 20
 """Words of texts whose scores are computed at a time."""
 
 
