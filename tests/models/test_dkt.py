@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from keras import ops
 
 from models.dkt import DKT
 from tests.helpers.tracing_inputs import (
@@ -31,8 +32,8 @@ def test_logits_equal_the_equations():
     model, inputs = make(item_skills=[0] + [1, 2] * 5), batch()
     logits = outputs(model, inputs)["logits"]
     item = model.item_embedding(inputs["item_ids"])
-    states = np.asarray(model.lstm(model.response_embedding(item, inputs["responses"])))
-    weights = np.asarray(model.category_weights(item)).reshape(BATCH, STEPS, CATEGORIES - 1, 14)
+    states = ops.convert_to_numpy(model.lstm(model.response_embedding(item, inputs["responses"])))
+    weights = ops.convert_to_numpy(model.category_weights(item)).reshape(BATCH, STEPS, CATEGORIES - 1, 14)
     assert not logits[..., 0].any()
     np.testing.assert_allclose(logits[:, 0, 1:], weights[:, 0, :, 13], rtol=1e-5, atol=1e-6)
     expected = weights[:, 5, :, 13] + (weights[:, 5, :, :13] * states[:, 4, None]).sum(axis=-1)
