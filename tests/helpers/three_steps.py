@@ -1,20 +1,27 @@
-"""Three training steps of every model in the table, on the backend that runs this file.
+"""Three training steps of every model in the table, on the backend that runs this file, and models that other backends saved.
 
     python -m tests.helpers.three_steps FOLDER
 
-reads the initial weights `FOLDER/NAME.npz` of each case and writes the trained weights to `FOLDER/NAME.BACKEND.npz`.
+reads the initial weights `FOLDER/NAME.npz` of each case and writes the trained weights to `FOLDER/NAME.BACKEND.npz`. Then it reads
+the models that other backends saved there, and writes to `FOLDER/BACKEND.json` how far their outputs are from
+what those backends computed. It saves those of TensorFlow again as its own. With `--read-only` it trains and saves nothing.
 """
 
+import json
 import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from tests.helpers.model_cases import BATCH, CASES, LENGTHS
+from models import load_model
+from tests.helpers.model_cases import BATCH, CASES, LENGTHS, outputs
+from utils.training.export import largest_difference
 from utils.training.optimizers import make_optimizer
 
 STEPS = 3
+ONE_OF_EACH_CLASS = tuple({case.model_class: case for case in reversed(CASES)}.values())
+"""The first case of each class."""
 
 
 def train(case, weights: list, jit_compile="auto"):
@@ -29,6 +36,21 @@ def train(case, weights: list, jit_compile="auto"):
     return model
 
 
+def save(model, case, folder: Path, results: dict | None = None) -> None:
+    """Write a model and its outputs for one batch, which are computed if they are not passed."""
+    stem = f"{case.name}.{keras.backend.backend()}"
+    model.save(folder / f"{stem}.keras")
+    np.savez(folder / f"{stem}.outputs.npz", **(results or outputs(model, case.inputs(BATCH, LENGTHS[1]))))
+
+
+def read(case, backend: str, folder: Path) -> tuple:
+    """A model that another backend saved, its outputs here, and their largest difference from its outputs there."""
+    model = load_model(folder / f"{case.name}.{backend}.keras")
+    results = outputs(model, case.inputs(BATCH, LENGTHS[1]))
+    with np.load(folder / f"{case.name}.{backend}.outputs.npz") as expected:
+        return model, results, largest_difference(results, dict(expected))
+
+
 def write_weights(path: Path, weights: list) -> None:
     """Write a list of arrays to an `.npz` file."""
     np.savez(path, **{str(number): weight for number, weight in enumerate(weights)})
@@ -40,11 +62,23 @@ def read_weights(path: Path) -> list:
         return [arrays[str(number)] for number in range(len(arrays.files))]
 
 
-def main(folder: Path) -> None:
-    for case in CASES:
+def main(folder: Path, trains: bool) -> None:
+    own = keras.backend.backend()
+    for case in CASES if trains else ():
         model = train(case, read_weights(folder / f"{case.name}.npz"))
-        write_weights(folder / f"{case.name}.{keras.backend.backend()}.npz", model.get_weights())
+        write_weights(folder / f"{case.name}.{own}.npz", model.get_weights())
+    differences: dict[str, dict[str, float]] = {}
+    for backend in ("tensorflow", "jax", "torch"):
+        cases = [case for case in CASES if (folder / f"{case.name}.{backend}.keras").exists()]
+        if backend == own or not cases:
+            continue
+        differences[backend] = {}
+        for case in cases:
+            model, results, differences[backend][case.name] = read(case, backend, folder)
+            if trains and backend == "tensorflow":
+                save(model, case, folder, results)
+    (folder / f"{own}.json").write_text(json.dumps(differences))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), trains="--read-only" not in sys.argv)
