@@ -170,7 +170,7 @@ def main(config: Config) -> int:
     from utils.squad.features import training_batches
     from utils.squad.splits import describe_data, draw, load_splits, with_one_answer
     from utils.squad.tokenizer import prepare_tokenizer
-    from utils.training.checkpoint import has_checkpoint
+    from utils.training.spread_checkpoint import will_continue
 
     files = {"train": config.train_files, "validation": config.validation_files, "test": config.test_files}
     reading = Reading(config.max_bad_fraction)
@@ -200,7 +200,7 @@ def main(config: Config) -> int:
     # --- model
     steps_per_epoch = OVERFIT_STEPS if config.overfit else math.ceil(len(features["train"]) / config.batch_size)
     model = build_model(config, tokenizer.get_vocab_size(), checkpoint)
-    if not has_checkpoint(config.run_dir / "checkpoint.npz"):  # otherwise the checkpoint overwrites them
+    if not will_continue(config.run_dir):  # otherwise the checkpoint overwrites them
         set_initial_weights(model, config.word_vectors, checkpoint, features["train"])
     del checkpoint  # it may be as large as the model
     compile_model(model, config, total_steps=steps_per_epoch * config.epochs)

@@ -25,11 +25,11 @@ def start_process(*flags, module="tests.helpers.tiny_training", **environment) -
     return subprocess.Popen(command, cwd=ROOT, env=settings, **pipes)
 
 
-def start_processes(count: int, *flags, late: float = 0, **environment) -> list[subprocess.Popen]:
+def start_processes(count: int, *flags, late: float = 0, distribute="data", **environment) -> list[subprocess.Popen]:
     """Start a training on so many processes, the last of them `late` seconds after the others."""
     if count == 1:
         return [start_process(*flags, **environment)]
-    cluster = ["--distribute", "data", "--coordinator", unused_address(), "--processes", count, "--process-id"]
+    cluster = ["--distribute", distribute, "--coordinator", unused_address(), "--processes", count, "--process-id"]
     started = [start_process(*flags, *cluster, number, **environment) for number in range(count - 1)]
     time.sleep(late)
     return [*started, start_process(*flags, *cluster, count - 1, **environment)]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.common.errors import UserError, counted
-from utils.common.files import finite_or_none, has_lone_surrogate
+from utils.common.files import finite_or_none, has_lone_surrogate, temporary_name
 from utils.common.reading import FileReport
 
 _NOT_ESCAPED_BY_JSON = re.compile("[\x7f-\x9f\u2028\u2029]")
@@ -195,7 +195,7 @@ def print_json_lines(values: Iterable) -> None:
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Write a text file line by line under another name, and rename it when it is complete."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
@@ -216,7 +216,7 @@ class JsonObjectFile:
 
     def __init__(self, path: Path):
         self.path = path
-        self._temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        self._temporary = temporary_name(path)
         self._start = "{\n"
 
     def __enter__(self) -> JsonObjectFile:

@@ -87,12 +87,14 @@ class BatchPart:
         local_devices: devices of this process.
         all_devices: devices of all processes.
         is_marked: whether batches have `BATCH_SIZE_MARK`.
+        local_parts: devices of this process that share one copy of a model.
     """
 
     first_device: int = 0
     local_devices: int = 1
     all_devices: int = 1
     is_marked: bool = False
+    local_parts: int = 1
 
     def rows(self, batch_size: int) -> np.ndarray:
         """Numbers of this process' rows in a batch.
@@ -105,14 +107,17 @@ class BatchPart:
         return np.minimum(numbers, batch_size - 1)
 
     def mark(self, inputs: dict[str, np.ndarray], batch_size: int) -> dict[str, np.ndarray]:
-        """The inputs of these rows, where wanted with `BATCH_SIZE_MARK`, whose width is the size of the batch."""
+        """The inputs of these rows, where wanted with `BATCH_SIZE_MARK`, whose last axis is as long as the batch has rows."""
         if not self.is_marked:
             return inputs
-        return inputs | {BATCH_SIZE_MARK: np.zeros((self.local_devices, batch_size), np.int8)}
+        shape = (self.local_devices, self.local_parts, *[1] * (MARK_AXES - 3), batch_size)
+        return inputs | {BATCH_SIZE_MARK: np.zeros(shape, np.int8)}
 
 
 BATCH_SIZE_MARK = "batch_size_mark"
 """An input that no model reads. The training step learns from its shape how many rows of the batch are no repetitions."""
+MARK_AXES = 6
+"""Axes of that input, more than any other input has: it is laid out in a way of its own (`utils.training.distribution`)."""
 
 
 WHOLE = BatchPart()

@@ -13,6 +13,7 @@ import lzma
 import math
 import os
 import re
+import secrets
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -330,11 +331,16 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         file.write(data.encode("utf-8") if isinstance(data, str) else data)
 
 
+def temporary_name(path: Path) -> Path:
+    """A name beside `path` that no other process takes, on this machine or on another that shares the folder."""
+    return path.with_name(f"{path.name}.{secrets.randbits(48)}.tmp")
+
+
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[io.BufferedRandom]:
     """A binary file that takes its name when all of it is written; until then, and after an error, the old one stays whole."""
     path = Path(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
     try:
         with open(temporary, "w+b") as file:
             yield file

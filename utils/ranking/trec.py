@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.common.files import temporary_name
 from utils.ranking.evaluation import Search, answerable, rerankable
 from utils.ranking.records import Candidate
 
@@ -112,7 +113,7 @@ def _write_lines(path: Path, lines: Iterator[str]) -> None:
     first = next(lines, None)
     if first is None:
         return
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
     try:
         with open(temporary, "w", encoding="utf-8", newline="") as file:
             file.write(first)

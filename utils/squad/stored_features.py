@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.common.files import write_json
+from utils.common.files import temporary_name, write_json
 from utils.squad.features import SquadFeatures, build_features
 from utils.squad.stored_questions import QuestionTable
 from utils.squad.tokens import TokenizedTexts
@@ -54,12 +54,15 @@ def stored_features(
         except (OSError, ValueError, KeyError, TypeError):
             print(f"{folder}: unreadable cache, built again")
             shutil.rmtree(folder, ignore_errors=True)
-    unfinished = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
+    unfinished = temporary_name(folder)
     try:
         unfinished.mkdir(parents=True)
         _build(questions, tokenizer, unfinished, progress, settings)
-        if not folder.exists():  # another process may have been faster
+        try:
             os.replace(unfinished, folder)
+        except OSError:
+            if not folder.exists():  # else another process was faster
+                raise
         return load_stored_features(folder)
     except OSError as error:
         raise UserError(

@@ -164,8 +164,8 @@ class StoredPart(MutableMapping):
         return np.setdiff1d(numbers, list(self.store.deleted)) if self.store.deleted else numbers
 
     def __len__(self) -> int:
-        deleted = sum(number >= self.first for number in self.store.deleted)
-        return (self.store.num_rows if self.end is None else self.end) - self.first - deleted
+        end = self.store.num_rows if self.end is None else self.end
+        return end - self.first - sum(self.first <= number < end for number in self.store.deleted)
 
     def __iter__(self) -> Iterator[str]:
         return (question.id for question in self.store.questions(self.numbers()))

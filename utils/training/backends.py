@@ -93,7 +93,7 @@ def is_installed(package: str) -> bool:
 
 def _preferred() -> str:
     """The backend in Keras' own settings, which Keras writes there by itself when it is first imported."""
-    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    folder = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))
     try:
         name = json.loads((folder / "keras.json").read_text())["backend"]
     except (OSError, ValueError, KeyError, TypeError):

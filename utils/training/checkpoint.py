@@ -34,7 +34,7 @@ def save_checkpoint(path: Path, model, state: dict) -> None:
         FloatingPointError: a weight is NaN or infinite; nothing is written.
     """
     arrays = {"state": np.asarray(json.dumps(state))}
-    for number, variable in enumerate(model_state(model)):
+    for number, variable in enumerate(variables_to_save(model)):
         value = np.asarray(variable)
         if np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
             raise FloatingPointError(variable.path)
@@ -101,7 +101,7 @@ def restore_checkpoint(path: Path, model) -> dict:
         UserError: the file is missing or damaged, or is a checkpoint of another model. The model is not changed.
     """
     with _open(path) as archive:
-        state, variables = _state(archive), model_state(model)
+        state, variables = _state(archive), variables_to_save(model)
         arrays = [archive[f"variable_{number}"] for number in range(len(archive.files) - 1)]
         if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
             raise UserError(
@@ -191,7 +191,8 @@ def _state(archive) -> dict:
     return state
 
 
-def model_state(model):
+def variables_to_save(model) -> list:
+    """The weights of a model, the states of its random generators, and the variables of its optimizer."""
     # model.variables holds weights, random states of dropout, and metrics. Metrics do not exist before training starts.
     metrics = {id(variable) for metric in model.metrics for variable in metric.variables}
     return [*(v for v in model.variables if id(v) not in metrics), *model.optimizer.variables]

@@ -36,13 +36,13 @@ def set_up_compile_cache() -> None:
         return
     versions = "-".join(importlib.metadata.version(package) for package in ("jax", "jaxlib"))
     instructions = hashlib.sha256(processor_instructions().encode()).hexdigest()[:12]
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    root = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
     folder = root / "qkv-zoo" / f"jax-{versions}-{instructions}"
     if is_own_folder(folder):
-        remove_unfinished(folder)
         os.environ[VARIABLE] = str(folder)
         os.environ.setdefault(SECONDS, str(MIN_SECONDS))
-        if is_installed("filelock"):  # JAX counts the bytes under its lock
+        if is_installed("filelock"):  # JAX counts the bytes under its lock, and notes the times of use
+            remove_unfinished(folder)
             os.environ.setdefault(BYTES, str(MAX_BYTES))
 
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from utils.common.batching import BATCH_SIZE_MARK, WHOLE, BatchPart
+from utils.common.batching import BATCH_SIZE_MARK, MARK_AXES, WHOLE, BatchPart
 from utils.common.errors import UserError
 
 BATCH_AXIS, MODEL_AXIS = "batch", "model"
@@ -52,6 +52,12 @@ class SplitWeights(keras.distribution.ModelParallel):
         num_parts = self.device_mesh.shape[1]
         if split_axis is not None and variable.shape[split_axis] % num_parts == 0:
             axes[split_axis] = MODEL_AXIS
+        return keras.distribution.TensorLayout(axes, self.device_mesh)
+
+    def get_data_layout(self, data_shape):
+        axes = [BATCH_AXIS, *[None] * (len(data_shape) - 1)]
+        if len(data_shape) == MARK_AXES:
+            axes[1] = MODEL_AXIS  # what a process asks for is its own, even where its rows are not
         return keras.distribution.TensorLayout(axes, self.device_mesh)
 
 
@@ -105,17 +111,12 @@ def batch_part() -> BatchPart:
     import jax
 
     # Devices of the same place on the batch axis hold the same rows.
-    replicas = _jax_mesh(distribution).devices.reshape(distribution.device_mesh.shape[0], -1)
-    owned = [
-        place
-        for place, row in enumerate(replicas)
-        if any(device.process_index == jax.process_index() for device in row)
-    ]
-    return BatchPart(owned[0], len(owned), len(replicas), is_marked=True)
-
-
-def _jax_mesh(distribution):
-    return distribution.device_mesh.backend_mesh
+    mesh = distribution.device_mesh
+    replicas = mesh.backend_mesh.devices.reshape(mesh.shape[0], -1)
+    is_own = np.array([[device.process_index == jax.process_index() for device in row] for row in replicas])
+    places = np.flatnonzero(is_own.any(axis=1))
+    parts = int(is_own[places[0]].sum())
+    return BatchPart(int(places[0]), len(places), len(replicas), is_marked=True, local_parts=parts)
 
 
 def host_value(variable) -> np.ndarray:
@@ -141,7 +142,7 @@ def prepare(model) -> None:
         mark = inputs[BATCH_SIZE_MARK]
         inputs = {name: array for name, array in inputs.items() if name != BATCH_SIZE_MARK}
         data = (inputs, targets) if weights is None else (inputs, targets, weights)
-        data = keras.tree.map_structure(lambda array: array[: mark.shape[1]], data)
+        data = keras.tree.map_structure(lambda array: array[: mark.shape[-1]], data)
         logs, state = train_step(state, data)
         return {**logs, "request": ops.max(ops.cast(mark, "int32"))}, state
 
@@ -162,7 +163,7 @@ def _gathering_forward(model):
     import jax
 
     distribution, part = keras.distribution.distribution(), batch_part()
-    mesh = _jax_mesh(distribution)
+    mesh = distribution.device_mesh.backend_mesh
     by_rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(distribution.batch_dim_name))
     everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
 
@@ -178,15 +179,12 @@ def _gathering_forward(model):
             name: jax.make_array_from_process_local_data(by_rows, np.ascontiguousarray(np.asarray(array)[rows]))
             for name, array in inputs.items()
         }
-        values = [[variable.value for variable in variables] for variables in _forward_variables(model)]
+        variables = model.trainable_variables, model.non_trainable_variables
+        values = [[variable.value for variable in group] for group in variables]
         outputs = compiled(*values, inputs)
         return keras.tree.map_structure(lambda array: np.asarray(array)[:size], outputs)
 
     return predict_on_batch
-
-
-def _forward_variables(model):
-    return model.trainable_variables, model.non_trainable_variables
 
 
 def ask(batch: tuple, request: int) -> None:

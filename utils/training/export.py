@@ -74,12 +74,12 @@ def export_model(
             {name: keras.ops.convert_to_numpy(value) for name, value in signature.name_outputs(model(example)).items()}
             for example in examples
         ]
-    if keras.backend.backend() == "tensorflow":
-        exports = write_formats(model, folder, signature, examples, expected, suffix)
-    else:
-        from utils.training.export_process import write_formats_with_tensorflow
+        if keras.backend.backend() == "tensorflow":
+            exports = write_formats(model, folder, signature, examples, expected, suffix)
+        else:
+            from utils.training.export_process import write_formats_with_tensorflow
 
-        exports = write_formats_with_tensorflow(model, folder, signature, examples, expected, suffix)
+            exports = write_formats_with_tensorflow(model, folder, signature, examples, expected, suffix)
     names: dict[str, list[str]] = {}
     for export in exports:
         if export.problem:

@@ -30,7 +30,12 @@ from utils.training.distribution import (
 )
 from utils.training.late_note import NO_NOTE, note_after
 from utils.training.machines import is_first_process, part_from_others, shared_run_dir
-from utils.training.spread_checkpoint import has_any_checkpoint, resume_any_checkpoint, save_any_checkpoint
+from utils.training.spread_checkpoint import (
+    has_any_checkpoint,
+    orbax_folder,
+    resume_any_checkpoint,
+    save_any_checkpoint,
+)
 from utils.training.step_log import StepLog
 
 SAVE_EVERY_SECONDS = float(os.environ.get("QKV_ZOO_SAVE_EVERY_SECONDS", "60"))
@@ -119,8 +124,10 @@ def fit(
                     verbose=0,
                 )
             except TypeError as error:
-                # When a step fails on JAX, Keras looks for averages of weights that are gone. The step's error is the cause.
-                raise (error.__context__ or error) from None
+                if keras.backend.backend() != "jax" or error.__context__ is None:
+                    raise
+                # When a step fails, Keras looks for averages of weights that are gone. The step's error is the cause.
+                raise error.__context__ from None
             # When a fit ends, Keras leaves the averaged weights in the model. Training continues from the model's own.
             assign_values(model.trainable_variables, callback.own_weights)
     part_from_others()
@@ -316,6 +323,7 @@ class RunCallback(keras.callbacks.Callback):
             "loss": [float(self._loss_metric.total), float(self._loss_metric.count)],
             "logged": self.step_log.state,
             "seconds": self.seconds + start - self.clock,
+            "is_trained": self.epoch == self.epochs or self.finished,
             "rows": self.rows,
         }
         try:
@@ -333,7 +341,9 @@ class RunCallback(keras.callbacks.Callback):
 
     def _raise_not_finite(self, what):
         saved = "no checkpoint had been written yet"
-        if last := last_whole_checkpoint(self.checkpoint):
+        if (folder := orbax_folder(self.checkpoint)).exists():
+            saved = f"the last checkpoint is in {folder}"
+        elif last := last_whole_checkpoint(self.checkpoint):
             path, state = last
             saved = f"the last good checkpoint (epoch {state['epoch']}, step {state['step']}) is {path}"
         raise UserError(

@@ -8,7 +8,10 @@ import sys
 
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 """Numbers of settings of glibc's `mallopt` (malloc.h)."""
-VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_ARENA_MAX", "LD_PRELOAD")
+VARIABLES = (
+    *("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_ARENA_MAX"),
+    *("GLIBC_TUNABLES", "LD_PRELOAD"),
+)
 """Settings of a user's own, which are left as they are. A preloaded library may be another allocator."""
 
 
@@ -16,7 +19,7 @@ def keep_freed_memory() -> bool:
     """Let glibc keep freed memory in the process, instead of giving it back and asking for it again in every step.
 
     Fresh memory costs a page fault for every 4 KiB: on a virtual machine, often more time than the computation. The process stays
-    as large as its largest step; its peak is what it would be anyway.
+    as large as its largest step.
 
     Returns:
         whether it was set: False without glibc, or where a user set it otherwise.

@@ -14,9 +14,10 @@ import time
 from pathlib import Path
 
 from utils.common.errors import UserError, one_line
+from utils.training.checkpoint import load_state
 from utils.training.cluster import Cluster, choose_cluster
 from utils.training.engine_output import engine_errors_as_one_line, without_output
-from utils.training.rendezvous import meet
+from utils.training.rendezvous import LostProcessError, meet
 
 START_SECONDS = float(os.environ.get("QKV_ZOO_START_SECONDS", "300"))
 """How long the processes wait for one another when a training begins."""
@@ -31,17 +32,13 @@ ENGINE_SECONDS = 3600
 """JAX's own limit comes later than ours: it ends processes with pages of C++."""
 LEAVING_SECONDS = 0.5
 """How long process 0 stays after the others said that they leave."""
-NOT_COPIED = ("checkpoint*", "best*.keras", "results.json", "*.png", "*.csv", "wandb", "export", "tensorboard")
+NOT_COPIED = ("*.tmp", "checkpoint*", "best*.keras", "results.json", "*.png", "*.csv", "wandb", "export", "tensorboard")
 """What a resumed training of another process than the first does not need of the run directory."""
 
-_current: Machines | None = None
+_current: ThisProcess | None = None
 
 
-class LostProcessError(Exception):
-    """Another process failed or disappeared; the message is one line."""
-
-
-class Machines:
+class ThisProcess:
     """This process among those of a training, connected through JAX's coordination service.
 
     Args:
@@ -51,7 +48,8 @@ class Machines:
     def __init__(self, cluster: Cluster):
         self.cluster = cluster
         self.shared_run_dir: Path | None = None  # of process 0
-        self.is_over = threading.Event()
+        self.own_folder: Path | None = None  # of another process, temporary
+        self.has_parted = threading.Event()
         self.failure = ""  # which process failed, once it is known
         self.is_ending = False  # whether the main thread says so
         self.lost_seconds = LOST_SECONDS
@@ -60,7 +58,8 @@ class Machines:
         """Meet the other processes.
 
         Raises:
-            UserError: they were not there in time, or the port is taken.
+            LostProcessError: they were not there in time.
+            UserError: two processes have one number, or the port is taken.
         """
         import jax
         from jax.experimental import multihost_utils
@@ -82,11 +81,11 @@ class Machines:
             from jax._src import distributed  # the store of the service has no public name; Orbax takes the same way
 
             self._store = distributed.global_state.client
-            self._store.wait_at_barrier("qkv_zoo_start", int(START_SECONDS * 1000))
+            self.wait("start")
             with without_output():  # the first exchange of numbers prints a line of Gloo
                 multihost_utils.sync_global_devices("qkv_zoo_start")
         except Exception as error:
-            raise UserError(
+            raise LostProcessError(
                 f"process {number} of {count}: not all processes met at {self.cluster.coordinator} within "
                 f"{START_SECONDS:g} s ({one_line(str(error))[:100]}); start them all with the same --coordinator and --processes"
             ) from None
@@ -101,7 +100,16 @@ class Machines:
         """The text that another process leaves under a name, as soon as it is there."""
         return self._store.blocking_key_value_get(f"qkv_zoo/{name}", ENGINE_SECONDS * 1000)
 
+    def wait(self, name: str) -> None:
+        """Wait until all processes wait under this name."""
+        self._store.wait_at_barrier(f"qkv_zoo_{name}", ENGINE_SECONDS * 1000)
+
     def fail(self, line: str) -> None:
+        """Tell all processes that this one fails, and why."""
+        self.is_ending = True
+        self.tell_failure(line)
+
+    def tell_failure(self, line: str) -> None:
         """Tell all processes why they cannot go on."""
         with contextlib.suppress(Exception):  # process 0 may be the one that is gone
             self.tell(f"failure/{self.cluster.process_id}", line)
@@ -118,10 +126,10 @@ class Machines:
         """Part from the other processes, after the last step that all take together. Process 0 leaves last."""
         import jax
 
-        if self.is_over.is_set():
+        if self.has_parted.is_set():
             return
-        self._store.wait_at_barrier("qkv_zoo_end", ENGINE_SECONDS * 1000)
-        self.is_over.set()
+        self.wait("end")
+        self.has_parted.set()
         self._thread.join()
         if self.cluster.process_id == 0:
             deadline = time.monotonic() + LOST_SECONDS
@@ -140,14 +148,15 @@ class Machines:
     def _watch(self) -> None:
         beats, last_heard = {}, {}
         number = 0
-        while not self.is_over.wait(HEARTBEAT_SECONDS):
+        while not self.has_parted.wait(HEARTBEAT_SECONDS):
             number += 1
             try:
                 self.tell(f"heartbeat/{self.cluster.process_id}", str(number))
                 current = dict(self._store.key_value_dir_get("qkv_zoo/heartbeat/"))
-                failure = dict(self._store.key_value_dir_get("qkv_zoo/failure/")).values()
+                failures = self._store.key_value_dir_get("qkv_zoo/failure/")
+                failure = [text for key, text in failures if not key.endswith(f"/{self.cluster.process_id}")]
             except Exception:
-                if self.is_over.is_set():
+                if self.has_parted.is_set():
                     return
                 failure = ["process 0 is gone"]
                 current = {}
@@ -159,15 +168,17 @@ class Machines:
                 silence = now - last_heard[other]
                 if silence > self.lost_seconds and not failure:
                     failure = [f"process {other} of {self.cluster.processes} has been silent for {silence:.0f} s"]
-                    self.fail(failure[0])
+                    self.tell_failure(failure[0])
             if failure:
-                self._give_up(next(iter(failure)))
+                self._give_up(failure[0])
 
     def _give_up(self, line: str) -> None:
         self.failure = line
-        # The main thread may be within an exchange of numbers that never ends. If it is not, it ends by itself.
-        if not self.is_over.wait(LAST_WORDS_SECONDS) and not self.is_ending:
+        # The main thread may be within an exchange of numbers that never ends. If that one failed, the main thread says so itself.
+        if not self.has_parted.wait(LAST_WORDS_SECONDS) and not self.is_ending:
             print(f"error: {lost_line(line)}", file=sys.stderr, flush=True)
+            if self.own_folder:
+                shutil.rmtree(self.own_folder, ignore_errors=True)
             os._exit(1)
 
 
@@ -177,7 +188,7 @@ def lost_line(failure: str) -> str:
 
 
 @contextlib.contextmanager
-def machines(config):
+def machines(config, name_run_dir):
     """The processes that the settings describe, connected; within the block, `config` is that of this process.
 
     Process 0 works in the run directory. The others work in a temporary folder, which is removed at the end, and print errors
@@ -185,33 +196,42 @@ def machines(config):
 
     Args:
         config: the settings of a script.
+        name_run_dir: function of the settings of the process that writes; returns them with a run directory.
 
     Yields:
         the settings, with the run directory of this process.
 
     Raises:
-        UserError: the settings make no sense, or the processes did not meet.
-        LostProcessError: another process failed.
+        UserError: the settings make no sense.
+        LostProcessError: another process did not come, or failed.
     """
     global _current
     cluster = _cluster_of(config)
+    if cluster is None or cluster.process_id == 0 or config.resume:
+        config = name_run_dir(config)
+    if cluster and config.resume and _is_trained(config.run_dir, cluster.process_id):
+        if cluster.process_id:
+            raise SystemExit(0)
+        cluster = None  # process 0 was lost while it wrote its report
     if cluster is None:
         yield config
         return
     with engine_errors_as_one_line(lost_line("process 0 is gone")), contextlib.ExitStack() as stack:
-        _current = Machines(cluster)
+        _current = ThisProcess(cluster)
         _current.connect()
         if cluster.process_id == 0:
             _current.shared_run_dir = Path(config.run_dir).absolute()
             _current.tell("run_dir", str(_current.shared_run_dir))
+            _current.wait("copied")  # nothing changes in the run directory while others copy it
         else:
             _current.shared_run_dir = Path(_current.hear("run_dir"))
-            folder = Path(tempfile.mkdtemp(prefix="qkv-zoo-"))
+            folder = _current.own_folder = Path(tempfile.mkdtemp(prefix="qkv-zoo-"))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             stack.enter_context(without_output())
             config = dataclasses.replace(config, run_dir=folder / "run", tracking="off")
             if config.resume:
-                _copy_run(_current.shared_run_dir, config.run_dir, cluster.process_id)
+                shutil.copytree(_current.shared_run_dir, config.run_dir, ignore=shutil.ignore_patterns(*NOT_COPIED))
+            _current.wait("copied")
         with _failures_told(_current):
             yield config
 
@@ -233,27 +253,44 @@ def _cluster_of(config) -> Cluster | None:
     return choose_cluster(config.coordinator, config.processes, config.process_id)
 
 
+def _is_trained(run_dir: Path, process_id: int) -> bool:
+    """Whether all epochs of a run are over."""
+    if process_id and not Path(run_dir).is_dir():
+        raise UserError(
+            f"{run_dir}: process {process_id} cannot see the run directory; --resume needs one that all machines share"
+        )
+    try:
+        return trained_file(run_dir).exists() or bool(load_state(Path(run_dir) / "checkpoint.npz").get("is_trained"))
+    except UserError:
+        return False
+
+
+def trained_file(run_dir: Path) -> Path:
+    """A file that says that the epochs of a run are over, where its checkpoint does not."""
+    return Path(run_dir) / "checkpoint.trained"
+
+
 @contextlib.contextmanager
-def _failures_told(machine: Machines):
+def _failures_told(process: ThisProcess):
     """Within the block, an error of this process is told to the others, and an error that another one caused is named."""
-    number = machine.cluster.process_id
+    number = process.cluster.process_id
     try:
         yield
     except SystemExit:
-        machine.finish()
+        process.finish()
         raise
     except (UserError, OSError, KeyboardInterrupt, MemoryError) as error:
-        machine.fail(f"process {number} failed ({one_line(str(error)) or type(error).__name__})")
+        process.fail(f"process {number} failed ({one_line(str(error)) or type(error).__name__})")
         raise
     except Exception as error:
-        failure = "" if machine.is_over.is_set() else machine.failure_of_another()
+        failure = "" if process.has_parted.is_set() else process.failure_of_another()
         if failure:
-            machine.is_ending = True
+            process.is_ending = True
             raise LostProcessError(lost_line(failure)) from None
-        machine.fail(f"process {number} failed ({one_line(str(error))[:200]})")
+        process.fail(f"process {number} failed ({one_line(str(error))[:200]})")
         raise
     else:
-        machine.finish()
+        process.finish()
 
 
 def is_first_process() -> bool:
@@ -263,7 +300,7 @@ def is_first_process() -> bool:
 
 def is_connected() -> bool:
     """Whether other processes wait for this one."""
-    return _current is not None and not _current.is_over.is_set()
+    return _current is not None and not _current.has_parted.is_set()
 
 
 def shared_run_dir(run_dir: Path) -> Path:
@@ -318,12 +355,3 @@ def end_process(status: int) -> None:
     if is_connected():
         time.sleep(LAST_WORDS_SECONDS)  # the others read from process 0 why it ends
         os._exit(status)
-
-
-def _copy_run(shared: Path, own: Path, number: int) -> None:
-    """Copy what a resumed training reads from the run directory, but its checkpoint and results."""
-    if not shared.is_dir():
-        raise UserError(
-            f"{shared}: process {number} cannot see the run directory of process 0; --resume needs one that all machines share"
-        )
-    shutil.copytree(shared, own, ignore=shutil.ignore_patterns(*NOT_COPIED))

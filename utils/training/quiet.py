@@ -14,6 +14,10 @@ NOTES = "^(WARNING: All log messages before absl::InitializeLog|[IW][0-9]{4} |To
 """Lines that TensorFlow's libraries write while they are loaded: notes and warnings. Errors begin with E or F."""
 
 
+FILTER_SECONDS = 2
+"""How long the last lines are waited for."""
+
+
 def silence_tensorflow() -> None:
     """Hide the notes that TensorFlow writes while it is imported, whenever that happens, and those of its start.
 
@@ -65,13 +69,14 @@ def standard_error_through(command: list[str]):
         command: a filter of lines; where it cannot be started, nothing is filtered.
     """
     sys.stderr.flush()
-    try:
-        standard_error = os.dup(2)
+    line_filter = None
+    with contextlib.suppress(OSError):  # there is no such program, or no standard error
         settings = {"env": {**os.environ, "LC_ALL": "C"}, "start_new_session": True}  # Ctrl-C is not for the filter
         line_filter = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=2, **settings)
-    except OSError:  # there is no such program, or no standard error
+    if line_filter is None:
         yield
         return
+    standard_error = os.dup(2)
     os.dup2(line_filter.stdin.fileno(), 2)
     try:
         yield
@@ -80,4 +85,5 @@ def standard_error_through(command: list[str]):
         os.dup2(standard_error, 2)
         os.close(standard_error)
         line_filter.stdin.close()
-        line_filter.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a process that was started within the block writes on
+            line_filter.wait(FILTER_SECONDS)

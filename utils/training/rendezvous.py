@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import time
 
 from utils.common.errors import UserError
 from utils.training.cluster import Cluster
+
+
+class LostProcessError(Exception):
+    """Another process did not come, failed or disappeared; the message is one line. Starting all again may help."""
+
 
 GREETING = "qkv-zoo"
 MAX_MESSAGE = 1000
@@ -22,7 +28,8 @@ def meet(cluster: Cluster, seconds: float) -> None:
         seconds: how long to wait.
 
     Raises:
-        UserError: some did not come in time, or two say that they are the same.
+        LostProcessError: some did not come in time.
+        UserError: two say that they are the same, or the port is taken.
     """
     deadline = time.monotonic() + seconds
     if cluster.process_id == 0:
@@ -47,12 +54,14 @@ def _receive_others(cluster: Cluster, deadline: float, seconds: float) -> None:
                 missing = [str(number) for number in range(1, cluster.processes) if number not in connections]
                 message = f"process {', '.join(missing)} of {cluster.processes} did not come within {seconds:g} s"
                 _answer(connections.values(), message)
-                raise UserError(f"{message} to {cluster.coordinator}; start all processes") from None
+                raise LostProcessError(f"{message} to {cluster.coordinator}; start all processes") from None
             connection.settimeout(5)
-            words = _read(connection).split()
-            if words[:1] != [GREETING]:
+            greeting = re.fullmatch(rf"{GREETING} (\d+) (\d+)", _read(connection))
+            if not greeting:
                 continue  # somebody else looked at the port
-            number, count = int(words[1]), int(words[2])
+            number, count = int(greeting[1]), int(greeting[2])
+            if number in connections and _is_closed(connections[number]):
+                del connections[number]  # that process was started again
             problem = ""
             if count != cluster.processes:
                 problem = f"process {number} was started with --processes {count}, process 0 with {cluster.processes}"
@@ -76,12 +85,12 @@ def _call_first(cluster: Cluster, deadline: float, seconds: float) -> None:
             if answer == GREETING:
                 return
             if answer:
-                raise UserError(f"process {cluster.process_id} cannot start: {answer}")
+                raise LostProcessError(f"process {cluster.process_id} cannot start: {answer}")
             reason = "it closed the connection"
         except OSError as error:
             reason = error.strerror or str(error)
         if time.monotonic() > deadline:
-            raise UserError(
+            raise LostProcessError(
                 f"--coordinator {cluster.coordinator}: process 0 does not answer there after {seconds:g} s ({reason}); "
                 "start it, or check address and firewall"
             )
@@ -98,6 +107,19 @@ def _answer(connections, problem: str) -> None:
     for connection in connections:
         with contextlib.suppress(OSError):  # that process has ended meanwhile
             connection.sendall(f"{problem or GREETING}\n".encode())
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    """Whether the other side, which has said all it has to say, is gone."""
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        connection.settimeout(5)
 
 
 def _read(connection: socket.socket) -> str:

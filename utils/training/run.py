@@ -47,8 +47,11 @@ def run_script(main, config_class) -> None:
         set_up_backend()
         set_up_compile_cache()
         keep_freed_memory()
-        with machines(with_run_dir(config)) as own_config:
-            status = main(own_config)
+        try:
+            with machines(config, with_run_dir) as own_config:
+                status = main(own_config)
+        except SystemExit as end:  # a signal, or a process that is not the first, at the end of the training
+            status = end.code
         sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -96,5 +96,5 @@ def test_parts_hold_every_row_in_order_and_repeat_only_the_last(batch_size, proc
 
 
 def test_the_mark_has_the_size_of_the_batch():
-    assert BatchPart(2, 2, 6, is_marked=True).mark({}, 5)[BATCH_SIZE_MARK].shape == (2, 5)
+    assert BatchPart(2, 2, 6, is_marked=True).mark({}, 5)[BATCH_SIZE_MARK].shape == (2, 1, 1, 1, 1, 5)
     assert WHOLE.mark({}, 5) == {}

@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.cluster import unused_address
 from utils.common.errors import UserError
 from utils.training.cluster import Cluster
-from utils.training.rendezvous import meet
+from utils.training.rendezvous import LostProcessError, meet
 
 
 def outcomes(clusters, seconds=20.0):
@@ -17,7 +17,7 @@ def outcomes(clusters, seconds=20.0):
     def outcome(cluster):
         try:
             meet(cluster, seconds)
-        except UserError as error:
+        except (LostProcessError, UserError) as error:
             return str(error)
         return ""
 
