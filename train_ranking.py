@@ -149,9 +149,10 @@ def main(config: Config) -> int:
         return 0
     from utils.ranking.scoring import headlines, question_keys
     from utils.training.environment import accelerators, hardware
-    from utils.training.fit import fit, inference_copy
+    from utils.training.fit import fit
     from utils.training.publish import publish
     from utils.training.training_summary import write_training_summary
+    from utils.training.weights import inference_copy
 
     # --- data
     files = config.train_files, config.validation_files, config.test_files

@@ -295,7 +295,7 @@ def set_up_keras(options, start, rounds, checked_inputs):
 
     from train_ranking import build_model, compile_model
     from utils.training import run
-    from utils.training.fit import inference_copy
+    from utils.training.weights import inference_copy
 
     config = make_config(options)
     run.set_up_keras(config)

@@ -116,7 +116,7 @@ class BiEncoder(keras.Model):
         chunk_states = [state + ops.cast(counters, state.dtype) for state in states]
         for seed, state in zip(seeds, states, strict=True):
             seed.assign(state + ops.cast([0, num_chunks], state.dtype))
-        chunks = {name: ops.reshape(array, (num_chunks, -1, *array.shape[1:])) for name, array in inputs.items()}
+        chunks = {name: ops.reshape(array, (num_chunks, -1, *ops.shape(array)[1:])) for name, array in inputs.items()}
 
         @keras.remat
         def encode(values, states, chunk):

@@ -104,10 +104,10 @@ def test_sigterm_to_all_or_one_saves_and_stops_all_after_the_same_step(tmp_path,
 
 def test_a_late_process_is_waited_for_and_one_that_pauses_is_not_given_up(tmp_path, undisturbed):
     folder = tmp_path / "run"
-    processes = start_processes(2, *EPOCHS, "--run-dir", folder, late=5, **SLOW)
+    processes = start_processes(2, *EPOCHS, "--run-dir", folder, late=20, **SLOW)
     wait_for(lambda: steps_of(folder) >= 3)
     processes[1].send_signal(signal.SIGSTOP)
-    time.sleep(20)
+    time.sleep(3)
     processes[1].send_signal(signal.SIGCONT)
     assert [status for status, *_ in ends(processes)] == [0, 0]
     assert_same_training(folder, undisturbed)

@@ -22,6 +22,8 @@ pytestmark = [
     pytest.mark.skipif(not any(INSTALLED.values()), reason="jax is not installed: requirements-dev.txt has it"),
 ]
 TOLERANCE = 1e-5
+TRAINED = CASES if INSTALLED["torch"] else ONE_OF_EACH_CLASS
+"""The models that are trained: all where PyTorch is installed, as in a job of the workflow; else one of each class."""
 EXCHANGED = tuple(
     case
     for case in ONE_OF_EACH_CLASS
@@ -51,7 +53,7 @@ own size, so it turns the noise into steps, which differ from backend to backend
 def folder(tmp_path_factory):
     """A folder where all backends have trained all cases from the same weights, and read and saved models of the others."""
     folder = tmp_path_factory.mktemp("weights")
-    for case in CASES:
+    for case in TRAINED:
         model = case.make()
         write_weights(folder / f"{case.name}.npz", model.get_weights())
         if case in EXCHANGED:
@@ -76,7 +78,7 @@ def run_steps(folder, backend, *flags):
 @pytest.mark.parametrize(
     ("case", "jit_compile"),
     [
-        *((case, False) for case in CASES),
+        *((case, False) for case in TRAINED),
         *((case, True) for case in ONE_OF_EACH_CLASS),
     ],  # with XLA, compiling takes most of the time
     ids=lambda value: getattr(value, "name", "xla" if value is True else "plain"),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.common.archives import open_npy
+
 WRITTEN_TOGETHER = 1 << 20
 """Values that are gathered before they are written."""
 ROW_COST = 64
@@ -47,7 +49,7 @@ class FlatRows(Sequence):
         Raises:
             OSError, ValueError: a file is missing, or the two do not belong together.
         """
-        ends = np.load(_ends_of(path), mmap_mode="r", allow_pickle=False)
+        ends = open_npy(_ends_of(path))
         total = int(ends[-1]) if len(ends) else 0
         if path.stat().st_size != total * np.dtype(dtype).itemsize or ends.dtype != np.int64 or ends.ndim != 1:
             raise ValueError(f"{path.name} and {_ends_of(path).name} do not belong together")

@@ -12,7 +12,8 @@ from utils.common.batching import WHOLE
 from utils.common.errors import UserError
 from utils.training.batch_dataset import as_dataset
 from utils.training.checkpoint import load_state
-from utils.training.fit import averaged_weights, best_row, fit
+from utils.training.fit import best_row, fit
+from utils.training.weights import averaged_weights
 
 STEPS = 5
 

@@ -32,7 +32,7 @@ def test_freed_memory_costs_no_page_faults_again():
     (_, usual), (said, kept) = page_faults(), page_faults("keep")
     if said == "False":
         pytest.skip("another C library than glibc")
-    assert kept < usual / 5
+    assert kept < usual / 3  # where the system gives huge pages, there are few faults in any case
     assert kept < 2 * 20_000, "every page is new once"
 
 
