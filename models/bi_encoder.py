@@ -131,7 +131,7 @@ class BiEncoder(keras.Model):
         _, size, slots, _ = ops.shape(chunks["candidate_ids"])
         before_first = ops.zeros((size, 1 + slots, self.candidates.size))
         _, vectors = ops.scan(step, before_first, (chunk_states, chunks))
-        return ops.reshape(vectors, (-1, *vectors.shape[2:]))
+        return ops.reshape(vectors, (-1, 1 + slots, self.candidates.size))
 
     def encode(self, inputs, training=None):
         """Return the output for these inputs, computed all at once."""
