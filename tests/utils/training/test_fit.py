@@ -245,4 +245,5 @@ def test_a_first_step_that_takes_long_is_explained_once(tmp_path, monkeypatch, c
     model = make_model()
     model.compile("sgd", "mse", jit_compile=jit_compile)
     run(tmp_path, epochs=2, model=model)
-    assert capsys.readouterr().err.count("compiling the training step (XLA)") == int(jit_compile)
+    is_compiled = jit_compile or keras.backend.backend() == "jax"  # where every step is
+    assert capsys.readouterr().err.count("compiling the training step (XLA)") == int(is_compiled)
