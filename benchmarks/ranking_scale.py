@@ -288,15 +288,15 @@ def lists(folder: Path) -> None:
 
 
 def probe(folder: Path, vectors: np.ndarray, vector_lists: VectorLists, exact: list) -> dict:
-    found = vector_lists.search(vectors, DEPTH)
-    same = [len(set(one) & set(other)) for (one, _), (other, _) in zip(found, exact, strict=True)]
+    retrieved = vector_lists.search(vectors, DEPTH)
+    same = [len(set(one) & set(other)) for (one, _), (other, _) in zip(retrieved, exact, strict=True)]
     return {"recall": round(float(np.mean(same)) / DEPTH, 3)}
 
 
 def evaluate(folder: Path, vectors: np.ndarray) -> dict:
-    found = evaluation_set(folder).search(VectorScores(vectors, stored_vectors(folder)), DEPTH)
-    write_runs(folder, found)
-    return {"ndcg@10": round(evaluate_scores(found.questions, found).metrics["ndcg@10_all"], 4)}
+    retrieved = evaluation_set(folder).search(VectorScores(vectors, stored_vectors(folder)), DEPTH)
+    write_runs(folder, retrieved)
+    return {"ndcg@10": round(evaluate_scores(retrieved.questions, retrieved).metrics["ndcg@10_all"], 4)}
 
 
 def bm25(folder: Path) -> None:

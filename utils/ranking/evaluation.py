@@ -13,7 +13,7 @@ from utils.common.evaluation import Evaluation
 from utils.ranking.features import RankingFeatures, first_candidates
 from utils.ranking.metrics import pad_arrays, ranking_metrics
 from utils.ranking.records import Candidate, Query
-from utils.ranking.retrieval import FoundForQuestion, SearchedCandidates, relevant_groups, search_all
+from utils.ranking.retrieval import QuestionRanking, SearchedCandidates, relevant_groups, search_all
 from utils.ranking.scores import Scores, VectorScores, as_scores
 from utils.ranking.search_metrics import search_metrics
 from utils.ranking.text_numbers import first_of_each, text_numbers
@@ -112,7 +112,7 @@ class Search:
     """
 
     questions: EvaluationSet
-    results: list[FoundForQuestion]
+    results: list[QuestionRanking]
 
     def rerank(self, included: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Metrics of ranking each question's own candidates, over the questions of `rerankable`.

@@ -20,12 +20,12 @@ def example_table(search: Search) -> tuple[list[str], list[list]]:
     numbers = answerable(test.queries)
     rows = []
     for number in numbers[:: max(1, len(numbers) // NUM_QUESTIONS)][:NUM_QUESTIONS]:
-        found, first = search.results[number], int(test.starts[number])
+        ranking, first = search.results[number], int(test.starts[number])
         grades = {first + place: candidate.relevance for place, candidate in enumerate(test.queries[number].candidates)}
         best = max(grades, key=grades.get)
         entries = {rank: (int(place), score) for rank, (place, score)
-                   in enumerate(zip(found.best[:NUM_ANSWERS], found.best_scores, strict=False), start=1)}  # fmt: skip
-        entries[found.rank_of_own(best - first)] = best, found.own_scores[best - first]
+                   in enumerate(zip(ranking.best[:NUM_ANSWERS], ranking.best_scores, strict=False), start=1)}  # fmt: skip
+        entries[ranking.rank_of_own(best - first)] = best, ranking.own_scores[best - first]
         for rank, (candidate, score) in sorted(entries.items()):
             values = float(score), float(grades.get(candidate, 0.0)), candidate in grades
             rows.append([test.queries[number].text, rank, test.candidates[candidate].text, *values])

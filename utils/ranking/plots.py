@@ -84,8 +84,8 @@ def plot_grades(search: Search, path: Path, title: str) -> None:
         title: title of the plot; a line on the order within questions is added.
     """
     grades, own_scores, in_order = [], [], []
-    for query, found in zip(search.questions.queries, search.results, strict=True):
-        own = found.own_scores
+    for query, ranking in zip(search.questions.queries, search.results, strict=True):
+        own = ranking.own_scores
         grade = np.array([candidate.relevance for candidate in query.candidates])
         better = grade[:, None] > grade[None]
         in_order.append((np.sign(own[:, None] - own[None])[better] + 1) / 2)

@@ -44,7 +44,7 @@ class SearchedCandidates:
 
 
 @dataclass
-class FoundForQuestion:
+class QuestionRanking:
     """What a search found for one question.
 
     Args:
@@ -111,7 +111,7 @@ class FoundForQuestion:
 
 def search_all(
     scores: Scores, searched: SearchedCandidates, is_relevant: np.ndarray, depth: int
-) -> list[FoundForQuestion]:
+) -> list[QuestionRanking]:
     """Search all candidates for every question.
 
     Args:
@@ -124,7 +124,7 @@ def search_all(
     for block in scores.question_blocks(range(scores.shape[0])):
         own_scores = scores.own_of_block(searched.starts, block)
         results += [
-            FoundForQuestion(own, np.unique(own[is_relevant[searched.own(number)]]))
+            QuestionRanking(own, np.unique(own[is_relevant[searched.own(number)]]))
             for number, own in zip(block, own_scores, strict=True)
         ]
         replaced = [searched.replaced(number) for number in block]
@@ -150,15 +150,15 @@ def best_of_all(scores: Scores, depth: int) -> list[tuple[np.ndarray, np.ndarray
     """The places and the scores of the best `depth` candidates for each question, best first; of equal ones the first."""
     results = []
     for block in scores.question_blocks(range(scores.shape[0])):
-        kept = [FoundForQuestion(np.empty(0, np.float32), np.empty(0, np.float32)) for _ in block]
+        kept = [QuestionRanking(np.empty(0, np.float32), np.empty(0, np.float32)) for _ in block]
         for columns in scores.columns(len(block)):
-            for found, line in zip(kept, scores.block(block, columns), strict=True):
-                found.collect(line, columns.start, depth)
-        results += [(found.best, found.best_scores) for found in kept]
+            for ranking, line in zip(kept, scores.block(block, columns), strict=True):
+                ranking.collect(line, columns.start, depth)
+        results += [(ranking.best, ranking.best_scores) for ranking in kept]
     return results
 
 
-def relevant_groups(results: list[FoundForQuestion], grades: Iterator[np.ndarray]) -> RelevantGroups:
+def relevant_groups(results: list[QuestionRanking], grades: Iterator[np.ndarray]) -> RelevantGroups:
     """The groups of equal scores with relevant candidates, for the metrics.
 
     Args:
@@ -166,12 +166,12 @@ def relevant_groups(results: list[FoundForQuestion], grades: Iterator[np.ndarray
         grades: the grades of each one's own candidates.
     """
     groups = []
-    for number, (found, own_grades) in enumerate(zip(results, grades, strict=True)):
-        for place in reversed(range(len(found.levels))):
-            level, is_equal = found.levels[place], found.own_scores == found.levels[place]
-            before = found.higher[place] + np.count_nonzero(found.own_scores > level)
+    for number, (ranking, own_grades) in enumerate(zip(results, grades, strict=True)):
+        for place in reversed(range(len(ranking.levels))):
+            level, is_equal = ranking.levels[place], ranking.own_scores == ranking.levels[place]
+            before = ranking.higher[place] + np.count_nonzero(ranking.own_scores > level)
             relevant = own_grades[is_equal & (own_grades > 0)]
-            groups.append((number, before, found.equal[place] + np.count_nonzero(is_equal), relevant))
+            groups.append((number, before, ranking.equal[place] + np.count_nonzero(is_equal), relevant))
     query, before, size, relevant = zip(*groups, strict=True) if groups else ((), (), (), ())
     return RelevantGroups(*(np.array(values, np.int64) for values in (query, before, size)), list(relevant))
 

@@ -43,11 +43,11 @@ def write_runs(folder: Path, search: Search) -> list[str]:
 
     def run(own: bool) -> Iterator[str]:
         for number in numbers:
-            found = search.results[number]
-            places, scores = found.best, found.best_scores
+            ranking = search.results[number]
+            places, scores = ranking.best, ranking.best_scores
             if own:
-                order = np.argsort(-found.own_scores, kind="stable") if number in reranked else np.empty(0, int)
-                places, scores = order + questions.starts[number], found.own_scores[order]
+                order = np.argsort(-ranking.own_scores, kind="stable") if number in reranked else np.empty(0, int)
+                places, scores = order + questions.starts[number], ranking.own_scores[order]
             for rank, (place, score) in enumerate(zip(places, scores, strict=True), start=1):
                 yield run_line(escaped[number], names[int(place)], rank, score) + "\n"
 

@@ -81,9 +81,9 @@ class Vectors:
 def test_an_encoder_is_evaluated_on_unseen_questions_and_with_shorter_vectors(capsys):
     questions = make_set(QUERIES)
     is_unseen = np.array([True, True, False, True])
-    evaluations, shorter, found = evaluate_encoder(Vectors(), questions, questions, is_unseen, [2])
+    evaluations, shorter, search = evaluate_encoder(Vectors(), questions, questions, is_unseen, [2])
     scores = Vectors().question_vectors(questions.query_ids) @ Vectors().candidate_vectors(questions.candidate_ids).T
-    for number, result in enumerate(found.results):
+    for number, result in enumerate(search.results):
         own = slice(questions.starts[number], questions.starts[number + 1])
         np.testing.assert_array_equal(result.own_scores, scores[number, own])
     assert (
@@ -139,8 +139,8 @@ def test_a_text_is_searched_once_wherever_it_stands():
     both = EvaluationSet(
         [one, other], [*one.candidates, *other.candidates, documents[2]], [[1], [2]], [[10], [11], [11], [12]]
     )
-    found = both.search(np.tile(np.arange(4.0), (2, 1)), depth=4)
-    assert [sorted(result.best.tolist()) for result in found.results] == [[0, 1, 3], [0, 2, 3]]
+    search = both.search(np.tile(np.arange(4.0), (2, 1)), depth=4)
+    assert [sorted(result.best.tolist()) for result in search.results] == [[0, 1, 3], [0, 2, 3]]
 
 
 def test_shortened_vectors_have_unit_norm():

@@ -47,15 +47,15 @@ def test_metrics_of_blocks_are_those_of_all_scores_at_once(monkeypatch, num_leve
     rng = np.random.default_rng(num_levels)
     questions = make_set(rng, num_questions=23, num_others=61, num_texts=90)
     scores = rng.integers(0, num_levels, (23, len(questions.candidates))).astype(np.float32) - num_levels / 3
-    found = questions.search(scores, depth=11)
+    search = questions.search(scores, depth=11)
     expected, is_searched = dense_metrics(questions, scores)
-    metrics = found.retrieve()
+    metrics = search.retrieve()
     assert list(metrics) == list(expected)
     for name, values in expected.items():
         np.testing.assert_allclose(metrics[name], values, rtol=1e-12, atol=1e-15, err_msg=name)
     for row, number in enumerate(answerable(questions.queries)):
         ranked = np.argsort(-np.where(is_searched[row], scores[number], -np.inf), kind="stable")
-        result, start = found.results[number], questions.starts[number]
+        result, start = search.results[number], questions.starts[number]
         assert result.best.tolist() == ranked[:11].tolist()
         assert result.best_scores.tolist() == scores[number, ranked[:11]].tolist()
         for place, candidate in enumerate(questions.queries[number].candidates):

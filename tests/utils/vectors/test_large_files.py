@@ -118,8 +118,8 @@ def test_nearest_rows_against_a_sort(monkeypatch):
         in_document = np.where(documents.document == documents.document[row], similarity, -np.inf)
         for name, values in (("nearest", similarity), ("nearest_in_document", in_document)):
             order = [other for other in np.argsort(-values, kind="stable")[:6] if np.isfinite(values[other])]
-            assert [found["row"] for found in answer[name]] == order
-            assert [found["similarity"] for found in answer[name]] == pytest.approx(values[order].tolist())
+            assert [neighbour["row"] for neighbour in answer[name]] == order
+            assert [neighbour["similarity"] for neighbour in answer[name]] == pytest.approx(values[order].tolist())
 
 
 def test_no_room_for_results_is_one_line(monkeypatch):
