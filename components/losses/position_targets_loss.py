@@ -71,7 +71,9 @@ class PositionTargetsLoss(PositionCrossEntropy):
         loss = super().call(y_true[:, 0], logits)
         if self.teacher_weight:
             if y_true.shape[1] == NUM_POSITIONS:
-                raise ValueError(f"teacher_weight is {self.teacher_weight}, but the targets have no teacher's probabilities")
+                raise ValueError(
+                    f"teacher_weight is {self.teacher_weight}, but the targets have no teacher's probabilities"
+                )
             teacher = y_true[:, NUM_POSITIONS:]
             weight = self.teacher_weight * ops.cast(ops.any(teacher > 0, axis=-1), "float32")
             loss = (1.0 - weight) * loss + weight * self.temperature**2 * self._divergence(teacher, logits)

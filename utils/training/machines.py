@@ -303,6 +303,20 @@ def is_connected() -> bool:
     return _current is not None and not _current.has_parted.is_set()
 
 
+@contextlib.contextmanager
+def first_process_ahead(name: str):
+    """Process 0 goes through the block alone; the others enter it when process 0 leaves it, such as to read what it made.
+
+    Args:
+        name: what is done, unique in this training; all processes must come here.
+    """
+    if is_connected() and not is_first_process():
+        _current.wait(name)
+    yield
+    if is_connected() and is_first_process():
+        _current.wait(name)
+
+
 def shared_run_dir(run_dir: Path) -> Path:
     """The run directory of process 0; of a single process its own."""
     return _current.shared_run_dir if _current else Path(run_dir)
