@@ -20,24 +20,16 @@ NOT_PART_OF_THE_RUN = (
 
 
 @dataclass
-class RunConfig:
-    """Settings of one run. A comment `# --- GROUP` begins a group of `--help` (`utils.training.command_line`)."""
+class TrainingConfig:
+    """Settings of every training. A comment `# --- GROUP` begins a group of `--help` (`utils.training.command_line`)."""
 
     # --- output
     run_dir: Path | None = None
     """Folder for everything the run writes; must not exist, unless with --resume. Left out: runs/TASK-TIME, a new one."""
 
     # --- data
-    train_files: list[Path] = field(default_factory=list)
-    """Files to train on, in the place of --data. They may be compressed."""
-    validation_files: list[Path] = field(default_factory=list)
-    """Files to choose the best epoch on. Left out: part of the training data is held out."""
-    test_files: list[Path] = field(default_factory=list)
-    """Files that are scored once, at the end."""
     max_bad_fraction: float = 0.05
     """Records that cannot be used are left out and counted, as long as they are at most this fraction of a file; 0 allows none."""
-    limit: int = 0
-    """Train on this many examples, drawn at random; 0 is all."""
 
     # --- training
     epochs: int = 1
@@ -50,8 +42,6 @@ class RunConfig:
     """Steps of linear warm-up (at most a fifth of all)."""
     weight_decay: float = 0.0
     """AdamW's decoupled weight decay; biases, layer norms and single scales have none."""
-    patience: int = 0
-    """Stop after this many epochs without an equal or better validation score; 0 never stops early."""
     seed: int = 0
     """Seed of weights, order and dropout."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -72,8 +62,6 @@ class RunConfig:
     """Name of the W&B run. Left out: WANDB_NAME, or the name of the run directory."""
     tags: list[str] = field(default_factory=list)
     """W&B tags beside the task's and the model's name."""
-    export: bool = True
-    """Write `export/` at the end: the model for ONNX Runtime and for TensorFlow Serving, and a script that answers by itself."""
 
     # --- machines
     distribute: Literal["none", "data", "model"] = "none"
@@ -86,6 +74,29 @@ class RunConfig:
     """Number of this process, from 0. Left out: from the cluster."""
     model_devices: int | None = None
     """Devices that share the weights of one model, for --distribute model. Left out: all of them."""
+
+
+@dataclass
+class RunConfig(TrainingConfig):
+    """Settings of one run of a script that trains a model for a task."""
+
+    # --- data
+    train_files: list[Path] = field(default_factory=list)
+    """Files to train on, in the place of --data. They may be compressed."""
+    validation_files: list[Path] = field(default_factory=list)
+    """Files to choose the best epoch on. Left out: part of the training data is held out."""
+    test_files: list[Path] = field(default_factory=list)
+    """Files that are scored once, at the end."""
+    limit: int = 0
+    """Train on this many examples, drawn at random; 0 is all."""
+
+    # --- training
+    patience: int = 0
+    """Stop after this many epochs without an equal or better validation score; 0 never stops early."""
+
+    # --- output
+    export: bool = True
+    """Write `export/` at the end: the model for ONNX Runtime and for TensorFlow Serving, and a script that answers by itself."""
 
 
 @dataclass
