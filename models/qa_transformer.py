@@ -6,6 +6,7 @@ from keras import ops
 from components.context_query_attention import ContextQueryAttention
 from components.convolution_block import ConvolutionBlock
 from components.dropout import Dropout
+from components.layer_dropout import LayerDropout
 from components.lexical_match_bias import LexicalMatchBias
 from components.lexical_match_features import LexicalMatchFeatures
 from components.lexical_match_maps import match_maps
@@ -42,12 +43,17 @@ class QATransformer(keras.Model):
         relative_positions: bool, add a `RelativePositionBias` to every block's attention.
         convolution_width: int, width of the two gated convolutions before each block; 0 for none. Of all options it brought most.
         context_query_attention: bool, add one `ContextQueryAttention` after half of the blocks.
+        layer_dropout: float in [0, 1), fraction of examples for which the last block is skipped in training, with its convolutions;
+            block b of n, counted from 1, is skipped for b / n of it (`LayerDropout`).
+        hashed_words: int, rows of an embedding of whole words and their stems, which is added to that of the tokens:
+            `embedding[word_ids % rows] + embedding[stem_ids % rows]`; 0 for none. Different words may share a row.
 
     Inputs, a dict of int arrays `(batch, sequence)`:
         token_ids: ids of the tokens.
         segment_ids: 1 for the context, 0 elsewhere.
         padding_mask: 1 for a real token.
-        word_ids, stem_ids: for the match options, equal for equal words (`components.lexical_match_maps`).
+        word_ids, stem_ids: for the match options and `hashed_words`, equal for equal words (`components.lexical_match_maps`);
+            0 for no word.
         shape_ids: for `match_features`, the shape of each token's word, 0 to 7.
 
     Returns:
@@ -81,6 +87,8 @@ class QATransformer(keras.Model):
         relative_positions=False,
         convolution_width=0,
         context_query_attention=False,
+        layer_dropout=0.0,
+        hashed_words=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -99,12 +107,14 @@ class QATransformer(keras.Model):
             "relative_positions": relative_positions,
             "convolution_width": convolution_width,
             "context_query_attention": context_query_attention,
+            "layer_dropout": layer_dropout,
+            "hashed_words": hashed_words,
         }
         policy = self.dtype_policy
         layers = keras.layers
 
-        def embedding(size, name):
-            initializer = keras.initializers.RandomNormal(stddev=self.embedding_scale)
+        def embedding(size, name, scale=self.embedding_scale):
+            initializer = keras.initializers.RandomNormal(stddev=scale)
             settings = {"dtype": policy.variable_dtype, "name": name}  # gradients of many places add up in few rows
             return layers.Embedding(size, hidden_dim, embeddings_initializer=initializer, **settings)
 
@@ -116,7 +126,11 @@ class QATransformer(keras.Model):
         self.match_features = (
             LexicalMatchFeatures(hidden_dim, dtype=policy, name="match_features") if match_features else None
         )
+        self.hash_embedding = None
+        if hashed_words:  # word and stem together are about as large as the token
+            self.hash_embedding = embedding(hashed_words, "hash_embedding", self.embedding_scale / 2)
         self.blocks, self.match_biases, self.relative_biases, self.convolutions = [], [], [], []
+        self.layer_dropouts = []
         for number in range(num_layers):
             if convolution_width:
                 self.convolutions.append(
@@ -142,6 +156,9 @@ class QATransformer(keras.Model):
                     name=f"block_{number}",
                 )
             )
+            if layer_dropout:
+                rate = layer_dropout * (number + 1) / num_layers
+                self.layer_dropouts.append(LayerDropout(rate, dtype=policy, name=f"layer_dropout_{number}"))
         self.context_query = (
             ContextQueryAttention(dropout, dtype=policy, name="context_query") if context_query_attention else None
         )
@@ -150,7 +167,7 @@ class QATransformer(keras.Model):
 
     def build(self, input_shape=None):
         ids, sequence = (None, None), (None, None, self.config["hidden_dim"])
-        for layer in (self.token_embedding, self.segment_embedding, self.shape_embedding):
+        for layer in (self.token_embedding, self.segment_embedding, self.shape_embedding, self.hash_embedding):
             if layer is not None:
                 layer.build(ids)
         maps = (None, 4, None, None)
@@ -164,10 +181,21 @@ class QATransformer(keras.Model):
                 layer.build(sequence)
         self.built = True
 
-    def call(self, inputs, training=None):
+    def encode(self, inputs, training=None):
+        """The vectors that the head reads.
+
+        Args:
+            inputs: as for the model.
+
+        Returns:
+            float `(batch, sequence, hidden_dim)`, normalised.
+        """
         token_ids, segment_ids, padding_mask = inputs["token_ids"], inputs["segment_ids"], inputs["padding_mask"]
         # The scale of Vaswani et al. 2017, section 3.4. Without it the positions, of size 0.7, would drown the tokens.
-        x = self.token_embedding(token_ids) * self.config["hidden_dim"] ** 0.5 + self.segment_embedding(segment_ids)
+        x = self.token_embedding(token_ids)
+        if self.hash_embedding is not None:
+            x = x + self._hashed_vectors(inputs["word_ids"], inputs["stem_ids"])
+        x = x * self.config["hidden_dim"] ** 0.5 + self.segment_embedding(segment_ids)
         x = ops.cast(x, self.compute_dtype)
         maps = None
         if self.match_features is not None or self.match_biases:
@@ -177,6 +205,7 @@ class QATransformer(keras.Model):
             x = x + self.match_features(maps, segment_ids=segment_ids)
         x = self.embedding_dropout(self.position(x), training=training)
         for number, block in enumerate(self.blocks):
+            before = x
             if self.convolutions:
                 for convolution in self.convolutions[number]:
                     x = convolution(x, padding_mask=padding_mask, training=training)
@@ -187,9 +216,21 @@ class QATransformer(keras.Model):
                 relative = self.relative_biases[number](x)
                 bias = relative if bias is None else bias + relative
             x = block(x, padding_mask=padding_mask, attention_bias=bias, training=training)
+            if self.layer_dropouts:
+                x = self.layer_dropouts[number](before, x, training=training)
             if self.context_query is not None and number == (len(self.blocks) - 1) // 2:
                 x = self.context_query(x, segment_ids=segment_ids, padding_mask=padding_mask, training=training)
-        return span_logits(self.span_head(self.final_norm(x)), segment_ids, padding_mask)
+        return self.final_norm(x)
+
+    def _hashed_vectors(self, word_ids, stem_ids):
+        """The vectors of words and of their stems together, `(batch, sequence, hidden_dim)`; zeros where there is no word."""
+        rows = self.config["hashed_words"]
+        vectors = self.hash_embedding(ops.mod(word_ids, rows)) + self.hash_embedding(ops.mod(stem_ids, rows))
+        return vectors * ops.cast(ops.not_equal(word_ids, 0), vectors.dtype)[:, :, None]
+
+    def call(self, inputs, training=None):
+        logits = self.span_head(self.encode(inputs, training=training))
+        return span_logits(logits, inputs["segment_ids"], inputs["padding_mask"])
 
     def get_config(self):
         return {**super().get_config(), **self.config}

@@ -20,6 +20,7 @@ from components.hashed_embedding import HashedEmbedding
 from components.irt_parameters import IRTParameters
 from components.item_embedding import ItemEmbedding
 from components.key_value_memory import KeyValueMemory
+from components.layer_dropout import LayerDropout
 from components.lexical_match_bias import LexicalMatchBias
 from components.lexical_match_features import LexicalMatchFeatures
 from components.lexical_match_maps import match_maps
@@ -111,6 +112,7 @@ def arrays(length=LENGTH):
         "maps": maps[:, :, :length, :length],
         **{name: array[:, :length] for name, array in sequences.items()},
         **{name: array[:, LENGTH - length :] for name, array in context.items()},  # padding stands before the vectors
+        "transformed": normal(BATCH, LENGTH, DIM)[:, :length],
     }
 
 
@@ -220,6 +222,13 @@ LAYERS = [
         {"query": "query", "keys": "keys", "values": "values", "memory_mask": "mask"},
         lambda length: [(BATCH, VALUE_DIM), (BATCH, length)],
         float32=(1,),
+    ),
+    LayerCase(
+        "layer_dropout",
+        LayerDropout,
+        {"rate": 0.2, "seed": 4},
+        {"inputs": "sequence", "outputs": "transformed"},
+        same,
     ),
     LayerCase(
         "lexical_match_bias",

@@ -259,6 +259,12 @@ CASES = (
     ),
     ModelCase("QATransformer", QATransformer, {"vocabulary_size": VOCABULARY} | TRANSFORMER, *SPAN),
     ModelCase("QATransformer-matching", QATransformer, {"vocabulary_size": VOCABULARY} | TRANSFORMER | MATCHING, *SPAN),
+    ModelCase(
+        "QATransformer-hashed_words",
+        QATransformer,
+        {"vocabulary_size": VOCABULARY, "hashed_words": 7} | TRANSFORMER,
+        *SPAN,
+    ),
     ModelCase("RecurrentVectors-lstm", RecurrentVectors, CONTEXTS | {"cell": "lstm", "hidden_dim": 13}, *VECTORS),
     ModelCase("RecurrentVectors-gru", RecurrentVectors, CONTEXTS | {"cell": "gru"}, *VECTORS),
     ModelCase("SAKT", SAKT, ITEMS | {"hidden_dim": 10, "num_heads": 5, "item_skills": SKILLS}, *TRACING),

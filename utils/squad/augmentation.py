@@ -1,7 +1,7 @@
 """Training windows with hidden words and exchanged names, so that fewer of them are learned by heart.
 
-Hidden words are word dropout (Iyyer et al. 2015): here a word becomes the tokenizer's mask token. Exchanged names are the type swaps
-of Raiman and Miller 2017 ("Globally Normalized Reader"), with the shape of a word in the place of its type.
+Hidden words are word dropout (Iyyer et al. 2015): here a word becomes the tokenizer's mask token. Exchanged names are the type
+swaps of Raiman and Miller 2017 ("Globally Normalized Reader"), with the shape of a word in the place of its type.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ CAPITALISED, CAPITALS, DIGITS, PUNCTUATION = 2, 3, 4, 6
 CAPITALISED_FRACTION = 0.8
 """A capitalised word is a name if it is capitalised in at least this fraction of its places inside sentences."""
 MAX_TOKENS = 2**23
-"""Tokens of the paragraphs that names are taken from, at most; eight million take 2 seconds and 0.7 GB for a moment."""
-STREAM = 2
+"""Tokens of the paragraphs that names are taken from, at most; these take 2 seconds and 0.5 GB for a moment."""
+STREAM = 3
 """Keeps these draws apart from others of the same seed and step."""
 
 
