@@ -25,49 +25,15 @@ reaches 25.4. docs/squad.md has all scores with their conditions. More examples:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from utils.common.errors import UserError
 from utils.common.reading import Reading
+from utils.squad.model_settings import MODELS, with_model_settings  # noqa: F401
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
-from utils.training.settings import CachedRunConfig, as_flag
+from utils.training.settings import CachedRunConfig
 
-# The values of settings that the command line leaves out, for each model.
-PLAIN = {
-    "hidden_dim": 128,
-    "num_layers": 4,
-    "num_heads": 4,
-    "intermediate_dim": 512,
-    "match_features": False,
-    "match_bias": False,
-    "relative_positions": False,
-    "convolution_width": 0,
-    "context_query_attention": False,
-    "word_vectors": "random",
-    "dropout": 0.1,
-    "epochs": 3,
-    "learning_rate": 1e-3,
-    "length_penalty": 0.4,
-}
-MATCHING = PLAIN | {
-    "num_layers": 3,
-    "match_features": True,
-    "match_bias": True,
-    "relative_positions": True,
-    "convolution_width": 7,
-    "context_query_attention": True,
-    "word_vectors": "text",
-}
-PRETRAINED = {"dropout": 0.1, "epochs": 3, "learning_rate": 5e-5, "ema": 0.0, "length_penalty": 0.2}
-MODELS = {
-    "plain": PLAIN,
-    "matching": MATCHING,
-    "distilbert": PRETRAINED | {"init_from": "distilbert-base-uncased"},
-    "bert": PRETRAINED | {"init_from": "bert-base-uncased"},
-}
-MODEL_SETTINGS = tuple(PLAIN)  # a pretrained encoder brings those that PRETRAINED lacks
 OVERFIT_STEPS = 40
 """Steps between two evaluations of a model that is to memorise some questions."""
 EXAMPLE = ("When was Skelmoford founded?", "Skelmoford lies by the sea. It was founded in 1907.")
@@ -111,6 +77,10 @@ class Config(CachedRunConfig):
     """Width of the two gated convolutions before each block, odd; 0 for none. Left out: 7 for matching, 0 for plain."""
     context_query_attention: bool | None = None
     """Use context-query attention in the middle of the encoder. Left out: for matching only."""
+    layer_dropout: float = 0.0
+    """Fraction of training examples for which the last block is skipped, 0-1; proportionally fewer for the blocks before it."""
+    hashed_words: int = 0
+    """Rows of an embedding of whole words and stems, by their hashes, which is added to that of the tokens; 0 for none."""
 
     word_vectors: Literal["text", "random", "pretrained"] | None = None
     """Initial token embeddings: from co-occurrences in the training text, random, or those of --init-from. Left out: those of
@@ -150,6 +120,25 @@ class Config(CachedRunConfig):
     """Stop after this many epochs without a better validation F1; 0 never stops early."""
     seed: int = 0
     """Seed of weights, order, dropout, held-out articles and what --limit draws."""
+    # --- more signal
+    word_dropout: float = 0.0
+    """Fraction of the words of question and paragraph that are hidden in training, drawn anew each epoch, 0-1."""
+    name_swap: float = 0.0
+    """Fraction of names and numbers that are replaced by others in training, alike in question and paragraph, 0-1."""
+    r_drop: float = 0.0
+    """Weight of R-Drop: two predictions for each example, with other dropout, are to agree; 0 for none. It takes twice the time."""
+    sentence_loss: float = 0.0
+    """Weight of a loss for the sentence of the answer, beside those for its start and its end."""
+    teachers: list[Path] = field(default_factory=list)
+    """Finished runs with the same tokenizer, whose mean prediction is a target beside the answers (self-distillation)."""
+    teacher_weight: float = 0.7
+    """Weight of the teachers' prediction, 0-1; the answers have the rest."""
+    teacher_temperature: float = 2.0
+    """Temperature of both predictions in the comparison with the teachers."""
+    cloze_files: list[Path] = field(default_factory=list)
+    """Questions made from text (`python -m utils.squad.clozes`), which take the place of a part of each batch."""
+    cloze_fraction: float = 0.5
+    """That part in the first step; it falls to 0 in the last one."""
     jit_compile: bool = False
     """Compile the training step with XLA. On JAX it always is."""
 
@@ -166,8 +155,8 @@ def main(config: Config) -> int:
         config = replace(config, dropout=0.0, attention_dropout=0.0, label_smoothing=0.0, weight_decay=0.0, ema=0.0)
 
     # --- data
+    from utils.squad.batches import training_batches, training_signals
     from utils.squad.cache import describe_labels, prepare_features
-    from utils.squad.features import training_batches
     from utils.squad.splits import describe_data, draw, load_splits, with_one_answer
     from utils.squad.tokenizer import prepare_tokenizer
     from utils.training.spread_checkpoint import will_continue
@@ -196,6 +185,7 @@ def main(config: Config) -> int:
         for name, part in questions.items()
     }
     data["labels"] = describe_labels(features["train"])
+    signals = training_signals(config, features["train"], tokenizer, questions)
 
     # --- model
     steps_per_epoch = OVERFIT_STEPS if config.overfit else math.ceil(len(features["train"]) / config.batch_size)
@@ -219,7 +209,9 @@ def main(config: Config) -> int:
     with start_tracking(config, "squad") as tracker:
         rows = fit(
             model,
-            lambda *step_and_part: training_batches(features["train"], config.batch_size, config.seed, *step_and_part),
+            lambda *step_and_part: training_batches(
+                features["train"], config.batch_size, config.seed, *step_and_part, signals=signals
+            ),
             steps_per_epoch=steps_per_epoch,
             epochs=config.epochs,
             evaluate=evaluate_epoch,
@@ -270,23 +262,6 @@ def main(config: Config) -> int:
     return evaluation.memorisation_exit_status(scores.evaluations["validation"].metrics) if config.overfit else 0
 
 
-def with_model_settings(config: Config) -> Config:
-    """Fill in the settings that the command line leaves out with those of the model.
-
-    Raises:
-        UserError: a setting that the model does not have.
-    """
-    settings = MODELS[config.model]
-    is_pretrained = "word_vectors" not in settings
-    not_applicable = [name for name in MODEL_SETTINGS if name not in settings and getattr(config, name) is not None]
-    if not_applicable:
-        flags = ", ".join(as_flag(name) for name in not_applicable)
-        raise UserError(f"--model {config.model} takes its shape and embeddings from its checkpoint: leave out {flags}")
-    if config.init_from and config.word_vectors is None and not is_pretrained:
-        settings = settings | {"word_vectors": "pretrained"}
-    return replace(config, **{name: value for name, value in settings.items() if getattr(config, name) is None})
-
-
 def build_model(config: Config, vocabulary_size: int, checkpoint=None):
     """Build the model that the settings name, with random weights."""
     from models.bert_qa import BertQA
@@ -299,6 +274,7 @@ def build_model(config: Config, vocabulary_size: int, checkpoint=None):
     else:
         names = ("hidden_dim", "num_layers", "num_heads", "intermediate_dim", "dropout", "attention_dropout")
         names += ("match_features", "match_bias", "relative_positions", "convolution_width", "context_query_attention")
+        names += ("layer_dropout", "hashed_words")
         settings = {name: getattr(config, name) for name in names}
         model = QATransformer(vocabulary_size, max_length=padded_length(config.max_length), **settings)
     model.build()
@@ -308,6 +284,8 @@ def build_model(config: Config, vocabulary_size: int, checkpoint=None):
 def compile_model(model, config: Config, total_steps: int) -> None:
     """Compile the model with its loss and optimizer."""
     from components.losses.position_cross_entropy import PositionCrossEntropy
+    from components.losses.position_targets_loss import PositionTargetsLoss
+    from components.losses.r_drop import RDrop
     from utils.training.optimizers import make_optimizer
 
     momentum = min(0.999, max(0.0, 1 - 10 / total_steps)) if config.ema is None else config.ema
@@ -322,7 +300,13 @@ def compile_model(model, config: Config, total_steps: int) -> None:
         layer_decay=config.layer_decay,
         num_layers=len(model.encoder.blocks) if config.layer_decay < 1 else 0,
     )
-    loss = {end: PositionCrossEntropy(config.label_smoothing) for end in ("start", "end")}
+    loss = PositionCrossEntropy(config.label_smoothing)
+    if config.sentence_loss or config.teachers:
+        teacher = {"teacher_weight": config.teacher_weight, "temperature": config.teacher_temperature}
+        loss = PositionTargetsLoss(config.label_smoothing, config.sentence_loss, **(teacher if config.teachers else {}))
+    if config.r_drop:
+        loss = RDrop(loss, config.r_drop)
+    loss = {end: loss for end in ("start", "end")}
     model.compile(optimizer, loss=loss, jit_compile=config.jit_compile)
 
 

@@ -4,7 +4,7 @@ Measured    Whole training steps in `model.fit` as the train scripts run them: t
             batches of random content in the shapes of their built-in data (benchmarks/step_cases.py). `fit` compiles every step
             on JAX; on TensorFlow each script's own --jit-compile counts. Where a script has `STEPS_PER_EXECUTION`, so many
             of them are one call, as in `fit`. SQuAD is measured at several lengths; on JAX a batch is padded to the next of few
-            (`coarse_length`), which is part of its time.
+            (`coarse_lengths`), which is part of its time.
             `first` is the first call: tracing, compiling, and its steps. No program is taken from an earlier run's cache.
             `kept` (JAX): the same in a new process that finds the programs on disk.
 Fairness    Each case runs in a process of its own with the memory settings of the scripts (`keep_freed_memory`). After a call to
@@ -159,13 +159,13 @@ class Trainer:
         import keras
 
         from benchmarks.step_cases import CASES as MAKERS
-        from utils.squad.windows import coarse_length
+        from utils.squad.windows import coarse_length, coarse_lengths
 
         task, _, length = job["case"].partition("/")
         sizes = {"precision": job["precision"]}
         is_jax = keras.backend.backend() == "jax"
         if length:
-            sizes["length"] = coarse_length(int(length), 384) if is_jax else int(length)
+            sizes["length"] = coarse_length(int(length), coarse_lengths(384) if is_jax else ())
         keras.utils.set_random_seed(0)
         case = MAKERS[task](**sizes)
         self.model, self.batch = case.model, case.batch

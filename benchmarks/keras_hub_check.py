@@ -104,7 +104,7 @@ def fine_tune(make, checkpoint, tokenizer, options, seed, features, validation_f
     import keras
 
     from train_squad import Config, compile_model, with_model_settings
-    from utils.squad.features import training_batches
+    from utils.squad.batches import training_batches
     from utils.squad.metrics import score_predictions
     from utils.squad.predictor import SquadPredictor
     from utils.training.batch_dataset import as_dataset

@@ -77,8 +77,8 @@ def train(path: Path, folder: Path, num_steps: int, batch_size: int, until: str)
     from train_squad import Config, build_model, compile_model, with_model_settings
     from utils.common.reading import Reading
     from utils.squad import data, splits
+    from utils.squad.batches import training_batches
     from utils.squad.cache import prepare_features
-    from utils.squad.features import training_batches
     from utils.squad.initial_weights import set_initial_weights
     from utils.squad.splits import load_splits
     from utils.squad.tokenizer import prepare_tokenizer

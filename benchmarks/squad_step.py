@@ -153,9 +153,10 @@ def prepare(options, file: Path) -> dict:
     """
     import numpy as np
 
+    from utils.squad.batches import batch_order
     from utils.squad.data import read_squad_files
     from utils.squad.demo import demo_squad
-    from utils.squad.features import batch_order, build_features
+    from utils.squad.features import build_features
     from utils.squad.windows import assemble
     from utils.text.tokenization import load_tokenizer, train_tokenizer
 

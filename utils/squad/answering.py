@@ -23,7 +23,7 @@ class SquadAnswerer:
         null_threshold: null score above which a question is taken to be unanswerable; None: every question is answered.
     """
 
-    coarse_up_to = 0
+    batch_lengths: tuple[int, ...] = ()
     """See `utils.squad.decoding.answer_texts`."""
 
     def __init__(
@@ -89,7 +89,7 @@ class SquadAnswerer:
             contexts,
             length_penalty=self.length_penalty,
             n_best=max(n_best, N_BEST),
-            coarse_up_to=self.coarse_up_to,
+            lengths=self.batch_lengths,
         )
         results = []
         for best, null_score in answers:

@@ -106,7 +106,7 @@ def answer_texts(
     length_penalty: float,
     batch_size: int = 64,
     n_best: int = N_BEST,
-    coarse_up_to: int = 0,
+    lengths: tuple[int, ...] = (),
 ) -> list[tuple[list[dict], float]]:
     """Find the best answers to every question in all windows of its text.
 
@@ -121,12 +121,12 @@ def answer_texts(
             text's words have no spaces between them. The unit does not matter: it is a factor that all answers share.
         batch_size: windows per batch.
         n_best: answers that are kept for each question.
-        coarse_up_to: the longest window that there can be, to give batches few different lengths (`coarse_length`); 0 for all.
+        lengths: the only lengths that batches are padded to (`coarse_lengths`); empty where any length will do.
 
     Returns:
         for each question its best answers and its null score, see `Answers`.
     """
-    spans, null_logits = _spans_of_questions(model, windows, len(contexts), batch_size, n_best, coarse_up_to)
+    spans, null_logits = _spans_of_questions(model, windows, len(contexts), batch_size, n_best, lengths)
     answers = []
     for number, context in enumerate(contexts):
         begin = windows.contexts.offsets[windows.context_number(number)]
@@ -140,7 +140,7 @@ def answer_texts(
     return answers
 
 
-def _spans_of_questions(model, windows: Windows, num_questions: int, batch_size: int, n_best: int, coarse_up_to: int):
+def _spans_of_questions(model, windows: Windows, num_questions: int, batch_size: int, n_best: int, lengths):
     """For each question its best spans over all windows, and its lowest score of "no answer".
 
     A span is a pair of tokens of the paragraph, mapped to `(score, start logit, end logit)`. Where several windows hold a span, the
@@ -151,7 +151,7 @@ def _spans_of_questions(model, windows: Windows, num_questions: int, batch_size:
     null_logits = np.full(num_questions, np.inf)
     for batch_start in with_progress(range(0, len(order), batch_size), "answering"):
         chosen = order[batch_start : batch_start + batch_size]
-        longest = coarse_length(int(windows.lengths[chosen].max()), coarse_up_to) if coarse_up_to else 0
+        longest = coarse_length(int(windows.lengths[chosen].max()), lengths)
         outputs = model.predict_on_batch(assemble(windows, chosen, longest))
         start_logits, end_logits = np.asarray(outputs["start"]), np.asarray(outputs["end"])
         shift = windows.tokens_around_question + windows.question_lengths[windows.window_question[chosen]]

@@ -1,4 +1,4 @@
-"""Questions to labelled batches: windows, a check of every label, and batches of similar length."""
+"""Questions to labelled windows: token spans of answers, and a check of every label."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from utils.common.batching import WHOLE, BatchPart, epochs_from, length_sorted_batches
 from utils.squad.normalization import is_by_character, normalize_answer
-from utils.squad.windows import MAX_QUESTION_LENGTH, Windows, assemble, coarse_length, cut_windows
-from utils.training.backends import compiles_each_shape
-
-POOL_BATCHES = 64
-"""Batches that are sorted by length together."""
+from utils.squad.windows import MAX_QUESTION_LENGTH, Windows, cut_windows
 
 
 @dataclass(frozen=True)
@@ -118,28 +113,3 @@ def _token_span(starts, ends, answer) -> tuple[int, int] | None:
     first = int(np.searchsorted(ends, begin, side="right"))
     last = int(np.searchsorted(starts, stop, side="left")) - 1
     return (first, last) if first <= last else None
-
-
-def batch_order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """The windows of one training epoch in batches of similar length: a pure function of its arguments."""
-    return length_sorted_batches(lengths, batch_size, np.random.default_rng((seed, epoch)), POOL_BATCHES)
-
-
-def training_batches(features: SquadFeatures, batch_size: int, seed: int, first_step: int = 0, part: BatchPart = WHOLE):
-    """Yield `(inputs, targets)` without end, beginning at global step `first_step`; the same step is always the same batch.
-
-    Targets are `{"start": (batch,), "end": (batch,)}`. Of several reference answers, each epoch draws one. Where `part` is not the
-    whole, only its rows of every batch are made, as long as the whole batch makes them. Where each length is compiled on its
-    own, batches have few different ones (`coarse_length`).
-    """
-    lengths, steps_per_epoch = features.lengths, -(-len(features) // batch_size)
-    counts = np.diff(features.answer_offsets)
-    max_length = int(lengths.max()) if compiles_each_shape() else 0
-    for epoch, first in epochs_from(first_step, steps_per_epoch):
-        draws = np.random.default_rng((seed, epoch, 1)).random(len(features))
-        spans = features.answer_spans[features.answer_offsets[:-1] + (draws * counts).astype(np.int64)]
-        for windows in batch_order(lengths, batch_size, seed, epoch)[first:]:
-            own_windows, longest = windows[part.rows(len(windows))], int(lengths[windows].max())
-            longest = coarse_length(longest, max_length) if max_length else longest
-            inputs = part.mark(assemble(features, own_windows, longest), len(windows))
-            yield inputs, {"start": spans[own_windows, 0], "end": spans[own_windows, 1]}

@@ -8,12 +8,12 @@ from pathlib import Path
 from utils.common.onnx_model import OnnxModel
 from utils.common.references import model_folder
 from utils.squad.answering import SquadAnswerer
+from utils.squad.batch_lengths import lengths_of_batches
 from utils.squad.decoding import N_BEST, Answers, answer_questions
 from utils.squad.features import SquadFeatures
 from utils.squad.metrics import best_null_threshold
 from utils.squad.question import Question
 from utils.text.tokenization import check_fits, load_tokenizer
-from utils.training.backends import compiles_each_shape
 from utils.training.finished import checked_number, damaged_run_as_user_error, read_run, read_run_file
 
 MAX_WINDOW = 100_000
@@ -36,9 +36,9 @@ class SquadPredictor(SquadAnswerer):
     """
 
     @property
-    def coarse_up_to(self) -> int:
-        """The longest window, where each length is compiled on its own and there should be few; an exported model compiles none."""
-        return self.max_length if compiles_each_shape() and not isinstance(self.model, OnnxModel) else 0
+    def batch_lengths(self) -> tuple[int, ...]:
+        """The lengths that batches are padded to; an exported model takes any."""
+        return () if isinstance(self.model, OnnxModel) else lengths_of_batches(self.max_length)
 
     @classmethod
     def load(cls, run_dir: str | Path) -> SquadPredictor:
@@ -81,7 +81,7 @@ class SquadPredictor(SquadAnswerer):
 
     def answer_features(self, features: SquadFeatures, questions: Sequence[Question], n_best: int = N_BEST) -> Answers:
         """Answer questions whose features are made already, without regard to `null_threshold`."""
-        settings = {"length_penalty": self.length_penalty, "n_best": n_best, "coarse_up_to": self.coarse_up_to}
+        settings = {"length_penalty": self.length_penalty, "n_best": n_best, "lengths": self.batch_lengths}
         return answer_questions(self.model, features, questions, **settings)
 
     def fit_null_threshold(self, questions: Sequence[Question], answers: Answers) -> None:

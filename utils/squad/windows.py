@@ -173,20 +173,28 @@ def padded_length(length: int) -> int:
     return round_up(length, LENGTH_MULTIPLE)
 
 
-def coarse_length(length: int, max_length: int) -> int:
-    """A length for a batch whose longest window has this many tokens, one of few: for JAX, which compiles each length on its own.
+def coarse_lengths(max_length: int, multiple: int = LENGTH_MULTIPLE) -> tuple[int, ...]:
+    """The few lengths that batches are padded to where each length is compiled on its own, as on JAX; ascending.
 
-    Lengths up to 192 stay as they are; above, they are multiples of 32, 64 and so on. So 384 tokens are 18 lengths in the place of
-    24. Fewer would cost more in every step than they save once: a step of 160 tokens takes a sixth more than one of 144.
+    Lengths up to 12 times `multiple` are multiples of it; above, of twice as much, and so on. So 384 tokens are 18 lengths in the
+    place of 24. Fewer would cost more in every step than they save once: a step of 160 tokens takes a sixth more than one of 144.
 
     Args:
-        length: tokens of the longest window of the batch.
         max_length: tokens of the longest window that there can be.
+        multiple: what the shortest lengths are multiples of.
 
-    >>> [coarse_length(length, 384) for length in (100, 130, 161, 300, 380)]
-    [112, 144, 176, 320, 384]
+    >>> coarse_lengths(300)[-6:], coarse_lengths(300, 128)
+    ((176, 192, 224, 256, 288, 304), (128, 256, 304))
     """
-    multiple = LENGTH_MULTIPLE
-    while length > 12 * multiple:
-        multiple *= 2
-    return min(round_up(length, multiple), padded_length(max_length))
+    lengths, length = [], 0
+    while length < max_length:
+        if length >= 12 * multiple:
+            multiple *= 2
+        length += multiple
+        lengths.append(min(length, padded_length(max_length)))
+    return tuple(lengths)
+
+
+def coarse_length(length: int, lengths: tuple[int, ...]) -> int:
+    """The first of some `coarse_lengths` that is long enough; the length itself where there are none."""
+    return next(coarse for coarse in lengths if coarse >= length) if lengths else length

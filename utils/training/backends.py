@@ -68,15 +68,18 @@ def compiles_each_shape() -> bool:
     return keras.backend.backend() == "jax"
 
 
-def slow_precision(precision: str) -> str:
-    """What is said of a precision that makes nothing faster: half precision on JAX without a GPU; empty for others."""
-    import keras
-
-    if precision == "float32" or keras.backend.backend() != "jax":
-        return ""
+def is_on_accelerator() -> bool:
+    """Whether JAX computes on a GPU or TPU; False on other backends, which are not asked. This imports Keras."""
+    if not compiles_each_shape():
+        return False
     import jax
 
-    if jax.default_backend() != "cpu":
+    return jax.default_backend() != "cpu"
+
+
+def slow_precision(precision: str) -> str:
+    """What is said of a precision that makes nothing faster: half precision on JAX without a GPU; empty for others."""
+    if precision == "float32" or not compiles_each_shape() or is_on_accelerator():
         return ""
     return f"--precision {precision}: on a processor, JAX computes most of it in float32 and converts; float32 is faster here"
 

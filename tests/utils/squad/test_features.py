@@ -8,8 +8,9 @@ import pytest
 from tests.helpers.sentence_folders import KINDS, SENTENCES
 from tests.helpers.squad_questions import invented_questions
 from utils.common.errors import UserError
+from utils.squad.batches import batch_order, training_batches
 from utils.squad.data import Answer, Question
-from utils.squad.features import batch_order, build_features, training_batches
+from utils.squad.features import build_features
 from utils.squad.windows import assemble
 from utils.text.tokenization import load_tokenizer, train_tokenizer
 

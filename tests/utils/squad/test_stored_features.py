@@ -12,8 +12,9 @@ from tests.helpers.squad_questions import invented_questions
 from utils.common.errors import UserError
 from utils.common.reading import Reading
 from utils.squad import cache, data, stored_features
+from utils.squad.batches import training_batches
 from utils.squad.cache import describe_labels, prepare_features
-from utils.squad.features import build_features, training_batches
+from utils.squad.features import build_features
 from utils.squad.tokens import TokenizedTexts
 
 WINDOWS = {"max_length": 61, "doc_stride": 13}

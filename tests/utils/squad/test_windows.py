@@ -5,22 +5,23 @@ from itertools import islice
 import numpy as np
 import pytest
 
-import utils.squad.features
-import utils.squad.predictor
+import utils.squad.batch_lengths
 from tests.helpers.squad_questions import invented_questions
-from utils.squad.features import build_features, training_batches
-from utils.squad.windows import coarse_length, padded_length
+from utils.squad.batch_lengths import lengths_of_batches
+from utils.squad.batches import training_batches
+from utils.squad.features import build_features
+from utils.squad.windows import coarse_length, coarse_lengths, padded_length
 
 
 @pytest.fixture
 def each_shape_is_compiled(monkeypatch):
-    for module in (utils.squad.features, utils.squad.predictor):
-        monkeypatch.setattr(module, "compiles_each_shape", lambda: True)
+    monkeypatch.setattr(utils.squad.batch_lengths, "compiles_each_shape", lambda: True)
 
 
 @pytest.mark.parametrize("max_length", [384, 61, 200])
 def test_coarse_lengths_are_few_and_add_little(max_length):
-    lengths = [coarse_length(length, max_length) for length in range(1, max_length + 1)]
+    allowed = coarse_lengths(max_length)
+    lengths = [coarse_length(length, allowed) for length in range(1, max_length + 1)]
     assert lengths == sorted(lengths) and max(lengths) == padded_length(max_length)
     assert all(coarse >= length for length, coarse in enumerate(lengths, start=1))
     assert all(coarse - length < max(16, length / 6) for length, coarse in enumerate(lengths, start=1))
@@ -31,17 +32,24 @@ def test_coarse_lengths_are_few_and_add_little(max_length):
 def test_training_batches_of_few_lengths_hold_the_same(monkeypatch, each_shape_is_compiled):
     features = build_features(*invented_questions(), max_length=200, doc_stride=13, max_question_length=11)
     coarse = list(islice(training_batches(features, 7, seed=3), 40))
-    monkeypatch.setattr(utils.squad.features, "compiles_each_shape", lambda: False)
+    monkeypatch.setattr(utils.squad.batch_lengths, "compiles_each_shape", lambda: False)
     fine = list(islice(training_batches(features, 7, seed=3), 40))
     assert any(len(inputs["token_ids"][0]) > 192 for inputs, _ in fine)
     for (inputs, targets), (fine_inputs, fine_targets) in zip(coarse, fine, strict=True):
         length = len(fine_inputs["token_ids"][0])
-        assert len(inputs["token_ids"][0]) == coarse_length(length, int(features.lengths.max()))
+        assert len(inputs["token_ids"][0]) == coarse_length(length, coarse_lengths(int(features.lengths.max())))
         for name, array in inputs.items():
             np.testing.assert_array_equal(array[:, :length], fine_inputs[name])
         assert not inputs["padding_mask"][:, length:].any()
         for name, array in targets.items():
             np.testing.assert_array_equal(array, fine_targets[name])
+
+
+def test_lengths_on_an_accelerator_are_multiples_of_128(monkeypatch):
+    monkeypatch.setattr(utils.squad.batch_lengths, "compiles_each_shape", lambda: True)
+    monkeypatch.setattr(utils.squad.batch_lengths, "is_on_accelerator", lambda: True)
+    assert lengths_of_batches(384) == (128, 256, 384)
+    assert lengths_of_batches(200) == (128, 208)  # no longer than the longest window, padded
 
 
 def test_answers_are_the_same_at_coarse_lengths(monkeypatch):
@@ -63,7 +71,7 @@ def test_answers_are_the_same_at_coarse_lengths(monkeypatch):
     lengths, answers = {}, {}
     predict = model.predict_on_batch
     for is_coarse in (False, True):
-        monkeypatch.setattr(utils.squad.predictor, "compiles_each_shape", lambda is_coarse=is_coarse: is_coarse)
+        monkeypatch.setattr(utils.squad.batch_lengths, "compiles_each_shape", lambda is_coarse=is_coarse: is_coarse)
         lengths[is_coarse] = set()
 
         def predict_and_note(inputs, seen=lengths[is_coarse]):
@@ -72,7 +80,7 @@ def test_answers_are_the_same_at_coarse_lengths(monkeypatch):
 
         model.predict_on_batch = predict_and_note
         answers[is_coarse] = [predictor.answer([record])[0] for record in records]
-    assert lengths[True] <= {coarse_length(length, 200) for length in range(1, 201)}
+    assert lengths[True] <= set(coarse_lengths(200))
     for fine, coarse in zip(answers[False], answers[True], strict=True):
         assert coarse["answer"] == fine["answer"]
         assert coarse["null_score"] == pytest.approx(fine["null_score"], abs=1e-4)
