@@ -120,7 +120,7 @@ class Config(CachedRunConfig):
     """Stop after this many epochs without a better validation F1; 0 never stops early."""
     seed: int = 0
     """Seed of weights, order, dropout, held-out articles and what --limit draws."""
-    # --- more signal
+    # --- signal
     word_dropout: float = 0.0
     """Fraction of the words of question and paragraph that are hidden in training, drawn anew each epoch, 0-1."""
     name_swap: float = 0.0
@@ -139,6 +139,7 @@ class Config(CachedRunConfig):
     """Questions made from text (`python -m utils.squad.clozes`), which take the place of a part of each batch."""
     cloze_fraction: float = 0.5
     """That part in the first step; it falls to 0 in the last one."""
+    # --- training
     jit_compile: bool = False
     """Compile the training step with XLA. On JAX it always is."""
 
@@ -155,7 +156,7 @@ def main(config: Config) -> int:
         config = replace(config, dropout=0.0, attention_dropout=0.0, label_smoothing=0.0, weight_decay=0.0, ema=0.0)
 
     # --- data
-    from utils.squad.batches import training_batches, training_signals
+    from utils.squad.batches import signal_checksums, training_batches, training_signals
     from utils.squad.cache import describe_labels, prepare_features
     from utils.squad.splits import describe_data, draw, load_splits, with_one_answer
     from utils.squad.tokenizer import prepare_tokenizer
@@ -175,7 +176,8 @@ def main(config: Config) -> int:
     data = describe_data(questions, sources) | {"reading": reading.description()}
     if checkpoint:
         data["init_from"] = {"architecture": checkpoint.architecture, "checksum": checkpoint.checksum}
-    set_up_run(config, data["checksum"] | ({"init_from": checkpoint.checksum} if checkpoint else {}))
+    initial = {"init_from": checkpoint.checksum} if checkpoint else {}
+    set_up_run(config, data["checksum"] | initial | signal_checksums(config))
     set_up_keras(config)
     source = config.tokenizer or (checkpoint.folder if checkpoint else None)
     tokenizer = prepare_tokenizer(config.run_dir, questions["train"], source, config.vocabulary_size, config.resume)
@@ -185,7 +187,6 @@ def main(config: Config) -> int:
         for name, part in questions.items()
     }
     data["labels"] = describe_labels(features["train"])
-    signals = training_signals(config, features["train"], tokenizer, questions)
 
     # --- model
     steps_per_epoch = OVERFIT_STEPS if config.overfit else math.ceil(len(features["train"]) / config.batch_size)
@@ -194,6 +195,7 @@ def main(config: Config) -> int:
         set_initial_weights(model, config.word_vectors, checkpoint, features["train"])
     del checkpoint  # it may be as large as the model
     compile_model(model, config, total_steps=steps_per_epoch * config.epochs)
+    signals = training_signals(config, features["train"], tokenizer, questions)
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps per epoch, {config.precision}")
 
     # --- training
@@ -255,7 +257,7 @@ def main(config: Config) -> int:
             baselines=scores.baselines,
             headline=HEADLINE,
             tracker=tracker,
-            details={"null_threshold": predictor.null_threshold, "export": exports},
+            details={"null_threshold": predictor.null_threshold, "export": exports, **signals.details},
             tables={"validation_examples": examples},
             example_question=EXAMPLE,
         )

@@ -16,8 +16,8 @@ class PositionTargetsLoss(PositionCrossEntropy):
         (1 - a) CE + a T^2 KL(teacher || softmax(logits / T)) + w * -log sum_{i in sentence} p_i,  p = softmax(logits)
 
     where CE is `PositionCrossEntropy` with its label smoothing. The teacher's probabilities are made at the same temperature T;
-    the factor T^2 keeps the size of its gradients (section 2 of the paper). The last term asks for the right sentence wherever in it
-    the probability lies, which is easier to learn than the position.
+    the factor T^2 keeps the size of its gradients (section 2 of the paper). The last term asks for the right sentence, wherever in
+    it the probability lies.
 
     Args:
         label_smoothing: float, 0 to 1.

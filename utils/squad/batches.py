@@ -12,8 +12,9 @@ from utils.squad.batch_lengths import lengths_of_batches
 from utils.squad.clozes import ClozeMixture
 from utils.squad.features import SquadFeatures
 from utils.squad.sentence_bounds import sentence_bounds, sentence_end_ids
-from utils.squad.teachers import TeacherProbabilities, read_teachers
+from utils.squad.teachers import TeacherProbabilities, notes_on_known_paragraphs, read_teachers, weights_of
 from utils.squad.windows import assemble, coarse_length
+from utils.training.run_files import checksum_of
 
 POOL_BATCHES = 64
 """Batches that are sorted by length together."""
@@ -26,14 +27,14 @@ class TrainingSignals:
     Args:
         augmentation: changes tokens of the inputs; None changes nothing.
         pairs: whether each window stands in the batch twice, one copy after the other, for R-Drop.
-        sentence_end_ids: token ids that end a sentence, where targets have the bounds of the answer's sentence; else empty.
+        sentence_end_ids: token ids that end a sentence, where targets have the bounds of the answer's sentence; else None.
         teacher: predictions of other models for all windows, which targets have; None for none.
         clozes: puts questions made from text into the place of some windows; None for none.
     """
 
     augmentation: Augmentation | None = None
     pairs: bool = False
-    sentence_end_ids: tuple[int, ...] = ()
+    sentence_end_ids: tuple[int, ...] | None = None
     teacher: TeacherProbabilities | None = None
     clozes: ClozeMixture | None = None
 
@@ -47,7 +48,7 @@ NO_SIGNALS = TrainingSignals()
 
 
 def training_signals(config, features: SquadFeatures, tokenizer, questions: dict) -> TrainingSignals:
-    """Prepare what the settings ask for.
+    """Prepare what the settings ask for. Call it after the model was made, see `read_teachers`.
 
     Args:
         config: `train_squad.Config`.
@@ -64,9 +65,17 @@ def training_signals(config, features: SquadFeatures, tokenizer, questions: dict
     if config.cloze_files:
         clozes = ClozeMixture.prepare(config, tokenizer, questions, total_steps=_total_steps(config, features))
     if config.teachers:
+        for note in notes_on_known_paragraphs(config.teachers, questions):
+            print(note)
         teacher = read_teachers(config.teachers, features, tokenizer, config.teacher_temperature, config.cache_dir)
-    sentence_ends = sentence_end_ids(tokenizer) if config.sentence_loss else ()
+    sentence_ends = sentence_end_ids(tokenizer) if config.sentence_loss else None
     return TrainingSignals(augmentation, config.r_drop > 0, sentence_ends, teacher, clozes)
+
+
+def signal_checksums(config) -> dict[str, str]:
+    """Checksums of what the signals of a run are made from: a resumed run needs the same."""
+    files = {"cloze": config.cloze_files, "teachers": [weights_of(run_dir) for run_dir in config.teachers]}
+    return {name: " ".join(checksum_of(path) for path in paths) for name, paths in files.items() if paths}
 
 
 def _total_steps(config, features: SquadFeatures) -> int:
@@ -123,8 +132,8 @@ def _targets(features, windows, rows, inputs, spans, key, signals: TrainingSigna
         examples = rows // 2 if signals.pairs else rows  # both copies of a window have the same cloze
         is_cloze = signals.clozes.replace(inputs, spans, examples, key)
     targets = {"start": spans[:, 0], "end": spans[:, 1]}
-    if signals.sentence_end_ids or signals.teacher:
-        bounds = sentence_bounds(inputs, spans, signals.sentence_end_ids)  # before a full stop may be hidden
+    if signals.sentence_end_ids is not None or signals.teacher:
+        bounds = sentence_bounds(inputs, spans, signals.sentence_end_ids or ())  # before a full stop may be hidden
         targets = {name: np.column_stack([position, bounds]).astype(np.float32) for name, position in targets.items()}
     if signals.teacher:
         length = inputs["token_ids"].shape[1]

@@ -17,10 +17,14 @@ from utils.common.errors import UserError
 from utils.common.files import read_json, temporary_name, write_json
 from utils.common.progress import progress_bars, with_progress
 from utils.common.references import model_folder
+from utils.squad.batch_lengths import lengths_of_batches
 from utils.squad.features import SquadFeatures
 from utils.squad.tokens import TokenizedTexts
-from utils.squad.windows import assemble, coarse_length
+from utils.squad.windows import assemble, coarse_length, padded_length
+from utils.training.finished import read_run
 from utils.training.machines import first_process_ahead
+from utils.training.run_files import checksum_of
+from utils.training.training_summary import num_known, read_training_summary
 
 FORMAT = 1
 """Part of the cache key: raise it when the meaning of a file changes."""
@@ -38,14 +42,18 @@ class TeacherProbabilities:
     Args:
         offsets: `(windows + 1,)`; window `w` owns the places `offsets[w]:offsets[w + 1]`, one for each of its tokens.
         probabilities: for each model float16 `(2, places)`, of the start and of the end.
-        seconds: what the predictions took, when they were made.
-        description: what `results.json` says of each model.
+        description: what `results.json` says of each model: its run, its weights' checksum, and the seconds that its training and
+            its prediction took, when they were made.
     """
 
     offsets: np.ndarray
     probabilities: tuple[np.ndarray, ...]
-    seconds: float
     description: tuple[dict, ...]
+
+    @property
+    def seconds(self) -> float:
+        """What all predictions took, when they were made."""
+        return sum(model["prediction_seconds"] for model in self.description)
 
     def rows(self, windows: np.ndarray, length: int) -> dict[str, np.ndarray]:
         """The probabilities of some windows.
@@ -87,14 +95,47 @@ def read_teachers(
     """
     offsets = np.concatenate([[0], np.cumsum(features.lengths, dtype=np.int64)])
     key = _features_key(features)
-    probabilities, seconds, descriptions = [], 0.0, []
-    for run_dir in run_dirs:
-        with first_process_ahead(f"teacher {len(probabilities)}"):
+    probabilities, description = [], []
+    for number, run_dir in enumerate(run_dirs):
+        _, results = read_run(run_dir, "squad")
+        with first_process_ahead(f"teacher {number}"):
             folder, checksum = _predicted(run_dir, features, offsets, tokenizer, temperature, Path(cache_dir), key)
             probabilities.append(open_npy(folder / PROBABILITIES))
-            seconds += read_json(folder / DESCRIPTION)["seconds"]
-            descriptions.append({"run": str(run_dir), "checksum": checksum})
-    return TeacherProbabilities(offsets, tuple(probabilities), seconds, tuple(descriptions))
+        seconds = {"training_seconds": results.get("seconds"), "prediction_seconds": _seconds(folder)}
+        description.append({"run": str(run_dir), "checksum": checksum, **seconds})
+    return TeacherProbabilities(offsets, tuple(probabilities), tuple(description))
+
+
+def weights_of(run_dir: str | Path) -> Path:
+    """The file with the weights of a run.
+
+    Raises:
+        UserError: there is no finished run of this task.
+    """
+    read_run(run_dir, "squad")
+    return model_folder(run_dir) / "best.keras"
+
+
+def notes_on_known_paragraphs(run_dirs: Sequence[str | Path], questions: dict) -> list[str]:
+    """A line for each teacher that was trained or chosen on paragraphs of the test data.
+
+    Args:
+        run_dirs: the teachers.
+        questions: the questions of each split.
+    """
+    from utils.squad.scoring import paragraph_keys
+
+    if "test" not in questions:
+        return []
+    keys, notes = paragraph_keys(questions["test"]), []
+    for run_dir in run_dirs:
+        known = num_known(keys, read_training_summary(model_folder(run_dir)))
+        if known:
+            notes.append(
+                f"teacher {run_dir}: its training or validation data has {known:,} of the {len(np.unique(keys)):,} test "
+                "paragraphs: test scores will not be those of new data"
+            )
+    return notes
 
 
 def _features_key(features: SquadFeatures) -> str:
@@ -115,20 +156,13 @@ def _predicted(run_dir, features, offsets, tokenizer, temperature: float, cache_
 
     from utils.training.distribution import on_one_device
 
-    best = model_folder(run_dir) / "best.keras"
-    if not best.is_file():
-        raise UserError(f"--teachers {run_dir}: no finished run there (best.keras); name the --run-dir of a training")
-    with open(best, "rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    checksum = checksum_of(weights_of(run_dir))
     key = repr((FORMAT, keras.backend.backend(), checksum, features_key, float(temperature)))
     folder = cache_dir / f"squad-teacher-{hashlib.sha256(key.encode()).hexdigest()[:20]}"
     if folder.exists():
         try:
-            stored = open_npy(folder / PROBABILITIES)
-            if stored.shape != (2, offsets[-1]) or stored.dtype != np.float16:
-                raise ValueError
-            float(read_json(folder / DESCRIPTION)["seconds"])
-            print(f"teacher {run_dir}: {folder}", flush=True)
+            _check(folder, int(offsets[-1]))
+            print(f"teacher {run_dir}: predicted in {_seconds(folder):.0f} s, read from {folder}", flush=True)
             return folder, checksum
         except (OSError, ValueError, KeyError, TypeError, UserError):
             print(f"{folder}: unreadable cache, predicted again")
@@ -138,11 +172,10 @@ def _predicted(run_dir, features, offsets, tokenizer, temperature: float, cache_
         unfinished.mkdir(parents=True)
         print(f"teacher {run_dir}: predicts {len(features):,} windows", flush=True)
         start = time.monotonic()
-        with on_one_device():
-            predictor = _load_teacher(run_dir, features, tokenizer)
-            _predict(predictor, features, offsets, temperature, unfinished / PROBABILITIES, run_dir)
-        seconds = time.monotonic() - start
-        write_json(unfinished / DESCRIPTION, {"seconds": seconds, "weights": checksum, "temperature": temperature})
+        with on_one_device():  # of several processes each predicts for itself
+            model = _load_teacher(run_dir, features, tokenizer)
+            _predict(model, features, offsets, temperature, unfinished / PROBABILITIES, run_dir)
+        write_json(unfinished / DESCRIPTION, {"seconds": time.monotonic() - start, "temperature": temperature})
         try:
             os.replace(unfinished, folder)
         except OSError:
@@ -154,26 +187,42 @@ def _predicted(run_dir, features, offsets, tokenizer, temperature: float, cache_
         ) from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    print(f"teacher {run_dir}: {seconds:.0f} s", flush=True)
+    print(f"teacher {run_dir}: {_seconds(folder):.0f} s", flush=True)
     return folder, checksum
 
 
+def _seconds(folder: Path) -> float:
+    return float(read_json(folder / DESCRIPTION)["seconds"])
+
+
+def _check(folder: Path, num_places: int) -> None:
+    """Check what a folder of the cache holds.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError, UserError: it is damaged.
+    """
+    stored = open_npy(folder / PROBABILITIES)
+    if stored.shape != (2, num_places) or stored.dtype != np.float16 or not _seconds(folder) >= 0:
+        raise ValueError("it holds something else")
+
+
 def _load_teacher(run_dir, features: SquadFeatures, tokenizer):
+    """The model of a run, if it can read these windows."""
     from utils.squad.predictor import SquadPredictor
 
     predictor = SquadPredictor.load(run_dir)
     if _content(predictor.tokenizer) != _content(tokenizer):
         raise UserError(
             f"--teachers {run_dir}: was trained with another tokenizer; give both trainings the same one, such as "
-            f"--tokenizer {run_dir}/tokenizer.json here"
+            f"--tokenizer {model_folder(run_dir) / 'tokenizer.json'} here"
         )
-    longest = int(features.lengths.max())
+    longest = padded_length(int(features.lengths.max()))
     readable = getattr(predictor.model, "encoder", predictor.model).config["max_length"]
     if longest > readable:
         raise UserError(
-            f"--teachers {run_dir}: reads {readable:,} tokens, and windows have {longest:,}; lower --max-length"
+            f"--teachers {run_dir}: reads {readable:,} tokens, windows have {longest:,}; lower --max-length"
         )
-    return predictor
+    return predictor.model
 
 
 def _content(tokenizer) -> str:
@@ -183,16 +232,16 @@ def _content(tokenizer) -> str:
     return Tokenizer.from_str(tokenizer.to_str()).to_str()
 
 
-def _predict(predictor, features: SquadFeatures, offsets, temperature: float, path: Path, run_dir) -> None:
+def _predict(model, features: SquadFeatures, offsets, temperature: float, path: Path, run_dir) -> None:
     """Write the probabilities of all windows to an `.npy` file."""
     probabilities = np.lib.format.open_memmap(path, "w+", np.float16, (2, int(offsets[-1])))
     order = np.argsort(features.lengths, kind="stable")
-    up_to = predictor.coarse_up_to
+    lengths = lengths_of_batches(int(features.lengths.max()))
     with progress_bars():
         for first in with_progress(range(0, len(order), BATCH_SIZE), "teacher"):
             windows = order[first : first + BATCH_SIZE]
-            longest = coarse_length(int(features.lengths[windows].max()), up_to) if up_to else 0
-            outputs = predictor.model.predict_on_batch(assemble(features, windows, longest))
+            longest = coarse_length(int(features.lengths[windows].max()), lengths)
+            outputs = model.predict_on_batch(assemble(features, windows, longest))
             logits = np.stack([np.asarray(outputs[name], np.float32) for name in ENDS])
             if not np.isfinite(logits).all():
                 raise UserError(f"--teachers {run_dir}: a prediction of it is not finite; name another run")

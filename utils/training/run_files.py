@@ -11,6 +11,8 @@ from utils.common.errors import UserError
 
 FILE_SETTINGS = ("facts", "templates", "train_files", "validation_files", "test_files", "truth")
 """The settings of the train scripts that name data files."""
+SIGNAL_SETTINGS = ("cloze_files", "teachers")
+"""Those that name what a training learns from beside its data. A finished run is not scored on it."""
 _BLOCK_BYTES = 2**20
 
 
@@ -70,7 +72,9 @@ def changed_data(settings: Mapping, stored: Mapping, config_file: Path) -> str:
     """
     then, now = (values.get("data_checksums") or {} for values in (stored, settings))
     parts = {name for name in {**then, **now} if then.get(name) != now.get(name)}
-    names = [name for name in FILE_SETTINGS if name.removesuffix("_files") in parts] or FILE_SETTINGS
+    names = [
+        name for name in (*FILE_SETTINGS, *SIGNAL_SETTINGS) if name.removesuffix("_files") in parts
+    ] or FILE_SETTINGS
     files = [path for name in names for path in paths_of(settings, name) if path.exists()]
     began = config_file.stat().st_mtime
     later = [path for path in files if max(file.stat().st_mtime for file in (path, *path.rglob("*"))) > began]
