@@ -66,6 +66,11 @@ def _hash(text: str) -> int:
     return (zlib.crc32(text.encode("utf-8", "surrogatepass")) & 0x7FFFFFFF) or 1
 
 
+def word_id(word: str) -> int:
+    """The number that `TokenizedTexts.word_ids` has for a word."""
+    return _describe_word(word)[0]
+
+
 def tokenize(texts: list[str], tokenizer, progress: str | None = None, chunk: int = 2048) -> TokenizedTexts:
     """Tokenize texts in parallel, without special tokens, and describe the word that each token is part of.
 
