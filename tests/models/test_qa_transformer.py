@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from components.layer_dropout import LayerDropout
 from components.losses.position_cross_entropy import PositionCrossEntropy
 from models.qa_transformer import QATransformer
 
@@ -20,7 +21,9 @@ FULL = {
     "convolution_width": 3,
     "context_query_attention": True,
 }
+HASHED = {"hashed_words": 5, "layer_dropout": 0.6}
 plain_and_full = pytest.mark.parametrize("options", [PLAIN, FULL], ids=["plain", "full"])
+every_option = pytest.mark.parametrize("options", [PLAIN, FULL, HASHED], ids=["plain", "full", "hashed"])
 
 
 def make_model(options, **settings):
@@ -54,7 +57,7 @@ def logits(model, batch):
     return np.stack([ops.convert_to_numpy(outputs[end]) for end in ("start", "end")], axis=-1)
 
 
-@plain_and_full
+@every_option
 def test_only_the_context_and_the_first_token_can_be_chosen(options):
     model, batch = make_model(options), make_batch()
     outputs = model(batch)
@@ -67,7 +70,7 @@ def test_only_the_context_and_the_first_token_can_be_chosen(options):
     assert (np.abs(result[allowed]) < 100).all() and (result[~allowed] < -1e8).all()
 
 
-@plain_and_full
+@every_option
 def test_padding_changes_nothing(options):
     model = make_model(options)
     expected = logits(model, make_batch())
@@ -78,7 +81,7 @@ def test_padding_changes_nothing(options):
     np.testing.assert_allclose(logits(model, garbage), expected, atol=1e-5)
 
 
-@plain_and_full
+@every_option
 def test_rows_of_a_batch_are_independent(options):
     model, batch = make_model(options), make_batch()
     rotated = {name: np.roll(values, 1, axis=0) for name, values in batch.items()}
@@ -86,7 +89,7 @@ def test_rows_of_a_batch_are_independent(options):
     np.testing.assert_allclose(logits(model, other)[0], logits(model, batch)[0], atol=1e-5)
 
 
-@plain_and_full
+@every_option
 def test_the_config_holds_every_argument(options):
     config = make_model(options, name="some_name", attention_dropout=0.2, activation="gelu").get_config()
     arguments = set(inspect.signature(QATransformer.__init__).parameters) - {"self", "kwargs"}
@@ -127,3 +130,58 @@ def test_a_fixed_batch_is_learned_and_xla_learns_the_same():
     assert np.isfinite(compiled).all() and compiled[-1] < 0.5 * compiled[0]
     if keras.backend.backend() == "tensorflow":  # JAX always trains with XLA
         np.testing.assert_allclose(train(FULL, 2, jit_compile=False), compiled[:2], rtol=1e-4)
+
+
+def test_hashed_words_are_added_to_their_tokens():
+    model, batch = make_model(HASHED), make_batch()
+    table, tokens = (ops.convert_to_numpy(layer.embeddings) for layer in (model.hash_embedding, model.token_embedding))
+    assert table.shape == (5, SIZES["hidden_dim"])
+    batch["word_ids"] *= 977  # far above the rows
+    added = table[batch["word_ids"] % 5] + table[batch["stem_ids"] % 5]
+    added[batch["word_ids"] == 0] = 0
+    plain = make_model(PLAIN)
+    weights = {weight.path.split("/", 1)[1]: weight for weight in model.weights}
+    for weight in plain.weights:
+        weight.assign(weights[weight.path.split("/", 1)[1]])
+    places = np.arange(batch["token_ids"].size).reshape(batch["token_ids"].shape)  # a token of its own for each place
+    wide = QATransformer(places.size, **SIZES)
+    wide.build()
+    for weight in wide.weights[1:]:
+        weight.assign(weights[weight.path.split("/", 1)[1]])
+    wide.token_embedding.set_weights([(tokens[batch["token_ids"]] + added).reshape(places.size, -1)])
+    expected = logits(wide, batch | {"token_ids": places.astype("int32")})
+    np.testing.assert_allclose(logits(model, batch), expected, atol=1e-5)
+    assert np.abs(logits(plain, batch) - expected).max() > 1e-3
+
+
+def test_training_skips_whole_blocks_with_their_convolutions(monkeypatch):
+    model = make_model(FULL, dropout=0.0, layer_dropout=0.5, num_layers=1)
+    batch = {name: np.repeat(values[:1], 60, axis=0) for name, values in make_batch().items()}
+    drawn = ops.convert_to_numpy(model.encode(batch, training=True))
+    cases = []
+    for factor in (0, 2):  # skipped, and not skipped
+        monkeypatch.setattr(
+            LayerDropout,
+            "call",
+            lambda self, inputs, outputs, training=False, factor=factor: inputs + factor * (outputs - inputs),
+        )
+        cases.append(np.abs(drawn - ops.convert_to_numpy(model.encode(batch, training=True))).max(axis=(1, 2)) < 1e-5)
+    is_skipped, is_not = cases
+    assert (is_skipped != is_not).all() and 10 < is_skipped.sum() < 50
+
+
+def test_later_blocks_are_skipped_more_often():
+    model = make_model(PLAIN, num_layers=4, layer_dropout=0.2)
+    np.testing.assert_allclose([layer.rate for layer in model.layer_dropouts], [0.05, 0.1, 0.15, 0.2])
+
+
+def test_a_model_that_was_saved_before_these_options_existed_loads():
+    config = make_model(FULL).get_config()
+    old = {name: value for name, value in config.items() if name not in ("layer_dropout", "hashed_words")}
+    assert QATransformer.from_config(old).get_config() == config
+    assert config["layer_dropout"] == 0 and config["hashed_words"] == 0
+
+
+def test_hashed_words_and_layer_dropout_learn_a_fixed_batch():
+    losses = train(FULL | HASHED | {"layer_dropout": 0.1}, 40, jit_compile=keras.backend.backend() != "torch")
+    assert np.isfinite(losses).all() and min(losses[-5:]) < 0.5 * losses[0]
