@@ -129,7 +129,7 @@ class Config(CachedRunConfig):
     """Weight of R-Drop: two predictions for each example, with other dropout, are to agree; 0 for none. It takes twice the time."""
     sentence_loss: float = 0.0
     """Weight of a loss for the sentence of the answer, beside those for its start and its end."""
-    teachers: list[Path] = field(default_factory=list)
+    teachers: list[str] = field(default_factory=list)
     """Finished runs with the same tokenizer, whose mean prediction is a target beside the answers (self-distillation)."""
     teacher_weight: float = 0.7
     """Weight of the teachers' prediction, 0-1; the answers have the rest."""

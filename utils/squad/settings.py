@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from utils.common.errors import UserError
 from utils.text.tokenization import load_tokenizer, special_token_ids
 from utils.text.tokenizer_files import tokenizer_notes
-from utils.training.settings import check_common, check_ranges
+from utils.training.finished import read_run
+from utils.training.run_files import paths_of
+from utils.training.settings import as_flag, check_common, check_ranges
+
+FROM_SCRATCH = ("layer_dropout", "hashed_words")
+"""Settings of the model that a pretrained encoder does not have."""
+NOT_MEMORISED = ("layer_dropout", "word_dropout", "name_swap", "r_drop", "teachers", "cloze_files")
+"""Settings that keep a model from memorising its questions, or that train it on others."""
 
 
 def check_settings(config) -> None:
@@ -19,9 +29,10 @@ def check_settings(config) -> None:
     """
     check_ranges(
         config,
-        less_than_1="dropout attention_dropout label_smoothing ema validation_fraction",
-        more_than_0="hidden_dim num_layers num_heads intermediate_dim max_length clip_norm vocabulary_size layer_decay",
-        at_least_0="overfit doc_stride convolution_width length_penalty",
+        less_than_1="dropout attention_dropout label_smoothing ema validation_fraction layer_dropout word_dropout name_swap",
+        more_than_0="hidden_dim num_layers num_heads intermediate_dim max_length clip_norm vocabulary_size layer_decay "
+        "teacher_temperature",
+        at_least_0="overfit doc_stride convolution_width length_penalty hashed_words r_drop sentence_loss",
     )
     if config.init_from == "":
         raise UserError("--init-from: is empty; name a folder or a model on the hub, or leave it out")
@@ -46,8 +57,48 @@ def check_settings(config) -> None:
             "--validation-fraction 0.0: leaves nothing to choose the best epoch on; give --validation-files or more than 0"
         )
     check_common(config)
+    _check_signals(config, is_pretrained)
     if config.tokenizer:
         tokenizer = load_tokenizer(config.tokenizer)
         special_token_ids(tokenizer)
         for note in tokenizer_notes(config.tokenizer, tokenizer):
             print(note)
+
+
+def _check_signals(config, is_pretrained: bool) -> None:
+    """Check the settings of what is learned beside the answers, and print what should be known about the teachers."""
+    for name in ("teacher_weight", "cloze_fraction"):
+        value = getattr(config, name)
+        if not 0 < value <= 1:
+            raise UserError(f"{as_flag(name)} {value}: must be more than 0 and at most 1")
+    if is_pretrained and (flags := _flags_in_use(config, FROM_SCRATCH)):
+        raise UserError(f"--model {config.model} takes its layers from its checkpoint: leave out {flags}")
+    if config.overfit and (flags := _flags_in_use(config, NOT_MEMORISED)):
+        raise UserError(f"--overfit {config.overfit} is to memorise its questions: leave out {flags}")
+    if config.hashed_words and (flags := _flags_in_use(config, ("word_dropout", "name_swap"))):
+        raise UserError(f"--hashed-words shows the words that {flags} would hide: leave out one of them")
+    for run_dir in config.teachers:
+        settings, _ = read_run(run_dir, "squad")
+        if _held_out_by(vars(config)) != _held_out_by(settings):
+            print(
+                f"teacher {run_dir}: other questions were held out from it; if it was trained on validation paragraphs of this "
+                "run, validation scores will be too high: give all trainings the same --validation-files"
+            )
+
+
+def _held_out_by(settings: Mapping) -> tuple:
+    """What decides which questions are held out for validation; files by their names, without their folders.
+
+    Args:
+        settings: those of a run, as they are or as its `config.json` has them.
+    """
+    names = {
+        name: [Path(path).name for path in paths_of(settings, name)] for name in ("train_files", "validation_files")
+    }
+    if names["validation_files"]:
+        return (names["validation_files"],)
+    return names["train_files"] or settings.get("data"), settings.get("validation_fraction"), settings.get("seed")
+
+
+def _flags_in_use(config, names) -> str:
+    return ", ".join(as_flag(name) for name in names if getattr(config, name))
