@@ -88,7 +88,6 @@ class ReplacedTokenPretrainer(keras.Model):
             name="token_shapes",
             shape=(self.encoder_config["vocabulary_size"],),
             initializer="zeros",
-            dtype="int32",
             trainable=False,
         )
         self.built = True
@@ -102,7 +101,7 @@ class ReplacedTokenPretrainer(keras.Model):
         seen = ops.where(is_masked, ops.take_along_axis(drawn, number, axis=1), ops.cast(token_ids, "int32"))
         is_text = ops.cast(inputs["segment_ids"] * inputs["padding_mask"], "int32")
         ids = (seen + 1) * is_text
-        shapes = ops.take(self.token_shapes, seen, axis=0) * is_text
+        shapes = ops.cast(ops.take(self.token_shapes, seen, axis=0), "int32") * is_text
         x = self.encoder.encode(
             {**inputs, "token_ids": seen, "word_ids": ids, "stem_ids": ids, "shape_ids": shapes}, training=training
         )
