@@ -27,6 +27,8 @@ from components.lexical_match_maps import match_maps
 from components.losses import RANKING_LOSSES
 from components.losses.ordinal_loss import OrdinalLoss
 from components.losses.position_cross_entropy import PositionCrossEntropy
+from components.losses.position_targets_loss import PositionTargetsLoss
+from components.losses.r_drop import RDrop
 from components.losses.vector_loss import VectorLoss
 from components.multi_head_self_attention import MultiHeadSelfAttention
 from components.next_vector_head import NextVectorHead
@@ -381,6 +383,18 @@ LOSSES = [
         "position_cross_entropy",
         lambda **settings: PositionCrossEntropy(0.2, **settings),
         np.array([1, 4]),
+        np.random.default_rng(2).normal(size=(BATCH, 7)).astype("float32"),
+    ),
+    LossCase(
+        "position_targets_loss",
+        lambda **settings: PositionTargetsLoss(0.2, 0.5, 0.7, 2.0, **settings),
+        np.array([[1, 1, 3, 0, 0.6, 0.3, 0.1, 0, 0, 0], [4, 2, 6, 0, 0, 0, 0, 0, 0, 0]], "float32"),
+        np.random.default_rng(2).normal(size=(BATCH, 7)).astype("float32"),
+    ),
+    LossCase(
+        "r_drop",
+        lambda **settings: RDrop(PositionCrossEntropy(0.2), 0.5, **settings),
+        np.array([4, 4]),
         np.random.default_rng(2).normal(size=(BATCH, 7)).astype("float32"),
     ),
     *(

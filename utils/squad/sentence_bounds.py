@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import numpy as np
 
-_SENTENCE_END = re.compile(r"""[.?!…。！？।؟۔]+["'”’»)\]]*""")
+from utils.squad.tokens import word_id
+
+SENTENCE_END = re.compile(r"""[.?!…。！？।؟۔]+["'”’»)\]]*""")
 """What ends a sentence, with closing quotes and brackets that a tokenizer may have joined to it."""
-_LOWER_CASE, _DIGITS, _WITH_DIGITS = 1, 4, 5  # values of `shape_ids`
+ABBREVIATIONS = (
+    "mr mrs ms dr prof gen col lt capt sgt rev hon sen rep gov pres st mt ft jr sr vs no nos op vol fig ca cf ed eds al "
+    "jan feb mar apr jun jul aug sept oct nov dec "
+    "a b c d e f g h i j k l m n o p q r u v w x y z"
+)
+"""Words after which a full stop ends no sentence, in lower case: also initials, but not the letters of "it's" and "don't"."""
+LOWER_CASE, DIGITS, PUNCTUATION = 1, (4, 5), 6
+"""Values of `shape_ids`."""
 
 
 def sentence_end_ids(tokenizer) -> tuple[int, ...]:
@@ -20,14 +30,14 @@ def sentence_end_ids(tokenizer) -> tuple[int, ...]:
     ids = sorted(tokenizer.get_vocab().values())
     texts = tokenizer.decode_batch([[number] for number in ids], skip_special_tokens=False)
     return tuple(
-        number for number, text in zip(ids, texts, strict=True) if _SENTENCE_END.fullmatch(text.strip(" \u0120\u2581"))
+        number for number, text in zip(ids, texts, strict=True) if SENTENCE_END.fullmatch(text.strip(" \u0120\u2581"))
     )
 
 
 def sentence_bounds(inputs: dict[str, np.ndarray], spans: np.ndarray, end_ids) -> np.ndarray:
     """The first and last position of the sentence that each answer stands in.
 
-    A sentence ends at a token of `end_ids`, unless it stands within a number ("3.5") or before a word in lower case ("e.g. in").
+    A sentence ends at a token of `end_ids`, but not after an abbreviation, within a number, or before a word in lower case.
 
     Args:
         inputs: the model's inputs of some windows, `(rows, sequence)`, see `utils.squad.windows.assemble`.
@@ -39,17 +49,30 @@ def sentence_bounds(inputs: dict[str, np.ndarray], spans: np.ndarray, end_ids) -
     """
     context = inputs["segment_ids"] == 1
     positions = np.arange(context.shape[1])
-    first_of_context = context.argmax(axis=1)
-    last_of_context = first_of_context + context.sum(axis=1) - 2  # before the separator
-    shapes = inputs["shape_ids"]
-    before, after = np.zeros_like(shapes), np.zeros_like(shapes)
-    before[:, 1:], after[:, :-1] = shapes[:, :-1], shapes[:, 1:]
-    in_number = np.isin(before, (_DIGITS, _WITH_DIGITS)) & np.isin(after, (_DIGITS, _WITH_DIGITS))
-    is_end = np.isin(inputs["token_ids"], np.asarray(end_ids, np.int64)) & context
-    is_end &= ~in_number & (after != _LOWER_CASE)
+    first_of_context = context.argmax(axis=1)[:, None]
+    last_of_context = first_of_context + context.sum(axis=1, keepdims=True) - 2  # before the separator
+    is_end = _sentence_ends(inputs, end_ids) & context
     first, last = spans[:, :1], spans[:, 1:]
-    begin = np.where(is_end & (positions < first), positions + 1, first_of_context[:, None]).max(axis=1)
-    end = np.where(is_end & (positions >= last), positions, last_of_context[:, None]).min(axis=1)
-    # A window may lie within an answer's paragraph such that no end stands before or after; the answer itself is always inside.
-    bounds = np.column_stack([np.minimum(begin, spans[:, 0]), np.maximum(end, spans[:, 1])])
-    return np.where(last > 0, bounds, 0)
+    begin = np.where(is_end & (positions < first), positions + 1, first_of_context).max(axis=1)
+    end = np.where(is_end & (positions >= last), positions, last_of_context).min(axis=1)
+    return np.where(last > 0, np.column_stack([begin, end]), 0)
+
+
+def _sentence_ends(inputs: dict[str, np.ndarray], end_ids) -> np.ndarray:
+    """Where a sentence ends: bool `(rows, sequence)`."""
+    shapes, words = inputs["shape_ids"], inputs["word_ids"]
+    shape_before, word_before = np.zeros_like(shapes), np.zeros_like(words)
+    shape_before[:, 1:], word_before[:, 1:] = shapes[:, :-1], words[:, :-1]
+    # The next position that holds no punctuation; the last position where there is none.
+    last = shapes.shape[1] - 1
+    places = np.where(shapes == PUNCTUATION, last, np.arange(last + 1))
+    places[:, :-1] = np.minimum.accumulate(places[:, ::-1], axis=1)[:, -2::-1]
+    shape_after = np.take_along_axis(shapes, places, axis=1)
+    in_number = np.isin(shape_before, DIGITS) & np.isin(shapes[:, np.minimum(np.arange(last + 1) + 1, last)], DIGITS)
+    is_end = np.isin(inputs["token_ids"], np.asarray(end_ids, np.int64))
+    return is_end & ~in_number & (shape_after != LOWER_CASE) & ~np.isin(word_before, _abbreviations())
+
+
+@functools.cache
+def _abbreviations() -> np.ndarray:
+    return np.array([word_id(word) for word in ABBREVIATIONS.split()])
