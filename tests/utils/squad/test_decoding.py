@@ -1,6 +1,7 @@
 """Joint span decoding against loops of its own: one window, and all windows of a question."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -46,14 +47,14 @@ class FakeModel:
 def test_best_spans_equal_brute_force(max_tokens):
     rng = np.random.default_rng(3)
     start, end = rng.normal(size=(2, 5, 11)).astype("float32")
-    allowed = rng.random((5, 11)) < 0.6
-    start[~allowed] += 10
-    end[~allowed] += 10
-    starts, ends, scores = best_spans(start, end, allowed, n_best=7, max_tokens=max_tokens)
+    can_start, can_end = rng.random((2, 5, 11)) < 0.6
+    start[~can_start] += 10
+    end[~can_end] += 10
+    starts, ends, scores = best_spans(start, end, can_start, can_end, n_best=7, max_tokens=max_tokens)
     assert starts.shape == ends.shape == scores.shape == (5, 7)
     for row in range(5):
-        places = [int(i) for i in np.flatnonzero(allowed[row])]
-        spans = [(i, j) for i in places for j in places if i <= j < i + max_tokens]
+        firsts, lasts = np.flatnonzero(can_start[row]).tolist(), np.flatnonzero(can_end[row]).tolist()
+        spans = [(i, j) for i in firsts for j in lasts if i <= j < i + max_tokens]
         expected = sorted((start[row, i] + end[row, j] for i, j in spans), reverse=True)[:7]
         is_span = np.isfinite(scores[row])
         assert is_span.sum() == len(expected)  # the rest is marked as no span
@@ -65,7 +66,8 @@ def test_best_spans_equal_brute_force(max_tokens):
 
 def test_n_best_may_exceed_the_number_of_spans():
     one = np.ones((1, 3), "float32")
-    starts, ends, scores = best_spans(one, one, np.array([[False, True, True]]), n_best=50, max_tokens=2)
+    mask = np.array([[False, True, True]])
+    starts, ends, scores = best_spans(one, one, mask, mask, n_best=50, max_tokens=2)
     assert scores.shape == (1, 6) and np.isfinite(scores).sum() == 3
     assert sorted(zip(starts[0, :3].tolist(), ends[0, :3].tolist(), strict=True)) == [(1, 1), (1, 2), (2, 2)]
 
@@ -85,6 +87,10 @@ def spans_by_brute_force(model, features, questions):
         for i in range(begin, stop):
             for j in range(i, min(stop, i + 30)):
                 span = features.contexts.starts[i], features.contexts.ends[j]
+                if any(
+                    re.fullmatch(r"\w\w", questions[number].context[max(place - 1, 0) : place + 1]) for place in span
+                ):
+                    continue  # an answer neither starts nor ends within a word
                 score = float(np.float32(start[i + shift] + end[j + shift]))
                 best[number][span] = max(best[number].get(span, -np.inf), score)
     return best, null
@@ -119,6 +125,27 @@ def test_all_windows_of_all_questions_are_merged(tokenizer, seed, length_penalty
         start, end = min(spans.items(), key=lambda item: abs(item[0] - best))[1]
         assert record.context[start:end] == n_best[0]["text"]
         np.testing.assert_allclose(answers.null_scores[record.id], null[number] - best, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("context", "texts"),
+    [
+        ("ab cd", {"ab", "cd", "ab cd"}),
+        ("b-cd.", {"b", "b-", "b-cd", "b-cd.", "-", "-cd", "-cd.", "cd", "cd.", "."}),  # a hyphen parts words
+        ("a 19a", {"a", "19a", "a 19a"}),
+        ("北京", {"北", "京", "北京"}),  # there are no spaces between words
+        ("a" * 40, {"a" * count for count in range(1, 31)}),  # the word is longer than an answer may be
+    ],
+)
+def test_answers_begin_and_end_with_words(context, texts):
+    """Every token is one character, and all that may be answers are among the n best."""
+    characters = train_tokenizer(["abcd19"], 80, min_frequency=9)
+    record = Question("q", "", context, "a", ())
+    features = build_features([record], characters, max_length=80, doc_stride=8, labelled=False)
+    assert len(features.contexts.token_ids) == len(context.replace(" ", ""))
+    answers = answer_questions(FakeModel(), features, [record], length_penalty=0.0, n_best=500)
+    keys = {normalize_answer(text) or text for text in texts}
+    assert {normalize_answer(entry["text"]) or entry["text"] for entry in answers.n_best["q"]} == keys
 
 
 def test_pooled_answers_and_the_length_penalty(tokenizer):
