@@ -272,7 +272,7 @@ def as_markdown(rows: list[dict]) -> str:
         paired = "{:+.2f} ({:+.2f} to {:+.2f})".format(row["gain"], *row["gain_interval"]) if "gain" in row else ""
         lines.append(
             f"| {row['variant']} | {row['questions']:,} | {mean(f1):.2f} ({low} to {high}) | {mean(row['exact_match']):.2f} "
-            f"| {paired} | {row['parameters']:,} | {mean(row['minutes']):.0f} |"
+            f"| {paired} | {row['parameters']:,} | {mean(row['minutes']):.1f} |"
         )
     return "\n".join(lines)
 
