@@ -64,14 +64,15 @@ def main() -> int:
             raise UserError(
                 f"{options.predictions}: none of its questions is in --test-files; name the file they are for"
             )
+        if options.run:
+            options.out.mkdir(parents=True, exist_ok=True)
+            answers.write(options.out, None)
         report = report_head("squad_errors", options, **analyse(questions, answers))
         drawn = draw_wrong(questions, answers, options.count, options.seed)
         report["notes"] = write_table(drawn, options.out / "wrong_answers.tsv")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    if not options.predictions:
-        answers.write(options.out, None)
     write_report(report, options.out / "report.json")
     print(as_markdown(report))
     return 0
