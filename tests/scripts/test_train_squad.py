@@ -228,6 +228,7 @@ def test_what_is_decayed_and_at_which_rate():
 def test_killed_and_resumed_gives_the_same_as_never_killed(tmp_path):
     file = squad_file(tmp_path / "towns.json", 120)
     data = ("--train-files", file, "--epochs", 20, "--patience", 0, "--log-every", 2, *TINY, "--no-export")
+    data += ("--layer-dropout", 0.3, "--word-dropout", 0.2, "--name-swap", 0.5)
     assert run(*data, "--run-dir", "whole", cwd=tmp_path)[0] == 0
     # Saved after every step, so that the kill may fall anywhere in an epoch.
     process = start(*data, "--run-dir", "killed", cwd=tmp_path, QKV_ZOO_SAVE_EVERY_SECONDS="0")

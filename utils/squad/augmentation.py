@@ -142,7 +142,7 @@ def gather_names(texts: TokenizedTexts) -> Names:
     firsts = np.flatnonzero(is_first)
     lengths = np.diff(firsts, append=stop)
     follows_mark = begins_text[firsts] | (shapes[firsts - 1] == PUNCTUATION)
-    characters = texts.ends[firsts + lengths - 1].astype(np.int64) - texts.starts[firsts]
+    characters = texts.ends[firsts + lengths - 1] - texts.starts[firsts]
     word_ids, shapes = word_ids[firsts], shapes[firsts]
 
     is_capitalised = (shapes == CAPITALISED) | (shapes == CAPITALS)

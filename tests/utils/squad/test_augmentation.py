@@ -1,7 +1,7 @@
 """Hidden words and exchanged names: which words, how many, that words still match, and that rows do not depend on others."""
 
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -24,10 +24,10 @@ ROWS = np.arange(64)
 
 
 def sentence(number):
-    """A sentence with two cities, a firm and a year. "Today" stands at the beginning alone, and "March" is mostly a verb."""
+    """Two cities, a firm and two numbers. "Today" and "Indeed" only begin sentences, and "March" is mostly a verb."""
     march = "they march on" if number % 3 else "by March"
     cities = f"the old town of {CITIES[number % 8]} beats {CITIES[(number + 3) % 8]}"
-    return f"Today {cities} {march} for {FIRMS[number % 4]} in {1900 + 7 * number} and I agree with {number % 10}."
+    return f"Today {cities} {march} for {FIRMS[number % 4]} in {1900 + 7 * number} and I agree with {number % 10}: Indeed so"
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +152,15 @@ def test_each_place_of_a_row_and_each_row_is_hidden_on_its_own(features_and_toke
     assert abs(np.corrcoef(np.array(first, float).T)[0, 1]) < 0.35
 
 
+def test_neighbouring_words_are_hidden_independently(features_and_tokenizer):
+    features, tokenizer = features_and_tokenizer
+    mask_id = tokenizer.token_to_id("[MASK]")
+    _, after = augmented(features, tokenizer, 0.5, 0.0)
+    hidden = [[new == [mask_id] * len(new) for _, new in words(row, after)] for row in ROWS]
+    pairs = np.array([pair for row in hidden for pair in pairwise(row)], float)
+    assert len(pairs) > 1500 and abs(np.corrcoef(pairs.T)[0, 1]) < 0.12  # 4.5 standard deviations
+
+
 def test_swapped_names_have_the_same_form_and_match_where_they_did(features_and_tokenizer):
     features, tokenizer = features_and_tokenizer
     names = gather_names(features.contexts)
@@ -178,6 +187,20 @@ def test_swapped_names_have_the_same_form_and_match_where_they_did(features_and_
     assert changed > 200
     for name in set(before) - {"token_ids"}:
         np.testing.assert_array_equal(after[name], before[name])
+
+
+def test_a_name_that_stands_twice_or_is_cut_by_the_window_stays(features_and_tokenizer):
+    features, tokenizer = features_and_tokenizer
+    names, athens = gather_names(features.contexts), tokenize(["Athens"], tokenizer)
+    length = len(athens.token_ids)
+    tokens = tokenize(["Athens and Athens Athens beat Athens"], tokenizer)
+    inputs = {name: getattr(tokens, name)[None, 1:].copy() for name in ("token_ids", "word_ids")}
+    before = words(0, inputs)
+    sizes = [len(token_ids) for word, token_ids in before if word == athens.word_ids[0]]
+    assert length > 1 and sizes == [length - 1, 2 * length, length]
+    Augmentation(0.0, 0, 1.0, names).apply(inputs, np.zeros(1, int), (0, 0))
+    is_changed = [new != old for (_, old), (_, new) in zip(before, words(0, inputs), strict=True)]
+    assert is_changed == [False] * (len(before) - 1) + [True]
 
 
 def test_the_wanted_fraction_of_names_is_swapped(features_and_tokenizer):
