@@ -9,7 +9,7 @@ import numpy as np
 from utils.common.batching import WHOLE, BatchPart, epochs_from, length_sorted_batches
 from utils.squad.augmentation import Augmentation
 from utils.squad.batch_lengths import lengths_of_batches
-from utils.squad.clozes import ClozeMixture
+from utils.squad.cloze_mixture import ClozeMixture
 from utils.squad.features import SquadFeatures
 from utils.squad.sentence_bounds import sentence_bounds, sentence_end_ids
 from utils.squad.teachers import TeacherProbabilities, notes_on_known_paragraphs, read_teachers, weights_of
