@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from utils.common.references import ZOO, published_models
+
 
 def seconds_in_all(run_dir: Path) -> dict[str, float]:
     """The seconds of training behind a finished run.
@@ -29,6 +31,7 @@ def seconds_in_all(run_dir: Path) -> dict[str, float]:
         results = json.loads((folder / "results.json").read_text())
         teachers_seconds = results.get("details", {}).get("teachers_seconds") or 0.0
         seconds[str(folder.resolve())] = results["seconds"] + teachers_seconds
-        named = [settings.get("init_from"), *(settings.get("teachers") or [])]
-        pending += [Path(name) for name in named if name and (Path(name) / "results.json").is_file()]
+        named = [name for name in [settings.get("init_from"), *(settings.get("teachers") or [])] if name]
+        folders = [ZOO / name if name in published_models() else Path(name) for name in named]
+        pending += [folder for folder in folders if (folder / "results.json").is_file()]
     return seconds

@@ -117,6 +117,8 @@ def test_all_training_counts_once(tmp_path):
     assert next(iter(seconds)) == str(tmp_path / "student")
     finished(tmp_path / "bert", 0, 7, {"init_from": "all-MiniLM-L6-v2"})  # a checkpoint of others
     assert list(seconds_in_all(tmp_path / "bert").values()) == [7]
+    finished(tmp_path / "of-published", 0, 7, {"teachers": ["squad-matching"]})
+    assert sum(seconds_in_all(tmp_path / "of-published").values()) > 7
 
 
 def squad_file(path):
