@@ -14,9 +14,9 @@ SENTENCE_END = re.compile(r"""[.?!…。！？।؟۔]+["'”’»)\]]*""")
 ABBREVIATIONS = (
     "mr mrs ms dr prof gen col lt capt sgt rev hon sen rep gov pres st mt ft jr sr vs no nos op vol fig ca cf ed eds al "
     "jan feb mar apr jun jul aug sept oct nov dec "
-    "a b c d e f g h i j k l m n o p q r u v w x y z"
+    "a b c d e f g h i j k l m n o p q r s t u v w x y z"
 )
-"""Words after which a full stop ends no sentence, in lower case: also initials, but not the letters of "it's" and "don't"."""
+"""Words after which a full stop ends no sentence, in lower case; single letters are initials."""
 LOWER_CASE, DIGITS, PUNCTUATION = 1, (4, 5), 6
 """Values of `shape_ids`."""
 
