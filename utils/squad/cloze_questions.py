@@ -42,7 +42,7 @@ LEAST_CONTENT = 3
 LEAST_OVERLAP = {"noun": 2}
 """Content words that the question and the sentence of an answer have in common, at least; 1 for other kinds of spans."""
 LEAST_CONTEXT = 15
-"""Words of a paragraph without the sentence, at least."""
+"""Words of a paragraph without the sentence, at least: enough for `SharedText` to recognise it."""
 MOST_OF_A_SENTENCE = MOST_OF_A_SPAN = 2
 """Questions of one sentence, and of one span, at most."""
 _LISTING = (",", "and", "or", "&", "/")
@@ -95,6 +95,8 @@ def cloze_questions(text: str, seed: int = 0, most: int = 8) -> list[Question]:
         if wh and 1 <= len(places) <= MOST_PLACES and not _is_list(sentence) and not _is_listed(words, span):
             cloze = _cloze(text, words, words_of_sentence, span, places, wh, is_short)
             clozes += [cloze] if cloze else []
+    counts = Counter(word.sentence for word in words if word.text[0].isalnum())
+    num_words = counts.total()
     rng.shuffle(clozes)
     clozes.sort(key=lambda cloze: -cloze.overlap)
     of_sentence, of_span, questions = Counter(), Counter(), []
@@ -103,7 +105,7 @@ def cloze_questions(text: str, seed: int = 0, most: int = 8) -> list[Question]:
         sentence = words[cloze.span.first].sentence
         asked = tuple(word.lowered for word in words[cloze.span.first : cloze.span.stop])
         is_repeated = of_sentence[sentence] == MOST_OF_A_SENTENCE or of_span[asked] == MOST_OF_A_SPAN
-        if is_repeated or len(words) - len(words_of_sentence[sentence]) < LEAST_CONTEXT or len(questions) == most:
+        if is_repeated or num_words - counts[sentence] < LEAST_CONTEXT or len(questions) == most:
             continue
         of_sentence[sentence] += 1
         of_span[asked] += 1
@@ -161,6 +163,8 @@ def _is_listed(words: list[Word], span: Span) -> bool:
     """Whether a span is one of several in a row, or part of a word with a hyphen."""
     before = words[span.first - 1] if span.first else None
     after = words[span.stop] if span.stop < len(words) else None
+    if before and before.lowered in ("both", "between", "either"):
+        return True
     if before and after and before.lowered in _LISTING and after.lowered in _LISTING:
         return True
     is_joined_before = before is not None and before.text in "-/:⁄" and before.end == words[span.first].start

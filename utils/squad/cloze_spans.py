@@ -63,7 +63,7 @@ MAX_PHRASE = 4
 """Words of a span without a name or a number, at most."""
 
 _WORD = re.compile(
-    r"(?:[A-Z]\.){2,}|\d+(?:[.,:]\d+)*(?!\w)|\w+(?:[-'’.&]\w+)*?(?=['’]s\b)|\w+(?:[-'’&]\w+)*|['’]s\b|\S"
+    r"(?:[A-Z]\.){2,}|(?:Dr|Mrs?|Ms|Prof|St|Sen|Gen|Rev)\.|\d+(?:[.,:]\d+)*(?!\w)|\w+(?:[-'’.&]\w+)*?(?=['’]s\b)|\w+(?:[-'’&]\w+)*|['’]s\b|\S"
 )
 _NUMBER = re.compile(r"\d+([.,]\d+)*")
 _YEAR = re.compile(r"(1\d|20)\d\d(s|-\d\d(\d\d)?)?")

@@ -2,9 +2,9 @@
 
 The wh-word, by the first rule that holds:
 
-- of a date: `which` after a determiner and before a noun (`the 2001 earthquake`); else `when`, also in the place of `in`, `on` and
-  `during`;
 - before a possessive `'s`: `whose`, also in its place;
+- of a date: `which` after a determiner and before a noun, also in the place of an article (`the 2001 earthquake`); else `when`,
+  also in the place of `in`, `on` and `during`;
 - of a number: `how much` after the sign of a currency, `what percentage` before % or percent, `how many` before a noun;
 - of a name: `who`, if the paragraph shows that it is a person's (`persons`); `where`, after and in the place of `in`, `at` and
   `near`; else `what`;
@@ -33,7 +33,7 @@ RELATIONS = words_of(
     "father mother wife husband son daughter brother sister parents children family friend friends death life birth works career"
 )
 PERSONAL = words_of("he she his her him himself herself")
-NOT_BEFORE_PERSONS = PREPOSITIONS | words_of("the is are was were")
+NOT_BEFORE_PERSONS = PREPOSITIONS | words_of("is are was were")
 OF_PLACES = words_of("in at near")
 BEFORE_DATES = words_of("in on during")
 ARTICLES = words_of("the a an my your his her its our their this these")
@@ -63,11 +63,14 @@ def wh_word(words: list[Word], span: Span, names_of_persons: set[str]) -> WhWord
     """
     before, after = _neighbours(words, span)
     preposition = before.lowered if before else ""
-    if after and after.text in POSSESSIVES:
+    last = words[span.stop - 1]
+    if after and (
+        after.text in POSSESSIVES or (after.text in "'’" and last.text.endswith("s") and after.start == last.end)
+    ):
         return WhWord("whose", span.first - (preposition in ARTICLES), span.stop + 1)
     if span.kind == "date":
         if before and after and preposition in DETERMINERS and after.is_content:
-            return WhWord("which", span.first, span.stop)
+            return WhWord("which", span.first - (preposition in ARTICLES), span.stop)
         return WhWord("when", span.first - (preposition in BEFORE_DATES), span.stop)
     if span.kind == "number":
         if preposition and preposition in CURRENCIES:
@@ -106,9 +109,12 @@ def persons(words: list[Word], names: list[Span]) -> set[str]:
 
     A name is one if there is a title before it (`Dr`, `King`), or after it a verb, a pronoun or a relation (`wrote`, `, who`,
     `was born`, `'s wife`), or if it is the last name before `he`, `her` and the like in the same sentence, or the first one of the
-    sentence before it, unless a preposition, `the` or `is` stands before it.
+    sentence before it, unless a preposition or `is` stands before it. What has `the` before it anywhere (`the Chinese`) is none.
     """
-    found: set[str] = set()
+    last_words: set[str] = set()
+    with_article = {
+        words[name.stop - 1].lowered for name in names if name.first and words[name.first - 1].lowered == "the"
+    }
     ends = {name.stop: name for name in names}
     first_of_sentence: dict[int, Span] = {}
     for name in names:
@@ -126,7 +132,7 @@ def persons(words: list[Word], names: list[Span]) -> set[str]:
             or (after[0] == "was" and after[1] == "born")
             or (after[0] in POSSESSIVES and after[1] in RELATIONS)
         ):
-            found.add(words[name.stop - 1].lowered)
+            last_words.add(words[name.stop - 1].lowered)
     latest: Span | None = None
     for number, word in enumerate(words):
         latest = ends.get(number, latest)
@@ -134,8 +140,8 @@ def persons(words: list[Word], names: list[Span]) -> set[str]:
             is_near = latest and words[latest.first].sentence == word.sentence
             name = latest if is_near else first_of_sentence.get(word.sentence - 1)
             if name and (not name.first or words[name.first - 1].lowered not in NOT_BEFORE_PERSONS):
-                found.add(words[name.stop - 1].lowered)
-    return found
+                last_words.add(words[name.stop - 1].lowered)
+    return last_words - with_article
 
 
 def long_question(text: str, words: list[Word], wh: WhWord) -> tuple[str, list[Word]]:
@@ -157,7 +163,7 @@ def short_question(text: str, words: list[Word], wh: WhWord) -> tuple[str, list[
     num_left = min(len(left), max(half, SHORT_QUESTION - len(right)))
     is_cut = len(right) > SHORT_QUESTION - num_left
     left, right = left[len(left) - num_left :], right[: SHORT_QUESTION - num_left]
-    while is_cut and right and not right[-1].is_content:
+    while right and (not right[-1].text[0].isalnum() or (is_cut and not right[-1].is_content)):
         right.pop()
     lowered = _text(text, left)
     if left and left[0].lowered in FUNCTION_WORDS and left[0].text != "I":
