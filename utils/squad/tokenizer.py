@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,16 +34,27 @@ def prepare_tokenizer(
     Returns:
         a `tokenizers.Tokenizer`.
     """
+    if isinstance(questions, QuestionTable):
+        texts = StoredTexts(questions)
+    else:
+        texts = dict.fromkeys(text for question in questions for text in (question.context, question.question))
+    return tokenizer_for_texts(run_dir, texts, source, vocabulary_size, resume)
+
+
+def tokenizer_for_texts(
+    run_dir: Path,
+    texts: Iterable[str],
+    source: Path | None = None,
+    vocabulary_size: int | None = None,
+    resume: bool = False,
+):
+    """`prepare_tokenizer` for any texts, which can be gone through several times."""
     file = run_dir / "tokenizer.json"
     if resume and file.exists():
         return load_tokenizer(file)
     if source:
         tokenizer = load_tokenizer(source)
     else:
-        if isinstance(questions, QuestionTable):
-            texts = StoredTexts(questions)
-        else:
-            texts = dict.fromkeys(text for question in questions for text in (question.context, question.question))
         smallest, largest = VOCABULARY_RANGE
         size_for_text = min(max(sum(len(text.split()) for text in texts) // WORDS_PER_PIECE, smallest), largest)
         tokenizer = train_tokenizer(texts, vocabulary_size or size_for_text)

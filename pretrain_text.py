@@ -1,0 +1,296 @@
+"""Pretrain the encoder of train_squad.py on plain text, such as that of its own paragraphs, without any question.
+
+Methods: `--method spans`, recurring-span selection (models/span_pretrainer.py): of a span that a paragraph names several times all
+but one occurrence are masked, and the model finds the one that is left; beside it, it predicts masked words. `--method replaced`,
+replaced-token detection (models/replaced_token_pretrainer.py): a small generator replaces words, and the encoder says which.
+
+Papers: Ram et al. 2021 (recurring spans); Clark et al. 2020 (replaced tokens); Krishna et al. 2023 (on the task's own text).
+
+    python pretrain_text.py --text-files train.json.gz --exclude-files dev.json.gz --run-dir runs/text
+    python train_squad.py --init-from runs/text --train-files train.json.gz --test-files dev.json.gz --run-dir runs/squad
+
+The second command takes the tokenizer and the weights of the first. More examples:
+
+    python pretrain_text.py --text-files books.txt.gz news.jsonl --exclude-files none --method replaced --run-dir runs/replaced
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from utils.common.errors import UserError
+from utils.common.reading import Reading
+from utils.squad.model_settings import MODELS
+from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
+from utils.training.settings import TrainingConfig, check_ranges
+
+SHAPE_SETTINGS = (
+    *("hidden_dim", "num_layers", "num_heads", "intermediate_dim"),
+    *("match_features", "match_bias", "relative_positions", "convolution_width", "context_query_attention"),
+)
+"""The settings of the encoder that --model has a value for."""
+NO_FILES = Path("none")
+
+
+@dataclass
+class Config(TrainingConfig):
+    """Settings of one run."""
+
+    text_files: list[Path] = field(default_factory=list)
+    """Texts to learn from, compressed or not: plain text with blank lines between paragraphs, SQuAD's layout (paragraphs, with or
+    without questions), or records with `text` (JSON, JSON lines, Parquet, .csv)."""
+    exclude_files: list[Path] = field(default_factory=list)
+    """Files that a model will be tested on, of the same kinds; their text must not be learned from. `none` if there are none."""
+    overlap: Literal["refuse", "leave_out"] = "refuse"
+    """What to do with a paragraph that has eight words in a row in common with --exclude-files: stop, or leave it out."""
+    validation_fraction: float = 0.05
+    """Fraction of the paragraphs to hold out, whole articles at a time, at most 1,000 paragraphs."""
+    # --- model
+    method: Literal["spans", "replaced"] = "spans"
+    """What is learned: to select recurring spans, or to detect replaced tokens."""
+    model: Literal["matching", "plain"] = "matching"
+    """The encoder, as in train_squad.py. The options below override its parts one by one; left out: the model's own value."""
+    hidden_dim: int | None = None
+    """Width of the encoder. Left out: 128."""
+    num_layers: int | None = None
+    """Transformer blocks. Left out: 3 for matching, 4 for plain."""
+    num_heads: int | None = None
+    """Attention heads. Left out: 4."""
+    intermediate_dim: int | None = None
+    """Width of the feed-forward networks. Left out: 512."""
+    dropout: float = 0.1
+    """Dropped fraction of embeddings and residual branches, 0-1."""
+    attention_dropout: float = 0.0
+    """Dropped fraction of attention weights, 0-1; slow on CPUs."""
+    match_features: bool | None = None
+    """Add features of lexical match and word shape to the input. Left out: for matching only."""
+    match_bias: bool | None = None
+    """Add a bias for lexical match to attention. Left out: for matching only."""
+    relative_positions: bool | None = None
+    """Add a bias for relative positions to attention. Left out: for matching only."""
+    convolution_width: int | None = None
+    """Width of the two gated convolutions before each block, odd; 0 for none. Left out: 7 for matching, 0 for plain."""
+    context_query_attention: bool | None = None
+    """Use context-query attention in the middle of the encoder. Left out: for matching only."""
+    layer_dropout: float = 0.0
+    """Fraction of training examples for which the last block is skipped, 0-1; proportionally fewer for the blocks before it."""
+    hashed_words: int = 0
+    """Rows of an embedding of whole words and stems, by their hashes; 0 for none. Of --method spans."""
+    generator_dim: int = 256
+    """Of --method replaced: width of the feed-forward network of the generator, which has one block."""
+    word_vectors: Literal["text", "random"] = "text"
+    """Initial token embeddings: from co-occurrences in the text, or random."""
+    tokenizer: Path | None = None
+    """A tokenizer.json, a vocab.txt or a folder with one. Left out: one trained on the text."""
+    vocabulary_size: int | None = None
+    """Pieces of a tokenizer that is trained here. Left out: one for every 80 words of text, from 1,000 to 16,000."""
+    max_length: int = 256
+    """Longest window in tokens, special tokens included. Longer paragraphs are cut."""
+    # --- training
+    epochs: int = 20
+    """Passes over the text. The last one is kept."""
+    learning_rate: float = 1e-3
+    """Peak learning rate of AdamW."""
+    decay: Literal["cosine", "linear", "polynomial", "constant"] = "cosine"
+    """Course of the learning rate after its warm-up."""
+    warmup_steps: int = 500
+    """Steps of linear warm-up (at most a fifth of all)."""
+    weight_decay: float = 0.01
+    """AdamW's decoupled weight decay; biases, layer norms and single scales have none."""
+    clip_norm: float = 1.0
+    """Global norm that gradients are clipped to."""
+    word_fraction: float = 0.15
+    """Fraction of the tokens that are masked as words, 0-1."""
+    max_questions: int = 12
+    """Of --method spans: masked occurrences of recurring spans in a window, at most."""
+    word_weight: float = 1.0
+    """Weight of the loss of masked words; the losses of the start and the end of spans have 1."""
+    replaced_weight: float = 50.0
+    """Of --method replaced: weight of the loss of replaced tokens."""
+    jit_compile: bool = False
+    """Compile the training step with XLA. On JAX it always is."""
+    # --- output
+    cache_dir: Path = Path(".cache")
+    """Where prepared data is kept between runs."""
+
+
+def main(config: Config) -> int:
+    config = with_shape(config)
+    check(config)
+    check_run_dir(config)
+
+    # --- data
+    from utils.squad.initial_weights import set_initial_weights
+    from utils.squad.pretraining.batches import text_batches
+    from utils.squad.pretraining.held_out import split_paragraphs
+    from utils.squad.pretraining.masking import ReplacementMasking, SpanMasking, mask_id_of
+    from utils.squad.pretraining.report import describe_text, report
+    from utils.squad.pretraining.text_windows import prepare_windows, token_shapes
+    from utils.squad.pretraining.texts import read_paragraphs, without_excluded
+    from utils.squad.tokenizer import tokenizer_for_texts
+    from utils.training.spread_checkpoint import will_continue
+
+    reading = Reading(config.max_bad_fraction)
+    paragraphs = read_paragraphs(config.text_files, reading)
+    for note in reading.notes:
+        print(note)
+    excluded = [path for path in config.exclude_files if path != NO_FILES]
+    paragraphs = without_excluded(paragraphs, excluded, leave_out=config.overlap == "leave_out")
+    parts = dict(
+        zip(("train", "validation"), split_paragraphs(paragraphs, config.validation_fraction, config.seed), strict=True)
+    )
+    data = describe_text(config, parts, reading)
+    set_up_run(config, data["checksum"])
+    set_up_keras(config)
+    training_texts = [paragraph.text for paragraph in parts["train"]]
+    tokenizer = tokenizer_for_texts(
+        config.run_dir, training_texts, config.tokenizer, config.vocabulary_size, config.resume
+    )
+    text = {
+        name: prepare_windows(name, part, tokenizer, cache_dir=config.cache_dir, max_length=config.max_length)
+        for name, part in parts.items()
+    }
+    articles = {paragraph.article: number for number, paragraph in enumerate(parts["validation"])}
+    groups = [articles[parts["validation"][number].article] for number in text["validation"].windows.window_context]
+
+    # --- model
+    mask_id, vocabulary_size = mask_id_of(tokenizer), tokenizer.get_vocab_size()
+    masking = ReplacementMasking(config.word_fraction)
+    if config.method == "spans":
+        masking = SpanMasking(mask_id, config.word_fraction, config.max_questions)
+    model = build_model(config, vocabulary_size, mask_id)
+    if not will_continue(config.run_dir):  # otherwise the checkpoint overwrites them
+        set_initial_weights(model.encoder, config.word_vectors, None, text["train"].windows)
+        if config.method == "replaced":
+            model.token_shapes.assign(token_shapes(text["train"].windows, vocabulary_size))
+    steps_per_epoch = math.ceil(len(text["train"]) / config.batch_size)
+    compile_model(model, config, total_steps=steps_per_epoch * config.epochs)
+    print(
+        f"{config.method}: {model.count_params():,} parameters, {steps_per_epoch} steps per epoch, {config.precision}"
+    )
+
+    # --- training
+    import numpy as np
+
+    from utils.squad.pretraining.evaluation import evaluate
+    from utils.training.fit import fit
+    from utils.training.tracking import start_tracking
+
+    def score(model):
+        return evaluate(model, text["validation"], masking, np.array(groups), config.batch_size)
+
+    def evaluate_epoch(model):
+        return {f"val_{name}": value for name, value in score(model)[0].metrics.items()}
+
+    with start_tracking(config, "pretraining") as tracker:
+        rows = fit(
+            model,
+            lambda *step_and_part: text_batches(text["train"], masking, config.batch_size, config.seed, *step_and_part),
+            steps_per_epoch=steps_per_epoch,
+            epochs=config.epochs,
+            evaluate=evaluate_epoch,
+            monitor="epoch",  # the last epoch is kept
+            run_dir=config.run_dir,
+            tracker=tracker,
+            resume=config.resume,
+            log_every=config.log_every,
+        )
+
+        # --- report
+        from models import load_model
+
+        model = load_model(config.run_dir)
+        evaluation, baselines = score(model)
+        report(config, model, rows, evaluation, baselines, data=data, paragraphs=paragraphs, tracker=tracker)
+    return 0
+
+
+def with_shape(config: Config) -> Config:
+    """The settings, with those of the encoder that are left out filled in."""
+    shape = {name: MODELS[config.model][name] for name in SHAPE_SETTINGS if getattr(config, name) is None}
+    return replace(config, **shape)
+
+
+def check(config: Config) -> None:
+    """Check the settings before any work is done.
+
+    Raises:
+        UserError: the first setting that cannot work.
+    """
+    from utils.squad.pretraining.text_windows import MIN_TOKENS
+    from utils.text.tokenization import load_tokenizer, special_token_ids
+    from utils.training.tracking import check_tracking
+
+    check_ranges(
+        config,
+        less_than_1="max_bad_fraction dropout attention_dropout layer_dropout word_fraction validation_fraction",
+        more_than_0="epochs batch_size learning_rate model_devices hidden_dim num_layers num_heads intermediate_dim max_length "
+        "clip_norm vocabulary_size max_questions generator_dim validation_fraction",
+        at_least_0="warmup_steps weight_decay seed log_every convolution_width hashed_words word_weight replaced_weight",
+    )
+    if not config.text_files:
+        raise UserError("--text-files: name the files to learn from")
+    if not config.exclude_files:
+        raise UserError("--exclude-files: name the files that a model will be tested on, or say --exclude-files none")
+    if NO_FILES in config.exclude_files and len(config.exclude_files) > 1:
+        raise UserError("--exclude-files: none goes with no other file")
+    if config.hidden_dim % config.num_heads:
+        raise UserError(f"--hidden-dim {config.hidden_dim} must be a multiple of --num-heads {config.num_heads}")
+    if config.convolution_width and config.convolution_width % 2 == 0:
+        raise UserError(f"--convolution-width {config.convolution_width}: must be odd (or 0 for none)")
+    if config.max_length < 2 * MIN_TOKENS:
+        raise UserError(f"--max-length {config.max_length}: must be at least {2 * MIN_TOKENS}")
+    if config.method == "replaced" and config.hashed_words:
+        raise UserError("--hashed-words: the words of replaced tokens are unknown; use --method spans, or leave it out")
+    if config.method == "replaced" and not config.word_fraction:
+        raise UserError("--word-fraction 0.0: nothing would be replaced; give more than 0")
+    check_tracking(config.tracking)
+    if config.tokenizer:
+        special_token_ids(load_tokenizer(config.tokenizer))
+
+
+def build_model(config: Config, vocabulary_size: int, mask_id: int):
+    """Build the model that the settings name, with random weights."""
+    from models.replaced_token_pretrainer import ReplacedTokenPretrainer
+    from models.span_pretrainer import SpanPretrainer
+    from utils.squad.windows import padded_length
+
+    names = (*SHAPE_SETTINGS, "dropout", "attention_dropout", "layer_dropout", "hashed_words")
+    encoder = {name: getattr(config, name) for name in names}
+    encoder |= {"vocabulary_size": vocabulary_size, "max_length": padded_length(config.max_length)}
+    if config.method == "spans":
+        model = SpanPretrainer(encoder)
+    else:
+        model = ReplacedTokenPretrainer(encoder, mask_id, config.generator_dim, generator_heads=config.num_heads)
+    model.build()
+    return model
+
+
+def compile_model(model, config: Config, total_steps: int) -> None:
+    """Compile the model with its losses and optimizer."""
+    from components.losses.places_cross_entropy import PlacesCrossEntropy
+    from components.losses.replaced_token_loss import ReplacedTokenLoss
+    from utils.training.optimizers import make_optimizer
+
+    optimizer = make_optimizer(
+        config.learning_rate,
+        total_steps,
+        warmup_steps=config.warmup_steps,
+        weight_decay=config.weight_decay,
+        clip_norm=config.clip_norm,
+        decay=config.decay,
+    )
+    losses, weights = {"words": PlacesCrossEntropy()}, {"words": config.word_weight}
+    if config.method == "spans":
+        losses |= {end: PlacesCrossEntropy() for end in ("start", "end")}
+        weights |= {"start": 1.0, "end": 1.0}
+    else:
+        losses["replaced"], weights["replaced"] = ReplacedTokenLoss(), config.replaced_weight
+    model.compile(optimizer, loss=losses, loss_weights=weights, jit_compile=config.jit_compile)
+
+
+if __name__ == "__main__":
+    run_script(main, Config)

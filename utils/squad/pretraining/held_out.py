@@ -1,0 +1,49 @@
+"""Paragraphs that are held out of the text, whole articles at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+from utils.common.errors import UserError
+from utils.common.splitting import hold_out
+from utils.squad.pretraining.texts import Paragraph
+from utils.squad.splits import MAX_ARTICLE_FRACTION
+
+MAX_VALIDATION = 1_000
+"""Paragraphs that are held out, at most: all of them are looked at after each epoch."""
+
+
+def split_paragraphs(
+    paragraphs: Sequence[Paragraph], fraction: float, seed: int
+) -> tuple[list[Paragraph], list[Paragraph]]:
+    """Hold out a fraction of the paragraphs, at most `MAX_VALIDATION`, drawn by a hash of the article and the seed.
+
+    An article with more than a tenth of all paragraphs, such as a file of plain text, is treated as separate paragraphs.
+
+    Returns:
+        `(train, validation)`, each in the order of the text and neither empty.
+
+    Raises:
+        UserError: there are fewer than two paragraphs or articles.
+    """
+    sizes = Counter(paragraph.article for paragraph in paragraphs)
+    is_large = {article for article, size in sizes.items() if size > MAX_ARTICLE_FRACTION * len(paragraphs)}
+    names = [p.article if p.article not in is_large else f"{p.article} {p.text}" for p in paragraphs]
+    groups = Counter(names)
+    if len(groups) < 2:
+        raise UserError("--text-files: hold a single paragraph, of which none can be held out; give more text")
+
+    def place(name):
+        return hashlib.sha256(f"{seed} {name}".encode("utf-8", "surrogatepass")).digest()
+
+    ordered = sorted(groups, key=place)
+    sizes_in_order = [groups[name] for name in ordered]
+    fraction = min(fraction, MAX_VALIDATION / len(paragraphs))
+    parts = hold_out(sizes_in_order, {"validation": fraction}, order=range(len(ordered)))
+    held_out = {ordered[number] for number in parts["validation"]} or {min(ordered, key=lambda name: groups[name])}
+    return (
+        [paragraph for paragraph, name in zip(paragraphs, names, strict=True) if name not in held_out],
+        [paragraph for paragraph, name in zip(paragraphs, names, strict=True) if name in held_out],
+    )
