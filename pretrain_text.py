@@ -21,17 +21,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from utils.common.errors import UserError
 from utils.common.reading import Reading
-from utils.squad.model_settings import MODELS
+from utils.squad.model_settings import MODELS, SHAPE_SETTINGS
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import TrainingConfig, check_ranges
 
-SHAPE_SETTINGS = (
-    *("hidden_dim", "num_layers", "num_heads", "intermediate_dim"),
-    *("match_features", "match_bias", "relative_positions", "convolution_width", "context_query_attention"),
-)
-"""The settings of the encoder that --model has a value for."""
 NO_FILES = Path("none")
 
 
@@ -125,7 +122,7 @@ def main(config: Config) -> int:
     # --- data
     from utils.squad.initial_weights import set_initial_weights
     from utils.squad.pretraining.batches import text_batches
-    from utils.squad.pretraining.held_out import split_paragraphs
+    from utils.squad.pretraining.held_out import group_names, split_paragraphs
     from utils.squad.pretraining.masking import ReplacementMasking, SpanMasking, mask_id_of
     from utils.squad.pretraining.report import describe_text, report
     from utils.squad.pretraining.text_windows import prepare_windows, token_shapes
@@ -153,8 +150,9 @@ def main(config: Config) -> int:
         name: prepare_windows(name, part, tokenizer, cache_dir=config.cache_dir, max_length=config.max_length)
         for name, part in parts.items()
     }
-    articles = {paragraph.article: number for number, paragraph in enumerate(parts["validation"])}
-    groups = [articles[parts["validation"][number].article] for number in text["validation"].windows.window_context]
+    names = group_names(parts["validation"])
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    groups = np.array([numbers[names[paragraph]] for paragraph in text["validation"].windows.window_context])
 
     # --- model
     mask_id, vocabulary_size = mask_id_of(tokenizer), tokenizer.get_vocab_size()
@@ -173,14 +171,12 @@ def main(config: Config) -> int:
     )
 
     # --- training
-    import numpy as np
-
     from utils.squad.pretraining.evaluation import evaluate
     from utils.training.fit import fit
     from utils.training.tracking import start_tracking
 
     def score(model):
-        return evaluate(model, text["validation"], masking, np.array(groups), config.batch_size)
+        return evaluate(model, text["validation"], masking, groups, config.batch_size)
 
     def evaluate_epoch(model):
         return {f"val_{name}": value for name, value in score(model)[0].metrics.items()}

@@ -54,7 +54,8 @@ class Config(CachedRunConfig):
     """The encoder. The options below override its parts one by one; left out: the model's own value."""
     init_from: str | None = None
     """Pretrained checkpoint: a folder with config.json and model.safetensors, or a name on the Hugging Face hub. A model that is
-    trained from scratch takes its tokenizer and its token embeddings, reduced to --hidden-dim."""
+    trained from scratch takes its tokenizer and its token embeddings, reduced to --hidden-dim. Or a finished run of
+    pretrain_text.py or of this script: the model takes its tokenizer, its shape, and all weights of equal name and shape."""
     hidden_dim: int | None = None
     """Width of the encoder. Left out: 128, or that of the checkpoint."""
     num_layers: int | None = None
@@ -145,6 +146,7 @@ class Config(CachedRunConfig):
 
 
 def main(config: Config) -> int:
+    from utils.squad.initial_run import check_unseen
     from utils.squad.initial_weights import read_initial_checkpoint, set_initial_weights
     from utils.squad.settings import check_settings
 
@@ -169,6 +171,7 @@ def main(config: Config) -> int:
     )
     for note in reading.notes:
         print(note)
+    check_unseen(checkpoint, questions)
     if config.limit or config.overfit:
         questions["train"] = draw(questions["train"], config.overfit or config.limit, config.seed)
     if config.overfit:

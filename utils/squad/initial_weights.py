@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 from utils.common.errors import UserError
+from utils.squad.initial_run import InitialRun, read_initial_run, run_folder, take_weights
 from utils.squad.windows import LENGTH_MULTIPLE, padded_length
 from utils.text.pretrained.checkpoint import assign, check_width, reduced_embeddings
 from utils.text.pretrained.loading import load_pretrained
@@ -15,24 +16,33 @@ def read_initial_checkpoint(init_from: str | None, word_vectors: str | None, max
     """Read the checkpoint that training starts from, print what should be known about it, and check that it fits the settings.
 
     Args:
-        init_from: a folder, or a name on the Hugging Face hub; None: there is no checkpoint.
+        init_from: a folder, or a name on the Hugging Face hub; or a run of this project; None: there is no checkpoint.
         word_vectors: `pretrained`: the model takes the checkpoint's token embeddings; None: it takes the whole encoder.
         max_length: longest window in tokens.
         hidden_dim: width of a model that takes the token embeddings.
 
     Returns:
-        a `utils.text.pretrained.checkpoint.Checkpoint`, or None.
+        a `utils.text.pretrained.checkpoint.Checkpoint`, an `InitialRun`, or None.
 
     Raises:
         UserError: the checkpoint cannot be read, does not fit the tokenizer beside it, or is too small for these settings.
     """
     if not init_from:
         return None
-    pretrained = load_pretrained(init_from)
-    for note in pretrained.notes:
-        print(note)
-    checkpoint = pretrained.checkpoint
     is_pretrained = word_vectors is None
+    if folder := run_folder(init_from):
+        checkpoint = read_initial_run(folder)
+        if is_pretrained != (checkpoint.architecture == "BertQA"):
+            raise UserError(
+                f"--init-from {init_from}: holds a {checkpoint.architecture}; give the --model that it was trained as"
+            )
+        if not is_pretrained:
+            return checkpoint
+    else:
+        pretrained = load_pretrained(init_from)
+        for note in pretrained.notes:
+            print(note)
+        checkpoint = pretrained.checkpoint
     positions = checkpoint.encoder["max_length"]
     if is_pretrained and padded_length(max_length) > positions:
         raise UserError(
@@ -52,9 +62,12 @@ def set_initial_weights(model, word_vectors: str | None, checkpoint, features) -
         word_vectors: `text`: token embeddings from co-occurrences in the training text; `pretrained`: those of the checkpoint,
             reduced to the model's width; `random`: none; None: the whole encoder is that of the checkpoint, and the span head too
             where the checkpoint has one.
-        checkpoint: from `read_initial_checkpoint`.
+        checkpoint: from `read_initial_checkpoint`. Of an `InitialRun`, all weights of equal name and shape are taken.
         features: `utils.squad.features.SquadFeatures` of the training questions; used for `text` only.
     """
+    if isinstance(checkpoint, InitialRun) and word_vectors in (None, "pretrained"):
+        take_weights(model, checkpoint)
+        return
     is_pretrained = word_vectors is None
     if is_pretrained:
         assign(model.encoder, checkpoint.weights)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from utils.common.errors import UserError
+from utils.squad.initial_run import shape_of_run
 from utils.training.settings import as_flag
 
 PLAIN = {
@@ -39,6 +40,11 @@ MODELS = {
     "distilbert": PRETRAINED | {"init_from": "distilbert-base-uncased"},
     "bert": PRETRAINED | {"init_from": "bert-base-uncased"},
 }
+SHAPE_SETTINGS = (
+    *("hidden_dim", "num_layers", "num_heads", "intermediate_dim"),
+    *("match_features", "match_bias", "relative_positions", "convolution_width", "context_query_attention"),
+)
+"""The settings that decide which weights an encoder has. Those that are left out are those of the run that it starts from."""
 MODEL_SETTINGS = tuple(PLAIN)  # a pretrained encoder brings those that PRETRAINED lacks
 
 
@@ -61,5 +67,6 @@ def with_model_settings(config):
         flags = ", ".join(as_flag(name) for name in not_applicable)
         raise UserError(f"--model {config.model} takes its shape and embeddings from its checkpoint: leave out {flags}")
     if config.init_from and config.word_vectors is None and not is_pretrained:
-        settings = settings | {"word_vectors": "pretrained"}
+        shape = shape_of_run(config.init_from, SHAPE_SETTINGS)
+        settings = settings | shape | {"word_vectors": "pretrained"}
     return replace(config, **{name: value for name, value in settings.items() if getattr(config, name) is None})

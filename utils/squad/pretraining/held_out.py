@@ -20,7 +20,7 @@ def split_paragraphs(
 ) -> tuple[list[Paragraph], list[Paragraph]]:
     """Hold out a fraction of the paragraphs, at most `MAX_VALIDATION`, drawn by a hash of the article and the seed.
 
-    An article with more than a tenth of all paragraphs, such as a file of plain text, is treated as separate paragraphs.
+    Paragraphs of one group (`group_names`) stay together.
 
     Returns:
         `(train, validation)`, each in the order of the text and neither empty.
@@ -28,9 +28,7 @@ def split_paragraphs(
     Raises:
         UserError: there are fewer than two paragraphs or articles.
     """
-    sizes = Counter(paragraph.article for paragraph in paragraphs)
-    is_large = {article for article, size in sizes.items() if size > MAX_ARTICLE_FRACTION * len(paragraphs)}
-    names = [p.article if p.article not in is_large else f"{p.article} {p.text}" for p in paragraphs]
+    names = group_names(paragraphs)
     groups = Counter(names)
     if len(groups) < 2:
         raise UserError("--text-files: hold a single paragraph, of which none can be held out; give more text")
@@ -47,3 +45,16 @@ def split_paragraphs(
         [paragraph for paragraph, name in zip(paragraphs, names, strict=True) if name not in held_out],
         [paragraph for paragraph, name in zip(paragraphs, names, strict=True) if name in held_out],
     )
+
+
+def group_names(paragraphs: Sequence[Paragraph]) -> list[str]:
+    """The name of each paragraph's group: its article.
+
+    An article with more than a tenth of all paragraphs, such as a file of plain text, is treated as separate paragraphs.
+    """
+    sizes = Counter(paragraph.article for paragraph in paragraphs)
+    is_large = {article for article, size in sizes.items() if size > MAX_ARTICLE_FRACTION * len(paragraphs)}
+    return [
+        f"{paragraph.article} {paragraph.text}" if paragraph.article in is_large else paragraph.article
+        for paragraph in paragraphs
+    ]

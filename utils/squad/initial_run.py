@@ -1,0 +1,142 @@
+"""A run of this project that training starts from: of `pretrain_text.py`, or of `train_squad.py` itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.common.errors import UserError
+from utils.common.references import HUB_PREFIX, ZOO, model_folder
+from utils.squad.question import Question
+from utils.training.finished import damaged_run_as_user_error, read_run, read_run_file
+from utils.training.run_files import checksum_of
+from utils.training.training_summary import num_known, read_training_summary, text_keys
+
+TASKS = ("squad", "pretraining")
+
+
+@dataclass(frozen=True)
+class InitialRun:
+    """What is taken from a run.
+
+    Args:
+        folder: the run directory, which holds the tokenizer too.
+        architecture: the class of its model.
+        checksum: of the file of its weights.
+        encoder: settings of the encoder, constructor arguments of `QATransformer` or `BertEncoder`.
+        weights: the model's weights by the ends of their paths, such as `block_0/expand/kernel`.
+    """
+
+    folder: Path
+    architecture: str
+    checksum: str
+    encoder: dict
+    weights: dict[str, np.ndarray]
+
+
+def run_folder(reference: str | None) -> Path | None:
+    """The folder of a run of this project; None for other checkpoints, and where there is none."""
+    if not reference:
+        return None
+    is_published = (ZOO / reference / "results.json").is_file() and not Path(reference).exists()
+    if is_published or reference.startswith(HUB_PREFIX):
+        return model_folder(reference)
+    return Path(reference) if (Path(reference) / "best.keras").is_file() else None
+
+
+def shape_of_run(reference: str | None, names: Sequence[str]) -> dict:
+    """Those of some settings of the encoder that a run has; empty for other checkpoints.
+
+    Raises:
+        UserError: a file of the run is damaged.
+    """
+    folder = run_folder(reference)
+    if folder is None:
+        return {}
+    with damaged_run_as_user_error(folder):
+        config = read_run_file(folder, "config.json")
+        return {name: config[name] for name in names if config.get(name) is not None}
+
+
+def read_initial_run(folder: Path) -> InitialRun:
+    """Read a finished run.
+
+    Raises:
+        UserError: the run is not finished, is of another task, or one of its files is damaged.
+    """
+    from models import load_model
+
+    _, results = read_run(folder)
+    if results.get("task") not in TASKS:
+        raise UserError(
+            f"{folder}: is a run of the task {results.get('task')!r}; name one of pretrain_text.py or train_squad.py"
+        )
+    with damaged_run_as_user_error(folder):
+        model = load_model(folder)
+    encoder = getattr(model, "encoder", model)
+    is_pretraining = results["task"] == "pretraining"
+    weights = relative_weights(encoder if is_pretraining else model)
+    if is_pretraining:
+        weights = {name: values for name, values in weights.items() if not name.startswith("span_head/")}
+    return InitialRun(folder, type(model).__name__, checksum_of(folder / "best.keras"), dict(encoder.config), weights)
+
+
+def relative_weights(model) -> dict[str, np.ndarray]:
+    """The weights of a model or layer by their paths within it."""
+    import keras
+
+    paths = [weight.path for weight in model.weights]
+    beginning = paths[0][: paths[0].index(f"{model.name}/") + len(model.name) + 1]
+    return {
+        path.removeprefix(beginning): keras.ops.convert_to_numpy(weight)
+        for path, weight in zip(paths, model.weights, strict=True)
+    }
+
+
+def take_weights(model, run: InitialRun) -> None:
+    """Set all weights of a built model that the run has under the same name in the same shape, and print how many they are.
+
+    Raises:
+        UserError: fewer than half of the model's numbers are there.
+    """
+    own = relative_weights(model)
+    fitting = {
+        name: run.weights[name] for name in own if name in run.weights and run.weights[name].shape == own[name].shape
+    }
+    num_taken, num_own = (sum(values.size for values in part.values()) for part in (fitting, own))
+    if 2 * num_taken < num_own:
+        example = next((name for name in own if name not in fitting), "")
+        raise UserError(
+            f"--init-from {run.folder}: its {run.architecture} has {num_taken:,} of the model's {num_own:,} weights in the same "
+            f"shape (not {example}, for one); give the same --model and leave the settings of its shape out"
+        )
+    for name, weight in zip(own, model.weights, strict=True):
+        if name in fitting:
+            weight.assign(fitting[name])
+    new = [name for name in own if name not in fitting]
+    note = f"; new are {', '.join(new[:4])}{' ...' if len(new) > 4 else ''}" if new else ""
+    print(f"{run.folder}: {len(fitting)} of {len(own)} weights are taken from its {run.architecture}{note}")
+
+
+def check_unseen(checkpoint, questions: dict[str, Sequence[Question]]) -> None:
+    """Check that no labelled test question is about a paragraph that the run has learned from.
+
+    Args:
+        checkpoint: `InitialRun`; anything else is not known to have seen any text.
+        questions: those of each split.
+
+    Raises:
+        UserError: some are.
+    """
+    if not isinstance(checkpoint, InitialRun) or "test" not in questions:
+        return
+    contexts = dict.fromkeys(question.context for question in questions["test"] if question.is_labelled)
+    count = num_known(text_keys(contexts), read_training_summary(checkpoint.folder))
+    if count:
+        raise UserError(
+            f"--init-from {checkpoint.folder}: has learned from {count:,} of {len(contexts):,} paragraphs of the test questions; "
+            "pretrain without them (--exclude-files)"
+        )
