@@ -1,0 +1,87 @@
+"""train_squad.py with teachers, R-Drop and the sentence's loss."""
+
+import json
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from tests.helpers.scripts import error_line, run, start
+from tests.scripts.test_train_squad import PRETRAINED, TINY, read_state, squad_file
+
+SIGNALS = ("--r-drop", "0.5", "--sentence-loss", "0.5", "--epochs", "4", "--patience", "0", "--word-dropout", "0.1")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A folder with data and two teachers, and the flags of all trainings in it."""
+    cwd = tmp_path_factory.mktemp("teachers")
+    squad_file(cwd / "towns.json", 48)
+    squad_file(cwd / "held_out.json", 8)
+    flags = ("--train-files", "towns.json", "--validation-files", "held_out.json", *TINY, "--no-export")
+    for seed in (1, 2):
+        status, _, errors = run(*flags, "--epochs", 1, "--seed", seed, "--run-dir", f"teacher{seed}", cwd=cwd)
+        assert status == 0, errors
+    return cwd, (*flags, *SIGNALS, "--teachers", "teacher1", "teacher2")
+
+
+def arrays(checkpoint):
+    with np.load(checkpoint) as stored:
+        return {name: stored[name] for name in stored.files if name != "state"}
+
+
+def test_killed_and_resumed_with_teachers_gives_the_same_as_never_killed(world):
+    """The first run makes the teachers' predictions, the others read them: that changes nothing."""
+    cwd, flags = world
+    status, output, errors = run(*flags, "--run-dir", "whole", cwd=cwd)
+    assert status == 0, errors
+    assert "teacher teacher1: predicts 48 windows" in output
+    details = json.loads((cwd / "whole" / "results.json").read_text())["details"]
+    assert [teacher["run"] for teacher in details["teachers"]] == ["teacher1", "teacher2"]
+    assert details["teachers_seconds"] == sum(teacher["prediction_seconds"] for teacher in details["teachers"]) > 0
+    assert all(teacher["training_seconds"] > 0 for teacher in details["teachers"])
+    process = start(*flags, "--run-dir", "killed", cwd=cwd, QKV_ZOO_SAVE_EVERY_SECONDS="0")
+    checkpoint = cwd / "killed" / "checkpoint.npz"
+    while process.poll() is None and not ((state := read_state(checkpoint)) and state["epoch"] >= 1 and state["step"]):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    output, _ = process.communicate()
+    assert process.returncode == -signal.SIGKILL and read_state(checkpoint)["epoch"] < 4
+    assert "teacher teacher2: predicted in" in output
+    status, output, errors = run(*flags, "--run-dir", "killed", "--resume", cwd=cwd)
+    assert status == 0 and "resumed after epoch" in output, errors
+    whole, killed = arrays(cwd / "whole" / "checkpoint.npz"), arrays(checkpoint)
+    assert set(whole) == set(killed)
+    for name, values in whole.items():
+        np.testing.assert_array_equal(killed[name], values)
+    resumed = json.loads((cwd / "killed" / "results.json").read_text())["details"]
+    assert resumed["teachers_seconds"] == details["teachers_seconds"]
+
+
+def test_a_resumed_run_needs_the_same_teachers(world):
+    cwd, flags = world
+    settings = (*flags, "--run-dir", "other", "--epochs", 1)
+    assert run(*settings, cwd=cwd)[0] == 0
+    best = cwd / "teacher2" / "best.keras"
+    original = best.read_bytes()
+    try:
+        best.write_bytes((cwd / "teacher1" / "best.keras").read_bytes())
+        status, _, errors = run(*settings, "--resume", cwd=cwd)
+    finally:
+        best.write_bytes(original)
+    assert status == 2 and "teacher2: the data has changed since the run in other began" in error_line(errors)
+
+
+def test_a_pretrained_teacher_of_a_student_with_its_tokenizer(world):
+    cwd, _ = world
+    flags = ("--train-files", "towns.json", "--validation-files", "held_out.json", "--max-length", "96")
+    flags += ("--doc-stride", "16", "--batch-size", "16", "--tracking", "off", "--no-export", "--epochs", 1)
+    flags += ("--init-from", PRETRAINED)
+    assert run(*flags, "--model", "bert", "--run-dir", "bert", cwd=cwd)[0] == 0
+    small = ("--hidden-dim", "16", "--num-heads", "2", "--num-layers", "1", "--intermediate-dim", "32")
+    status, output, errors = run(*flags, *small, "--teachers", "bert", "--run-dir", "student", cwd=cwd)
+    assert status == 0, errors
+    assert "teacher bert: predicts" in output
+    status, _, errors = run(*flags, *small, "--teachers", "teacher1", "--run-dir", "wrong", cwd=cwd)
+    assert status == 2 and "teacher1: was trained with another tokenizer" in error_line(errors)
