@@ -261,12 +261,13 @@ def occurrences(words: list[Word], spans: list[Span]) -> dict[Span, list[Span]]:
 
     Where some of them are whole mentions, and not parts of longer ones, only these count: of `Notre Dame`, those that are not part
     of `University of Notre Dame`. A name of one word also recurs in `Frédéric Chopin`, as that name, and `Frédéric Chopin` in
-    `Chopin`, where they recur in no other way. A span that its own sentence has twice has none.
+    `Chopin`, where they recur in no other way. A span that its own sentence has twice has none. In the place of a phrase that does
+    not recur, its longest end that does is a span: of `small frozen pie`, `frozen pie` or `pie`.
     """
     lowered = [word.lowered for word in words]
-    places: dict[str, list[int]] = defaultdict(list)
+    numbers_of: dict[str, list[int]] = defaultdict(list)
     for number, text in enumerate(lowered):
-        places[text].append(number)
+        numbers_of[text].append(number)
     names = [span for span in spans if span.kind == "name"]
     of_last_word: dict[str, list[Span]] = defaultdict(list)
     for name in names:
@@ -278,7 +279,7 @@ def occurrences(words: list[Word], spans: list[Span]) -> dict[Span, list[Span]]:
     def recurring(span: Span) -> list[Span]:
         length, sentence = span.stop - span.first, words[span.first].sentence
         key = lowered[span.first : span.stop]
-        firsts = [number for number in places[key[0]] if lowered[number : number + length] == key]
+        firsts = [number for number in numbers_of[key[0]] if lowered[number : number + length] == key]
         firsts = [number for number in firsts if words[number].sentence == words[number + length - 1].sentence]
         if sum(words[number].sentence == sentence for number in firsts) > 1:
             return []
@@ -294,7 +295,14 @@ def occurrences(words: list[Word], spans: list[Span]) -> dict[Span, list[Span]]:
         aliases = [name for name in same_end if 1 in (length, name.stop - name.first)]
         return [name for name in aliases if words[name.first].sentence != sentence] or others
 
-    return {span: recurring(span) for span in spans}
+    result = {}
+    for span in spans:
+        places = recurring(span)
+        while not places and span.kind == "phrase":
+            span = Span(span.first + 1, span.stop, "phrase" if span.stop - span.first > 2 else "noun")
+            places = recurring(span) if words[span.first].text != "of" else []
+        result[span] = places
+    return result
 
 
 def content_stems(words: list[Word]) -> Iterator[str]:

@@ -17,14 +17,13 @@ def spans_of(text):
     words = read_words(text, sentence_places(text))
     named = mentions(words)
     spans = named + phrases(words, named)
-    written = {span: text[words[span.first].start : words[span.stop - 1].end] for span in spans}
-    places = occurrences(words, spans)
-    others = [
-        (written[span], [text[words[place.first].start : words[place.stop - 1].end] for place in places[span]])
-        for span in spans
-        if places[span]
-    ]
-    return words, spans, [(written[span], span.kind) for span in spans], others
+
+    def written(span):
+        return text[words[span.first].start : words[span.stop - 1].end]
+
+    recurring = [(span, places) for span, places in occurrences(words, spans).items() if places]
+    others = [(written(span), [written(place) for place in places]) for span, places in recurring]
+    return words, spans, [(written(span), span.kind) for span in spans], others
 
 
 def asked(text, wanted, form):
@@ -79,6 +78,13 @@ def test_a_full_name_and_its_last_word_are_places_of_each_other():
         ("Frédéric Chopin", ["Chopin"]),
         ("Chopin", ["Frédéric Chopin"]),
     ]
+
+
+def test_the_longest_end_of_a_phrase_that_recurs_is_its_span():
+    text = (
+        "They ate a small frozen pie. She had the frozen pie of a friend. The keys of the old house are with the house."
+    )
+    assert spans_of(text)[3] == [("frozen pie", ["frozen pie"]), ("frozen pie", ["frozen pie"])]
 
 
 def test_a_span_twice_in_its_sentence_is_not_asked_for():
