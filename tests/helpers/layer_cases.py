@@ -26,14 +26,18 @@ from components.lexical_match_features import LexicalMatchFeatures
 from components.lexical_match_maps import match_maps
 from components.losses import RANKING_LOSSES
 from components.losses.ordinal_loss import OrdinalLoss
+from components.losses.places_cross_entropy import PlacesCrossEntropy
 from components.losses.position_cross_entropy import PositionCrossEntropy
 from components.losses.position_targets_loss import PositionTargetsLoss
 from components.losses.r_drop import RDrop
+from components.losses.replaced_token_loss import ReplacedTokenLoss
 from components.losses.vector_loss import VectorLoss
+from components.masked_word_head import MaskedWordHead
 from components.multi_head_self_attention import MultiHeadSelfAttention
 from components.next_vector_head import NextVectorHead
 from components.positional_encoding import PositionalEncoding
 from components.projected_lstm_cell import ProjectedLSTMCell
+from components.question_span_selection import QuestionSpanSelection
 from components.recency_mean import RecencyMean
 from components.relative_position_bias import RelativePositionBias
 from components.response_embedding import ResponseEmbedding
@@ -115,6 +119,8 @@ def arrays(length=LENGTH):
         **{name: array[:, :length] for name, array in sequences.items()},
         **{name: array[:, LENGTH - length :] for name, array in context.items()},  # padding stands before the vectors
         "transformed": normal(BATCH, LENGTH, DIM)[:, :length],
+        "places": np.array([[2, 5, 0, 6], [1, 3, 3, 0]], "int32"),
+        "token_vectors": normal(VOCABULARY, DIM),
     }
 
 
@@ -247,6 +253,14 @@ LAYERS = [
         same,
     ),
     LayerCase(
+        "masked_word_head",
+        MaskedWordHead,
+        {"vocabulary_size": VOCABULARY},
+        {"inputs": "sequence", "places": "places", "embeddings": "token_vectors"},
+        lambda _: [(BATCH, 4, VOCABULARY)],
+        float32=(0,),
+    ),
+    LayerCase(
         "attention",
         MultiHeadSelfAttention,
         {"num_heads": HEADS, "dropout": 0.2, "use_bias": False, "kernel_initializer": "he_normal"},
@@ -283,6 +297,14 @@ LAYERS = [
         {"units": KEY_DIM},
         {"inputs": "gates", "states": "cell_states"},
         lambda _: [(BATCH, KEY_DIM)] * 3,
+    ),
+    LayerCase(
+        "question_span_selection",
+        QuestionSpanSelection,
+        {},
+        {"inputs": "sequence", "question_places": "places", "allowed": "mask"},
+        lambda length: [(BATCH, 4, length)] * 2,
+        float32=(0, 1),
     ),
     LayerCase(
         "recency_mean",
@@ -396,6 +418,18 @@ LOSSES = [
         lambda **settings: RDrop(PositionCrossEntropy(0.2), 0.5, **settings),
         np.array([4, 4]),
         np.random.default_rng(2).normal(size=(BATCH, 7)).astype("float32"),
+    ),
+    LossCase(
+        "places_cross_entropy",
+        lambda **settings: PlacesCrossEntropy(**settings),
+        np.array([[1, -1, 4], [-1, 0, 0]]),
+        np.random.default_rng(2).normal(size=(BATCH, 3, 7)).astype("float32"),
+    ),
+    LossCase(
+        "replaced_token_loss",
+        lambda **settings: ReplacedTokenLoss(**settings),
+        np.array([[0, 1, 1], [1, 1, 0]]),
+        np.stack([np.random.default_rng(2).normal(size=(BATCH, 3)), [[0, 1, 0], [1, 0, 0]]], -1).astype("float32"),
     ),
     *(
         LossCase(

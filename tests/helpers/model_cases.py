@@ -12,7 +12,9 @@ import numpy as np
 
 from components.losses.info_nce import InfoNCE
 from components.losses.ordinal_loss import OrdinalLoss
+from components.losses.places_cross_entropy import PlacesCrossEntropy
 from components.losses.position_cross_entropy import PositionCrossEntropy
+from components.losses.replaced_token_loss import ReplacedTokenLoss
 from components.losses.vector_loss import VectorLoss
 from models.amn import AMN
 from models.bert_qa import BertQA
@@ -23,7 +25,9 @@ from models.integrated_gpcm import IntegratedAttentionGPCM
 from models.kv_memnet import KVMemNet
 from models.qa_transformer import QATransformer
 from models.recurrent_vectors import RecurrentVectors
+from models.replaced_token_pretrainer import ReplacedTokenPretrainer
 from models.sakt import SAKT
+from models.span_pretrainer import SpanPretrainer
 from models.text_encoder import TextEncoder
 from models.vector_transformer import VectorTransformer
 from tests.helpers import tracing_inputs, vector_inputs
@@ -107,6 +111,52 @@ def span_targets(batch, length, seed=1):
 
 def span_losses():
     return {name: PositionCrossEntropy(0.1) for name in ("start", "end")}
+
+
+# --- pretraining: windows of text with masked places
+
+QUESTIONS, PLACES = 3, 4
+
+
+def pretraining_inputs(batch, length, seed=1):
+    """Windows whose third to fifth token are masked; of the last window the third alone."""
+    places = np.tile([2, 3, 4, 0], (batch, 1)).astype("int32")
+    places[-1, 1:] = 0
+    masking = np.zeros((batch, length), "int32")
+    masking[:, 2] = 1
+    masking[:-1, 3:5] = 1
+    draws = np.random.default_rng(seed).random((batch, PLACES), "float32")
+    inputs = span_inputs(batch, length, seed)
+    questions = {"question_places": places[:, :QUESTIONS], "masked_places": places}
+    return inputs | questions | {"masking": masking, "draws": draws}
+
+
+def selection_inputs(batch, length, seed=1):
+    inputs = pretraining_inputs(batch, length, seed)
+    return {name: value for name, value in inputs.items() if name not in ("masking", "draws")}
+
+
+def replacement_inputs(batch, length, seed=1):
+    names = ("token_ids", "segment_ids", "padding_mask", "masked_places", "masking", "draws")
+    return {name: pretraining_inputs(batch, length, seed)[name] for name in names}
+
+
+def selection_targets(batch, length, seed=1):
+    start = np.tile([7, 8, -1], (batch, 1)).astype("int32")
+    return {"start": start, "end": start, "words": np.tile([3, 9, 2, -1], (batch, 1)).astype("int32")}
+
+
+def replacement_targets(batch, length, seed=1):
+    words = selection_targets(batch, length)["words"]
+    return {"words": words, "replaced": span_inputs(batch, length, seed)["segment_ids"]}
+
+
+def selection_losses():
+    return {name: PlacesCrossEntropy() for name in ("start", "end", "words")}
+
+
+def replacement_losses():
+    return {"words": PlacesCrossEntropy(), "replaced": ReplacedTokenLoss()}
 
 
 # --- memnet: a question and the facts of its memory
@@ -225,6 +275,7 @@ MATCHING = {
     "convolution_width": 3,
     "context_query_attention": True,
 }
+ENCODER_FROM_SCRATCH = {"vocabulary_size": VOCABULARY} | TRANSFORMER | MATCHING
 ITEMS = {"num_items": tracing_inputs.ITEMS, "num_categories": tracing_inputs.CATEGORIES}
 SKILLS = [0] + [1, 2] * (tracing_inputs.ITEMS // 2)
 SLOT_MEMORY = ITEMS | {"num_slots": 7, "key_dim": 13, "value_dim": 17, "summary_dim": 6}
@@ -267,7 +318,23 @@ CASES = (
     ),
     ModelCase("RecurrentVectors-lstm", RecurrentVectors, CONTEXTS | {"cell": "lstm", "hidden_dim": 13}, *VECTORS),
     ModelCase("RecurrentVectors-gru", RecurrentVectors, CONTEXTS | {"cell": "gru"}, *VECTORS),
+    ModelCase(
+        "ReplacedTokenPretrainer",
+        ReplacedTokenPretrainer,
+        {"encoder": ENCODER_FROM_SCRATCH, "mask_id": 4, "generator_dim": 13, "generator_heads": 5},
+        replacement_inputs,
+        replacement_targets,
+        replacement_losses,
+    ),
     ModelCase("SAKT", SAKT, ITEMS | {"hidden_dim": 10, "num_heads": 5, "item_skills": SKILLS}, *TRACING),
+    ModelCase(
+        "SpanPretrainer",
+        SpanPretrainer,
+        {"encoder": ENCODER_FROM_SCRATCH},
+        selection_inputs,
+        selection_targets,
+        selection_losses,
+    ),
     ModelCase(
         "TextEncoder", TextEncoder, {"encoder": ENCODER}, text_inputs, unit_targets, keras.losses.CosineSimilarity
     ),
