@@ -1,5 +1,6 @@
 """train_squad.py with teachers, R-Drop and the sentence's loss."""
 
+import csv
 import json
 import signal
 import time
@@ -7,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from tests.helpers.cluster import unused_address
 from tests.helpers.scripts import error_line, run, start
 from tests.scripts.test_train_squad import PRETRAINED, TINY, read_state, squad_file
 
@@ -85,3 +87,23 @@ def test_a_pretrained_teacher_of_a_student_with_its_tokenizer(world):
     assert "teacher bert: predicts" in output
     status, _, errors = run(*flags, *small, "--teachers", "teacher1", "--run-dir", "wrong", cwd=cwd)
     assert status == 2 and "teacher1: was trained with another tokenizer" in error_line(errors)
+
+
+def test_two_processes_learn_from_teachers_what_one_does(world):
+    """Process 0 makes the predictions, the other reads them; the copies of an example may lie on different devices."""
+    cwd, flags = world
+    settings = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    flags = (*flags, "--epochs", 1, "--log-every", 1, "--batch-size", 24)
+    cluster = ("--distribute", "data", "--coordinator", unused_address(), "--processes", 2, "--process-id")
+    both = [start(*flags, "--run-dir", "two", *cluster, number, cwd=cwd, **settings) for number in range(2)]
+    outputs = [process.communicate(timeout=280) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert "teacher teacher1: predicts 48 windows" in outputs[0][0] and not outputs[1][0]
+    status, _, errors = run(*flags, "--run-dir", "one", cwd=cwd, **settings)
+    assert status == 0, errors
+    losses = []
+    for name in ("one", "two"):
+        with (cwd / name / "steps.csv").open() as file:
+            losses.append([float(row["loss"]) for row in csv.DictReader(file)])
+    assert len(losses[0]) == 2
+    np.testing.assert_allclose(*losses, rtol=1e-4)
