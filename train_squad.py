@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Literal
 
 from utils.common.reading import Reading
-from utils.squad.model_settings import MODELS, with_model_settings  # noqa: F401
+from utils.squad.model_settings import with_model_settings
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import CachedRunConfig
 

@@ -290,14 +290,17 @@ def measure_curve(name: str, options, say) -> dict:
 
 def plot_curves(curves: dict, path: Path, title: str) -> None:
     """Time and memory by size, with their laws, a panel for each curve."""
+    from matplotlib.ticker import LogLocator, StrMethodFormatter
+
     from utils.common.figures import figure_and_axes, save_figure
 
-    columns = 4
+    columns = 3
     rows = -(-len(curves) // columns)
-    figure, axes = figure_and_axes(11.5, 0.6 + 2.35 * rows, columns, rows, title)
+    figure, axes = figure_and_axes(11.5, 0.6 + 2.6 * rows, columns, rows, title)
     for ax, (name, curve) in zip(axes, curves.items(), strict=False):
         sizes = np.array([point["size"] for point in curve["points"]], float)
         line = np.geomspace(sizes.min(), sizes.max(), 60)
+        laws = []
         for cost, scale, color, unit in (("seconds", 1e3, "C0", "ms"), ("memory_mib", 1.0, "C1", "MiB")):
             law = curve["laws"].get(cost)
             if law:
@@ -305,14 +308,16 @@ def plot_curves(curves: dict, path: Path, title: str) -> None:
                 ax.plot(sizes, values, "o", color=color, markersize=4)
                 fitted = law_values(law, line) * scale
                 shape = f"~ x^{law['power']:.2f}" if "power" in law else "a + b x"
-                ax.plot(
-                    line[fitted > 0], fitted[fitted > 0], "-", color=color, lw=1,
-                    label=f"{unit} {shape}, R2 {law['r2']:.3f}",
-                )  # fmt: skip
-        ax.set(xscale="log", yscale="log", title=name)
-        ax.title.set_fontsize(9)
+                in_view = fitted > 0.5 * values.min()
+                ax.plot(line[in_view], fitted[in_view], "-", color=color, lw=1, label=unit)
+                laws.append(f"{unit} {shape} (R2 {law['r2']:.3f})")
+        ax.set(xscale="log", yscale="log")
+        ax.set_title(f"{name}\n{', '.join(laws)}", fontsize=8)
         ax.tick_params(labelsize=7)
-        ax.set_xticks(sizes, [f"{size:g}" if size < 10_000 else f"{size / 1000:g}k" for size in sizes], minor=False)
+        shown = sizes if len(sizes) < 5 else sizes[::2]
+        ax.set_xticks(shown, [f"{size:g}" if size < 10_000 else f"{size / 1000:g}k" for size in shown], minor=False)
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         ax.minorticks_off()
         ax.legend(frameon=False, fontsize=7)
     for ax in axes[len(curves) :]:

@@ -8,12 +8,13 @@ import train_memnet
 import train_squad
 import train_tracing
 import train_vectors
+from utils.squad import model_settings
 
 
 @pytest.mark.parametrize(
     ("script", "names"),
     [
-        (train_squad, train_squad.MODELS),
+        (train_squad, model_settings.MODELS),
         (train_memnet, train_memnet.MODELS),
         (train_tracing, train_tracing.MODEL_SETTINGS),
         (train_vectors, (*train_vectors.MODELS, "all")),
