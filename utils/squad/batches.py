@@ -12,7 +12,7 @@ from utils.squad.batch_lengths import lengths_of_batches
 from utils.squad.cloze_mixture import ClozeMixture
 from utils.squad.features import SquadFeatures
 from utils.squad.sentence_bounds import sentence_bounds, sentence_end_ids
-from utils.squad.teachers import TeacherProbabilities, notes_on_known_paragraphs, read_teachers, weights_of
+from utils.squad.teachers import TeacherProbabilities, check_teachers_unseen, read_teachers, weights_of
 from utils.squad.windows import assemble, coarse_length
 from utils.training.run_files import checksum_of
 
@@ -65,8 +65,7 @@ def training_signals(config, features: SquadFeatures, tokenizer, questions: dict
     if config.cloze_files:
         clozes = ClozeMixture.prepare(config, tokenizer, questions, total_steps=_total_steps(config, features))
     if config.teachers:
-        for note in notes_on_known_paragraphs(config.teachers, questions):
-            print(note)
+        check_teachers_unseen(config.teachers, questions)
         teacher = read_teachers(config.teachers, features, tokenizer, config.teacher_temperature, config.cache_dir)
     sentence_ends = sentence_end_ids(tokenizer) if config.sentence_loss else None
     return TrainingSignals(augmentation, config.r_drop > 0, sentence_ends, teacher, clozes)
