@@ -179,7 +179,8 @@ def main(config: Config) -> int:
         return evaluate(model, text["validation"], masking, groups, config.batch_size)
 
     def evaluate_epoch(model):
-        return {f"val_{name}": value for name, value in score(model)[0].metrics.items()}
+        scores = {f"val_{name}": value for name, value in score(model)[0].metrics.items()}
+        return scores | {"steps": float(model.optimizer.iterations)}
 
     with start_tracking(config, "pretraining") as tracker:
         rows = fit(
@@ -188,7 +189,7 @@ def main(config: Config) -> int:
             steps_per_epoch=steps_per_epoch,
             epochs=config.epochs,
             evaluate=evaluate_epoch,
-            monitor="epoch",  # the last epoch is kept
+            monitor="steps",  # the last epoch is kept
             run_dir=config.run_dir,
             tracker=tracker,
             resume=config.resume,

@@ -28,8 +28,8 @@ RATIOS = {
 }
 """Metrics of each method: what is counted, and what of."""
 HEADLINES = {
-    "spans": Headline("span_start_accuracy", "accuracy of span starts", "epoch", plain=("any_token",)),
-    "replaced": Headline("detection_accuracy", "accuracy of replaced tokens", "epoch", plain=("nothing_replaced",)),
+    "spans": Headline("span_start_accuracy", "accuracy of span starts", "steps", plain=("any_token",)),
+    "replaced": Headline("detection_accuracy", "accuracy of replaced tokens", "steps", plain=("nothing_replaced",)),
 }
 """The last epoch is kept: scores on held-out text do not say which one is the best start for another task."""
 
