@@ -75,7 +75,7 @@ def test_killed_and_resumed_gives_the_same_as_never_killed(method, tmp_path):
         "--method",
         method,
         "--epochs",
-        12,
+        6,
     )
     assert pretrain(*data, "--run-dir", "whole", cwd=tmp_path)[0] == 0
     process = start(
