@@ -11,6 +11,7 @@ what only its author knows: what the model is for, where it fails, and the licen
     metrics: [accuracy, mrr]            # those of the table; left out, the headline alone
     summary: What it is, in one or two sentences.
     usage: Python code that runs.
+    scores: What has to be said about the scores, such as a change since the training.
     training: What the training data is.
     weaknesses: What it is bad at, with numbers.
     licences: The licences of the data.
@@ -28,7 +29,7 @@ from utils.common.files import read_document
 
 NOTES_FILE = "card.yaml"
 NOTES = ("license", "language", "pipeline_tag", "tags", "datasets", "base_model", "dataset", "metrics", "summary", "usage",
-         "training", "weaknesses", "licences")  # fmt: skip
+         "scores", "training", "weaknesses", "licences")  # fmt: skip
 """The entries of the notes."""
 SOURCE = "results.json"
 """Where the scores of a card come from: a file beside it."""
@@ -78,6 +79,7 @@ def model_card(results: dict, settings: dict, notes: dict | None = None, name: s
         _section("Use", notes.get("usage", usage), code="python"),
         "## Scores",
         _scores(results, notes),
+        notes.get("scores"),
         _section("What it is bad at", notes.get("weaknesses")),
         "## How it was trained",
         _training(results, settings, notes),

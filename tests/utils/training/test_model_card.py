@@ -17,6 +17,7 @@ NOTES = {
     "metrics": ["accuracy", "mrr", "unknown"],
     "summary": "Answers questions.",
     "usage": "print(1)\n",
+    "scores": "Scored again later.\n",
     "weaknesses": "- Names.",
     "licences": "Ours.",
 }
@@ -40,6 +41,7 @@ def test_the_text_has_scores_beside_baselines_and_how_it_was_trained():
     for line in ("| seed | 3 |", "| commit | 0123456789ab |", "| examples | train 900, validation 70, test 110 |"):
         assert line in card
     assert "```python\nprint(1)\n```" in card and "Scores of the weights as trained on 110 examples" in card
+    assert "`results.json` has all metrics.\n\nScored again later.\n\n## What it is bad at" in card
     order = [card.index(title) for title in ("# people-small", "## Use", "## Scores", "## What it is bad at", "## Lic")]
     assert order == sorted(order)
 
