@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +29,13 @@ from utils.common.reading import Reading
 from utils.squad.data import read_squad_files
 from utils.squad.splits import check_disjoint
 from utils.training.comparison import ROOT, run_training, train_or_read
+from utils.training.finished import damaged_run_as_user_error, read_run
+from utils.training.run_files import checksum_of
 
 EPOCHS = {100: 30, 1000: 10}
 """Epochs for so many questions or fewer; more questions have `MANY_EPOCHS`. Not tuned."""
 MANY_EPOCHS = 3
+_FILE_ENDINGS = re.compile(r"(\.(json|jsonl|csv|tsv|parquet))?(\.(gz|bz2|xz))?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Start:
 def main() -> int:
     options, common_flags = parse()
     try:
+        check_names(options.test_files)
         starts = all_starts(options.pretrained, options.checkpoint, options.test_files)
         training = {"training": read_squad_files(options.train_files, Reading())}
         for path in options.test_files:
@@ -93,7 +98,7 @@ def all_starts(pretrained: list[Path], checkpoints: list[str], test_files: list[
     """
     starts = [Start("scratch")]
     for run_dir in pretrained:
-        check_unseen(run_dir, test_files)
+        check_excluded(run_dir, test_files)
         starts.append(Start(run_dir.name, ("--init-from", str(run_dir))))
     for checkpoint in checkpoints:
         # 2e-4 was chosen for MiniLM and 3,000 questions on validation data (docs/squad.md).
@@ -105,22 +110,48 @@ def all_starts(pretrained: list[Path], checkpoints: list[str], test_files: list[
     return starts
 
 
-def check_unseen(run_dir: Path, test_files: list[Path]) -> None:
-    """Check that a pretraining kept its text free of the test files: its own check does so for those that it was told of.
+def check_names(test_files: list[Path]) -> None:
+    """Check that the scores of each test file have a folder and a column of their own.
 
     Raises:
-        UserError: it was not told of one, or there is no such run.
+        UserError: two files have one name.
     """
-    try:
-        settings = json.loads((run_dir / "config.json").read_text())
-        excluded = {Path(name).name for name in settings["exclude_files"]}
-    except (OSError, ValueError, KeyError):
-        raise UserError(f"{run_dir}: is no run of pretrain_text.py; name the folder of a finished one") from None
-    missing = [path.name for path in test_files if path.name not in excluded]
-    if missing:
-        raise UserError(
-            f"{run_dir}: its text may hold paragraphs of {missing[0]}; train it with --exclude-files {missing[0]}"
-        )
+    file_of_name: dict[str, Path] = {}
+    for path in test_files:
+        other = file_of_name.setdefault(name_of_scores(path), path)
+        if other is not path:
+            raise UserError(f"--test-files: {other} and {path} would both be {name_of_scores(path)!r}; rename one")
+
+
+def name_of_scores(test_file: Path) -> str:
+    """A test file's name without the endings that say how it is written.
+
+    >>> name_of_scores(Path("data/dev-v1.1.json.gz")), name_of_scores(Path("dev-v1.0.json"))
+    ('dev-v1.1', 'dev-v1.0')
+    """
+    return _FILE_ENDINGS.sub("", test_file.name)
+
+
+def check_excluded(run_dir: Path, test_files: list[Path]) -> None:
+    """Check that a pretraining kept its text free of the test files, which it did with each of its own --exclude-files.
+
+    Files are compared by their bytes: a name says little about what is in a file.
+
+    Raises:
+        UserError: a test file was none of them, or there is no such finished run.
+    """
+    _, results = read_run(run_dir)
+    with damaged_run_as_user_error(run_dir):
+        checksums = results["data"]["file_checksums"].get("exclude_files")
+        excluded = None if checksums is None else set(checksums.values())
+    if excluded is None:
+        raise UserError(f"{run_dir}: is no run of pretrain_text.py; name the folder of a finished one")
+    for path in test_files:
+        if checksum_of(path) not in excluded:
+            raise UserError(
+                f"{run_dir}: its text may hold paragraphs of {path}, no file of --exclude-files was the same; train it with "
+                f"--exclude-files {path}"
+            )
 
 
 def epochs_for(size: int) -> int:
@@ -133,14 +164,25 @@ def epochs_for(size: int) -> int:
 
 
 def scored(run_dir: Path, test_file: Path) -> dict:
-    """The scores of a trained model on a file, by `evaluate.py`; read where they are there already."""
-    name = test_file.name.split(".")[0]
-    out = run_dir.with_name(f"{run_dir.name}-on-{name}")
+    """The scores of a trained model on a file, by `evaluate.py`; read where they are there already.
+
+    Raises:
+        UserError: what is there are the scores on another file of that name.
+    """
+    out = run_dir.with_name(f"{run_dir.name}-on-{name_of_scores(test_file)}")
     if not (out / "results.json").exists():
         command = [sys.executable, str(ROOT / "evaluate.py"), str(run_dir), "--test-files", str(test_file)]
         if status := run_training([*command, "--out", str(out)]):
             sys.exit(status)
-    return json.loads((out / "results.json").read_text())["metrics"]["test"]
+    with damaged_run_as_user_error(out):
+        results = json.loads((out / "results.json").read_text())
+        checksums, scores = results["data"]["file_checksums"]["test_files"], results["metrics"]["test"]
+        is_same_file = list(checksums.values()) == [checksum_of(test_file)]
+    if not is_same_file:
+        raise UserError(
+            f"{out}: has the scores on another file than {test_file}; remove that folder, or name another --out"
+        )
+    return scores
 
 
 def row_of(name: str, runs: dict[Path, tuple[dict, dict[str, dict]]]) -> dict:
