@@ -29,8 +29,6 @@ from utils.squad.model_settings import MODELS, SHAPE_SETTINGS
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import TrainingConfig, check_ranges
 
-NO_FILES = Path("none")
-
 
 @dataclass
 class Config(TrainingConfig):
@@ -40,7 +38,7 @@ class Config(TrainingConfig):
     """Texts to learn from, compressed or not: plain text with blank lines between paragraphs, SQuAD's layout (paragraphs, with or
     without questions), or records with `text` (JSON, JSON lines, Parquet, .csv)."""
     exclude_files: list[Path] = field(default_factory=list)
-    """Files that a model will be tested on, of the same kinds; their text must not be learned from. `none` if there are none."""
+    """Files that a model will be tested on, of the same kinds; their text must not be learned from. `none`: there are none."""
     overlap: Literal["refuse", "leave_out"] = "refuse"
     """What to do with a paragraph that has eight words in a row in common with --exclude-files: stop, or leave it out."""
     validation_fraction: float = 0.05
@@ -126,7 +124,7 @@ def main(config: Config) -> int:
     from utils.squad.pretraining.masking import ReplacementMasking, SpanMasking, mask_id_of
     from utils.squad.pretraining.report import describe_text, report
     from utils.squad.pretraining.text_windows import prepare_windows, token_shapes
-    from utils.squad.pretraining.texts import read_paragraphs, without_excluded
+    from utils.squad.pretraining.texts import excluded_files, read_paragraphs, without_excluded
     from utils.squad.tokenizer import tokenizer_for_texts
     from utils.training.spread_checkpoint import will_continue
 
@@ -134,7 +132,7 @@ def main(config: Config) -> int:
     paragraphs = read_paragraphs(config.text_files, reading)
     for note in reading.notes:
         print(note)
-    excluded = [path for path in config.exclude_files if path != NO_FILES]
+    excluded = excluded_files(config.exclude_files)
     paragraphs = without_excluded(paragraphs, excluded, leave_out=config.overlap == "leave_out")
     parts = dict(
         zip(("train", "validation"), split_paragraphs(paragraphs, config.validation_fraction, config.seed), strict=True)
@@ -218,6 +216,7 @@ def check(config: Config) -> None:
         UserError: the first setting that cannot work.
     """
     from utils.squad.pretraining.text_windows import MIN_TOKENS
+    from utils.squad.pretraining.texts import excluded_files
     from utils.text.tokenization import load_tokenizer, special_token_ids
     from utils.training.tracking import check_tracking
 
@@ -232,8 +231,7 @@ def check(config: Config) -> None:
         raise UserError("--text-files: name the files to learn from")
     if not config.exclude_files:
         raise UserError("--exclude-files: name the files that a model will be tested on, or say --exclude-files none")
-    if NO_FILES in config.exclude_files and len(config.exclude_files) > 1:
-        raise UserError("--exclude-files: none goes with no other file")
+    excluded_files(config.exclude_files)
     if config.hidden_dim % config.num_heads:
         raise UserError(f"--hidden-dim {config.hidden_dim} must be a multiple of --num-heads {config.num_heads}")
     if config.convolution_width and config.convolution_width % 2 == 0:

@@ -21,18 +21,20 @@ from utils.common.errors import UserError, exit_on_user_error
 from utils.common.files import write_atomically
 from utils.common.reading import MAX_BAD_FRACTION, Reading
 from utils.squad.cloze_questions import cloze_questions
-from utils.squad.pretraining.texts import read_paragraphs, without_excluded
+from utils.squad.pretraining.texts import excluded_files, read_paragraphs, without_excluded
 from utils.squad.question import Question
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m utils.squad.clozes", description="Questions made from text.")
+    example = "python -m utils.squad.clozes --text-files train.json.gz --exclude-files dev.json.gz --out clozes.json.gz"
+    description = f"Make questions from text, in SQuAD's layout. Example: {example}"
+    parser = argparse.ArgumentParser(prog="python -m utils.squad.clozes", description=description)
     add = parser.add_argument
-    add("--text-files", "--files", nargs="+", type=Path, required=True, metavar="FILE", help="text: plain, with blank lines "
-        "between paragraphs, or records with a text or context, such as questions in SQuAD's layout")  # fmt: skip
-    add("--exclude-files", nargs="*", type=Path, required=True, metavar="FILE", help="files with paragraphs that a model will be "
-        "tested on, which must not be among the text; give the flag alone for none")  # fmt: skip
+    add("--text-files", nargs="+", type=Path, required=True, metavar="FILE", help="text: plain, with blank lines between "
+        "paragraphs, or records with a text or context, such as questions in SQuAD's layout")  # fmt: skip
+    add("--exclude-files", nargs="*", type=Path, required=True, metavar="FILE", help="files that a model will be tested on, of the "
+        "same kinds; their text must not be learned from. none, or the flag alone: there are none")  # fmt: skip
     add("--out", type=Path, required=True, metavar="FILE", help="file to write, compressed if its name ends in .gz")
     add("--overlap", choices=("refuse", "leave_out"), default="refuse", help="what to do with paragraphs that have eight words in "
         "a row in common with --exclude-files (refuse)")  # fmt: skip
@@ -43,13 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         type=float,
         default=MAX_BAD_FRACTION,
         metavar="X",
-        help="records of a file that may be unusable, 0-1",
+        help=f"fraction of the records of a file that may be unusable, 0-1 ({MAX_BAD_FRACTION})",
     )
     options = parser.parse_args(arguments)
     with exit_on_user_error():
+        excluded = excluded_files(options.exclude_files)
         if options.most < 1:
             raise UserError(f"--most {options.most}: must be at least 1")
-        if options.out.resolve() in [path.resolve() for path in (*options.text_files, *options.exclude_files)]:
+        if options.out.resolve() in [path.resolve() for path in (*options.text_files, *excluded)]:
             raise UserError(f"--out {options.out}: is one of the files to read; name another one")
         if not options.out.absolute().parent.is_dir():
             raise UserError(f"--out {options.out}: there is no such folder; make it first")
@@ -57,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         paragraphs = read_paragraphs(options.text_files, reading)
         for note in reading.notes:
             print(note)
-        paragraphs = without_excluded(paragraphs, options.exclude_files, leave_out=options.overlap == "leave_out")
+        paragraphs = without_excluded(paragraphs, excluded, leave_out=options.overlap == "leave_out")
         questions = [
             question
             for paragraph in paragraphs

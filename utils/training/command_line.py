@@ -14,7 +14,7 @@ from typing import Annotated, get_args, get_type_hints
 from utils.common.errors import UserError
 from utils.training.settings import as_flag
 
-GROUPS = ("data", "model", "training", "signal", "output", "machines")
+GROUPS = ("data", "model", "training", "extra_training_signal", "output", "machines")
 """The groups of settings, in the order in which `--help` shows them."""
 _BANNER = re.compile(r"\s*# --- (\w+)\b")
 

@@ -63,7 +63,7 @@ def test_the_command_writes_questions_that_training_reads(text, tmp_path, capsys
         assert not any(question.context == paragraph for paragraph in (MOULD, BRIDGE))
         assert all(question.context.startswith(answer.text, answer.start) for answer in question.answers)
     again = tmp_path / f"again-{name}"
-    run(capsys, "--text-files", text, "--exclude-files", "--out", again)
+    run(capsys, "--text-files", text, "--exclude-files", "none", "--out", again)
     assert again.read_bytes() == out.read_bytes()
     assert (gzip.decompress(again.read_bytes())[:1] if name.endswith(".gz") else b"{") == b"{"
 
@@ -103,6 +103,10 @@ def test_errors_are_one_line(text, tmp_path, capsys, monkeypatch, change, messag
 def test_exclude_files_must_be_named_or_said_to_be_none(text, tmp_path, capsys):
     status, printed = run(capsys, "--text-files", text, "--out", tmp_path / "clozes.json")
     assert status == 2 and "--exclude-files" in printed.err
+    status, printed = run(
+        capsys, "--text-files", text, "--exclude-files", "none", text, "--out", tmp_path / "clozes.json"
+    )
+    assert status == 2 and "none goes with no other file" in printed.err
 
 
 def test_shared_text_is_eight_words_in_a_row():

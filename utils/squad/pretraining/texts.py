@@ -17,6 +17,8 @@ from utils.training.training_summary import text_keys
 TEXT = ("text", "chunk", *CONTEXT)
 """Names of the field of a record that holds a text."""
 TITLE = ("title", "document")
+NO_FILES = "none"
+"""What --exclude-files says where a model will be tested on no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,21 @@ def _texts_of(record, place: str, article: str, report: FileReport, depth: int =
         yield text, article, place
     elif "header" not in record:  # MRQA's first line
         report.leave_out(place, f"it has no {', '.join(TEXT[:-1])} or {TEXT[-1]}")
+
+
+def excluded_files(named: Sequence[Path]) -> list[Path]:
+    """The files that --exclude-files names: none for the word `none`.
+
+    >>> excluded_files([Path("none")]), excluded_files([Path("dev.json")])
+    ([], [PosixPath('dev.json')])
+
+    Raises:
+        UserError: `none` stands beside a file.
+    """
+    files = [path for path in named if str(path) != NO_FILES]
+    if files and len(files) < len(named):
+        raise UserError(f"--exclude-files: {NO_FILES} goes with no other file")
+    return files
 
 
 def without_excluded(
