@@ -32,11 +32,13 @@ import numpy as np
 from benchmarks.squad_compute import seconds_in_all
 from utils.common.errors import UserError
 from utils.common.reading import Reading
+from utils.common.references import model_folder
 from utils.common.statistics import bootstrap_interval
 from utils.squad.metrics import question_scores
 from utils.squad.predictions import read_predictions
 from utils.squad.splits import article_groups, load_splits
 from utils.training.comparison import train_or_read
+from utils.training.finished import damaged_run_as_user_error, read_run
 from utils.training.settings import as_flag
 
 PLAIN = ("--model", "plain", "--num-layers", "3", "--word-vectors", "random")
@@ -100,6 +102,7 @@ def main() -> int:
     options, common_flags = parse()
     try:
         variants = chosen(study_variants(options.study, options.questions), options.only)
+        rows_of_others = [row_of_finished(run_dir) for run_dir in options.with_runs]
         files = {"train": options.train_files, "validation": options.validation_files, "test": []}
         flags = ["--train-files", *options.train_files]
         flags += ["--validation-files", *options.validation_files] if options.validation_files else []
@@ -121,14 +124,10 @@ def main() -> int:
                 row |= gain(f1_of[variant.compared_with], f1_of[variant.name], questions_of)
             rows.append(row)
             (options.out / "table.json").write_text(json.dumps(rows, indent=1) + "\n")
-        for run_dir in options.with_runs:
-            rows.append(row_of(run_dir.name, {run_dir: json.loads((run_dir / "results.json").read_text())}))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except FileNotFoundError as error:
-        print(f"error: {error.filename}: is not there; name finished runs", file=sys.stderr)
-        return 2
+    rows += rows_of_others
     (options.out / "table.json").write_text(json.dumps(rows, indent=1) + "\n")
     print(as_markdown(rows))
     if options.study == "budget":
@@ -260,6 +259,23 @@ def row_of(name: str, runs: dict[Path, dict]) -> dict:
         "minutes": [round(sum(seconds_in_all(run_dir).values()) / 60, 1) for run_dir in runs],
         "commit": results[0]["commit"],
     }
+
+
+def row_of_finished(reference: Path) -> dict:
+    """The row of a run that this command did not train.
+
+    Args:
+        reference: a run directory, or the name of a published model.
+
+    Raises:
+        UserError: it is no finished run of train_squad.py, or was not scored on validation questions.
+    """
+    _, results = read_run(reference, "squad")
+    folder = model_folder(reference)
+    if "validation" not in results.get("metrics", {}):
+        raise UserError(f"--with-runs {reference}: has no scores on validation questions; name a run that has them")
+    with damaged_run_as_user_error(folder):
+        return row_of(folder.name, {folder: results})
 
 
 def as_markdown(rows: list[dict]) -> str:

@@ -87,10 +87,14 @@ def test_a_gain_is_paired_and_resamples_articles_over_all_seeds():
     assert row["gain"] == 5.0 and low <= 0 + 1e-9 and high >= 10.0  # it comes from two articles of eight alone
 
 
-def finished(run, f1, seconds, config=None, details=None, questions=()):
-    """Write what train_squad.py leaves behind, as far as it is read here; F1 is 0 or 100 for each question."""
+def finished(run, f1, seconds, config=None, details=None, questions=(), **changes):
+    """Write what train_squad.py leaves behind, as far as it is read here; F1 is 0 or 100 for each question.
+
+    `changes` are entries of `results.json` that take the place of what is written there.
+    """
     run.mkdir(parents=True)
     results = {
+        "task": "squad",
         "metrics": {"validation": {"f1": f1, "exact_match": f1}},
         "intervals": {"validation": {"f1": [f1 - 1, f1 + 1]}},
         "data": {"counts": {"train": 300}},
@@ -98,6 +102,7 @@ def finished(run, f1, seconds, config=None, details=None, questions=()):
         "seconds": seconds,
         "details": details or {},
         "commit": "abc",
+        **changes,
     }
     (run / "results.json").write_text(json.dumps(results))
     (run / "config.json").write_text(json.dumps(config or {}))
@@ -164,6 +169,49 @@ def test_finished_runs_are_read_into_one_table(tmp_path, monkeypatch, capsys):
     predictions.write_text(json.dumps(dict.fromkeys(json.loads(predictions.read_text()), "wrong")))
     compare(squad_ablation, monkeypatch, *arguments)
     assert "its predictions are not those of the validation questions" in capsys.readouterr().err
+
+
+def test_rows_of_other_runs_are_read_before_anything_is_trained(tmp_path, monkeypatch, capsys):
+    squad_file(tmp_path / "train.jsonl")
+    finished(tmp_path / "best", 80, 600)
+    finished(tmp_path / "unscored", 80, 600, metrics={"test": {"f1": 80}})
+    finished(tmp_path / "vectors", 80, 600, task="vectors")
+    (tmp_path / "unfinished").mkdir()
+    events = []
+    row_of_finished = squad_ablation.row_of_finished
+    monkeypatch.setattr(squad_ablation, "row_of_finished", lambda run: events.append(run.name) or row_of_finished(run))
+
+    class NotTrained(Exception):
+        pass
+
+    def train(*_):
+        events.append("training")
+        raise NotTrained
+
+    monkeypatch.setattr(squad_ablation, "train_or_read", train)
+    arguments = (
+        "--study",
+        "budget",
+        "--train-files",
+        tmp_path / "train.jsonl",
+        "--out",
+        tmp_path / "out",
+        "--with-runs",
+    )
+    with pytest.raises(NotTrained):
+        compare(squad_ablation, monkeypatch, *arguments, tmp_path / "best", "squad-matching")
+    assert events == ["best", "squad-matching", "training"]
+    for name, message in (
+        ("missing", "no finished run there"),
+        ("unfinished", "no finished run there"),
+        ("vectors", "is a run of the task 'vectors'"),
+        ("unscored", "has no scores on validation questions"),
+    ):
+        events.clear()
+        compare(squad_ablation, monkeypatch, *arguments, tmp_path / name)
+        assert events == [name] and message in capsys.readouterr().err
+    row = row_of_finished(tmp_path / "best")
+    assert (row["variant"], row["f1"], row["minutes"]) == ("best", [80], [10.0])
 
 
 def test_f1_against_minutes_is_drawn(tmp_path):
