@@ -33,6 +33,8 @@ HEAVY = BACKENDS | {
 }
 SCRIPTS = sorted(ROOT.glob("*.py"))
 TRAIN_SCRIPTS = sorted(ROOT.glob("train_*.py"))
+PRETRAINING_SCRIPTS = {"pretrain_text.py": "squad"}
+"""Scripts that train what a task's script begins with, and that task."""
 MAX_LINES = 330
 COMMAND_WITH_AN_OLD_NAME = "squad_evaluation"
 """`python -m utils.squad_evaluation` is kept for those who know it."""
@@ -110,10 +112,17 @@ def test_scripts_import_neither_scripts_nor_benchmarks_nor_tests(script):
     assert wrong_imports([script], lambda name: is_in(name, forbidden)) == []
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_a_train_script_imports_only_its_own_task(task):
+@pytest.mark.parametrize(
+    ("script", "task"), [*((f"train_{task}.py", task) for task in TASKS), *PRETRAINING_SCRIPTS.items()]
+)
+def test_a_train_script_imports_only_its_own_task(script, task):
     others = TASK_ROOMS - {f"utils.{task}"}
-    assert wrong_imports([ROOT / f"train_{task}.py"], lambda name: is_in(name, others)) == []
+    assert wrong_imports([ROOT / script], lambda name: is_in(name, others)) == []
+
+
+def test_every_script_that_trains_is_named_here():
+    scripts = [path for path in SCRIPTS if "fit(" in path.read_text(encoding="utf-8")]
+    assert {path.name for path in scripts} == {path.name for path in TRAIN_SCRIPTS} | PRETRAINING_SCRIPTS.keys()
 
 
 def test_utils_holds_rooms_alone():
@@ -131,7 +140,9 @@ def test_a_task_has_one_name():
         assert (ROOT / "docs" / f"{task}.md").is_file()
 
 
-@pytest.mark.parametrize("script", TRAIN_SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "script", [*TRAIN_SCRIPTS, *(ROOT / name for name in PRETRAINING_SCRIPTS)], ids=lambda path: path.name
+)
 def test_train_scripts_stay_short(script):
     length = len(script.read_text(encoding="utf-8").splitlines())
     assert length <= MAX_LINES, f"{script.name} has {length} lines: move what is not the story of a run into utils"
