@@ -15,8 +15,13 @@ from utils.training.command_line import parse_command_line
 PAGE = (ROOT / "docs" / "squad_levers.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^    (python (?:.*\\\n)*.*)$", re.MULTILINE)
 IN_TEXT = re.compile(r"`(python [^`]* -[^`]*)`")
+TRAIN_FILES = " --train-files a.json.gz b.json.gz"
 COMMANDS = [
-    shlex.split(command.replace("\\\n", " ").replace(" FILES", " --train-files a.json.gz b.json.gz"))[1:]
+    shlex.split(
+        command.replace("\\\n", " ")
+        .replace(" TRAIN_FILES", TRAIN_FILES)
+        .replace(" FILES", f"{TRAIN_FILES} --test-files c.json.gz")
+    )[1:]
     for command in BLOCK.findall(PAGE) + IN_TEXT.findall(PAGE)
 ]
 SCRIPTS = {"train_squad.py": train_squad, "pretrain_text.py": pretrain_text}
