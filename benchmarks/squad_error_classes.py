@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from utils.squad.english import MONTHS
 from utils.squad.normalization import answer_tokens
 from utils.squad.question import Question
+from utils.squad.tokens import stem
 from utils.text.sentences import split_sentences
 
 FUNCTION_WORDS = """a about after all also an and any are as at be been before being between both but by can could did do does done
@@ -18,14 +20,14 @@ FUNCTION_WORDS = """a about after all also an and any are as at be been before b
     some such than that the their them then there these they this those to under up was were what when where which while who whom
     whose why will with would"""
 FUNCTION_WORDS = frozenset(FUNCTION_WORDS.split())
-"""Words of a question that say nothing about where its answer stands."""
+"""Words of a question that say nothing about where its answer stands. Published tables (docs/squad_levers.md) rest on this
+list; that of `utils.squad.english` is longer, because questions that are made from text need words that say more."""
 NUMBER_WORDS = """one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
     eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion trillion half third
     quarter dozen"""
 NUMBER_WORDS = frozenset(NUMBER_WORDS.split())
-MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 WEEKDAYS = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
-DATE = re.compile(rf"\b(?:{MONTHS}|{WEEKDAYS}|(?:1\d|20)\d\ds?|century|centuries)\b")
+DATE = re.compile(rf"\b(?:{'|'.join(MONTHS)}|{WEEKDAYS}|(?:1\d|20)\d\ds?|century|centuries)\b")
 WORD = re.compile(r"\w+")
 
 OVERLAPS = {"none": 0.0, "up to a third": 1 / 3, "up to a half": 1 / 2, "up to two thirds": 2 / 3, "more": 1.0}
@@ -74,7 +76,7 @@ def difficulty(question: Question) -> Difficulty:
     wanted = content_stems(question.question)
     start, stop = answer_places(question)[0]
     sentences = sentence_places(question.context)
-    stems = [(match.start(), stem(match[0])) for match in WORD.finditer(question.context)]
+    stems = [(match.start(), stem(match[0].lower())) for match in WORD.finditer(question.context)]
     matches = [[word for place, word in stems if first <= place < last and word in wanted] for first, last in sentences]
     counts = [len(set(words)) for words in matches]
     own = counts[sentence_of(start, sentences)]
@@ -154,7 +156,11 @@ def answer_places(question: Question) -> list[tuple[int, int]]:
 
 @functools.lru_cache(maxsize=4096)
 def sentence_places(context: str) -> tuple[tuple[int, int], ...]:
-    """First character and the one after the last of each sentence; together they are the whole text."""
+    """First character and the one after the last of each sentence; together they are the whole text.
+
+    Unlike in `utils.squad.english.sentence_places`, the end of a line ends no sentence: SQuAD's paragraphs have lines that end
+    within a formula. Published tables rest on this.
+    """
     places, end = [], 0
     for sentence in split_sentences(context, "en"):
         places.append((end, end + len(sentence)))
@@ -169,20 +175,7 @@ def sentence_of(place: int, sentences: Sequence[tuple[int, int]]) -> int:
 
 def content_stems(text: str) -> frozenset[str]:
     """The stems of a text's different words, without function words."""
-    return frozenset(stem(word) for word in WORD.findall(text) if word.lower() not in FUNCTION_WORDS)
-
-
-@functools.lru_cache(maxsize=200_000)
-def stem(word: str) -> str:
-    """The stem of the lower-cased word."""
-    return _stemmer().stemWord(word.lower())
-
-
-@functools.cache
-def _stemmer():
-    import snowballstemmer
-
-    return snowballstemmer.stemmer("english")
+    return frozenset(stem(word.lower()) for word in WORD.findall(text) if word.lower() not in FUNCTION_WORDS)
 
 
 def is_part(inner: Sequence[str], outer: Sequence[str]) -> bool:

@@ -24,9 +24,9 @@ from utils.squad.cloze_spans import (
     occurrences,
     phrases,
     read_words,
-    sentence_places,
 )
 from utils.squad.cloze_wording import WhWord, long_question, persons, short_question, unit, wh_word
+from utils.squad.english import sentence_places
 from utils.squad.question import Answer, Question
 
 MOST_PLACES = 4

@@ -1,60 +1,25 @@
-"""Where a paragraph names the same thing twice: the words, sentences and recurring spans that questions are made from.
+"""Where a paragraph names the same thing twice: the words and recurring spans that questions are made from.
 
 The rules are for English: they know its function words, and take a capital letter for that of a name.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from utils.text.sentences import split_sentences
+from utils.squad.english import DETERMINERS, FUNCTION_WORDS, MONTHS, PREPOSITIONS, PRONOUNS
+from utils.squad.tokens import stem
 
-
-def words_of(text: str) -> frozenset[str]:
-    """The words of a text, for tables of words."""
-    return frozenset(text.split())
-
-
-PRONOUNS = words_of(
-    "i you he she it we they me him us them who whom whose which what when where why how there here one anyone everyone "
-    "someone nobody nothing something anything everything myself himself herself itself themselves yourself"
-)
-DETERMINERS = words_of(
-    "a an the this that these those my your his her its our their some any each every no another other both all such many "
-    "several few most more"
-)
-PREPOSITIONS = words_of(
-    "of in to for with on at from by about as into like through after over between out against during without before under "
-    "around among upon within along across behind beyond near since until toward towards via per above below off onto inside "
-    "outside including despite except"
-)
-CONJUNCTIONS = words_of("and or but nor so yet if because although though while unless whereas than whether either")
-AUXILIARIES = words_of(
-    "is are was were be been being am has have had having do does did done will would can could may might shall should must "
-    "ought not n't isn't aren't wasn't weren't don't doesn't didn't won't can't cannot couldn't i'm it's i've you're "
-    "they're we're i'd i'll that's"
-)
-COMMON = words_of(
-    "very also just only even still too then now well much quite really almost already again always never often sometimes "
-    "however therefore thus perhaps maybe later first last next same own up down back away once get got go went goes make "
-    "made makes take took use used using way thing things lot bit kind sort time times way ways today according due "
-    "rather instead further moreover meanwhile additionally furthermore yes hey hi thanks please "
-    "end part parts number place day days year years people beginning rest side form type"
-)
-"""Words that carry so little that no question is about them."""
-FUNCTION_WORDS = PRONOUNS | DETERMINERS | PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | COMMON
 BEFORE_NOUNS = (DETERMINERS | PREPOSITIONS | {"and", "or", "is", "are", "was", "were", "has", "have", "had", "'s", "’s"}) - {
     "to", "that", "like", "as", "than",
 }  # fmt: skip
 """Words after which a phrase that begins is mostly one of nouns."""
 NAME_JOINTS = ("of the", "of", "de", "von", "van", "der", "la", "del", "di", "du", "da", "bin", "al", "&")
 """What stands in small letters within names."""
-MONTHS = "January February March April May June July August September October November December"
 MAX_WORDS = 6
 """Words of a span, at most."""
 MAX_FULL_NAME = 3
@@ -113,20 +78,6 @@ class Span:
     first: int
     stop: int
     kind: Kind
-
-
-def sentence_places(text: str) -> list[tuple[int, int]]:
-    """The first character of each sentence and the one after its last, without the white space around it. A line ends with its last
-    sentence."""
-    places, start = [], 0
-    for line in text.splitlines(keepends=True):
-        for sentence in split_sentences(line, "en"):
-            stripped = sentence.strip()
-            if stripped:
-                begin = start + sentence.index(stripped)
-                places.append((begin, begin + len(stripped)))
-            start += len(sentence)
-    return places
 
 
 def read_words(text: str, sentences: list[tuple[int, int]]) -> list[Word]:
@@ -190,11 +141,10 @@ def _date(words: list[Word], first: int) -> Span | None:
     def is_year(number: int) -> bool:
         return _YEAR.fullmatch(text(number)) is not None
 
-    months = MONTHS.split()
     stop = first
-    if is_day(first) and text(first + 1) in months:
+    if is_day(first) and text(first + 1) in MONTHS:
         stop = first + 2
-    elif text(first) in months and (is_day(first + 1) or is_year(first + 1)):
+    elif text(first) in MONTHS and (is_day(first + 1) or is_year(first + 1)):
         stop = first + 2 if is_day(first + 1) else first + 1
     elif is_year(first):
         return Span(first, first + 1, "date")
@@ -309,16 +259,4 @@ def content_stems(words: list[Word]) -> Iterator[str]:
     """The stems of the content words among some words."""
     for word in words:
         if word.is_content:
-            yield _stem(word.lowered)
-
-
-@functools.cache
-def _stemmer():
-    import snowballstemmer
-
-    return snowballstemmer.stemmer("english")
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _stem(word: str) -> str:
-    return _stemmer().stemWord(word)
+            yield stem(word.lowered)

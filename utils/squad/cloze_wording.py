@@ -16,7 +16,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from utils.squad.cloze_spans import DETERMINERS, FUNCTION_WORDS, PREPOSITIONS, Span, Word, content_stems, words_of
+from utils.squad.cloze_spans import Span, Word, content_stems
+from utils.squad.english import DETERMINERS, FUNCTION_WORDS, PREPOSITIONS, words_of
 
 SHORT_QUESTION = 16
 """Words of a question with the wh-word in front, at most."""

@@ -52,7 +52,17 @@ def _describe_word(word: str) -> tuple[int, int, int]:
         shape = 3
     else:
         shape = 2 if word[0].isupper() else 7
-    return _hash(lowered), _hash(_stemmer().stemWord(lowered)), shape
+    return _hash(lowered), _hash(stem(lowered)), shape
+
+
+@functools.lru_cache(maxsize=200_000)
+def stem(word: str) -> str:
+    """The stem of an English word in small letters, by the Snowball algorithm.
+
+    >>> stem("bridges"), stem("painted")
+    ('bridg', 'paint')
+    """
+    return _stemmer().stemWord(word)
 
 
 @functools.cache

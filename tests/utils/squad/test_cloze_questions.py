@@ -3,8 +3,9 @@
 import pytest
 
 from utils.squad.cloze_questions import cloze_questions
-from utils.squad.cloze_spans import mentions, occurrences, phrases, read_words, sentence_places
+from utils.squad.cloze_spans import mentions, occurrences, phrases, read_words
 from utils.squad.cloze_wording import long_question, persons, short_question, wh_word
+from utils.squad.english import sentence_places
 
 MOULD = (
     "The old laboratory in Paddington was cold, and nobody cleaned its glass plates. Fleming returned to the laboratory with his "
