@@ -25,7 +25,7 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.common.reading import Reading
-from utils.squad.model_settings import MODELS, SHAPE_SETTINGS
+from utils.squad.model_settings import ENCODER_SETTINGS, MODELS, SHAPE_SETTINGS
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import TrainingConfig, check_ranges
 
@@ -253,8 +253,7 @@ def build_model(config: Config, vocabulary_size: int, mask_id: int):
     from models.span_pretrainer import SpanPretrainer
     from utils.squad.windows import padded_length
 
-    names = (*SHAPE_SETTINGS, "dropout", "attention_dropout", "layer_dropout", "hashed_words")
-    encoder = {name: getattr(config, name) for name in names}
+    encoder = {name: getattr(config, name) for name in ENCODER_SETTINGS}
     encoder |= {"vocabulary_size": vocabulary_size, "max_length": padded_length(config.max_length)}
     if config.method == "spans":
         model = SpanPretrainer(encoder)

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Literal
 
 from utils.common.reading import Reading
-from utils.squad.model_settings import with_model_settings
+from utils.squad.model_settings import ENCODER_SETTINGS, with_model_settings
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import CachedRunConfig
 
@@ -121,6 +121,8 @@ class Config(CachedRunConfig):
     """Stop after this many epochs without a better validation F1; 0 never stops early."""
     seed: int = 0
     """Seed of weights, order, dropout, held-out articles and what --limit draws."""
+    jit_compile: bool = False
+    """Compile the training step with XLA. On JAX it always is."""
     # --- extra_training_signal
     word_dropout: float = 0.0
     """Fraction of the words of question and paragraph that are hidden in training, drawn anew each epoch, 0-1."""
@@ -140,13 +142,9 @@ class Config(CachedRunConfig):
     """Questions made from text (`python -m utils.squad.clozes`), which take the place of a part of each batch."""
     cloze_fraction: float = 0.5
     """That part in the first step; it falls to 0 in the last one."""
-    # --- training
-    jit_compile: bool = False
-    """Compile the training step with XLA. On JAX it always is."""
 
 
 def main(config: Config) -> int:
-    from utils.squad.initial_run import check_unseen
     from utils.squad.initial_weights import read_initial_checkpoint, set_initial_weights
     from utils.squad.settings import check_settings
 
@@ -160,8 +158,10 @@ def main(config: Config) -> int:
     # --- data
     from utils.squad.batches import signal_checksums, training_batches, training_signals
     from utils.squad.cache import describe_labels, prepare_features
+    from utils.squad.cloze_mixture import read_clozes
     from utils.squad.splits import describe_data, draw, load_splits, with_one_answer
     from utils.squad.tokenizer import prepare_tokenizer
+    from utils.squad.unseen import learned_paragraphs
     from utils.training.spread_checkpoint import will_continue
 
     files = {"train": config.train_files, "validation": config.validation_files, "test": config.test_files}
@@ -171,11 +171,12 @@ def main(config: Config) -> int:
     )
     for note in reading.notes:
         print(note)
-    check_unseen(checkpoint, questions)
     if config.limit or config.overfit:
         questions["train"] = draw(questions["train"], config.overfit or config.limit, config.seed)
     if config.overfit:
         questions = dict.fromkeys(("train", "validation"), with_one_answer(questions["train"]))
+    clozes = read_clozes(config, questions)
+    learned = learned_paragraphs(questions, clozes, checkpoint.folder if checkpoint else None, config.teachers)
     data = describe_data(questions, sources) | {"reading": reading.description()}
     if checkpoint:
         data["init_from"] = {"architecture": checkpoint.architecture, "checksum": checkpoint.checksum}
@@ -198,7 +199,7 @@ def main(config: Config) -> int:
         set_initial_weights(model, config.word_vectors, checkpoint, features["train"])
     del checkpoint  # it may be as large as the model
     compile_model(model, config, total_steps=steps_per_epoch * config.epochs)
-    signals = training_signals(config, features["train"], tokenizer, questions)
+    signals = training_signals(config, features["train"], tokenizer, clozes)
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps per epoch, {config.precision}")
 
     # --- training
@@ -229,7 +230,7 @@ def main(config: Config) -> int:
         )
 
         # --- evaluation
-        from utils.squad.scoring import HEADLINE, paragraph_keys, score_splits
+        from utils.squad.scoring import HEADLINE, score_splits
 
         predictor = SquadPredictor.load_best_epoch(config.run_dir)
         held_out = {name: questions[name] for name in ("validation", "test") if name in questions}
@@ -245,7 +246,7 @@ def main(config: Config) -> int:
         title = model_and_data(config.model, config.test_files or config.train_files, config.data)
         plot_training(config.run_dir, rows, scores.baselines, title)
         scores.plot(config.run_dir, title)
-        write_training_summary(config.run_dir, paragraph_keys(questions["train"], questions["validation"]))
+        write_training_summary(config.run_dir, learned)
         exports = predictor.export(config.run_dir / "export") if config.export else {}
         for name, split_scores in scores.evaluations.items():
             print(evaluation.format_scores(name, split_scores, config.seed))
@@ -277,10 +278,7 @@ def build_model(config: Config, vocabulary_size: int, checkpoint=None):
         dropout = {"dropout": config.dropout, "attention_dropout": config.attention_dropout}
         model = BertQA(checkpoint.encoder | dropout)
     else:
-        names = ("hidden_dim", "num_layers", "num_heads", "intermediate_dim", "dropout", "attention_dropout")
-        names += ("match_features", "match_bias", "relative_positions", "convolution_width", "context_query_attention")
-        names += ("layer_dropout", "hashed_words")
-        settings = {name: getattr(config, name) for name in names}
+        settings = {name: getattr(config, name) for name in ENCODER_SETTINGS}
         model = QATransformer(vocabulary_size, max_length=padded_length(config.max_length), **settings)
     model.build()
     return model

@@ -133,6 +133,22 @@ def test_a_squad_model_starts_from_a_pretraining_and_from_a_squad_run(finished):
     assert status == 2 and "holds a SpanPretrainer" in error_line(errors)
 
 
+def test_word_vectors_beside_a_run(finished):
+    """`pretrained` is what is taken where they are left out; `text` and `random` are refused, as nothing would be taken."""
+    cwd, _ = finished
+    train = squad_file(cwd / "villages.json")
+    data = ("--train-files", train, "--validation-fraction", 0.2, "--epochs", 1, "--batch-size", 8, "--no-export")
+    data += ("--tracking", "off", "--init-from", "spans", "--word-vectors")
+    status, output, errors = run(*data, "pretrained", "--run-dir", "taken", cwd=cwd)
+    assert status == 0 and "weights are taken from its SpanPretrainer" in output, errors
+    config = json.loads((cwd / "taken" / "config.json").read_text())
+    assert (config["hidden_dim"], config["num_layers"], config["convolution_width"]) == (16, 1, 3)
+    for value in ("text", "random"):
+        status, _, errors = run(*data, value, "--run-dir", "refused", cwd=cwd)
+        assert status == 2 and f"--word-vectors {value}: spans is a run, whose weights are taken" in error_line(errors)
+    assert not (cwd / "refused").exists()
+
+
 def test_test_paragraphs_that_were_learned_from_are_an_error(tmp_path):
     train, test = squad_file(tmp_path / "towns.json"), squad_file(tmp_path / "cities.json")
     status, _, errors = pretrain("--text-files", train, test, "--exclude-files", test, "--run-dir", "no", cwd=tmp_path)

@@ -10,6 +10,8 @@ import pytest
 from tests.helpers.scripts import error_line, run, start
 from tests.scripts.test_train_squad import TINY, read_state, squad_file
 from utils.squad.clozes import main
+from utils.squad.clozes import squad_file as written
+from utils.squad.question import Answer, Question
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +77,31 @@ def test_clozes_of_a_test_paragraph_are_refused(world):
     cwd, flags = world
     status, _, errors = run(*flags, "--test-files", "clozes.json", "--run-dir", "refused", cwd=cwd)
     assert status == 2 and "of a test paragraph" in error_line(errors)
+    assert not (cwd / "refused").exists()  # nothing was begun
+
+
+def test_text_that_clozes_were_made_from_is_known_to_every_later_run(world):
+    """A run on towns begins with weights that were learned from clozes; its students and successors are told."""
+    cwd, _ = world
+    towns = (
+        "--train-files",
+        "towns.json",
+        "--validation-files",
+        "held_out.json",
+        *TINY,
+        "--no-export",
+        "--epochs",
+        "1",
+    )
+    clozes = ("--train-files", "clozes.json", *towns[2:])
+    assert run(*clozes, "--run-dir", "first", cwd=cwd)[0] == 0
+    tiny = tuple(flag for flag in towns if flag not in ("--vocabulary-size", "300"))
+    status, output, errors = run(*tiny, "--init-from", "first", "--run-dir", "second", cwd=cwd)
+    assert status == 0 and "weights are taken from its QATransformer" in output, errors
+    paragraphs = (cwd / "text.txt").read_text().split("\n\n")
+    scored = [Question(f"{n}", "", text, "Where?", (Answer(text[:6], 0),)) for n, text in enumerate(paragraphs)]
+    (cwd / "scored.json").write_bytes(written(scored, is_compressed=False))
+    for flag, settings in (("--init-from", tiny), ("--teachers", towns)):
+        status, _, errors = run(*settings, flag, "second", "--test-files", "scored.json", "--run-dir", "third", cwd=cwd)
+        assert status == 2 and f"{flag} second: has learned from 24 of 24 paragraphs" in error_line(errors)
+        assert not (cwd / "third").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,9 @@ from utils.squad.augmentation import Augmentation
 from utils.squad.batch_lengths import lengths_of_batches
 from utils.squad.cloze_mixture import ClozeMixture
 from utils.squad.features import SquadFeatures
+from utils.squad.question import Question
 from utils.squad.sentence_bounds import sentence_bounds, sentence_end_ids
-from utils.squad.teachers import TeacherProbabilities, check_teachers_unseen, read_teachers, weights_of
+from utils.squad.teachers import TeacherProbabilities, read_teachers, weights_of
 from utils.squad.windows import assemble, coarse_length
 from utils.training.run_files import checksum_of
 
@@ -47,28 +49,27 @@ class TrainingSignals:
 NO_SIGNALS = TrainingSignals()
 
 
-def training_signals(config, features: SquadFeatures, tokenizer, questions: dict) -> TrainingSignals:
+def training_signals(config, features: SquadFeatures, tokenizer, clozes: Sequence[Question]) -> TrainingSignals:
     """Prepare what the settings ask for. Call it after the model was made, see `read_teachers`.
 
     Args:
         config: `train_squad.Config`.
         features: those of the training questions.
         tokenizer: `tokenizers.Tokenizer`.
-        questions: the questions of each split; clozes must not be about a paragraph of one that is scored.
+        clozes: from `utils.squad.cloze_mixture.read_clozes`.
 
     Raises:
-        UserError: a teacher or a file of clozes cannot be used.
+        UserError: a teacher cannot be used, or no window of a cloze holds an answer.
     """
-    augmentation = clozes = teacher = None
+    augmentation = mixture = teacher = None
     if config.word_dropout or config.name_swap:
         augmentation = Augmentation.prepare(features, tokenizer, config.word_dropout, config.name_swap)
-    if config.cloze_files:
-        clozes = ClozeMixture.prepare(config, tokenizer, questions, total_steps=_total_steps(config, features))
+    if clozes:
+        mixture = ClozeMixture.prepare(config, tokenizer, clozes, total_steps=_total_steps(config, features))
     if config.teachers:
-        check_teachers_unseen(config.teachers, questions)
         teacher = read_teachers(config.teachers, features, tokenizer, config.teacher_temperature, config.cache_dir)
     sentence_ends = sentence_end_ids(tokenizer) if config.sentence_loss else None
-    return TrainingSignals(augmentation, config.r_drop > 0, sentence_ends, teacher, clozes)
+    return TrainingSignals(augmentation, config.r_drop > 0, sentence_ends, teacher, mixture)
 
 
 def signal_checksums(config) -> dict[str, str]:
@@ -129,7 +130,8 @@ def _targets(features, windows, rows, inputs, spans, key, signals: TrainingSigna
     is_cloze = np.zeros(len(rows), bool)
     if signals.clozes:
         examples = rows // 2 if signals.pairs else rows  # both copies of a window have the same cloze
-        is_cloze = signals.clozes.replace(inputs, spans, examples, key)
+        longest = int(features.lengths[windows].max())
+        is_cloze = signals.clozes.replace(inputs, spans, examples, key, longest)
     targets = {"start": spans[:, 0], "end": spans[:, 1]}
     if signals.sentence_end_ids is not None or signals.teacher:
         bounds = sentence_bounds(inputs, spans, signals.sentence_end_ids or ())  # before a full stop may be hidden

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from utils.squad.cache import cached_features
 from utils.squad.data import read_squad_files
 from utils.squad.features import SquadFeatures
 from utils.squad.overlap import SharedText
+from utils.squad.question import Question
 from utils.squad.stored_features import stored_features
 from utils.squad.stored_questions import QuestionTable
 from utils.squad.windows import assemble
@@ -39,23 +41,18 @@ class ClozeMixture:
     total_steps: int
 
     @classmethod
-    def prepare(cls, config, tokenizer, questions: dict, total_steps: int) -> ClozeMixture:
-        """Read the files of clozes.
-
-        Clozes that share text with a validation paragraph are left out, and their number is printed: the files are mostly made from
-        all training paragraphs, before some are held out.
+    def prepare(cls, config, tokenizer, clozes: Sequence[Question], total_steps: int) -> ClozeMixture:
+        """Make the windows of clozes.
 
         Args:
             config: `train_squad.Config`.
             tokenizer: `tokenizers.Tokenizer`.
-            questions: the questions of each split.
+            clozes: from `read_clozes`.
             total_steps: steps of the training.
 
         Raises:
-            UserError: a file cannot be used, shares text with a test paragraph, or has nothing left.
+            UserError: no window holds an answer.
         """
-        clozes = read_squad_files(config.cloze_files, Reading(config.max_bad_fraction), config.cache_dir)
-        clozes = _without_scored_text(clozes, questions)
         make = stored_features if isinstance(clozes, QuestionTable) else cached_features
         settings = {"max_length": config.max_length, "doc_stride": config.doc_stride, "labelled": True}
         features = make(clozes, tokenizer, config.cache_dir, progress="clozes", **settings)
@@ -74,21 +71,22 @@ class ClozeMixture:
         return cls(features, windows, fraction, total_steps)
 
     def replace(
-        self, inputs: dict[str, np.ndarray], spans: np.ndarray, examples: np.ndarray, key: tuple[int, int]
+        self, inputs: dict[str, np.ndarray], spans: np.ndarray, examples: np.ndarray, key: tuple[int, int], longest: int
     ) -> np.ndarray:
-        """Put clozes into the places of some examples of a batch: a pure function of the example, the key and the batch's length.
+        """Put clozes into the places of some examples of a batch: which ones follows from the example, `key` and `longest`.
 
         Args:
             inputs: int32 `(rows, sequence)` each, as of `assemble`; changed in place.
             spans: int `(rows, 2)`, first and last token of each answer; changed in place.
             examples: int `(rows,)`, number of each row's example in the whole batch; rows of the same example get the same cloze.
             key: seed and global step.
+            longest: tokens of a cloze's window, at most: those of the batch's longest own window. What the batch is padded to
+                differs between machines.
 
         Returns:
             bool `(rows,)`, which rows hold a cloze now.
         """
-        length = inputs["token_ids"].shape[1]
-        stop = int(np.searchsorted(self.features.lengths[self.windows], length, side="right"))
+        stop = int(np.searchsorted(self.features.lengths[self.windows], longest, side="right"))
         part = self.fraction * max(0.0, 1 - key[1] / max(self.total_steps - 1, 1))
         draws = np.random.default_rng((*key, DRAW)).random((int(examples.max()) + 1, 3))[examples]
         is_cloze = (draws[:, 0] < part) & (stop > 0)
@@ -97,7 +95,7 @@ class ClozeMixture:
         first = max(0, stop - max(1, int(CHOICE * len(self.windows))))
         _, use, answer = draws[is_cloze].T
         chosen = self.windows[first + (use * (stop - first)).astype(np.int64)]
-        for name, values in assemble(self.features, chosen, length).items():
+        for name, values in assemble(self.features, chosen, inputs["token_ids"].shape[1]).items():
             inputs[name][is_cloze] = values
         offsets = self.features.answer_offsets
         counts = offsets[chosen + 1] - offsets[chosen]
@@ -105,7 +103,29 @@ class ClozeMixture:
         return is_cloze
 
 
-def _without_scored_text(clozes, questions: dict):
+def read_clozes(config, questions: Mapping[str, Sequence[Question]]) -> Sequence[Question]:
+    """Read the files of clozes that the settings name.
+
+    Clozes that share text with a validation paragraph are left out, and their number is printed: the files are mostly made from
+    all training paragraphs, before some are held out.
+
+    Args:
+        config: `train_squad.Config`.
+        questions: the questions of each split.
+
+    Returns:
+        the clozes; none where no file is named.
+
+    Raises:
+        UserError: a file cannot be used, shares text with a test paragraph, or has nothing left.
+    """
+    if not config.cloze_files:
+        return []
+    clozes = read_squad_files(config.cloze_files, Reading(config.max_bad_fraction), config.cache_dir)
+    return _without_scored_text(clozes, questions)
+
+
+def _without_scored_text(clozes, questions: Mapping[str, Sequence[Question]]):
     """The clozes that share no text with a validation paragraph.
 
     Raises:

@@ -10,10 +10,8 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.common.references import HUB_PREFIX, ZOO, model_folder
-from utils.squad.question import Question
 from utils.training.finished import damaged_run_as_user_error, read_run, read_run_file
 from utils.training.run_files import checksum_of
-from utils.training.training_summary import num_known, read_training_summary, text_keys
 
 TASKS = ("squad", "pretraining")
 
@@ -119,24 +117,3 @@ def take_weights(model, run: InitialRun) -> None:
     new = [name for name in own if name not in fitting]
     note = f"; new are {', '.join(new[:4])}{' ...' if len(new) > 4 else ''}" if new else ""
     print(f"{run.folder}: {len(fitting)} of {len(own)} weights are taken from its {run.architecture}{note}")
-
-
-def check_unseen(checkpoint, questions: dict[str, Sequence[Question]]) -> None:
-    """Check that no labelled test question is about a paragraph that the run has learned from.
-
-    Args:
-        checkpoint: `InitialRun`; anything else is not known to have seen any text.
-        questions: those of each split.
-
-    Raises:
-        UserError: some are.
-    """
-    if not isinstance(checkpoint, InitialRun) or "test" not in questions:
-        return
-    contexts = dict.fromkeys(question.context for question in questions["test"] if question.is_labelled)
-    count = num_known(text_keys(contexts), read_training_summary(checkpoint.folder))
-    if count:
-        raise UserError(
-            f"--init-from {checkpoint.folder}: has learned from {count:,} of {len(contexts):,} paragraphs of the test questions; "
-            "pretrain without them (--exclude-files)"
-        )

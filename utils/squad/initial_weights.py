@@ -17,7 +17,8 @@ def read_initial_checkpoint(init_from: str | None, word_vectors: str | None, max
 
     Args:
         init_from: a folder, or a name on the Hugging Face hub; or a run of this project; None: there is no checkpoint.
-        word_vectors: `pretrained`: the model takes the checkpoint's token embeddings; None: it takes the whole encoder.
+        word_vectors: `pretrained`: the model takes the checkpoint's token embeddings, and of a run all that fits; None: it takes
+            the whole encoder; `text`, `random`: a checkpoint gives its tokenizer alone.
         max_length: longest window in tokens.
         hidden_dim: width of a model that takes the token embeddings.
 
@@ -25,12 +26,18 @@ def read_initial_checkpoint(init_from: str | None, word_vectors: str | None, max
         a `utils.text.pretrained.checkpoint.Checkpoint`, an `InitialRun`, or None.
 
     Raises:
-        UserError: the checkpoint cannot be read, does not fit the tokenizer beside it, or is too small for these settings.
+        UserError: the checkpoint cannot be read, does not fit the tokenizer beside it, or is too small for these settings; or a run
+            meets `text` or `random`.
     """
     if not init_from:
         return None
     is_pretrained = word_vectors is None
     if folder := run_folder(init_from):
+        if word_vectors in ("text", "random"):
+            raise UserError(
+                f"--word-vectors {word_vectors}: {init_from} is a run, whose weights are taken; leave it out, or give --tokenizer "
+                f"{folder} in the place of --init-from to take its tokenizer alone"
+            )
         checkpoint = read_initial_run(folder)
         if is_pretrained != (checkpoint.architecture == "BertQA"):
             raise UserError(
@@ -65,7 +72,7 @@ def set_initial_weights(model, word_vectors: str | None, checkpoint, features) -
         checkpoint: from `read_initial_checkpoint`. Of an `InitialRun`, all weights of equal name and shape are taken.
         features: `utils.squad.features.SquadFeatures` of the training questions; used for `text` only.
     """
-    if isinstance(checkpoint, InitialRun) and word_vectors in (None, "pretrained"):
+    if isinstance(checkpoint, InitialRun):
         take_weights(model, checkpoint)
         return
     is_pretrained = word_vectors is None

@@ -45,6 +45,8 @@ SHAPE_SETTINGS = (
     *("match_features", "match_bias", "relative_positions", "convolution_width", "context_query_attention"),
 )
 """The settings that decide which weights an encoder has. Those that are left out are those of the run that it starts from."""
+ENCODER_SETTINGS = (*SHAPE_SETTINGS, "dropout", "attention_dropout", "layer_dropout", "hashed_words")
+"""The settings that are constructor arguments of `QATransformer`."""
 MODEL_SETTINGS = tuple(PLAIN)  # a pretrained encoder brings those that PRETRAINED lacks
 
 
@@ -66,7 +68,7 @@ def with_model_settings(config):
     if not_applicable:
         flags = ", ".join(as_flag(name) for name in not_applicable)
         raise UserError(f"--model {config.model} takes its shape and embeddings from its checkpoint: leave out {flags}")
-    if config.init_from and config.word_vectors is None and not is_pretrained:
+    if config.init_from and config.word_vectors in (None, "pretrained") and not is_pretrained:
         shape = shape_of_run(config.init_from, SHAPE_SETTINGS)
         settings = settings | shape | {"word_vectors": "pretrained"}
     return replace(config, **{name: value for name, value in settings.items() if getattr(config, name) is None})

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from utils.common.errors import UserError
 from utils.common.evaluation import Evaluation
 from utils.common.figures import model_and_data
@@ -21,13 +19,12 @@ from utils.squad.features import SquadFeatures
 from utils.squad.plots import plot_test
 from utils.squad.predictor import SquadPredictor
 from utils.squad.splits import NEEDS, describe_data, in_memory_if_few, load_splits
-from utils.squad.stored_questions import different_contexts
 from utils.squad.tfds import read_tfds
+from utils.squad.unseen import paragraph_keys
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error
 from utils.training.publish import Headline
 from utils.training.run_files import DataSource
 from utils.training.scored import FinishedRun, Scored, ScoringOptions
-from utils.training.training_summary import text_keys
 
 HEADLINE = Headline("f1", "F1", "val_f1", plain=("word_overlap",), digits=1)
 COLUMNS = {"exact_match": "EM", "f1": "F1"}
@@ -94,11 +91,6 @@ def score_splits(
         for name, evaluation in evaluate_baselines(part, by_character).items():
             baselines.setdefault(name, {})[split] = evaluation
     return SquadScores(answers, predictions, labelled, evaluations, baselines)
-
-
-def paragraph_keys(*parts: Sequence[Question]) -> np.ndarray:
-    """A key of each different paragraph of some splits, uint64 `(paragraphs,)`, for `training_summary.npz`."""
-    return np.concatenate([text_keys(different_contexts(part)) for part in parts])
 
 
 def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> Scored:

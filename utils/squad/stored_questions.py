@@ -219,6 +219,13 @@ def different_contexts(questions: Sequence[Question]) -> Iterable[str]:
     return dict.fromkeys(question.context for question in questions)
 
 
+def different_titles(questions: Sequence[Question]) -> Iterable[str]:
+    """The different titles, in any order."""
+    if isinstance(questions, QuestionTable):
+        return (questions.store.titles[number] for number in np.unique(questions.column("title")).tolist())
+    return dict.fromkeys(question.title for question in questions)
+
+
 class _StoredContexts:
     def __init__(self, questions: QuestionTable):
         self._texts, self._numbers = questions.store.contexts, questions.context_numbers()

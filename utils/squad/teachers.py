@@ -24,7 +24,6 @@ from utils.squad.windows import assemble, coarse_length, padded_length
 from utils.training.finished import read_run
 from utils.training.machines import first_process_ahead
 from utils.training.run_files import checksum_of
-from utils.training.training_summary import num_known, read_training_summary, text_keys
 
 FORMAT = 1
 """Part of the cache key: raise it when the meaning of a file changes."""
@@ -114,26 +113,6 @@ def weights_of(run_dir: str | Path) -> Path:
     """
     read_run(run_dir, "squad")
     return model_folder(run_dir) / "best.keras"
-
-
-def check_teachers_unseen(run_dirs: Sequence[str | Path], questions: dict) -> None:
-    """Check that no labelled test question is about a paragraph that a teacher was trained or chosen on.
-
-    Args:
-        run_dirs: the teachers.
-        questions: the questions of each split.
-
-    Raises:
-        UserError: some are.
-    """
-    contexts = dict.fromkeys(question.context for question in questions.get("test", ()) if question.is_labelled)
-    keys = text_keys(contexts)
-    for run_dir in run_dirs:
-        if count := num_known(keys, read_training_summary(model_folder(run_dir))):
-            raise UserError(
-                f"--teachers {run_dir}: has learned from {count:,} of {len(contexts):,} paragraphs of the test questions; train it "
-                "without them"
-            )
 
 
 def _features_key(features: SquadFeatures) -> str:

@@ -13,7 +13,7 @@ from tests.helpers.squad_questions import invented_questions
 from utils.common.batching import BatchPart
 from utils.common.errors import UserError
 from utils.squad.batches import TrainingSignals, training_batches
-from utils.squad.cloze_mixture import ClozeMixture
+from utils.squad.cloze_mixture import ClozeMixture, read_clozes
 from utils.squad.clozes import main, squad_file
 from utils.squad.data import read_squad
 from utils.squad.features import build_features
@@ -203,6 +203,23 @@ def test_a_batch_is_a_function_of_seed_and_step(features, clozes):
     assert not np.array_equal(other[0]["token_ids"], stream[0][0]["token_ids"])
 
 
+def test_clozes_do_not_depend_on_the_padding(features, clozes, monkeypatch):
+    """Some backends pad to few lengths; the same clozes are drawn there."""
+    signals = TrainingSignals(clozes=ClozeMixture.of_features(clozes, 0.75, 30))
+    plain = list(islice(training_batches(features, 4, 5, signals=signals), 20))
+    monkeypatch.setattr("utils.squad.batches.lengths_of_batches", lambda longest: (512,))
+    wide = list(islice(training_batches(features, 4, 5, signals=signals), 20))
+    is_narrower = []
+    for (inputs, targets), (wide_inputs, wide_targets) in zip(plain, wide, strict=True):
+        length = inputs["token_ids"].shape[1]
+        is_narrower.append(length < wide_inputs["token_ids"].shape[1])
+        for name, values in inputs.items():
+            assert np.array_equal(values, wide_inputs[name][:, :length])
+        for end, values in targets.items():
+            assert np.array_equal(values, wide_targets[end])
+    assert all(is_narrower) and any(cloze_rows(inputs, clozes).any() for inputs, _ in plain)
+
+
 def test_processes_make_their_rows_of_the_same_batch(features, clozes):
     signals = TrainingSignals(clozes=ClozeMixture.of_features(clozes, 0.75, 30))
     inputs, targets = next(training_batches(features, 16, 5, signals=signals))
@@ -233,7 +250,8 @@ def test_each_of_several_answers_is_drawn(world):
     drawn = set()
     for step in range(40):
         inputs, spans = assemble(features, np.array([window])), np.zeros((1, 2), np.int32)
-        assert mixture.replace(inputs, spans, np.zeros(1, int), (0, step)).all()
+        longest = inputs["token_ids"].shape[1]
+        assert mixture.replace(inputs, spans, np.zeros(1, int), (0, step), longest).all()
         drawn.add(tuple(spans[0].tolist()))
     assert drawn == {tuple(span) for span in features.answer_spans[features.answer_offsets[window] :][:2].tolist()}
 
@@ -247,7 +265,7 @@ def test_windows_are_drawn_among_the_longest_that_fit(world):
         fitting, drawn = lengths[lengths <= length], set()
         for step in range(40):
             inputs = {name: np.zeros((2, length), np.int32) for name in INPUT_NAMES}
-            assert mixture.replace(inputs, np.zeros((2, 2), np.int32), np.arange(2), (0, step)).all()
+            assert mixture.replace(inputs, np.zeros((2, 2), np.int32), np.arange(2), (0, step), length).all()
             drawn |= set(inputs["padding_mask"].sum(1).tolist())
         assert drawn == set(fitting[-2:].tolist())  # an eighth of all
 
@@ -256,11 +274,11 @@ def test_a_batch_that_is_too_short_for_all_clozes_stays_as_it_is(clozes):
     mixture = ClozeMixture.of_features(clozes, 1.0, 10)
     inputs = {"token_ids": np.full((3, 8), 7, np.int32)}
     spans = np.ones((3, 2), np.int32)
-    assert not mixture.replace(inputs, spans, np.arange(3), (0, 0)).any()
+    assert not mixture.replace(inputs, spans, np.arange(3), (0, 0), 8).any()
     assert (inputs["token_ids"] == 7).all() and (spans == 1).all()
 
 
-def test_prepare_leaves_out_validation_text_and_refuses_test_text(text, tmp_path, capsys, world):
+def test_reading_leaves_out_validation_text_and_refuses_test_text(text, tmp_path, capsys, world):
     _, tokenizer = world
     out = tmp_path / "clozes.json"
     run(capsys, "--text-files", text, "--exclude-files", "--out", out)
@@ -268,21 +286,21 @@ def test_prepare_leaves_out_validation_text_and_refuses_test_text(text, tmp_path
     settings = Settings([out], tmp_path / "cache", max_length=200)
     real = [Question("r", "t", "An unrelated paragraph.", "What?", (Answer("paragraph", 13),))]
     bridge = [Question("b", "t", f"Read this. {BRIDGE}", "What?", (Answer("Boston", 26),))]
-    mixture = ClozeMixture.prepare(settings, tokenizer, {"train": bridge, "validation": real}, 10)
-    assert len(mixture.features.question_lengths) == number and mixture.fraction == 0.75
-    fewer = ClozeMixture.prepare(settings, tokenizer, {"train": real, "validation": bridge}, 10)
-    assert 0 < len(fewer.features.question_lengths) < number
+    clozes = read_clozes(settings, {"train": bridge, "validation": real})
+    mixture = ClozeMixture.prepare(settings, tokenizer, clozes, 10)
+    assert len(clozes) == len(mixture.features.question_lengths) == number and mixture.fraction == 0.75
+    fewer = read_clozes(settings, {"train": real, "validation": bridge})
+    assert 0 < len(fewer) < number
     assert "left out, they share text with validation data" in capsys.readouterr().out
     with pytest.raises(
         UserError, match=r"--cloze-files: the cloze '\w+-\d' repeats '[a-z ]+' of a test paragraph.*--exclude-files"
     ):
-        ClozeMixture.prepare(settings, tokenizer, {"train": real, "validation": real, "test": bridge}, 10)
+        read_clozes(settings, {"train": real, "validation": real, "test": bridge})
     unlabelled = [Question("b", "t", BRIDGE, "What?", ())]  # it is not scored
-    kept = ClozeMixture.prepare(settings, tokenizer, {"train": real, "validation": real, "test": unlabelled}, 10)
-    assert len(kept.windows) == len(mixture.windows)
+    assert read_clozes(settings, {"train": real, "validation": real, "test": unlabelled}) == clozes
     everything = [Question("e", "t", f"{MOULD} {BRIDGE}", "What?", (Answer("Boston", 14),))]
     with pytest.raises(UserError, match="all clozes share text with validation data"):
-        ClozeMixture.prepare(settings, tokenizer, {"train": real, "validation": everything}, 10)
+        read_clozes(settings, {"train": real, "validation": everything})
 
 
 def test_the_file_has_the_layout_of_squad():

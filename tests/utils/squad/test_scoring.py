@@ -9,7 +9,7 @@ from tests.helpers.small_files import FORMATS
 from utils.common.errors import UserError
 from utils.squad.data import read_squad
 from utils.squad.evaluation import evaluate
-from utils.squad.scoring import paragraph_keys
+from utils.squad.unseen import paragraph_keys
 from utils.training.training_summary import write_training_summary
 
 

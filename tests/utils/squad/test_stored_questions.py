@@ -12,10 +12,10 @@ from utils.common.errors import UserError
 from utils.common.reading import Reading
 from utils.squad import data, splits, text_pool, tokenizer
 from utils.squad.data import describe, read_squad_files
-from utils.squad.scoring import paragraph_keys
 from utils.squad.stored_questions import QuestionTable
 from utils.squad.text_pool import TextPool
 from utils.squad.tokenizer import StoredTexts, prepare_tokenizer
+from utils.squad.unseen import paragraph_keys
 
 WORDS = ["Ada", "Lovelace", "wrote", "é", "\U0001f600", "programs", "in", "1843", ".", "Île"]
 

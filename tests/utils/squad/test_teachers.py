@@ -10,10 +10,9 @@ from models.qa_transformer import QATransformer
 from tests.helpers.squad_questions import invented_questions
 from utils.common.errors import UserError
 from utils.squad.features import build_features
-from utils.squad.teachers import check_teachers_unseen, read_teachers
+from utils.squad.teachers import read_teachers
 from utils.squad.windows import assemble
 from utils.text.tokenization import train_tokenizer
-from utils.training.training_summary import text_keys, write_training_summary
 
 SIZES = {"hidden_dim": 8, "num_layers": 1, "num_heads": 2, "intermediate_dim": 8, "max_length": 64}
 TEMPERATURE = 2.5
@@ -120,14 +119,3 @@ def test_what_cannot_teach_is_one_line(world, tmp_path):
     with pytest.raises(UserError, match="name another --cache-dir"):
         read_teachers(list(runs), features, tokenizer, 1.0, tmp_path / "file")
     assert not list((tmp_path / "cache").glob("*"))  # nothing unfinished is left
-
-
-def test_a_teacher_that_has_seen_test_paragraphs_is_refused(world, tmp_path):
-    runs, _, tokenizer = world
-    questions, _ = invented_questions()
-    write_run(tmp_path / "run", tokenizer, 0)
-    write_training_summary(tmp_path / "run", text_keys(question.context for question in questions[:3]))
-    with pytest.raises(UserError, match=r"/run: has learned from 3 of 30 paragraphs of the test questions; train it"):
-        check_teachers_unseen([*runs, tmp_path / "run"], {"train": [], "test": questions})
-    check_teachers_unseen([tmp_path / "run"], {"train": questions})
-    check_teachers_unseen([tmp_path / "run"], {"test": questions[3:]})
