@@ -11,7 +11,6 @@ the second sentence becomes `Who noticed that bacteria around a mould had died i
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from utils.squad.cloze_spans import (
 from utils.squad.cloze_wording import WhWord, long_question, persons, short_question, unit, wh_word
 from utils.squad.english import sentence_places
 from utils.squad.question import Answer, Question
+from utils.squad.unseen import cloze_title
 
 MOST_PLACES = 4
 """A span with more other places than this is what the whole paragraph is about: asking for it teaches little."""
@@ -100,7 +100,7 @@ def cloze_questions(text: str, seed: int = 0, most: int = 8) -> list[Question]:
     rng.shuffle(clozes)
     clozes.sort(key=lambda cloze: -cloze.overlap)
     of_sentence, of_span, questions = Counter(), Counter(), []
-    title = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    title = cloze_title(text)
     for cloze in clozes:
         sentence = words[cloze.span.first].sentence
         asked = tuple(word.lowered for word in words[cloze.span.first : cloze.span.stop])
