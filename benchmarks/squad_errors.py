@@ -59,7 +59,7 @@ def main() -> int:
     options = parse()
     try:
         questions = [q for q in read_squad_files(options.test_files, Reading(), require_offsets=False) if q.answers]
-        answers = read_answers(options.predictions) if options.predictions else answer(options, questions)
+        answers = read_answers(options.predictions) if options.predictions else answers_of_run(options, questions)
         if answers.answers.keys().isdisjoint(question.id for question in questions):
             raise UserError(
                 f"{options.predictions}: none of its questions is in --test-files; name the file they are for"
@@ -93,7 +93,7 @@ def parse():
     return options
 
 
-def answer(options, questions: list[Question]) -> Answers:
+def answers_of_run(options, questions: list[Question]) -> Answers:
     """The answers of a run's model, each question answered."""
     from utils.squad.features import build_features
     from utils.squad.predictor import SquadPredictor
@@ -127,7 +127,7 @@ def analyse(questions: list[Question], answers: Answers) -> dict:
     is_wrong = evaluation.per_example["exact_match"] == 0
     classes = np.array(
         [
-            error_class(q, answers.answers.get(q.id, ""), place(q, answers)) if wrong else ""
+            error_class(q, answers.answers.get(q.id, ""), answer_start(q, answers)) if wrong else ""
             for q, wrong in zip(questions, is_wrong, strict=True)
         ]
     )
@@ -136,7 +136,7 @@ def analyse(questions: list[Question], answers: Answers) -> dict:
         "f1_interval": [round(value, 2) for value in intervals["f1"]],
         "groups": {
             part: [{"group": name, **group_scores(evaluation, mask)} for name, mask in masks.items()]
-            for part, masks in groups(questions).items()
+            for part, masks in question_groups(questions).items()
         },
         "classes": [
             {"class": name, **group_scores(evaluation, classes == name)} for name in CLASSES if name in classes
@@ -146,7 +146,7 @@ def analyse(questions: list[Question], answers: Answers) -> dict:
     return report
 
 
-def groups(questions: list[Question]) -> dict[str, dict[str, np.ndarray]]:
+def question_groups(questions: list[Question]) -> dict[str, dict[str, np.ndarray]]:
     """Each division of the questions: name of a group to a mask, bool `(questions,)`."""
     difficulties = [difficulty(question) for question in questions]
     labels = {
@@ -207,7 +207,7 @@ def scores_of_n_best(questions: list[Question], answers: Answers, count: int) ->
     return np.stack(exact_match), np.stack(f1)
 
 
-def place(question: Question, answers: Answers) -> int:
+def answer_start(question: Question, answers: Answers) -> int:
     """The first character of the answer that was given; -1 where that is not known."""
     best = answers.n_best.get(question.id) or [{}]
     is_first = best[0].get("text") == answers.answers.get(question.id)
@@ -221,12 +221,12 @@ def draw_wrong(questions: list[Question], answers: Answers, count: int, seed: in
     drawn = np.sort(np.random.default_rng(seed).permutation(wrong)[:count])
     ranks = np.zeros(len(drawn), int)
     if answers.n_best:
-        is_right = scores_of_n_best([questions[number] for number in drawn], answers, max(RANKS))[0] > 0
-        ranks = np.where(is_right.any(axis=0), is_right.argmax(axis=0) + 1, 0)
+        is_correct = scores_of_n_best([questions[number] for number in drawn], answers, max(RANKS))[0] > 0
+        ranks = np.where(is_correct.any(axis=0), is_correct.argmax(axis=0) + 1, 0)
     rows = []
     for number, rank in zip(drawn.tolist(), ranks.tolist(), strict=True):
         question = questions[number]
-        prediction, start = answers.answers.get(question.id, ""), place(question, answers)
+        prediction, start = answers.answers.get(question.id, ""), answer_start(question, answers)
         sentences = sentence_places(question.context)
         own = sentence_of(answer_places(question)[0][0], sentences)
         other = sentence_of(max(question.context.find(prediction), 0) if start < 0 else start, sentences)

@@ -24,8 +24,8 @@ class SpanPretrainer(keras.Model):
         masked_places: int `(batch, places)`, positions of the masked words' tokens.
 
     Returns:
-        A dict of float32 logits: `start` and `end` `(batch, questions, sequence)`, -1e9 outside the text; `words`
-        `(batch, places, vocabulary_size)`.
+        A dict of float32 logits: `start` and `end` `(batch, questions, sequence)`, -1e9 outside the text and the separator at its
+        end; `words` `(batch, places, vocabulary_size)`.
 
     Example:
 

@@ -95,9 +95,9 @@ def test_two_processes_learn_from_teachers_what_one_does(world):
     settings = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     flags = (*flags, "--epochs", 1, "--log-every", 1, "--batch-size", 24)
     cluster = ("--distribute", "data", "--coordinator", unused_address(), "--processes", 2, "--process-id")
-    both = [start(*flags, "--run-dir", "two", *cluster, number, cwd=cwd, **settings) for number in range(2)]
-    outputs = [process.communicate(timeout=280) for process in both]
-    assert [process.returncode for process in both] == [0, 0], outputs
+    processes = [start(*flags, "--run-dir", "two", *cluster, number, cwd=cwd, **settings) for number in range(2)]
+    outputs = [process.communicate(timeout=280) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
     assert "teacher teacher1: predicts 48 windows" in outputs[0][0] and not outputs[1][0]
     status, _, errors = run(*flags, "--run-dir", "one", cwd=cwd, **settings)
     assert status == 0, errors

@@ -219,10 +219,10 @@ def occurrences(words: list[Word], spans: list[Span]) -> dict[Span, list[Span]]:
     for number, text in enumerate(lowered):
         numbers_of[text].append(number)
     names = [span for span in spans if span.kind == "name"]
-    of_last_word: dict[str, list[Span]] = defaultdict(list)
+    names_by_last_word: dict[str, list[Span]] = defaultdict(list)
     for name in names:
         if name.stop - name.first <= MAX_FULL_NAME and all(words[n].is_capital for n in range(name.first, name.stop)):
-            of_last_word[lowered[name.stop - 1]].append(name)
+            names_by_last_word[lowered[name.stop - 1]].append(name)
     within_name = {number for name in names for number in range(name.first, name.stop)}
     wholes = {(span.first, span.stop) for span in spans}
 
@@ -241,7 +241,7 @@ def occurrences(words: list[Word], spans: list[Span]) -> dict[Span, list[Span]]:
         ]
         if span.kind != "name" or whole:
             return whole or others
-        same_end = of_last_word[key[-1]] if span in of_last_word[key[-1]] else []
+        same_end = names_by_last_word[key[-1]] if span in names_by_last_word[key[-1]] else []
         aliases = [name for name in same_end if 1 in (length, name.stop - name.first)]
         return [name for name in aliases if words[name.first].sentence != sentence] or others
 

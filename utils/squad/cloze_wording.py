@@ -148,8 +148,8 @@ def persons(words: list[Word], names: list[Span]) -> set[str]:
 def long_question(text: str, words: list[Word], wh: WhWord) -> tuple[str, list[Word]]:
     """The sentence with the wh-word in its place, and the words of the sentence that the question has."""
     first, stop = _sentence(words, wh)
-    left, right = words[first : wh.first], words[wh.stop : stop]
-    return _as_question([_text(text, left), wh.text, _text(text, right)]), [*left, *right]
+    words_before, words_after = words[first : wh.first], words[wh.stop : stop]
+    return _as_question([_text(text, words_before), wh.text, _text(text, words_after)]), [*words_before, *words_after]
 
 
 def short_question(text: str, words: list[Word], wh: WhWord) -> tuple[str, list[Word]]:
@@ -159,23 +159,27 @@ def short_question(text: str, words: list[Word], wh: WhWord) -> tuple[str, list[
     to the front with its wh-word (`held by Republicans until 1881`: `By what held until 1881?`).
     """
     first, stop = _clause(words, wh)
-    left, right = words[first : wh.first], words[wh.stop : stop]
+    words_before, words_after = words[first : wh.first], words[wh.stop : stop]
     half = SHORT_QUESTION // 2
-    num_left = min(len(left), max(half, SHORT_QUESTION - len(right)))
-    is_cut = len(right) > SHORT_QUESTION - num_left
-    left, right = left[len(left) - num_left :], right[: SHORT_QUESTION - num_left]
-    while right and (not right[-1].text[0].isalnum() or (is_cut and not right[-1].is_content)):
-        right.pop()
-    lowered = _text(text, left)
-    if left and left[0].lowered in FUNCTION_WORDS and left[0].text != "I":
+    num_before = min(len(words_before), max(half, SHORT_QUESTION - len(words_after)))
+    is_cut = len(words_after) > SHORT_QUESTION - num_before
+    words_before = words_before[len(words_before) - num_before :]
+    words_after = words_after[: SHORT_QUESTION - num_before]
+    while words_after and (not words_after[-1].text[0].isalnum() or (is_cut and not words_after[-1].is_content)):
+        words_after.pop()
+    lowered = _text(text, words_before)
+    if words_before and words_before[0].lowered in FUNCTION_WORDS and words_before[0].text != "I":
         lowered = lowered[0].lower() + lowered[1:]
-    if left and left[-1].text == "," and len(left) <= half:
-        parts = [wh.text, _text(text, right), lowered]
-    elif left and right and left[-1].lowered in PREPOSITIONS and wh.first == first + len(left):
-        parts = [left[-1].text, wh.text, lowered[: left[-1].start - left[0].start], _text(text, right)]
+    is_whole_before = wh.first == first + len(words_before)
+    has_preposition = bool(words_before) and words_before[-1].lowered in PREPOSITIONS
+    if words_before and words_before[-1].text == "," and len(words_before) <= half:
+        parts = [wh.text, _text(text, words_after), lowered]
+    elif words_after and has_preposition and is_whole_before:
+        without_preposition = lowered[: words_before[-1].start - words_before[0].start]
+        parts = [words_before[-1].text, wh.text, without_preposition, _text(text, words_after)]
     else:
-        parts = [wh.text, lowered, _text(text, right)]
-    return _as_question(parts), [*left, *right]
+        parts = [wh.text, lowered, _text(text, words_after)]
+    return _as_question(parts), [*words_before, *words_after]
 
 
 def _sentence(words: list[Word], wh: WhWord) -> tuple[int, int]:

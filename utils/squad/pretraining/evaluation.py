@@ -1,4 +1,4 @@
-"""What a model that learns from text gets right on texts that it has not seen, beside what needs no model."""
+"""How well a model that learns from text does on held-out text, beside baselines that need no model."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from utils.training.publish import Headline
 
 RATIOS = {
     "spans": {
-        "span_start_accuracy": ("right_starts", "questions"),
-        "span_end_accuracy": ("right_ends", "questions"),
-        "span_accuracy": ("right_spans", "questions"),
-        "word_accuracy": ("right_words", "words"),
+        "span_start_accuracy": ("correct_starts", "questions"),
+        "span_end_accuracy": ("correct_ends", "questions"),
+        "span_accuracy": ("correct_spans", "questions"),
+        "word_accuracy": ("correct_words", "words"),
     },
     "replaced": {
-        "detection_accuracy": ("right_tokens", "tokens"),
+        "detection_accuracy": ("correct_tokens", "tokens"),
         "replaced_fraction": ("replaced", "tokens"),
         "replaced_recall": ("detected", "replaced"),
         "replaced_precision": ("detected", "suspected"),
-        "word_accuracy": ("right_words", "words"),
+        "word_accuracy": ("correct_words", "words"),
     },
 }
 """Metrics of each method: what is counted, and what of."""
@@ -59,10 +59,10 @@ def evaluate(
             counts.setdefault(name, np.zeros(len(text)))[chosen] = values
     if isinstance(masking, SpanMasking):
         lengths = text.windows.window_end - text.windows.window_start
-        by_chance = counts | {"right_starts": counts["questions"] / lengths}
+        by_chance = counts | {"correct_starts": counts["questions"] / lengths}
         ratios = {"span_start_accuracy": RATIOS["spans"]["span_start_accuracy"]}
         return _evaluation(counts, RATIOS["spans"], groups), {"any_token": _evaluation(by_chance, ratios, groups)}
-    nothing = counts | {"right_tokens": counts["tokens"] - counts["replaced"]}
+    nothing = counts | {"correct_tokens": counts["tokens"] - counts["replaced"]}
     ratios = {"detection_accuracy": RATIOS["replaced"]["detection_accuracy"]}
     return _evaluation(counts, RATIOS["replaced"], groups), {"nothing_replaced": _evaluation(nothing, ratios, groups)}
 
@@ -77,12 +77,12 @@ def _evaluation(counts: dict[str, np.ndarray], ratios: dict[str, tuple[str, str]
 
 def _count_spans(inputs, targets, outputs) -> dict[str, np.ndarray]:
     is_question = targets["start"] != NO_TARGET
-    is_right = {end: (outputs[end].argmax(-1) == targets[end]) & is_question for end in ("start", "end")}
+    is_correct = {end: (outputs[end].argmax(-1) == targets[end]) & is_question for end in ("start", "end")}
     return {
         "questions": is_question.sum(1),
-        "right_starts": is_right["start"].sum(1),
-        "right_ends": is_right["end"].sum(1),
-        "right_spans": (is_right["start"] & is_right["end"]).sum(1),
+        "correct_starts": is_correct["start"].sum(1),
+        "correct_ends": is_correct["end"].sum(1),
+        "correct_spans": (is_correct["start"] & is_correct["end"]).sum(1),
     }
 
 
@@ -95,10 +95,10 @@ def _count_replaced(inputs, targets, outputs) -> dict[str, np.ndarray]:
         "replaced": is_replaced.sum(1),
         "suspected": is_suspected.sum(1),
         "detected": (is_suspected & is_replaced).sum(1),
-        "right_tokens": (is_token & (is_suspected == is_replaced)).sum(1),
+        "correct_tokens": (is_token & (is_suspected == is_replaced)).sum(1),
     }
 
 
 def _count_words(targets, outputs) -> dict[str, np.ndarray]:
     is_word = targets["words"] != NO_TARGET
-    return {"words": is_word.sum(1), "right_words": ((outputs["words"] == targets["words"]) & is_word).sum(1)}
+    return {"words": is_word.sum(1), "correct_words": ((outputs["words"] == targets["words"]) & is_word).sum(1)}

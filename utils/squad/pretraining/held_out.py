@@ -12,7 +12,7 @@ from utils.squad.pretraining.texts import Paragraph
 from utils.squad.splits import MAX_ARTICLE_FRACTION
 
 MAX_VALIDATION = 1_000
-"""Paragraphs that are held out, at most: all of them are looked at after each epoch."""
+"""Paragraphs that are held out, at most: the model is scored on all of them after each epoch."""
 
 
 def split_paragraphs(
