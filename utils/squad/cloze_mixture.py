@@ -87,19 +87,19 @@ class ClozeMixture:
             bool `(rows,)`, which rows hold a cloze now.
         """
         stop = int(np.searchsorted(self.features.lengths[self.windows], longest, side="right"))
-        part = self.fraction * max(0.0, 1 - key[1] / max(self.total_steps - 1, 1))
+        fraction_now = self.fraction * max(0.0, 1 - key[1] / max(self.total_steps - 1, 1))
         draws = np.random.default_rng((*key, DRAW)).random((int(examples.max()) + 1, 3))[examples]
-        is_cloze = (draws[:, 0] < part) & (stop > 0)
+        is_cloze = (draws[:, 0] < fraction_now) & (stop > 0)
         if not is_cloze.any():
             return is_cloze
         first = max(0, stop - max(1, int(CHOICE * len(self.windows))))
-        _, use, answer = draws[is_cloze].T
-        chosen = self.windows[first + (use * (stop - first)).astype(np.int64)]
+        _, window_draws, answer_draws = draws[is_cloze].T
+        chosen = self.windows[first + (window_draws * (stop - first)).astype(np.int64)]
         for name, values in assemble(self.features, chosen, inputs["token_ids"].shape[1]).items():
             inputs[name][is_cloze] = values
         offsets = self.features.answer_offsets
         counts = offsets[chosen + 1] - offsets[chosen]
-        spans[is_cloze] = self.features.answer_spans[offsets[chosen] + (answer * counts).astype(np.int64)]
+        spans[is_cloze] = self.features.answer_spans[offsets[chosen] + (answer_draws * counts).astype(np.int64)]
         return is_cloze
 
 

@@ -29,21 +29,21 @@ from utils.squad.english import sentence_places
 from utils.squad.question import Answer, Question
 from utils.squad.unseen import cloze_title
 
-MOST_PLACES = 4
+MAX_PLACES = 4
 """A span with more other places than this is what the whole paragraph is about: asking for it teaches little."""
 SENTENCE_WORDS = 6, 45
 """Words of a sentence that is made into a question, at least and at most."""
-MOST_COMMAS = 0.2
+MAX_COMMAS = 0.2
 """A sentence with more commas and the like for a word is a list."""
-MOST_CAPITALS = 0.4
+MAX_CAPITALS = 0.4
 """A sentence with more capitalised words for a word is a heading or a list of names."""
-LEAST_CONTENT = 3
+MIN_CONTENT_WORDS = 3
 """Content words that are left in a question, at least."""
-LEAST_OVERLAP = {"noun": 2}
+MIN_OVERLAP = {"noun": 2}
 """Content words that the question and the sentence of an answer have in common, at least; 1 for other kinds of spans."""
-LEAST_CONTEXT = 15
+MIN_CONTEXT_WORDS = 15
 """Words of a paragraph without the sentence, at least: enough for `SharedText` to recognise it."""
-MOST_OF_A_SENTENCE = MOST_OF_A_SPAN = 2
+MAX_QUESTIONS_PER_SENTENCE = MAX_QUESTIONS_PER_SPAN = 2
 """Questions of one sentence, and of one span, at most."""
 _LISTING = (",", "and", "or", "&", "/")
 
@@ -65,7 +65,7 @@ class _Cloze:
     overlap: int
 
 
-def cloze_questions(text: str, seed: int = 0, most: int = 8) -> list[Question]:
+def cloze_questions(text: str, seed: int = 0, max_questions: int = 8) -> list[Question]:
     """Make questions of a paragraph: a pure function of its arguments.
 
     Those with most words in common with the sentence of an answer come first. All have the same title, so that the questions of a
@@ -74,7 +74,7 @@ def cloze_questions(text: str, seed: int = 0, most: int = 8) -> list[Question]:
     Args:
         text: an English paragraph.
         seed: decides which form a question has, and which of equally good ones are made.
-        most: questions, at most.
+        max_questions: questions, at most.
 
     Returns:
         the questions; none for a paragraph without recurring spans. The paragraph of each lacks a sentence.
@@ -92,7 +92,7 @@ def cloze_questions(text: str, seed: int = 0, most: int = 8) -> list[Question]:
         if span.kind == "number":
             places = [place for place in places if unit(words, place) == unit(words, span)]
         sentence = words_of_sentence[words[span.first].sentence]
-        if wh and 1 <= len(places) <= MOST_PLACES and not _is_list(sentence) and not _is_listed(words, span):
+        if wh and 1 <= len(places) <= MAX_PLACES and not _is_list(sentence) and not _is_listed(words, span):
             cloze = _cloze(text, words, words_of_sentence, span, places, wh, is_short)
             clozes += [cloze] if cloze else []
     counts = Counter(word.sentence for word in words if word.text[0].isalnum())
@@ -103,12 +103,14 @@ def cloze_questions(text: str, seed: int = 0, most: int = 8) -> list[Question]:
     title = cloze_title(text)
     for cloze in clozes:
         sentence = words[cloze.span.first].sentence
-        asked = tuple(word.lowered for word in words[cloze.span.first : cloze.span.stop])
-        is_repeated = of_sentence[sentence] == MOST_OF_A_SENTENCE or of_span[asked] == MOST_OF_A_SPAN
-        if is_repeated or num_words - counts[sentence] < LEAST_CONTEXT or len(questions) == most:
+        span_words = tuple(word.lowered for word in words[cloze.span.first : cloze.span.stop])
+        is_repeated = (
+            of_sentence[sentence] == MAX_QUESTIONS_PER_SENTENCE or of_span[span_words] == MAX_QUESTIONS_PER_SPAN
+        )
+        if is_repeated or num_words - counts[sentence] < MIN_CONTEXT_WORDS or len(questions) == max_questions:
             continue
         of_sentence[sentence] += 1
-        of_span[asked] += 1
+        of_span[span_words] += 1
         context, shift = _without(text, *sentences[sentence])
         answers = []
         for place in cloze.answers:
@@ -143,7 +145,7 @@ def _cloze(
         overlaps = {
             place: len(stems & set(content_stems(words_of_sentence[words[place.first].sentence]))) for place in places
         }
-        if len(stems) >= LEAST_CONTENT and max(overlaps.values()) >= LEAST_OVERLAP.get(span.kind, 1):
+        if len(stems) >= MIN_CONTENT_WORDS and max(overlaps.values()) >= MIN_OVERLAP.get(span.kind, 1):
             answers = [place for place in places if overlaps[place]]
             return _Cloze(question, span, answers, max(overlaps.values()))
     return None
@@ -156,7 +158,7 @@ def _is_list(sentence: list[Word]) -> bool:
         return True
     commas = sum(word.text in ",;/|*•" for word in sentence)
     capitals = sum(word.is_capital for word in real)
-    return commas > MOST_COMMAS * len(real) or capitals > MOST_CAPITALS * len(real)
+    return commas > MAX_COMMAS * len(real) or capitals > MAX_CAPITALS * len(real)
 
 
 def _is_listed(words: list[Word], span: Span) -> bool:

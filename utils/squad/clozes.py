@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--out", type=Path, required=True, metavar="FILE", help="file to write, compressed if its name ends in .gz")
     add("--overlap", choices=("refuse", "leave_out"), default="refuse", help="what to do with paragraphs that have eight words in "
         "a row in common with --exclude-files (refuse)")  # fmt: skip
-    add("--most", type=int, default=8, metavar="N", help="questions about a paragraph, at most (8)")
+    add("--max-questions", type=int, default=8, metavar="N", help="questions about a paragraph, at most (8)")
     add("--seed", type=int, default=0, metavar="N", help="decides which forms the questions have (0)")
     add(
         "--max-bad-fraction",
@@ -50,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with exit_on_user_error():
         excluded = excluded_files(options.exclude_files)
-        if options.most < 1:
-            raise UserError(f"--most {options.most}: must be at least 1")
+        if options.max_questions < 1:
+            raise UserError(f"--max-questions {options.max_questions}: must be at least 1")
         if options.out.resolve() in [path.resolve() for path in (*options.text_files, *excluded)]:
             raise UserError(f"--out {options.out}: is one of the files to read; name another one")
         if not options.out.absolute().parent.is_dir():
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         questions = [
             question
             for paragraph in paragraphs
-            for question in cloze_questions(paragraph.text, options.seed, options.most)
+            for question in cloze_questions(paragraph.text, options.seed, options.max_questions)
         ]
         if not questions:
             raise UserError(

@@ -177,7 +177,7 @@ def test_questions_are_a_pure_function_of_text_and_seed():
     assert len({tuple(question.question for question in cloze_questions(MOULD, seed)) for seed in range(8)}) > 1
     ids = [question.id for question in cloze_questions(MOULD)]
     assert len(set(ids)) == len(ids) > 1 and len({question.title for question in cloze_questions(MOULD)}) == 1
-    assert len(cloze_questions(MOULD, most=1)) == 1
+    assert len(cloze_questions(MOULD, max_questions=1)) == 1
 
 
 @pytest.mark.parametrize(

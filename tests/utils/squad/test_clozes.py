@@ -85,7 +85,7 @@ def test_paragraphs_of_test_files_are_refused_or_left_out(text, tmp_path, capsys
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"--most": 0}, "--most 0: must be at least 1"),
+        ({"--max-questions": 0}, "--max-questions 0: must be at least 1"),
         ({"--out": "nowhere/clozes.json"}, "there is no such folder"),
         ({"--out": "text.txt"}, "is one of the files to read"),
         ({"--text-files": "missing.txt"}, "missing.txt: no such file"),
