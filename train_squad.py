@@ -129,7 +129,8 @@ class Config(CachedRunConfig):
     name_swap: float = 0.0
     """Fraction of names and numbers that are replaced by others in training, alike in question and paragraph, 0-1."""
     r_drop: float = 0.0
-    """Weight of R-Drop: two predictions for each example, with other dropout, are to agree; 0 for none. It takes twice the time."""
+    """Weight of R-Drop: two predictions for each example, with other dropout (and other hidden words and swapped names), are to
+    agree; 0 for none. It takes twice the time."""
     sentence_loss: float = 0.0
     """Weight of a loss for the sentence of the answer, beside those for its start and its end."""
     teachers: list[str] = field(default_factory=list)
