@@ -27,7 +27,7 @@ from utils.common.errors import UserError
 from utils.common.reading import Reading
 from utils.squad.model_settings import ENCODER_SETTINGS, MODELS, SHAPE_SETTINGS
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
-from utils.training.settings import TrainingConfig, check_ranges
+from utils.training.settings import TrainingConfig, check_ranges, check_training
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Config(TrainingConfig):
     intermediate_dim: int | None = None
     """Width of the feed-forward networks. Left out: 512."""
     dropout: float = 0.1
-    """Dropped fraction of embeddings and residual branches, 0-1."""
+    """Dropped fraction of the encoder's embeddings and residual branches, 0-1. The generator of --method replaced has none."""
     attention_dropout: float = 0.0
     """Dropped fraction of attention weights, 0-1; slow on CPUs."""
     match_features: bool | None = None
@@ -119,13 +119,14 @@ def main(config: Config) -> int:
 
     # --- data
     from utils.squad.initial_weights import set_initial_weights
+    from utils.squad.pretraining import TASK
     from utils.squad.pretraining.batches import text_batches
     from utils.squad.pretraining.held_out import group_names, split_paragraphs
-    from utils.squad.pretraining.masking import ReplacementMasking, SpanMasking, mask_id_of
+    from utils.squad.pretraining.masking import ReplacementMasking, SpanMasking
     from utils.squad.pretraining.report import describe_text, report
     from utils.squad.pretraining.text_windows import prepare_windows, token_shapes
     from utils.squad.pretraining.texts import excluded_files, read_paragraphs, without_excluded
-    from utils.squad.tokenizer import tokenizer_for_texts
+    from utils.squad.tokenizer import mask_id_of, tokenizer_for_texts
     from utils.training.spread_checkpoint import will_continue
 
     reading = Reading(config.max_bad_fraction)
@@ -180,7 +181,7 @@ def main(config: Config) -> int:
         scores = {f"val_{name}": value for name, value in score(model)[0].metrics.items()}
         return scores | {"steps": float(model.optimizer.iterations)}
 
-    with start_tracking(config, "pretraining") as tracker:
+    with start_tracking(config, TASK) as tracker:
         rows = fit(
             model,
             lambda *step_and_part: text_batches(text["train"], masking, config.batch_size, config.seed, *step_and_part),
@@ -217,32 +218,28 @@ def check(config: Config) -> None:
     """
     from utils.squad.pretraining.text_windows import MIN_TOKENS
     from utils.squad.pretraining.texts import excluded_files
+    from utils.squad.settings import check_encoder
     from utils.text.tokenization import load_tokenizer, special_token_ids
-    from utils.training.tracking import check_tracking
 
     check_ranges(
         config,
-        less_than_1="max_bad_fraction dropout attention_dropout layer_dropout word_fraction validation_fraction",
-        more_than_0="epochs batch_size learning_rate model_devices hidden_dim num_layers num_heads intermediate_dim max_length "
-        "clip_norm vocabulary_size max_questions generator_dim validation_fraction",
-        at_least_0="warmup_steps weight_decay seed log_every convolution_width hashed_words word_weight replaced_weight",
+        less_than_1="word_fraction validation_fraction",
+        more_than_0="max_length clip_norm vocabulary_size max_questions generator_dim validation_fraction",
+        at_least_0="word_weight replaced_weight",
     )
+    check_encoder(config)
+    check_training(config)
     if not config.text_files:
         raise UserError("--text-files: name the files to learn from")
     if not config.exclude_files:
         raise UserError("--exclude-files: name the files that a model will be tested on, or say --exclude-files none")
     excluded_files(config.exclude_files)
-    if config.hidden_dim % config.num_heads:
-        raise UserError(f"--hidden-dim {config.hidden_dim} must be a multiple of --num-heads {config.num_heads}")
-    if config.convolution_width and config.convolution_width % 2 == 0:
-        raise UserError(f"--convolution-width {config.convolution_width}: must be odd (or 0 for none)")
     if config.max_length < 2 * MIN_TOKENS:
         raise UserError(f"--max-length {config.max_length}: must be at least {2 * MIN_TOKENS}")
     if config.method == "replaced" and config.hashed_words:
         raise UserError("--hashed-words: the words of replaced tokens are unknown; use --method spans, or leave it out")
     if config.method == "replaced" and not config.word_fraction:
         raise UserError("--word-fraction 0.0: nothing would be replaced; give more than 0")
-    check_tracking(config.tracking)
     if config.tokenizer:
         special_token_ids(load_tokenizer(config.tokenizer))
 

@@ -19,7 +19,7 @@ class ReplacedTokenPretrainer(keras.Model):
 
     A small generator predicts the words at masked places. What is drawn from its predictions takes their places, and the encoder
     says of every token whether it is the text's own. The generator has the encoder's token embeddings and learns from its
-    predictions alone: no gradient passes through the draw.
+    predictions alone: no gradient passes through the draw. Unlike the paper's, it has no dropout.
 
     What the encoder sees of a token follows from its id alone. The ids of words and stems are those of the tokens, because the
     words of the text would tell which token was replaced; the shape is that which the token mostly has in the text.

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.common.errors import UserError
 from utils.squad.features import SquadFeatures
-from utils.squad.tokens import TokenizedTexts
+from utils.squad.tokenizer import mask_id_of
+from utils.squad.tokens import CAPITALISED, CAPITALS, DIGITS, PUNCTUATION, TokenizedTexts
 
-CAPITALISED, CAPITALS, DIGITS, PUNCTUATION = 2, 3, 4, 6
-"""Values of `shape_ids`, see `TokenizedTexts`."""
 CAPITALISED_FRACTION = 0.8
 """A capitalised word is a name if it is capitalised in at least this fraction of its places inside sentences."""
 MAX_TOKENS = 2**23
@@ -73,7 +71,7 @@ class Augmentation:
         Raises:
             UserError: words are to be hidden, and the tokenizer has neither a mask token nor an unknown token.
         """
-        hidden_id = _hidden_id(tokenizer) if word_dropout else 0
+        hidden_id = mask_id_of(tokenizer) if word_dropout else 0
         return cls(word_dropout, hidden_id, name_swap, gather_names(features.contexts) if name_swap else None)
 
     def apply(self, inputs: dict[str, np.ndarray], rows: np.ndarray, key: tuple[int, int]) -> None:
@@ -171,14 +169,6 @@ def gather_names(texts: TokenizedTexts) -> Names:
         token_ids[is_longer, piece] = texts.token_ids[firsts[chosen[is_longer]] + piece]
     starts = np.searchsorted(group, group)
     return Names(word_ids, places, starts, sizes[group], lengths[chosen], token_ids)
-
-
-def _hidden_id(tokenizer) -> int:
-    """The id of the tokenizer's mask token, or of its unknown token."""
-    for name in ("[MASK]", "<mask>", getattr(tokenizer.model, "unk_token", None), "[UNK]", "<unk>"):
-        if name and tokenizer.token_to_id(name) is not None:
-            return tokenizer.token_to_id(name)
-    raise UserError("the tokenizer has neither a mask token nor an unknown token: leave out --word-dropout")
 
 
 def _positions(firsts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

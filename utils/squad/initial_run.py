@@ -10,10 +10,11 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.common.references import HUB_PREFIX, ZOO, model_folder
+from utils.squad.pretraining import TASK as PRETRAINING
 from utils.training.finished import damaged_run_as_user_error, read_run, read_run_file
 from utils.training.run_files import checksum_of
 
-TASKS = ("squad", "pretraining")
+TASKS = ("squad", PRETRAINING)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def read_initial_run(folder: Path) -> InitialRun:
     with damaged_run_as_user_error(folder):
         model = load_model(folder)
     encoder = getattr(model, "encoder", model)
-    is_pretraining = results["task"] == "pretraining"
+    is_pretraining = results["task"] == PRETRAINING
     weights = relative_weights(encoder if is_pretraining else model)
     if is_pretraining:
         weights = {name: values for name, values in weights.items() if not name.startswith("span_head/")}

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from utils.squad.tokens import word_id
+from utils.squad.tokens import DIGITS, DIGITS_AND_OTHERS, LOWER_CASE, PUNCTUATION, word_id
 
 SENTENCE_END = re.compile(r"""[.?!…。！？।؟۔]+["'”’»)\]]*""")
 """What ends a sentence, with closing quotes and brackets that a tokenizer may have joined to it."""
@@ -17,8 +17,8 @@ ABBREVIATIONS = (
     "a b c d e f g h i j k l m n o p q r s t u v w x y z"
 )
 """Words after which a full stop ends no sentence, in lower case; single letters are initials."""
-LOWER_CASE, DIGITS, PUNCTUATION = 1, (4, 5), 6
-"""Values of `shape_ids`."""
+WITH_DIGITS = (DIGITS, DIGITS_AND_OTHERS)
+"""Shapes of words with digits."""
 
 
 def sentence_end_ids(tokenizer) -> tuple[int, ...]:
@@ -68,7 +68,8 @@ def _sentence_ends(inputs: dict[str, np.ndarray], end_ids) -> np.ndarray:
     places = np.where(shapes == PUNCTUATION, last, np.arange(last + 1))
     places[:, :-1] = np.minimum.accumulate(places[:, ::-1], axis=1)[:, -2::-1]
     shape_after = np.take_along_axis(shapes, places, axis=1)
-    in_number = np.isin(shape_before, DIGITS) & np.isin(shapes[:, np.minimum(np.arange(last + 1) + 1, last)], DIGITS)
+    next_shapes = shapes[:, np.minimum(np.arange(last + 1) + 1, last)]
+    in_number = np.isin(shape_before, WITH_DIGITS) & np.isin(next_shapes, WITH_DIGITS)
     is_end = np.isin(inputs["token_ids"], np.asarray(end_ids, np.int64))
     return is_end & ~in_number & (shape_after != LOWER_CASE) & ~np.isin(word_before, _abbreviations())
 

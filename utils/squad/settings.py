@@ -29,11 +29,11 @@ def check_settings(config) -> None:
     """
     check_ranges(
         config,
-        less_than_1="dropout attention_dropout label_smoothing ema validation_fraction layer_dropout word_dropout name_swap",
-        more_than_0="hidden_dim num_layers num_heads intermediate_dim max_length clip_norm vocabulary_size layer_decay "
-        "teacher_temperature",
-        at_least_0="overfit doc_stride convolution_width length_penalty hashed_words r_drop sentence_loss",
+        less_than_1="label_smoothing ema validation_fraction word_dropout name_swap",
+        more_than_0="max_length clip_norm vocabulary_size layer_decay teacher_temperature",
+        at_least_0="overfit doc_stride length_penalty r_drop sentence_loss",
     )
+    check_encoder(config)
     if config.init_from == "":
         raise UserError("--init-from: is empty; name a folder or a model on the hub, or leave it out")
     is_pretrained = config.word_vectors is None
@@ -45,10 +45,6 @@ def check_settings(config) -> None:
         raise UserError("--word-vectors pretrained: name the checkpoint with --init-from")
     if config.init_from and (config.tokenizer or config.vocabulary_size):
         raise UserError("--tokenizer, --vocabulary-size: leave them out, a checkpoint comes with its own tokenizer")
-    if config.hidden_dim and config.hidden_dim % config.num_heads:
-        raise UserError(f"--hidden-dim {config.hidden_dim} must be a multiple of --num-heads {config.num_heads}")
-    if config.convolution_width and config.convolution_width % 2 == 0:
-        raise UserError(f"--convolution-width {config.convolution_width}: must be odd (or 0 for none)")
     # Three special tokens and a question of one token; build_features checks again with the longest question.
     if config.max_length <= config.doc_stride + 4:
         raise UserError(f"--max-length {config.max_length}: must be well over --doc-stride {config.doc_stride}")
@@ -63,6 +59,27 @@ def check_settings(config) -> None:
         special_token_ids(tokenizer)
         for note in tokenizer_notes(config.tokenizer, tokenizer):
             print(note)
+
+
+def check_encoder(config) -> None:
+    """Check the settings of the encoder (`ENCODER_SETTINGS`). Those that are None are those of a checkpoint.
+
+    Args:
+        config: `train_squad.Config` or `pretrain_text.Config`.
+
+    Raises:
+        UserError: the first setting that cannot work.
+    """
+    check_ranges(
+        config,
+        less_than_1="dropout attention_dropout layer_dropout",
+        more_than_0="hidden_dim num_layers num_heads intermediate_dim",
+        at_least_0="convolution_width hashed_words",
+    )
+    if config.hidden_dim and config.hidden_dim % config.num_heads:
+        raise UserError(f"--hidden-dim {config.hidden_dim} must be a multiple of --num-heads {config.num_heads}")
+    if config.convolution_width and config.convolution_width % 2 == 0:
+        raise UserError(f"--convolution-width {config.convolution_width}: must be odd (or 0 for none)")
 
 
 def _check_signals(config, is_pretrained: bool) -> None:

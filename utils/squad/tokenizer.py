@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from utils.common.errors import UserError
 from utils.common.files import write_atomically
 from utils.squad.stored_questions import QuestionTable
 from utils.text.tokenization import load_tokenizer, train_tokenizer
@@ -60,6 +61,21 @@ def tokenizer_for_texts(
         tokenizer = train_tokenizer(texts, vocabulary_size or size_for_text)
     write_atomically(file, tokenizer.to_str(pretty=True))
     return tokenizer
+
+
+def mask_id_of(tokenizer) -> int:
+    """The id of the token that stands in the place of hidden ones: the tokenizer's mask token, or its unknown token.
+
+    Raises:
+        UserError: it has neither.
+    """
+    for name in ("[MASK]", "<mask>", getattr(tokenizer.model, "unk_token", None), "[UNK]", "<unk>"):
+        if name and tokenizer.token_to_id(name) is not None:
+            return tokenizer.token_to_id(name)
+    raise UserError(
+        "the tokenizer has neither a mask token nor an unknown token, so no word can be hidden: give another --tokenizer, or (to "
+        "train_squad.py) leave out --word-dropout"
+    )
 
 
 class StoredTexts:

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LOWER_CASE, CAPITALISED, CAPITALS, DIGITS, DIGITS_AND_OTHERS, PUNCTUATION, OTHER_SHAPE = range(1, 8)
+"""Values of `shape_ids`, the shapes of words. 0 is none: a special token or padding."""
+NUM_SHAPES = 8
+
 
 @dataclass(frozen=True)
 class TokenizedTexts:
@@ -21,7 +25,7 @@ class TokenizedTexts:
         token_ids: ids of the tokenizer.
         word_ids: hash of the lower-cased word that the token is part of, never 0.
         stem_ids: hash of that word's stem, never 0.
-        shape_ids: 1 lower case, 2 Capitalised, 3 CAPITALS, 4 digits, 5 digits and others, 6 punctuation, 7 other.
+        shape_ids: the shape of that word, such as `LOWER_CASE`.
         starts: the token's first character in its text. Tokens begin and end where a reader's characters do: combining marks,
             joined emoji and the like stay whole, even where the tokenizer drops or splits them.
         ends: the character after its last.
@@ -41,17 +45,17 @@ def _describe_word(word: str) -> tuple[int, int, int]:
     """`(word hash, stem hash, shape)` of one word as the text has it."""
     lowered = unicodedata.normalize("NFC", word.lower())
     if not any(character.isalnum() for character in word):
-        shape = 6
+        shape = PUNCTUATION
     elif word.isdigit():
-        shape = 4
+        shape = DIGITS
     elif any(character.isdigit() for character in word):
-        shape = 5
+        shape = DIGITS_AND_OTHERS
     elif word.islower():
-        shape = 1
+        shape = LOWER_CASE
     elif word.isupper() and len(word) > 1:
-        shape = 3
+        shape = CAPITALS
     else:
-        shape = 2 if word[0].isupper() else 7
+        shape = CAPITALISED if word[0].isupper() else OTHER_SHAPE
     return _hash(lowered), _hash(stem(lowered)), shape
 
 

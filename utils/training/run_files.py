@@ -11,8 +11,10 @@ from utils.common.errors import UserError
 
 FILE_SETTINGS = ("facts", "templates", "train_files", "validation_files", "test_files", "truth")
 """The settings of the train scripts that name data files."""
-SIGNAL_SETTINGS = ("cloze_files", "teachers")
+SIGNAL_SETTINGS = ("cloze_files", "teachers", "init_from")
 """Those that name what a training learns from beside its data. A finished run is not scored on it."""
+TEXT_SETTINGS = ("text_files", "exclude_files")
+"""Those of a training on text alone. A run keeps checksums of the text's parts, not of each setting."""
 _BLOCK_BYTES = 2**20
 
 
@@ -44,14 +46,15 @@ def paths_of(settings: Mapping, name: str) -> list[Path]:
     return [Path(path) for path in ([value] if isinstance(value, str | Path) else value)]
 
 
-def file_checksums(settings: Mapping) -> dict[str, dict[str, str]]:
+def file_checksums(settings: Mapping, names: Sequence[str] = FILE_SETTINGS) -> dict[str, dict[str, str]]:
     """Setting to file name to checksum, of all data files of a run that can be read; for `results.json`.
 
     Args:
-        settings: the run's settings, of which those in `FILE_SETTINGS` count.
+        settings: the run's settings.
+        names: those of them that name the files.
     """
     checksums: dict[str, dict[str, str]] = {}
-    for setting in FILE_SETTINGS:
+    for setting in names:
         for path in paths_of(settings, setting):
             if path.exists():
                 files = checksums.setdefault(setting, {})
@@ -72,9 +75,9 @@ def changed_data(settings: Mapping, stored: Mapping, config_file: Path) -> str:
     """
     then, now = (values.get("data_checksums") or {} for values in (stored, settings))
     parts = {name for name in {**then, **now} if then.get(name) != now.get(name)}
-    names = [
-        name for name in (*FILE_SETTINGS, *SIGNAL_SETTINGS) if name.removesuffix("_files") in parts
-    ] or FILE_SETTINGS
+    names = [name for name in (*FILE_SETTINGS, *SIGNAL_SETTINGS) if name.removesuffix("_files") in parts]
+    if not any(paths_of(settings, name) for name in names):
+        names = (*FILE_SETTINGS, *TEXT_SETTINGS)
     files = [path for name in names for path in paths_of(settings, name) if path.exists()]
     began = config_file.stat().st_mtime
     later = [path for path in files if max(file.stat().st_mtime for file in (path, *path.rglob("*"))) > began]

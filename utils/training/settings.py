@@ -108,12 +108,11 @@ class CachedRunConfig(RunConfig):
     """Where prepared data is kept between runs."""
 
 
-def check_common(config: RunConfig) -> None:
-    """Check the settings that all scripts share.
+def check_training(config: TrainingConfig) -> None:
+    """Check the settings of every training.
 
     Raises:
-        UserError: a number is out of range, files for validation or test come without those for training, or tracking is to be
-            online on a machine that is not logged in.
+        UserError: a number is out of range, or tracking is to be online on a machine that is not logged in.
     """
     from utils.training.tracking import check_tracking
 
@@ -121,12 +120,22 @@ def check_common(config: RunConfig) -> None:
         config,
         less_than_1="max_bad_fraction",
         more_than_0="epochs batch_size learning_rate model_devices",
-        at_least_0="limit warmup_steps weight_decay patience seed log_every",
+        at_least_0="warmup_steps weight_decay seed log_every",
     )
+    check_tracking(config.tracking)
+
+
+def check_common(config: RunConfig) -> None:
+    """Check the settings that all scripts share which train a model for a task.
+
+    Raises:
+        UserError: as of `check_training`; or files for validation or test come without those for training.
+    """
+    check_ranges(config, at_least_0="limit patience")
     for name in ("validation", "test"):
         if getattr(config, f"{name}_files") and not config.train_files:
             raise UserError(f"--{name}-files goes with --train-files")
-    check_tracking(config.tracking)
+    check_training(config)
 
 
 def as_flag(name: str, off: bool = False) -> str:

@@ -146,6 +146,10 @@ def test_the_files_that_changed_are_named(files, tmp_path):
     os.utime(files["other"], (began + 60, began + 60))  # this one was written after the run began
     assert named({"train": "9", "test": "2"}, **both) == str(files["other"])
     assert named({"train": "9", "test": "2"}) == ""  # built-in data
+    assert named({"train": "9", "test": "2"}, text_files=[files["train"], files["other"]]) == str(files["other"])
+    signals = both | {"cloze_files": [files["train"]]}
+    assert named({"train": "1", "test": "2", "cloze": "3"}, **signals) == str(files["train"])
+    assert named({"train": "1", "test": "2", "init_from": "3"}, **both, init_from=[files["test"]]) == str(files["test"])
 
 
 def test_of_many_changed_files_three_are_named(files, tmp_path):

@@ -1,0 +1,2 @@
+TASK = "pretraining"
+"""The task in `results.json` and for tracking."""

@@ -1,7 +1,7 @@
-"""What is masked in windows of text, and what is to be found there: pure functions of a key and the row.
+"""What is masked in windows of text, and what is to be found there: pure functions of keys.
 
-Each row of a batch has a generator of its own, made from seed, step and row. So a resumed run and each of several processes draw
-the same.
+Each row of a batch has a generator of its own, made from the batch's key and the row's. So a resumed run and each of several
+processes draw the same.
 """
 
 from __future__ import annotations
@@ -19,12 +19,6 @@ PLACES_MULTIPLE = 8
 """The number of masked places is rounded up to a multiple of this."""
 
 
-def mask_id_of(tokenizer) -> int:
-    """The id of the tokenizer's mask token, or of its unknown token where it has none."""
-    names = ("[MASK]", "<mask>", "[UNK]", "<unk>")
-    return next((number for name in names if (number := tokenizer.token_to_id(name)) is not None), 0)
-
-
 @dataclass(frozen=True)
 class SpanMasking:
     """Masks all but one of the occurrences of recurring spans, and words.
@@ -39,16 +33,16 @@ class SpanMasking:
     word_fraction: float = 0.15
     max_questions: int = 12
 
-    def batch(self, text: TextWindows, chosen: np.ndarray, rows: np.ndarray, length: int, key: tuple[int, int]):
-        """The inputs and targets of `models.span_pretrainer.SpanPretrainer` for some rows of a batch.
+    def batch(self, text: TextWindows, chosen: np.ndarray, row_keys: np.ndarray, length: int, key: tuple[int, int]):
+        """The inputs and targets of `models.span_pretrainer.SpanPretrainer` for some windows.
 
         A masked occurrence becomes a single mask token, so that its length says nothing. Word, stem and shape ids are 0 at all
         masked places. Neither the occurrence that is left nor a part of it is masked.
 
         Args:
             text: all windows.
-            chosen: numbers of the windows of the whole batch.
-            rows: the rows of it that are made.
+            chosen: `(rows,)`, numbers of the windows.
+            row_keys: `(rows,)`, which with `key` decide what is drawn for each of them.
             length: tokens that the rows are padded to.
             key: seed and step.
 
@@ -56,13 +50,13 @@ class SpanMasking:
             `(inputs, targets)`; the targets are positions `(rows, max_questions)` for `start` and `end`, and token ids
             `(rows, places)` for `words`, -1 where there is none.
         """
-        inputs = assemble(text.windows, chosen[rows], length)
+        inputs = assemble(text.windows, chosen, length)
         length = inputs["token_ids"].shape[1]
         keep = np.ones(inputs["token_ids"].shape, bool)
-        questions = np.full((len(rows), self.max_questions, 3), NO_TARGET, np.int32)  # place, start, end
-        masked_places, words = _no_places(len(rows), length, self.word_fraction)
-        for row, window in enumerate(chosen[rows]):
-            rng = np.random.default_rng((*key, int(rows[row])))
+        questions = np.full((len(chosen), self.max_questions, 3), NO_TARGET, np.int32)  # place, start, end
+        masked_places, words = _no_places(len(chosen), length, self.word_fraction)
+        for row, window in enumerate(chosen):
+            rng = np.random.default_rng((*key, int(row_keys[row])))
             is_free, first = _text_of(text, window)
             begin = text.windows.tokens_around_question  # of the text
             is_question = np.zeros(len(first), bool)
@@ -106,22 +100,22 @@ class ReplacementMasking:
 
     word_fraction: float = 0.15
 
-    def batch(self, text: TextWindows, chosen: np.ndarray, rows: np.ndarray, length: int, key: tuple[int, int]):
-        """The inputs and targets of the model for some rows of a batch; arguments are those of `SpanMasking.batch`.
+    def batch(self, text: TextWindows, chosen: np.ndarray, row_keys: np.ndarray, length: int, key: tuple[int, int]):
+        """The inputs and targets of the model for some windows; arguments are those of `SpanMasking.batch`.
 
         Returns:
             `(inputs, targets)`; the targets are token ids `(rows, places)` for `words`, -1 where there is none, and for
             `replaced` 1 for each token of the text, int `(rows, length)`.
         """
-        inputs = assemble(text.windows, chosen[rows], length)
+        inputs = assemble(text.windows, chosen, length)
         inputs = {name: inputs[name] for name in ("token_ids", "segment_ids", "padding_mask")}
         shape = inputs["token_ids"].shape
         inputs["masking"] = np.zeros(shape, np.int32)
-        inputs["masked_places"], words = _no_places(len(rows), shape[1], self.word_fraction)
+        inputs["masked_places"], words = _no_places(len(chosen), shape[1], self.word_fraction)
         inputs["draws"] = np.zeros(words.shape, np.float32)
         is_text = np.zeros(shape, np.int32)
-        for row, window in enumerate(chosen[rows]):
-            rng = np.random.default_rng((*key, int(rows[row])))
+        for row, window in enumerate(chosen):
+            rng = np.random.default_rng((*key, int(row_keys[row])))
             is_free, first = _text_of(text, window)
             begin = text.windows.tokens_around_question
             places = begin + _draw_words(first, is_free, self.word_fraction, rng)

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utils.squad.cloze_spans import FUNCTION_WORDS
-from utils.squad.tokens import TokenizedTexts, word_id
+from utils.squad.english import FUNCTION_WORDS
+from utils.squad.tokens import DIGITS, PUNCTUATION, TokenizedTexts, word_id
 from utils.squad.windows import Windows
 
 MAX_WORDS = 6
 """Words of a span, at most. The paper takes 10; in paragraphs longer repetitions are rare."""
-PUNCTUATION = 6
-"""The shape of tokens without a letter or digit (`TokenizedTexts.shape_ids`)."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ def find_recurring_spans(windows: Windows) -> RecurringSpans:
     lasts = np.append(firsts[1:], len(is_first)) - 1
     ids = texts.word_ids[firsts].astype(np.uint64)
     is_word = texts.shape_ids[firsts] != PUNCTUATION
-    is_digit = texts.shape_ids[firsts] == 4
+    is_digit = texts.shape_ids[firsts] == DIGITS
     is_border = is_word & ~np.isin(ids, [word_id(word) for word in FUNCTION_WORDS])
     is_border &= is_digit | (texts.ends[lasts] - texts.starts[firsts] > 1)
     # The window of each word; -1 for words that are in none, or cut by its border.

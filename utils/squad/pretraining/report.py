@@ -11,16 +11,15 @@ import numpy as np
 
 from utils.common.evaluation import Evaluation
 from utils.common.files import finite_or_none, write_json
+from utils.squad.pretraining import TASK
 from utils.squad.pretraining.evaluation import HEADLINES, RATIOS
 from utils.squad.pretraining.texts import Paragraph
 from utils.training.publish import SCHEMA_VERSION, conditions, scores, verdict
 from utils.training.run import plain_settings
-from utils.training.run_files import checksum_of
+from utils.training.run_files import file_checksums
 from utils.training.tracked_results import track_results
 from utils.training.training_summary import text_keys, write_training_summary
 
-TASK = "pretraining"
-"""The task in `results.json`."""
 TITLES = {
     "span_start_accuracy": "start of the span",
     "span_end_accuracy": "end of the span",
@@ -40,10 +39,7 @@ def describe_text(config, parts: dict[str, Sequence[Paragraph]], reading) -> dic
         "files": {name: [str(path) for path in paths] for name, paths in files.items()},
         "counts": {name: len(part) for name, part in parts.items()},
         "checksum": {name: keys_checksum(part) for name, part in parts.items()},
-        "file_checksums": {
-            name: {Path(path).name: checksum_of(path) for path in paths if Path(path).exists()}
-            for name, paths in files.items()
-        },
+        "file_checksums": file_checksums(files, tuple(files)),
         "reading": reading.description(),
     }
 

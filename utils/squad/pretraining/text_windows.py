@@ -17,7 +17,7 @@ from utils.common.errors import UserError
 from utils.common.files import write_atomically
 from utils.squad.pretraining.recurring_spans import RecurringSpans, find_recurring_spans, first_tokens
 from utils.squad.pretraining.texts import Paragraph
-from utils.squad.tokens import TokenizedTexts, tokenize
+from utils.squad.tokens import NUM_SHAPES, TokenizedTexts, tokenize
 from utils.squad.windows import Windows
 from utils.text.tokenization import separators_between, special_token_ids
 
@@ -121,7 +121,7 @@ def prepare_windows(
 
 def token_shapes(windows: Windows, vocabulary_size: int) -> np.ndarray:
     """The shape that each token mostly has in the text, int `(vocabulary_size,)`; 0 for one that is not in it."""
-    counts = np.zeros((vocabulary_size, 8), np.int64)
+    counts = np.zeros((vocabulary_size, NUM_SHAPES), np.int64)
     np.add.at(counts, (windows.contexts.token_ids, windows.contexts.shape_ids), 1)
     return counts.argmax(axis=1)
 

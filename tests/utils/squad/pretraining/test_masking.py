@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from utils.squad.pretraining import text_windows as module
-from utils.squad.pretraining.batches import text_batches
-from utils.squad.pretraining.masking import ReplacementMasking, SpanMasking, mask_id_of
+from utils.squad.pretraining.batches import text_batches, validation_batches
+from utils.squad.pretraining.masking import ReplacementMasking, SpanMasking
 from utils.squad.pretraining.text_windows import cut_text, prepare_windows, token_shapes
 from utils.squad.pretraining.texts import Paragraph
+from utils.squad.tokenizer import mask_id_of
 from utils.text.tokenization import train_tokenizer
 
 TEXTS = [
@@ -53,7 +54,7 @@ def test_no_span_crosses_the_border_of_a_window_and_none_shares_a_token():
 
 def batch(masking, key=(0, 0), rows=(0, 1, 2)):
     rows = np.array(rows)
-    return masking.batch(WINDOWS, np.array([0, 1, 2]), rows, 0, key)
+    return masking.batch(WINDOWS, np.array([0, 1, 2])[rows], rows, 0, key)
 
 
 @pytest.mark.parametrize("step", range(20))
@@ -132,6 +133,27 @@ def test_batches_go_on_from_any_step(masking):
     for expected, (inputs, targets) in zip(first[6:], later, strict=False):
         for name, values in (inputs | targets).items():
             np.testing.assert_array_equal(values, (expected[0] | expected[1])[name])
+
+
+@pytest.mark.parametrize("masking", [SpanMasking(MASK), ReplacementMasking()], ids=["spans", "replaced"])
+def test_held_out_windows_are_masked_alike_in_batches_of_any_size(masking):
+    windows = cut_text(TEXTS * 3, TOKENIZER, 96)
+    by_size = []
+    for size in (1, 4, 9):
+        rows = {}
+        for chosen, inputs, targets in validation_batches(windows, masking, size):
+            for row, window in enumerate(chosen.tolist()):
+                rows[window] = {name: values[row] for name, values in (inputs | targets).items()}
+        assert sorted(rows) == list(range(9))
+        by_size.append(rows)
+    for window, expected in by_size[0].items():
+        for rows in by_size[1:]:
+            for name, values in expected.items():
+                np.testing.assert_array_equal(rows[window][name][: len(values)], values)
+    same_text = [
+        by_size[0][window]["words"] for window in (0, 3, 6)
+    ]  # windows of equal text are masked each in its way
+    assert len({tuple(words.tolist()) for words in same_text}) > 1
 
 
 def test_windows_are_kept_on_disk(tmp_path, monkeypatch, capsys):
