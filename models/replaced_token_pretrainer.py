@@ -96,9 +96,10 @@ class ReplacedTokenPretrainer(keras.Model):
         token_ids, is_masked = inputs["token_ids"], ops.cast(inputs["masking"], "bool")
         words = self._generate(ops.where(is_masked, self.mask_id, token_ids), inputs, training)
         drawn = sampled_ids(ops.stop_gradient(words), inputs["draws"])
-        number = ops.maximum(ops.cumsum(ops.cast(is_masked, "int32"), axis=1) - 1, 0)  # of each masked token
-        number = ops.minimum(number, ops.shape(drawn)[1] - 1)
-        seen = ops.where(is_masked, ops.take_along_axis(drawn, number, axis=1), ops.cast(token_ids, "int32"))
+        index_among_masked = ops.cumsum(ops.cast(is_masked, "int32"), axis=1) - 1
+        index_among_masked = ops.clip(index_among_masked, 0, ops.shape(drawn)[1] - 1)
+        replacements = ops.take_along_axis(drawn, index_among_masked, axis=1)
+        seen = ops.where(is_masked, replacements, ops.cast(token_ids, "int32"))
         is_text = ops.cast(inputs["segment_ids"] * inputs["padding_mask"], "int32")
         ids = (seen + 1) * is_text
         shapes = ops.cast(ops.take(self.token_shapes, seen, axis=0), "int32") * is_text

@@ -1,4 +1,4 @@
-"""What is masked in windows of text, and what is to be found there: pure functions of keys.
+"""What is masked in windows of text, and what the model is to predict there: pure functions of keys.
 
 Each row of a batch has a generator of its own, made from the batch's key and the row's. So a resumed run and each of several
 processes draw the same.
@@ -57,23 +57,23 @@ class SpanMasking:
         masked_places, words = _no_places(len(chosen), length, self.word_fraction)
         for row, window in enumerate(chosen):
             rng = np.random.default_rng((*key, int(row_keys[row])))
-            is_free, first = _text_of(text, window)
+            is_free, is_first = _text_of(text, window)
             begin = text.windows.tokens_around_question  # of the text
-            is_question = np.zeros(len(first), bool)
-            asked = self._draw_questions(text.spans.clusters(window), rng)
-            for (start, end), (answer_start, answer_end) in asked:
+            is_question = np.zeros(len(is_first), bool)
+            questions_and_answers = self._draw_questions(text.spans.clusters(window), rng)
+            for (start, end), (answer_start, answer_end) in questions_and_answers:
                 is_question[start : end + 1] = True
                 is_free[answer_start : answer_end + 1] = False
                 keep[row, begin + start + 1 : begin + end + 1] = False
-            places = _draw_words(first, is_free & ~is_question, self.word_fraction, rng)
+            places = _draw_words(is_first, is_free & ~is_question, self.word_fraction, rng)
             words[row, : len(places)] = inputs["token_ids"][row, begin + places]
             _hide(inputs, row, begin + np.flatnonzero(is_question), self.mask_id)
             _hide(inputs, row, begin + places, self.mask_id)
             place_now = np.cumsum(keep[row]) - 1
             masked_places[row, : len(places)] = place_now[begin + places]
-            if asked:
-                questions[row, : len(asked)] = place_now[
-                    begin + np.array([(place, start, end) for (place, _), (start, end) in asked])
+            if questions_and_answers:
+                questions[row, : len(questions_and_answers)] = place_now[
+                    begin + np.array([(place, start, end) for (place, _), (start, end) in questions_and_answers])
                 ]
         _close_gaps(inputs, keep, text.windows.special_ids[0])
         inputs |= {"question_places": np.maximum(questions[:, :, 0], 0), "masked_places": masked_places}
@@ -81,13 +81,15 @@ class SpanMasking:
 
     def _draw_questions(self, clusters: list[np.ndarray], rng) -> list[tuple[np.ndarray, np.ndarray]]:
         """Pairs of an occurrence to mask and the occurrence that is its answer."""
-        asked: list[tuple[np.ndarray, np.ndarray]] = []
+        questions_and_answers: list[tuple[np.ndarray, np.ndarray]] = []
         for number in rng.permutation(len(clusters)):
             occurrences = clusters[number]
             answer = rng.integers(len(occurrences))
-            if len(asked) + len(occurrences) - 1 <= self.max_questions:
-                asked += [(place, occurrences[answer]) for index, place in enumerate(occurrences) if index != answer]
-        return asked
+            if len(questions_and_answers) + len(occurrences) - 1 <= self.max_questions:
+                questions_and_answers += [
+                    (place, occurrences[answer]) for index, place in enumerate(occurrences) if index != answer
+                ]
+        return questions_and_answers
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,10 @@ class ReplacementMasking:
         is_text = np.zeros(shape, np.int32)
         for row, window in enumerate(chosen):
             rng = np.random.default_rng((*key, int(row_keys[row])))
-            is_free, first = _text_of(text, window)
+            is_free, is_first = _text_of(text, window)
             begin = text.windows.tokens_around_question
-            places = begin + _draw_words(first, is_free, self.word_fraction, rng)
-            is_text[row, begin : begin + len(first)] = 1
+            places = begin + _draw_words(is_first, is_free, self.word_fraction, rng)
+            is_text[row, begin : begin + len(is_first)] = 1
             inputs["masking"][row, places] = 1
             inputs["masked_places"][row, : len(places)] = places
             inputs["draws"][row] = rng.random(words.shape[1], np.float32)
@@ -128,11 +130,11 @@ class ReplacementMasking:
 
 
 def _text_of(text: TextWindows, window: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of the tokens of a window's text: ones, and whether each is the first one of its word, bool."""
+    """Two bool arrays, one entry per token of a window's text: all True, and whether the token begins a word."""
     windows = text.windows
     base = windows.contexts.offsets[windows.window_context[window]]
-    first = text.is_first[base + windows.window_start[window] : base + windows.window_end[window]]
-    return np.ones(len(first), bool), first
+    is_first = text.is_first[base + windows.window_start[window] : base + windows.window_end[window]]
+    return np.ones(len(is_first), bool), is_first
 
 
 def _no_places(num_rows: int, length: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:
