@@ -11,7 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LOWER_CASE, CAPITALISED, CAPITALS, DIGITS, DIGITS_AND_OTHERS, PUNCTUATION, OTHER_SHAPE = range(1, 8)
+LOWER_CASE = 1
+CAPITALISED = 2
+CAPITALS = 3
+DIGITS = 4
+DIGITS_AND_OTHERS = 5
+PUNCTUATION = 6
+OTHER_SHAPE = 7
 """Values of `shape_ids`, the shapes of words. 0 is none: a special token or padding."""
 NUM_SHAPES = 8
 
