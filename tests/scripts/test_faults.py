@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.in_process import run_in_process
+from tests.helpers.killed import checkpoint_arrays
 from tests.helpers.own_mounts import has_own_mounts, run_on_full_disk, run_until_read_only
 from tests.helpers.scripts import error_line, run
 
@@ -34,12 +35,6 @@ def undisturbed(tmp_path_factory):
     status, _, errors = run("--train-files", file, *SMALL, "--run-dir", "whole", cwd=cwd, script=SCRIPT)
     assert status == 0, errors
     return cwd
-
-
-def arrays(checkpoint):
-    """Everything in a checkpoint but its clock."""
-    with np.load(checkpoint) as archive:
-        return {name: archive[name] for name in archive.files if name != "state"}
 
 
 @pytest.mark.skipif(not has_own_mounts(), reason="this user may not mount, not even in a namespace of its own")
@@ -73,8 +68,8 @@ def test_a_full_disk_then_a_read_only_one_then_a_damaged_checkpoint_change_nothi
     assert "continuing from checkpoint.previous.npz, epoch" in output
     for row, expected in zip(*(rows_of(folder / "metrics.csv") for folder in (run_dir, whole)), strict=True):
         assert row | {"seconds": None} == expected | {"seconds": None}
-    expected = arrays(whole / "checkpoint.npz")
-    for name, array in arrays(newest).items():
+    expected = checkpoint_arrays(whole / "checkpoint.npz")
+    for name, array in checkpoint_arrays(newest).items():
         np.testing.assert_array_equal(array, expected[name])
 
 

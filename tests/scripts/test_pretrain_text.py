@@ -2,15 +2,14 @@
 
 import csv
 import json
-import signal
-import time
 
 import numpy as np
 import pytest
 
+from tests.helpers.killed import kill_after
 from tests.helpers.scripts import error_line, run, start
 from tests.scripts.test_train_squad import TINY as SQUAD
-from tests.scripts.test_train_squad import read_state, squad_file
+from tests.scripts.test_train_squad import squad_file
 
 TINY = ("--hidden-dim", "16", "--num-heads", "2", "--num-layers", "1", "--intermediate-dim", "32", "--batch-size", "8")
 TINY += ("--convolution-width", "3", "--vocabulary-size", "300", "--max-length", "64", "--tracking", "off")
@@ -82,13 +81,8 @@ def test_killed_and_resumed_gives_the_same_as_never_killed(method, tmp_path):
         *data, "--run-dir", "killed", *TINY, cwd=tmp_path, script="pretrain_text.py", QKV_ZOO_SAVE_EVERY_SECONDS="0"
     )
     checkpoint = tmp_path / "killed" / "checkpoint.npz"
-    while process.poll() is None and not (
-        (state := read_state(checkpoint)) and state["epoch"] >= 1 and state["step"] >= 2
-    ):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL and read_state(checkpoint)["epoch"] < 6
+    state, _ = kill_after(process, checkpoint, 1, 2)
+    assert state["epoch"] < 6
     status, output, errors = pretrain(*data, "--run-dir", "killed", "--resume", cwd=tmp_path)
     assert status == 0, errors
     assert "resumed after epoch" in output

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers.killed import kill_after, read_state
 from tests.helpers.paths import FIXTURES
 from tests.helpers.scripts import error_line, run, start
 
@@ -233,13 +234,8 @@ def test_killed_and_resumed_gives_the_same_as_never_killed(tmp_path):
     # Saved after every step, so that the kill may fall anywhere in an epoch.
     process = start(*data, "--run-dir", "killed", cwd=tmp_path, QKV_ZOO_SAVE_EVERY_SECONDS="0")
     checkpoint = tmp_path / "killed" / "checkpoint.npz"
-    while process.poll() is None and not (
-        (state := read_state(checkpoint)) and state["epoch"] >= 1 and state["step"] >= 2
-    ):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL and read_state(checkpoint)["epoch"] < 20
+    state, _ = kill_after(process, checkpoint, 1, 2)
+    assert state["epoch"] < 20
     status, output, errors = run(*data, "--run-dir", "killed", "--resume", cwd=tmp_path)
     assert status == 0, errors
     assert "resumed after epoch" in output
@@ -254,16 +250,6 @@ def test_killed_and_resumed_gives_the_same_as_never_killed(tmp_path):
     with np.load(tmp_path / "whole" / "checkpoint.npz") as one, np.load(checkpoint) as other:
         for name in set(one.files) - {"state"}:
             np.testing.assert_array_equal(one[name], other[name])
-
-
-def read_state(checkpoint):
-    from utils.common.errors import UserError
-    from utils.training.checkpoint import load_state
-
-    try:
-        return load_state(checkpoint)
-    except (UserError, OSError):
-        return None
 
 
 def test_a_signal_saves_and_exits_with_its_status(tmp_path):

@@ -1,65 +1,40 @@
 """train_squad.py with questions made from text, before and beside real ones."""
 
 import json
-import signal
-import time
 
-import numpy as np
 import pytest
 
-from tests.helpers.scripts import error_line, run, start
-from tests.scripts.test_train_squad import TINY, read_state, squad_file
+from tests.helpers.scripts import error_line, run
+from tests.scripts.test_train_squad import TINY, squad_file
 from utils.squad.clozes import main
 from utils.squad.clozes import squad_file as written
 from utils.squad.question import Answer, Question
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """A folder with data, clozes and a training beside them that was never killed, and the flags of all trainings in it."""
-    cwd = tmp_path_factory.mktemp("clozes")
-    squad_file(cwd / "towns.json", 160)
-    squad_file(cwd / "held_out.json", 8)
+def write_clozes(folder):
+    """Write `text.txt` and the 96 questions made from it, `clozes.json`; text of `held_out.json` must not be in it."""
     towns = [
         f"In the west, the old town of Mill{number:02} has a harbour with red boats. The red boats of the harbour bring fish to "
         f"Mill{number:02} and to the villages around it. Nobody has counted the boats, but there are many of them."
         for number in range(24)
     ]
-    (cwd / "text.txt").write_text("\n\n".join(towns))
-    main(
-        [
-            *("--text-files", str(cwd / "text.txt"), "--exclude-files", str(cwd / "held_out.json")),
-            "--out",
-            str(cwd / "clozes.json"),
-        ]
-    )
+    text, excluded, clozes = (str(folder / name) for name in ("text.txt", "held_out.json", "clozes.json"))
+    (folder / "text.txt").write_text("\n\n".join(towns))
+    main(["--text-files", text, "--exclude-files", excluded, "--out", clozes])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A folder with data, clozes and a training beside them, and the flags of all trainings in it."""
+    cwd = tmp_path_factory.mktemp("clozes")
+    squad_file(cwd / "towns.json", 160)
+    squad_file(cwd / "held_out.json", 8)
+    write_clozes(cwd)
     data = ("--train-files", "towns.json", "--validation-files", "held_out.json")
-    flags = (*data, *TINY, "--no-export", "--epochs", "4", "--patience", "0", "--cloze-files", "clozes.json")
+    flags = (*data, *TINY, "--no-export", "--epochs", "1", "--cloze-files", "clozes.json")
     status, output, errors = run(*flags, "--run-dir", "whole", cwd=cwd)
     assert status == 0 and "clozes: 96 questions, 96 windows with an answer" in output, errors
     return cwd, flags
-
-
-def arrays(checkpoint):
-    with np.load(checkpoint) as stored:
-        return {name: stored[name] for name in stored.files if name != "state"}
-
-
-def test_killed_and_resumed_beside_clozes_gives_the_same_as_never_killed(world):
-    cwd, flags = world
-    process = start(*flags, "--run-dir", "killed", cwd=cwd, QKV_ZOO_SAVE_EVERY_SECONDS="0")
-    checkpoint = cwd / "killed" / "checkpoint.npz"
-    while process.poll() is None and not ((state := read_state(checkpoint)) and state["epoch"] >= 1):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL and read_state(checkpoint)["epoch"] < 4
-    status, output, errors = run(*flags, "--run-dir", "killed", "--resume", cwd=cwd)
-    assert status == 0 and "resumed after epoch" in output, errors
-    whole, killed = arrays(cwd / "whole" / "checkpoint.npz"), arrays(checkpoint)
-    assert set(whole) == set(killed)
-    for name, values in whole.items():
-        np.testing.assert_array_equal(killed[name], values)
 
 
 def test_clozes_alone_are_trained_on(world):

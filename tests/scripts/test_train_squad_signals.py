@@ -1,39 +1,35 @@
-"""train_squad.py with teachers, R-Drop and the sentence's loss."""
+"""train_squad.py with teachers, R-Drop, the sentence's loss and clozes."""
 
 import csv
 import json
-import signal
-import time
 
 import numpy as np
 import pytest
 
 from tests.helpers.cluster import unused_address
+from tests.helpers.killed import checkpoint_arrays, kill_after
 from tests.helpers.scripts import error_line, run, start
-from tests.scripts.test_train_squad import PRETRAINED, TINY, read_state, squad_file
+from tests.scripts.test_train_squad import PRETRAINED, TINY, squad_file
+from tests.scripts.test_train_squad_clozes import write_clozes
 
 SIGNALS = ("--r-drop", "0.5", "--sentence-loss", "0.5", "--epochs", "4", "--patience", "0", "--word-dropout", "0.1")
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A folder with data and two teachers, and the flags of all trainings in it."""
+    """A folder with data, clozes and two teachers, and the flags of all trainings in it."""
     cwd = tmp_path_factory.mktemp("teachers")
     squad_file(cwd / "towns.json", 48)
     squad_file(cwd / "held_out.json", 8)
+    write_clozes(cwd)
     flags = ("--train-files", "towns.json", "--validation-files", "held_out.json", *TINY, "--no-export")
     for seed in (1, 2):
         status, _, errors = run(*flags, "--epochs", 1, "--seed", seed, "--run-dir", f"teacher{seed}", cwd=cwd)
         assert status == 0, errors
-    return cwd, (*flags, *SIGNALS, "--teachers", "teacher1", "teacher2")
+    return cwd, (*flags, *SIGNALS, "--teachers", "teacher1", "teacher2", "--cloze-files", "clozes.json")
 
 
-def arrays(checkpoint):
-    with np.load(checkpoint) as stored:
-        return {name: stored[name] for name in stored.files if name != "state"}
-
-
-def test_killed_and_resumed_with_teachers_gives_the_same_as_never_killed(world):
+def test_killed_and_resumed_with_all_signals_gives_the_same_as_never_killed(world):
     """The first run makes the teachers' predictions, the others read them: that changes nothing."""
     cwd, flags = world
     status, output, errors = run(*flags, "--run-dir", "whole", cwd=cwd)
@@ -45,15 +41,12 @@ def test_killed_and_resumed_with_teachers_gives_the_same_as_never_killed(world):
     assert all(teacher["training_seconds"] > 0 for teacher in details["teachers"])
     process = start(*flags, "--run-dir", "killed", cwd=cwd, QKV_ZOO_SAVE_EVERY_SECONDS="0")
     checkpoint = cwd / "killed" / "checkpoint.npz"
-    while process.poll() is None and not ((state := read_state(checkpoint)) and state["epoch"] >= 1 and state["step"]):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    output, _ = process.communicate()
-    assert process.returncode == -signal.SIGKILL and read_state(checkpoint)["epoch"] < 4
+    state, output = kill_after(process, checkpoint, 1, 1)
+    assert state["epoch"] < 4
     assert "teacher teacher2: predicted in" in output
     status, output, errors = run(*flags, "--run-dir", "killed", "--resume", cwd=cwd)
     assert status == 0 and "resumed after epoch" in output, errors
-    whole, killed = arrays(cwd / "whole" / "checkpoint.npz"), arrays(checkpoint)
+    whole, killed = checkpoint_arrays(cwd / "whole" / "checkpoint.npz"), checkpoint_arrays(checkpoint)
     assert set(whole) == set(killed)
     for name, values in whole.items():
         np.testing.assert_array_equal(killed[name], values)
