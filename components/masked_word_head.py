@@ -46,5 +46,8 @@ class MaskedWordHead(keras.layers.Layer):
         logits = ops.matmul(x, ops.cast(ops.transpose(embeddings), x.dtype))
         return ops.cast(logits, "float32") + ops.cast(self.bias, "float32")
 
+    def compute_output_spec(self, inputs, places, embeddings):
+        return keras.KerasTensor((*places.shape, self.vocabulary_size), dtype="float32")
+
     def get_config(self):
         return {**super().get_config(), "vocabulary_size": self.vocabulary_size}

@@ -64,18 +64,10 @@ def test_the_run_directory_is_complete(finished, method, metric, baseline):
     assert f"python train_squad.py --init-from {method}" in output.splitlines()[-1]
 
 
-@pytest.mark.parametrize("method", ["spans", "replaced"])
-def test_killed_and_resumed_gives_the_same_as_never_killed(method, tmp_path):
-    data = (
-        "--text-files",
-        text_file(tmp_path / "text.txt"),
-        "--exclude-files",
-        "none",
-        "--method",
-        method,
-        "--epochs",
-        6,
-    )
+def test_killed_and_resumed_gives_the_same_as_never_killed(tmp_path):
+    """With replaced tokens, which draw in every step; spans differ in their batches alone, which have tests of their own."""
+    text = text_file(tmp_path / "text.txt")
+    data = ("--text-files", text, "--exclude-files", "none", "--method", "replaced", "--epochs", 6)
     assert pretrain(*data, "--run-dir", "whole", cwd=tmp_path)[0] == 0
     process = start(
         *data, "--run-dir", "killed", *TINY, cwd=tmp_path, script="pretrain_text.py", QKV_ZOO_SAVE_EVERY_SECONDS="0"
