@@ -27,7 +27,7 @@ def spans_of(text):
     return words, spans, [(written(span), span.kind) for span in spans], others
 
 
-def asked(text, wanted, form):
+def question_for(text, wanted, form):
     """The question for the first place of a text's span."""
     words, spans, written, _ = spans_of(text)
     span = spans[[name for name, _ in written].index(wanted)]
@@ -109,7 +109,7 @@ def test_a_span_twice_in_its_sentence_is_not_asked_for():
     ],
 )
 def test_short_questions_by_hand(text, span, expected):
-    assert asked(text, span, short_question) == expected
+    assert question_for(text, span, short_question) == expected
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_short_questions_by_hand(text, span, expected):
     ],
 )
 def test_long_questions_by_hand(text, span, expected):
-    assert asked(text, span, long_question) == expected
+    assert question_for(text, span, long_question) == expected
 
 
 def test_a_short_question_is_a_clause_and_few_words():
@@ -131,11 +131,11 @@ def test_a_short_question_is_a_clause_and_few_words():
         "The council of the city met on Monday, and Boston paid for the new bridge over the river, which nobody had wanted "
         "before the flood."
     )
-    assert asked(text, "Boston", short_question) == "What paid for the new bridge over the river?"
+    assert question_for(text, "Boston", short_question) == "What paid for the new bridge over the river?"
     numbers = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
     text = f"{' '.join(numbers)} Boston {' '.join(numbers)}."
     expected = f"What {' '.join(numbers[4:])} {' '.join(numbers[:8])}?"
-    assert asked(text, "Boston", short_question).lower() == expected.lower()
+    assert question_for(text, "Boston", short_question).lower() == expected.lower()
 
 
 def test_who_is_asked_for_where_the_text_shows_a_person():

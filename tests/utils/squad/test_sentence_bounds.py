@@ -42,7 +42,7 @@ def sentences(questions, tokenizer, end_ids=None, **windows):
     return texts
 
 
-def asked(answers):
+def questions_with(answers):
     return [
         Question(f"q{number}", "", TEXT, "Who paid?", (Answer(answer, TEXT.index(answer)),))
         for number, answer in enumerate(answers)
@@ -67,17 +67,17 @@ def byte_level():
     "make_tokenizer", [lambda: train_tokenizer([TEXT, "Who paid?"] * 5, 200), byte_level], ids=["words", "bytes"]
 )
 def test_by_hand(make_tokenizer):
-    assert sentences(asked(SENTENCES), make_tokenizer()) == list(SENTENCES.values())
+    assert sentences(questions_with(SENTENCES), make_tokenizer()) == list(SENTENCES.values())
 
 
 def test_without_sentence_ends_it_is_the_context_of_the_window():
     tokenizer = train_tokenizer([TEXT, "Who paid?"] * 5, 200)
-    assert sentences(asked(["Why", "rained"]), tokenizer, end_ids=()) == [TEXT.strip()] * 2
+    assert sentences(questions_with(["Why", "rained"]), tokenizer, end_ids=()) == [TEXT.strip()] * 2
 
 
 def test_a_window_has_its_part_of_the_sentence():
     tokenizer = train_tokenizer([TEXT, "Who paid?"] * 5, 200)
-    parts = sentences(asked(["Kennedy"]), tokenizer, max_length=24, doc_stride=6)
+    parts = sentences(questions_with(["Kennedy"]), tokenizer, max_length=24, doc_stride=6)
     assert len(parts) > 2 and any(part is None for part in parts)
     whole = SENTENCES["Kennedy"]
     assert all(part is None or (part in whole and "Kennedy" in part) for part in parts)

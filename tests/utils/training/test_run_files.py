@@ -140,16 +140,18 @@ def test_the_files_that_changed_are_named(files, tmp_path):
         stored = {"data_checksums": {"train": "1", "test": "2"}}
         return changed_data(settings | {"data_checksums": now}, stored, config_file)
 
-    both = {"train_files": [files["train"], files["other"]], "test_files": [files["test"]]}
-    assert named({"train": "1", "test": "3"}, **both) == str(files["test"])
-    assert named({"train": "9", "test": "2"}, **both) == f"{files['train']}, {files['other']}"
+    files_of_splits = {"train_files": [files["train"], files["other"]], "test_files": [files["test"]]}
+    assert named({"train": "1", "test": "3"}, **files_of_splits) == str(files["test"])
+    assert named({"train": "9", "test": "2"}, **files_of_splits) == f"{files['train']}, {files['other']}"
     os.utime(files["other"], (began + 60, began + 60))  # this one was written after the run began
-    assert named({"train": "9", "test": "2"}, **both) == str(files["other"])
+    assert named({"train": "9", "test": "2"}, **files_of_splits) == str(files["other"])
     assert named({"train": "9", "test": "2"}) == ""  # built-in data
     assert named({"train": "9", "test": "2"}, text_files=[files["train"], files["other"]]) == str(files["other"])
-    signals = both | {"cloze_files": [files["train"]]}
+    signals = files_of_splits | {"cloze_files": [files["train"]]}
     assert named({"train": "1", "test": "2", "cloze": "3"}, **signals) == str(files["train"])
-    assert named({"train": "1", "test": "2", "init_from": "3"}, **both, init_from=[files["test"]]) == str(files["test"])
+    assert named({"train": "1", "test": "2", "init_from": "3"}, **files_of_splits, init_from=[files["test"]]) == str(
+        files["test"]
+    )
 
 
 def test_of_many_changed_files_three_are_named(files, tmp_path):
