@@ -99,7 +99,7 @@ def take_weights(model, run: InitialRun) -> None:
     """Set all weights of a built model that the run has under the same name in the same shape, and print how many they are.
 
     Raises:
-        UserError: fewer than half of the model's numbers are there.
+        UserError: fewer than half of the model's numbers are in the run, with the same names and shapes.
     """
     own = relative_weights(model)
     fitting = {

@@ -1,4 +1,4 @@
-"""Questions made from text: spans that recur, wh-words, forms of questions, and what is not asked."""
+"""Questions made from text: spans that recur, wh-words, forms of questions, and spans that no question is made for."""
 
 import pytest
 
