@@ -12,6 +12,7 @@ Papers: Ram et al. 2021 (recurring spans); Clark et al. 2020 (replaced tokens); 
 The second command takes the tokenizer and the weights of the first. More examples:
 
     python pretrain_text.py --text-files books.txt.gz news.jsonl --exclude-files none --method replaced --run-dir runs/replaced
+    python pretrain_text.py --model bert --init-from FOLDER --text-files train.json.gz --exclude-files dev.json.gz --run-dir runs/bert
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from utils.common.errors import UserError
 from utils.common.reading import Reading
 from utils.squad.model_settings import ENCODER_SETTINGS, MODELS, SHAPE_SETTINGS
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
-from utils.training.settings import TrainingConfig, check_ranges, check_training
+from utils.training.settings import TrainingConfig, as_flag, check_ranges, check_training
 
 
 @dataclass
@@ -46,16 +47,20 @@ class Config(TrainingConfig):
     # --- model
     method: Literal["spans", "replaced"] = "spans"
     """What is learned: to select recurring spans, or to detect replaced tokens."""
-    model: Literal["matching", "plain"] = "matching"
-    """The encoder, as in train_squad.py. The options below override its parts one by one; left out: the model's own value."""
+    model: Literal["matching", "plain", "bert"] = "matching"
+    """The encoder, as in train_squad.py: from scratch, or (`bert`, for --method spans) that of --init-from. The options below
+    override its parts one by one; left out: the model's own value."""
+    init_from: str | None = None
+    """Of --model bert: pretrained checkpoint, a folder with config.json and model.safetensors or a name on the Hugging Face hub, or
+    a run. Its tokenizer is used."""
     hidden_dim: int | None = None
-    """Width of the encoder. Left out: 128."""
+    """Width of the encoder. Left out: 128, or that of the checkpoint."""
     num_layers: int | None = None
-    """Transformer blocks. Left out: 3 for matching, 4 for plain."""
+    """Transformer blocks. Left out: 3 for matching, 4 for plain, or those of the checkpoint."""
     num_heads: int | None = None
-    """Attention heads. Left out: 4."""
+    """Attention heads. Left out: 4, or those of the checkpoint."""
     intermediate_dim: int | None = None
-    """Width of the feed-forward networks. Left out: 512."""
+    """Width of the feed-forward networks. Left out: 512, or that of the checkpoint."""
     dropout: float = 0.1
     """Dropped fraction of the encoder's embeddings and residual branches, 0-1. The generator of --method replaced has none."""
     attention_dropout: float = 0.0
@@ -76,19 +81,19 @@ class Config(TrainingConfig):
     """Rows of an embedding of whole words and stems, by their hashes; 0 for none. Of --method spans."""
     generator_dim: int = 256
     """Of --method replaced: width of the feed-forward network of the generator, which has one block."""
-    word_vectors: Literal["text", "random"] = "text"
-    """Initial token embeddings: from co-occurrences in the text, or random."""
+    word_vectors: Literal["text", "random"] | None = None
+    """Initial token embeddings: from co-occurrences in the text, or random. Left out: text, or those of the checkpoint."""
     tokenizer: Path | None = None
-    """A tokenizer.json, a vocab.txt or a folder with one. Left out: one trained on the text."""
+    """A tokenizer.json, a vocab.txt or a folder with one. Left out: that of --init-from, or one trained on the text."""
     vocabulary_size: int | None = None
     """Pieces of a tokenizer that is trained here. Left out: one for every 80 words of text, from 1,000 to 16,000."""
     max_length: int = 256
     """Longest window in tokens, special tokens included. Longer paragraphs are cut."""
     # --- training
-    epochs: int = 20
-    """Passes over the text. The last one is kept."""
-    learning_rate: float = 1e-3
-    """Peak learning rate of AdamW."""
+    epochs: int | None = None
+    """Passes over the text. The last one is kept. Left out: 20, or 3 from a checkpoint."""
+    learning_rate: float | None = None
+    """Peak learning rate of AdamW. Left out: 1e-3, or 1e-4 from a checkpoint."""
     decay: Literal["cosine", "linear", "polynomial", "constant"] = "cosine"
     """Course of the learning rate after its warm-up."""
     warmup_steps: int = 500
@@ -113,12 +118,14 @@ class Config(TrainingConfig):
 
 
 def main(config: Config) -> int:
-    config = with_shape(config)
+    from utils.squad.initial_weights import read_initial_checkpoint, set_initial_weights
+
+    config = with_model_values(config)
     check(config)
     check_run_dir(config)
+    checkpoint = read_initial_checkpoint(config.init_from, config.word_vectors, config.max_length, config.hidden_dim)
 
     # --- data
-    from utils.squad.initial_weights import set_initial_weights
     from utils.squad.pretraining import TASK
     from utils.squad.pretraining.batches import text_batches
     from utils.squad.pretraining.held_out import group_names, split_paragraphs
@@ -139,12 +146,12 @@ def main(config: Config) -> int:
         zip(("train", "validation"), split_paragraphs(paragraphs, config.validation_fraction, config.seed), strict=True)
     )
     data = describe_text(config, parts, reading)
-    set_up_run(config, data["checksum"])
+    initial = {"init_from": checkpoint.checksum} if checkpoint else {}
+    set_up_run(config, data["checksum"] | initial)
     set_up_keras(config)
     training_texts = [paragraph.text for paragraph in parts["train"]]
-    tokenizer = tokenizer_for_texts(
-        config.run_dir, training_texts, config.tokenizer, config.vocabulary_size, config.resume
-    )
+    source = checkpoint.folder if checkpoint else config.tokenizer
+    tokenizer = tokenizer_for_texts(config.run_dir, training_texts, source, config.vocabulary_size, config.resume)
     text = {
         name: prepare_windows(name, part, tokenizer, cache_dir=config.cache_dir, max_length=config.max_length)
         for name, part in parts.items()
@@ -158,9 +165,12 @@ def main(config: Config) -> int:
     masking = ReplacementMasking(config.word_fraction)
     if config.method == "spans":
         masking = SpanMasking(mask_id, config.word_fraction, config.max_questions)
-    model = build_model(config, vocabulary_size, mask_id)
+    model = build_model(config, vocabulary_size, mask_id, checkpoint)
     if not will_continue(config.run_dir):  # otherwise the checkpoint overwrites them
-        set_initial_weights(model.encoder, config.word_vectors, None, text["train"].windows)
+        if checkpoint:
+            set_initial_weights(model, None, checkpoint, text["train"].windows)
+        else:
+            set_initial_weights(model.encoder, config.word_vectors, None, text["train"].windows)
         if config.method == "replaced":
             model.token_shapes.assign(token_shapes(text["train"].windows, vocabulary_size))
     steps_per_epoch = math.ceil(len(text["train"]) / config.batch_size)
@@ -204,10 +214,21 @@ def main(config: Config) -> int:
     return 0
 
 
-def with_shape(config: Config) -> Config:
-    """The settings, with those of the encoder that are left out filled in."""
-    shape = {name: MODELS[config.model][name] for name in SHAPE_SETTINGS if getattr(config, name) is None}
-    return replace(config, **shape)
+def with_model_values(config: Config) -> Config:
+    """The settings, with those that are left out filled in.
+
+    Raises:
+        UserError: a setting that the model does not have.
+    """
+    values = {"epochs": 20, "learning_rate": 1e-3, "word_vectors": "text"}
+    if config.model == "bert":
+        values = {"epochs": 3, "learning_rate": 1e-4}
+        own = (*SHAPE_SETTINGS, "word_vectors", "tokenizer", "vocabulary_size", "layer_dropout", "hashed_words")
+        if flags := ", ".join(as_flag(name) for name in own if getattr(config, name)):
+            raise UserError(f"--model bert takes its shape and its tokenizer from its checkpoint: leave out {flags}")
+    else:
+        values |= {name: MODELS[config.model][name] for name in SHAPE_SETTINGS}
+    return replace(config, **{name: value for name, value in values.items() if getattr(config, name) is None})
 
 
 def check(config: Config) -> None:
@@ -229,6 +250,12 @@ def check(config: Config) -> None:
     )
     check_encoder(config)
     check_training(config)
+    if (config.model == "bert") != bool(config.init_from):
+        raise UserError(
+            "--init-from, --model bert: the one needs the other; a model from scratch starts from no checkpoint"
+        )
+    if config.model == "bert" and config.method != "spans":
+        raise UserError(f"--model bert, --method {config.method}: a pretrained encoder can learn by --method spans")
     if not config.text_files:
         raise UserError("--text-files: name the files to learn from")
     if not config.exclude_files:
@@ -244,12 +271,17 @@ def check(config: Config) -> None:
         special_token_ids(load_tokenizer(config.tokenizer))
 
 
-def build_model(config: Config, vocabulary_size: int, mask_id: int):
+def build_model(config: Config, vocabulary_size: int, mask_id: int, checkpoint=None):
     """Build the model that the settings name, with random weights."""
     from models.replaced_token_pretrainer import ReplacedTokenPretrainer
     from models.span_pretrainer import SpanPretrainer
     from utils.squad.windows import padded_length
 
+    if checkpoint:
+        dropout = {"dropout": config.dropout, "attention_dropout": config.attention_dropout}
+        model = SpanPretrainer(checkpoint.encoder | dropout, "BertEncoder")
+        model.build()
+        return model
     encoder = {name: getattr(config, name) for name in ENCODER_SETTINGS}
     encoder |= {"vocabulary_size": vocabulary_size, "max_length": padded_length(config.max_length)}
     if config.method == "spans":

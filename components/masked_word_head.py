@@ -12,11 +12,12 @@ class MaskedWordHead(keras.layers.Layer):
 
     Args:
         vocabulary_size: int, number of token ids.
+        embedding_dim: int, width of the embeddings; None means that of the inputs.
 
     Call arguments:
         inputs: float `(batch, sequence, hidden_dim)`, vectors of the tokens.
         places: integer `(batch, places)`, positions of the masked tokens.
-        embeddings: float `(vocabulary_size, hidden_dim)`, vectors of all tokens.
+        embeddings: float `(vocabulary_size, embedding_dim)`, vectors of all tokens.
 
     Returns:
         float32 `(batch, places, vocabulary_size)`.
@@ -28,16 +29,17 @@ class MaskedWordHead(keras.layers.Layer):
     (2, 3, 11)
     """
 
-    def __init__(self, vocabulary_size, **kwargs):
+    def __init__(self, vocabulary_size, embedding_dim=None, **kwargs):
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
+        self.embedding_dim = embedding_dim
 
     def build(self, input_shape, *_):
-        policy = self.dtype_policy
-        self.transform = keras.layers.Dense(input_shape[-1], "gelu", dtype=policy, name="transform")
+        policy, width = self.dtype_policy, self.embedding_dim or input_shape[-1]
+        self.transform = keras.layers.Dense(width, "gelu", dtype=policy, name="transform")
         self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy, name="norm")
         self.transform.build(input_shape)
-        self.norm.build(input_shape)
+        self.norm.build((*input_shape[:-1], width))
         self.bias = self.add_weight(name="bias", shape=(self.vocabulary_size,), initializer="zeros")
 
     def call(self, inputs, places, embeddings):
@@ -50,4 +52,5 @@ class MaskedWordHead(keras.layers.Layer):
         return keras.KerasTensor((*places.shape, self.vocabulary_size), dtype="float32")
 
     def get_config(self):
-        return {**super().get_config(), "vocabulary_size": self.vocabulary_size}
+        settings = {"vocabulary_size": self.vocabulary_size, "embedding_dim": self.embedding_dim}
+        return {**super().get_config(), **settings}

@@ -2,6 +2,7 @@
 
 import keras
 
+from components.bert_encoder import BertEncoder
 from components.masked_word_head import MaskedWordHead
 from components.question_span_selection import QuestionSpanSelection
 from models.qa_transformer import QATransformer
@@ -15,17 +16,21 @@ class SpanPretrainer(keras.Model):
     start and the end of the occurrence that is left, and at masked words it predicts the words.
 
     Args:
-        encoder: dict, the constructor arguments of `QATransformer`. Its span head is not trained.
+        encoder: dict, the constructor arguments of the encoder.
+        architecture: str, its class: `QATransformer`, whose span head is not trained, or `BertEncoder`, for a pretrained one.
 
     Inputs, a dict of arrays:
-        token_ids, segment_ids, padding_mask, word_ids, stem_ids, shape_ids: as for `QATransformer`; the last three are 0 at what
-            is masked.
+        token_ids, segment_ids, padding_mask, word_ids, stem_ids, shape_ids: as for `QATransformer`; the last three, which a
+            `BertEncoder` has no use for, are 0 at what is masked.
         question_places: int `(batch, questions)`, positions of the mask tokens that ask for a span.
         masked_places: int `(batch, places)`, positions of the masked words' tokens.
 
     Returns:
         A dict of float32 logits: `start` and `end` `(batch, questions, sequence)`, -1e9 outside the text and the separator at its
         end; `words` `(batch, places, vocabulary_size)`.
+
+    Raises:
+        ValueError: there is no such architecture.
 
     Example:
 
@@ -39,13 +44,21 @@ class SpanPretrainer(keras.Model):
     ((2, 3, 7), (2, 4, 11))
     """
 
-    def __init__(self, encoder, **kwargs):
+    def __init__(self, encoder, architecture="QATransformer", **kwargs):
         super().__init__(**kwargs)
-        self.encoder_config = dict(encoder)
-        self.encoder = QATransformer(**encoder, dtype=self.dtype_policy, name="encoder")
-        self.encoder.span_head.trainable = False  # no output comes from it
-        self.span_selection = QuestionSpanSelection(dtype=self.dtype_policy, name="span_selection")
-        self.word_head = MaskedWordHead(encoder["vocabulary_size"], dtype=self.dtype_policy, name="word_head")
+        if architecture not in ("QATransformer", "BertEncoder"):
+            raise ValueError(f"architecture must be QATransformer or BertEncoder, got {architecture!r}")
+        policy = self.dtype_policy
+        self.encoder_config, self.architecture = dict(encoder), architecture
+        if architecture == "BertEncoder":
+            self.encoder = BertEncoder(**encoder, dtype=policy, name="encoder")
+        else:
+            self.encoder = QATransformer(**encoder, dtype=policy, name="encoder")
+            self.encoder.span_head.trainable = False  # no output comes from it
+        self.span_selection = QuestionSpanSelection(dtype=policy, name="span_selection")
+        self.word_head = MaskedWordHead(
+            encoder["vocabulary_size"], encoder.get("embedding_dim"), dtype=policy, name="word_head"
+        )
 
     def build(self, input_shape=None):
         self.encoder.build()
@@ -55,11 +68,15 @@ class SpanPretrainer(keras.Model):
         self.built = True
 
     def call(self, inputs, training=None):
-        x = self.encoder.encode(inputs, training=training)
+        if self.architecture == "BertEncoder":
+            masks = {name: inputs[name] for name in ("segment_ids", "padding_mask")}
+            x = self.encoder(inputs["token_ids"], **masks, training=training)
+        else:
+            x = self.encoder.encode(inputs, training=training)
         is_text = inputs["segment_ids"] * inputs["padding_mask"]
         spans = self.span_selection(x, inputs["question_places"], is_text)
         embeddings = self.encoder.token_embedding.embeddings
         return {**spans, "words": self.word_head(x, inputs["masked_places"], embeddings)}
 
     def get_config(self):
-        return {**super().get_config(), "encoder": self.encoder_config}
+        return {**super().get_config(), "encoder": self.encoder_config, "architecture": self.architecture}

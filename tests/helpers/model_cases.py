@@ -336,6 +336,14 @@ CASES = (
         selection_losses,
     ),
     ModelCase(
+        "SpanPretrainer-bert",
+        SpanPretrainer,
+        {"encoder": ENCODER | {"embedding_dim": 7}, "architecture": "BertEncoder"},
+        selection_inputs,
+        selection_targets,
+        selection_losses,
+    ),
+    ModelCase(
         "TextEncoder", TextEncoder, {"encoder": ENCODER}, text_inputs, unit_targets, keras.losses.CosineSimilarity
     ),
     ModelCase(

@@ -8,8 +8,8 @@ import pytest
 
 from tests.helpers.killed import kill_after
 from tests.helpers.scripts import error_line, run, start
+from tests.scripts.test_train_squad import PRETRAINED, squad_file
 from tests.scripts.test_train_squad import TINY as SQUAD
-from tests.scripts.test_train_squad import squad_file
 
 TINY = ("--hidden-dim", "16", "--num-heads", "2", "--num-layers", "1", "--intermediate-dim", "32", "--batch-size", "8")
 TINY += ("--convolution-width", "3", "--vocabulary-size", "300", "--max-length", "64", "--tracking", "off")
@@ -119,6 +119,25 @@ def test_a_squad_model_starts_from_a_pretraining_and_from_a_squad_run(finished):
     assert status == 2 and "holds a SpanPretrainer" in error_line(errors)
 
 
+def test_a_pretrained_encoder_learns_from_text_and_then_from_questions(tmp_path):
+    text_file(tmp_path / "text.txt", 20)
+    squad_file(tmp_path / "towns.json")
+    common = ("--model", "bert", "--epochs", 1, "--batch-size", 8, "--max-length", 64, "--tracking", "off")
+    text = ("--text-files", "text.txt", "--exclude-files", "none", *common)
+    for run_dir, source in (("text", PRETRAINED), ("more-text", "text")):
+        status, _, errors = run(
+            *text, "--init-from", source, "--run-dir", run_dir, cwd=tmp_path, script="pretrain_text.py"
+        )
+        assert status == 0, errors
+    data = ("--train-files", "towns.json", "--validation-fraction", 0.2, "--doc-stride", 16, "--no-export", *common)
+    status, output, errors = run(*data, "--init-from", "more-text", "--run-dir", "squad", cwd=tmp_path)
+    assert status == 0, errors
+    assert "weights are taken from its SpanPretrainer; new are span_head/kernel, span_head/bias" in output
+    from_scratch = ("--train-files", "towns.json", "--model", "matching", "--tracking", "off")
+    status, _, errors = run(*from_scratch, "--init-from", "more-text", "--run-dir", "other", cwd=tmp_path)
+    assert status == 2 and "holds a SpanPretrainer; give the --model" in error_line(errors)
+
+
 def test_word_vectors_beside_a_run(finished):
     """`pretrained` is what is taken where they are left out; `text` and `random` are refused, as nothing would be taken."""
     cwd, _ = finished
@@ -158,6 +177,11 @@ def test_test_paragraphs_that_were_learned_from_are_an_error(tmp_path):
         (
             ("--text-files", "a.txt", "--exclude-files", "none", "--method", "replaced", "--hashed-words", 7),
             "--hashed-words: the words of replaced tokens are unknown",
+        ),
+        (("--model", "bert", "--init-from", PRETRAINED), "--model bert takes its shape and its tokenizer from"),
+        (
+            ("--text-files", "a.txt", "--exclude-files", "none", "--init-from", PRETRAINED),
+            "--init-from, --model bert: the one needs the other",
         ),
     ],
 )

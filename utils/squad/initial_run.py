@@ -26,7 +26,9 @@ class InitialRun:
         architecture: the class of its model.
         checksum: of the file of its weights.
         encoder: settings of the encoder, constructor arguments of `QATransformer` or `BertEncoder`.
-        weights: the model's weights by the ends of their paths, such as `block_0/expand/kernel`.
+        weights: those that a model of train_squad.py with this encoder has too, by the ends of their paths: `block_0/expand/kernel`
+            of a `QATransformer`, `encoder/block_0/expand/kernel` of a `BertQA`.
+        is_bert: whether the encoder is a `BertEncoder`.
     """
 
     folder: Path
@@ -34,6 +36,7 @@ class InitialRun:
     checksum: str
     encoder: dict
     weights: dict[str, np.ndarray]
+    is_bert: bool
 
 
 def run_folder(reference: str | None) -> Path | None:
@@ -66,6 +69,7 @@ def read_initial_run(folder: Path) -> InitialRun:
     Raises:
         UserError: the run is not finished, is of another task, or one of its files is damaged.
     """
+    from components.bert_encoder import BertEncoder
     from models import load_model
 
     _, results = read_run(folder)
@@ -76,11 +80,13 @@ def read_initial_run(folder: Path) -> InitialRun:
     with damaged_run_as_user_error(folder):
         model = load_model(folder)
     encoder = getattr(model, "encoder", model)
-    is_pretraining = results["task"] == PRETRAINING
-    weights = relative_weights(encoder if is_pretraining else model)
-    if is_pretraining:
+    is_bert = isinstance(encoder, BertEncoder)
+    weights = relative_weights(model)
+    if results["task"] == PRETRAINING and not is_bert:
+        weights = relative_weights(encoder)  # as `QATransformer`, which is encoder and model in one, names them
         weights = {name: values for name, values in weights.items() if not name.startswith("span_head/")}
-    return InitialRun(folder, type(model).__name__, checksum_of(folder / "best.keras"), dict(encoder.config), weights)
+    checksum = checksum_of(folder / "best.keras")
+    return InitialRun(folder, type(model).__name__, checksum, dict(encoder.config), weights, is_bert)
 
 
 def relative_weights(model) -> dict[str, np.ndarray]:

@@ -39,7 +39,7 @@ def read_initial_checkpoint(init_from: str | None, word_vectors: str | None, max
                 f"{folder} in the place of --init-from to take its tokenizer alone"
             )
         checkpoint = read_initial_run(folder)
-        if is_pretrained != (checkpoint.architecture == "BertQA"):
+        if is_pretrained != checkpoint.is_bert:
             raise UserError(
                 f"--init-from {init_from}: holds a {checkpoint.architecture}; give the --model that it was trained as"
             )
@@ -65,7 +65,7 @@ def set_initial_weights(model, word_vectors: str | None, checkpoint, features) -
     """Set the weights of a built model that do not start random.
 
     Args:
-        model: `BertQA` where `word_vectors` is None, else `QATransformer`.
+        model: `BertQA` where `word_vectors` is None, else `QATransformer`; or a `SpanPretrainer` of a pretrained encoder.
         word_vectors: `text`: token embeddings from co-occurrences in the training text; `pretrained`: those of the checkpoint,
             reduced to the model's width; `random`: none; None: the whole encoder is that of the checkpoint, and the span head too
             where the checkpoint has one.
@@ -78,7 +78,7 @@ def set_initial_weights(model, word_vectors: str | None, checkpoint, features) -
     is_pretrained = word_vectors is None
     if is_pretrained:
         assign(model.encoder, checkpoint.weights)
-        if checkpoint.span_head:
+        if checkpoint.span_head and hasattr(model, "span_head"):
             assign(model.span_head, checkpoint.span_head)
         return
     size, dim = model.token_embedding.embeddings.shape
