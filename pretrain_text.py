@@ -12,7 +12,7 @@ Papers: Ram et al. 2021 (recurring spans); Clark et al. 2020 (replaced tokens); 
 The second command takes the tokenizer and the weights of the first. More examples:
 
     python pretrain_text.py --text-files books.txt.gz news.jsonl --exclude-files none --method replaced --run-dir runs/replaced
-    python pretrain_text.py --model bert --init-from FOLDER --text-files train.json.gz --exclude-files dev.json.gz --run-dir runs/bert
+    python pretrain_text.py --model bert --init-from FOLDER --text-files books.txt.gz --exclude-files none --run-dir runs/bert
 """
 
 from __future__ import annotations
