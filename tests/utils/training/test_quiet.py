@@ -39,6 +39,7 @@ def test_the_first_import_of_tensorflow_is_filtered(tmp_path, monkeypatch, capfd
 
 def test_tracing_a_few_shapes_is_no_warning(caplog):
     silence_tensorflow()
+    caplog.set_level(logging.WARNING, logger="tensorflow")  # app.py lowers it, and its tests may have run before
     logger = logging.getLogger("tensorflow")
     logger.warning("5 out of the last 5 calls to %s triggered tf.function retracing.", "f")
     logger.warning("another warning")
