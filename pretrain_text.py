@@ -223,8 +223,11 @@ def with_model_values(config: Config) -> Config:
     values = {"epochs": 20, "learning_rate": 1e-3, "word_vectors": "text"}
     if config.model == "bert":
         values = {"epochs": 3, "learning_rate": 1e-4}
-        own = (*SHAPE_SETTINGS, "word_vectors", "tokenizer", "vocabulary_size", "layer_dropout", "hashed_words")
-        if flags := ", ".join(as_flag(name) for name in own if getattr(config, name)):
+        own = (*SHAPE_SETTINGS, "word_vectors", "tokenizer", "vocabulary_size")
+        not_applicable = [name for name in own if getattr(config, name) is not None]
+        not_applicable += [name for name in ("layer_dropout", "hashed_words") if getattr(config, name)]
+        if not_applicable:
+            flags = ", ".join(as_flag(name) for name in not_applicable)
             raise UserError(f"--model bert takes its shape and its tokenizer from its checkpoint: leave out {flags}")
     else:
         values |= {name: MODELS[config.model][name] for name in SHAPE_SETTINGS}
