@@ -167,10 +167,8 @@ def main(config: Config) -> int:
         masking = SpanMasking(mask_id, config.word_fraction, config.max_questions)
     model = build_model(config, vocabulary_size, mask_id, checkpoint)
     if not will_continue(config.run_dir):  # otherwise the checkpoint overwrites them
-        if checkpoint:
-            set_initial_weights(model, None, checkpoint, text["train"].windows)
-        else:
-            set_initial_weights(model.encoder, config.word_vectors, None, text["train"].windows)
+        initial_part = model if checkpoint else model.encoder
+        set_initial_weights(initial_part, config.word_vectors, checkpoint, text["train"].windows)
         if config.method == "replaced":
             model.token_shapes.assign(token_shapes(text["train"].windows, vocabulary_size))
     steps_per_epoch = math.ceil(len(text["train"]) / config.batch_size)
