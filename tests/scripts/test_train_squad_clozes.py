@@ -7,8 +7,8 @@ import pytest
 from tests.helpers.scripts import error_line, run
 from tests.scripts.test_train_squad import TINY, squad_file
 from utils.squad.clozes import main
-from utils.squad.clozes import squad_file as written
 from utils.squad.question import Answer, Question
+from utils.squad.squad_file import squad_file as written
 
 
 def write_clozes(folder):

@@ -12,9 +12,7 @@ same text and seed give the same file.
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from utils.common.errors import UserError, exit_on_user_error
@@ -22,7 +20,7 @@ from utils.common.files import write_atomically
 from utils.common.reading import MAX_BAD_FRACTION, Reading
 from utils.squad.cloze_questions import cloze_questions
 from utils.squad.pretraining.texts import excluded_files, read_paragraphs, without_excluded
-from utils.squad.question import Question
+from utils.squad.squad_file import squad_file
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -72,21 +70,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
         write_atomically(options.out, squad_file(questions, is_compressed=options.out.suffix == ".gz"))
         print(f"{options.out}: {len(questions):,} questions about {len(paragraphs):,} paragraphs")
-
-
-def squad_file(questions: Iterable[Question], is_compressed: bool) -> bytes:
-    """A file in SQuAD's layout; questions with the same title are those of an article. The same questions give the same bytes."""
-    articles: dict[str, dict[str, list[dict]]] = {}
-    for question in questions:
-        answers = [{"text": answer.text, "answer_start": answer.start} for answer in question.answers]
-        record = {"id": question.id, "question": question.question, "answers": answers}
-        articles.setdefault(question.title, {}).setdefault(question.context, []).append(record)
-    data = [
-        {"title": title, "paragraphs": [{"context": context, "qas": records} for context, records in contexts.items()]}
-        for title, contexts in articles.items()
-    ]
-    content = json.dumps({"version": "1.1", "data": data}, ensure_ascii=False).encode()
-    return gzip.compress(content, mtime=0) if is_compressed else content
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ from utils.common.batching import BatchPart
 from utils.common.errors import UserError
 from utils.squad.batches import TrainingSignals, training_batches
 from utils.squad.cloze_mixture import ClozeMixture, read_clozes
-from utils.squad.clozes import main, squad_file
+from utils.squad.clozes import main
 from utils.squad.data import read_squad
 from utils.squad.features import build_features
 from utils.squad.overlap import SharedText
 from utils.squad.question import Answer, Question
+from utils.squad.squad_file import squad_file
 from utils.squad.windows import INPUT_NAMES, assemble
 
 MOULD = (
