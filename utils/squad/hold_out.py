@@ -4,7 +4,8 @@
     python train_squad.py --train-files split/train.json.gz --validation-files split/validation.json.gz --run-dir runs/squad
 
 Runs with different seeds hold out different articles. With these files all of them have the same validation questions, and a
-pretraining on text can leave the paragraphs of these questions out (`--exclude-files split/validation.json.gz`).
+pretraining on text can leave the paragraphs of these questions out (`--exclude-files split/validation.json.gz`). The questions keep
+their order, so that a run with these files is the run that holds them out itself, with the same seed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from utils.common.errors import UserError, exit_on_user_error
 from utils.common.files import write_atomically
@@ -45,13 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 )
         reading = Reading(options.max_bad_fraction)
         files = {"train": options.train_files, "validation": [], "test": []}
-        questions, _ = load_splits("", files, options.validation_fraction, options.seed, reading)
+        with TemporaryDirectory() as cache_dir:  # for questions that do not fit into memory, as a training has it
+            questions, _ = load_splits("", files, options.validation_fraction, options.seed, reading, cache_dir)
+            contents = {name: squad_file(questions[name], is_compressed=True) for name in written}
         for note in reading.notes:
             print(note)
         try:
             options.out.mkdir(parents=True, exist_ok=True)
             for name, path in written.items():
-                write_atomically(path, squad_file(questions[name], is_compressed=True))
+                write_atomically(path, contents[name])
                 print(f"{path}: {len(questions[name]):,} questions")
         except OSError as error:
             raise UserError(

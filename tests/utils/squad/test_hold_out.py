@@ -5,7 +5,7 @@ import pytest
 from utils.squad.data import read_squad
 from utils.squad.hold_out import main
 from utils.squad.question import Answer, Question
-from utils.squad.splits import split_by_article
+from utils.squad.splits import load_splits
 from utils.squad.squad_file import squad_file
 
 
@@ -24,28 +24,30 @@ def town_questions(count):
 
 
 @pytest.fixture
-def train_file(tmp_path):
-    path = tmp_path / "questions.json"
-    path.write_bytes(squad_file(town_questions(60), is_compressed=False))
-    return path
+def train_files(tmp_path):
+    """Two files; the articles of the second one are not in one piece."""
+    questions = town_questions(60)
+    parts = {"one.json": questions[:20], "two.json": questions[20::2] + questions[21::2]}
+    for name, part in parts.items():
+        (tmp_path / name).write_bytes(squad_file(part, is_compressed=False))
+    return [tmp_path / name for name in parts]
 
 
-def test_the_files_hold_what_a_training_with_that_seed_would_hold_out(train_file, tmp_path, capsys):
+def test_the_files_hold_what_a_training_with_that_seed_has(train_files, tmp_path, capsys):
     folder = tmp_path / "split"
-    main(f"--train-files {train_file} --out {folder} --validation-fraction 0.2 --seed 3".split())
+    main(["--train-files", *map(str, train_files), *f"--out {folder} --validation-fraction 0.2 --seed 3".split()])
+    expected, _ = load_splits("", {"train": train_files, "validation": [], "test": []}, 0.2, 3)
+    for name, count in (("train", 48), ("validation", 12)):
+        assert read_squad(folder / f"{name}.json.gz") == expected[name] and len(expected[name]) == count
     printed = capsys.readouterr().out
-    train, validation = split_by_article(read_squad(train_file), 0.2, 3)
-    assert read_squad(folder / "train.json.gz") == train and read_squad(folder / "validation.json.gz") == validation
-    assert len(validation) == 12 and f"{folder}/validation.json.gz: 12 questions" in printed
-    assert f"{folder}/train.json.gz: 48 questions" in printed
+    assert f"{folder}/train.json.gz: 48 questions\n{folder}/validation.json.gz: 12 questions\n" in printed
 
 
 def test_unanswerable_questions_stay_unanswerable(tmp_path):
-    answerable = town_questions(2)
     question = Question("none", "Towns", "Skelmoford lies by the sea.", "Who rules it?", (), is_impossible=True)
     path = tmp_path / "questions.json"
-    path.write_bytes(squad_file([*answerable, question], is_compressed=False))
-    assert read_squad(path) == [*answerable, question]
+    path.write_bytes(squad_file([question], is_compressed=False))
+    assert read_squad(path, require_answers=False) == [question]
 
 
 @pytest.mark.parametrize(
@@ -53,18 +55,18 @@ def test_unanswerable_questions_stay_unanswerable(tmp_path):
     [
         ({"--validation-fraction": "2"}, "the fraction to hold out is 2.0; give a number between 0 and 1"),
         ({"--train-files": "missing.json"}, "missing.json"),
-        ({"--out": "questions.json/split"}, "cannot be written to"),
+        ({"--out": "one.json/split"}, "--out one.json/split: cannot be written to"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_line(train_file, tmp_path, capsys, monkeypatch, change, message):
+def test_what_cannot_be_done_is_said_in_a_line(train_files, tmp_path, capsys, monkeypatch, change, message):
     monkeypatch.chdir(tmp_path)
-    flags = {"--train-files": train_file.name, "--out": "split"} | change
+    flags = {"--train-files": train_files[0].name, "--out": "split"} | change
     with pytest.raises(SystemExit) as end:
         main([part for flag in flags.items() for part in flag])
     assert end.value.code == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
-    assert not (tmp_path / "split").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"one.json", "two.json"}
 
 
 def test_a_file_is_not_overwritten_while_it_is_read(tmp_path, capsys):
