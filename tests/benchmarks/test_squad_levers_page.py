@@ -15,12 +15,14 @@ from utils.training.command_line import parse_command_line
 PAGE = (ROOT / "docs" / "squad_levers.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^    (python (?:.*\\\n)*.*)$", re.MULTILINE)
 IN_TEXT = re.compile(r"`(python [^`]* -[^`]*)`")
-TRAIN_FILES = " --train-files a.json.gz b.json.gz"
+SPLIT = " --train-files a.json.gz --validation-files b.json.gz"
+TEXT = " --text-files a.json.gz --exclude-files b.json.gz c.json.gz --overlap leave_out"
 COMMANDS = [
     shlex.split(
         command.replace("\\\n", " ")
-        .replace(" TRAIN_FILES", TRAIN_FILES)
-        .replace(" FILES", f"{TRAIN_FILES} --test-files c.json.gz")
+        .replace(" SPLIT", SPLIT)
+        .replace(" TEXT", TEXT)
+        .replace(" FILES", f"{SPLIT} --test-files c.json.gz")
     )[1:]
     for command in BLOCK.findall(PAGE) + IN_TEXT.findall(PAGE)
 ]
@@ -33,7 +35,10 @@ def test_the_page_has_commands_of_all_of_them():
     assert {
         command[1] if command[0] == "-m" else command[0] for command in PARSED
     } == SCRIPTS.keys() | BENCHMARKS.keys()
-    assert [command[:2] for command in COMMANDS if command not in PARSED] == [["-m", "utils.squad.clozes"]]
+    assert [command[:2] for command in COMMANDS if command not in PARSED] == [
+        ["-m", "utils.squad.hold_out"],
+        ["-m", "utils.squad.clozes"],
+    ]
 
 
 @pytest.mark.parametrize("command", PARSED, ids=" ".join)
