@@ -1,11 +1,12 @@
-"""Write the validation questions that `train_squad.py` would hold out, and the other ones, as two files.
+"""Write the validation questions that `train_squad.py` would hold out as a file, and the other ones as a file for each source.
 
     python -m utils.squad.hold_out --train-files train.json.gz more.json.gz --out split
-    python train_squad.py --train-files split/train.json.gz --validation-files split/validation.json.gz --run-dir runs/squad
+    python train_squad.py --train-files split/train/* --validation-files split/validation.json.gz --run-dir runs/squad
 
-Runs with different seeds hold out different articles. With these files all of them have the same validation questions, and a
-pretraining on text can leave the paragraphs of these questions out (`--exclude-files split/validation.json.gz`). The questions keep
-their order, so that a run with these files is the run that holds them out itself, with the same seed.
+Runs with different seeds hold out different articles. With these files all of them have the same validation questions, a training
+on one source has them too, and a pretraining on text can leave their paragraphs out (`--exclude-files split/validation.json.gz`).
+
+All questions are held in memory. Of data that does not fit there, a training holds out fewer (`splits.MAX_HELD_OUT`).
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from utils.common.errors import UserError, exit_on_user_error
 from utils.common.files import write_atomically
 from utils.common.reading import MAX_BAD_FRACTION, Reading
-from utils.squad.splits import load_splits
+from utils.squad.data import read_squad
+from utils.squad.question import Question
+from utils.squad.splits import split_by_article
 from utils.squad.squad_file import squad_file
 
 
@@ -30,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add = parser.add_argument
     add("--train-files", nargs="+", type=Path, required=True, metavar="FILE", help="questions with answers, in any layout that "
         "train_squad.py reads")  # fmt: skip
-    add("--out", type=Path, required=True, metavar="FOLDER", help="folder for train.json.gz and validation.json.gz")
+    add("--out", type=Path, required=True, metavar="FOLDER", help="folder for validation.json.gz and train/, which has a file "
+        "for each of --train-files")  # fmt: skip
     add("--validation-fraction", type=float, default=0.05, metavar="X", help="fraction to hold out, 0-1 (0.05)")
     add(
         "--seed", type=int, default=0, metavar="N", help="decides which articles are held out, as in train_squad.py (0)"
@@ -39,28 +42,52 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"be unusable, 0-1 ({MAX_BAD_FRACTION})")  # fmt: skip
     options = parser.parse_args(arguments)
     with exit_on_user_error():
-        written = {name: options.out / f"{name}.json.gz" for name in ("train", "validation")}
-        for path in written.values():
-            if path.resolve() in [file.resolve() for file in options.train_files]:
-                raise UserError(
-                    f"--out {options.out}: {path.name} in it is one of the files to read; name another folder"
-                )
         reading = Reading(options.max_bad_fraction)
-        files = {"train": options.train_files, "validation": [], "test": []}
-        with TemporaryDirectory() as cache_dir:  # for questions that do not fit into memory, as a training has it
-            questions, _ = load_splits("", files, options.validation_fraction, options.seed, reading, cache_dir)
-            contents = {name: squad_file(questions[name], is_compressed=True) for name in written}
+        sources = read_sources(options.train_files, options.out, reading)
+        everything = [question for questions in sources.values() for question in questions]
+        _, validation = split_by_article(everything, options.validation_fraction, options.seed)
+        is_held_out = {question.id for question in validation}
+        written = {options.out / "validation.json.gz": validation}
+        for path, questions in sources.items():
+            written[path] = [question for question in questions if question.id not in is_held_out]
+            if not written[path]:
+                raise UserError(
+                    f"{path.name}: all of its questions would be held out; give a smaller --validation-fraction"
+                )
         for note in reading.notes:
             print(note)
         try:
-            options.out.mkdir(parents=True, exist_ok=True)
-            for name, path in written.items():
-                write_atomically(path, contents[name])
-                print(f"{path}: {len(questions[name]):,} questions")
+            (options.out / "train").mkdir(parents=True, exist_ok=True)
+            for path, questions in written.items():
+                write_atomically(path, squad_file(questions, is_compressed=True))
+                print(f"{path}: {len(questions):,} questions")
         except OSError as error:
             raise UserError(
                 f"--out {options.out}: cannot be written to ({error.strerror}); name another folder"
             ) from None
+
+
+def read_sources(files: Sequence[Path], folder: Path, reading: Reading) -> dict[Path, list[Question]]:
+    """The questions of each file, by the file in `folder` that they are to be written to. No two have the same id.
+
+    Raises:
+        UserError: bad data; two files would be written to the same place, or one to a file that is read; or there are other
+            files beside, which a training on `train/*` would read.
+    """
+    sources: dict[Path, list[Question]] = {}
+    known: dict[str, Question] = {}
+    for file in files:
+        path = folder / "train" / (file.name.removesuffix(".gz").removesuffix(".json") + ".json.gz")
+        if path in sources:
+            raise UserError(f"--train-files {file}: another file has the same name; rename one of them")
+        if path.resolve() in [other.resolve() for other in files]:
+            raise UserError(f"--out {folder}: {path} is one of the files to read; name another folder")
+        sources[path] = read_squad(file, reading, known=known)
+        known |= {question.id: question for question in sources[path]}
+    others = sorted(path for path in (folder / "train").glob("*") if path not in sources)
+    if others:
+        raise UserError(f"--out {folder}: {others[0]} is of another split; remove it, or name another folder")
+    return sources
 
 
 if __name__ == "__main__":
