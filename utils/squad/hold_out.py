@@ -6,7 +6,7 @@
 Runs with different seeds hold out different articles. With these files all of them have the same validation questions, a training
 on one source has them too, and a pretraining on text can leave their paragraphs out (`--exclude-files split/validation.json.gz`).
 
-All questions are held in memory. Of data that does not fit there, a training holds out fewer (`splits.MAX_HELD_OUT`).
+All questions are held in memory. Of data that is larger than memory, a training holds out fewer (`splits.MAX_HELD_OUT`).
 """
 
 from __future__ import annotations
