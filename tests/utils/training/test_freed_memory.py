@@ -6,7 +6,8 @@ import sys
 import pytest
 
 PROGRAM = """
-import resource, sys
+import ctypes, resource, sys
+ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE: with huge pages the faults are few in any case
 import numpy as np
 from utils.training.freed_memory import keep_freed_memory
 print(keep_freed_memory() if "keep" in sys.argv else "not asked to")
@@ -32,7 +33,9 @@ def test_freed_memory_costs_no_page_faults_again():
     (_, usual), (said, kept) = page_faults(), page_faults("keep")
     if said == "False":
         pytest.skip("another C library than glibc")
-    assert kept < usual / 3  # where the system gives huge pages, there are few faults in any case
+    if usual < 20 * 10_000:
+        pytest.skip("the system gives huge pages all the same")
+    assert kept < usual / 3
     assert kept < 2 * 20_000, "every page is new once"
 
 
