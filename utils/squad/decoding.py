@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +56,10 @@ class Answers:
 
     Args:
         answers: the best non-empty text; empty only where the paragraph has no token.
-        n_best: a list of `{"text", "probability", "start", "start_logit", "end_logit"}`, best first; `start` is the text's first
-            character in the paragraph, and probabilities sum to one over the list. Spans whose texts are equal once normalised
-            (case, punctuation, articles) are one answer: its weight is the sum of theirs, and its text, place and logits are those
-            of the best of them.
+        n_best: a list of `{"text", "probability", "start", "start_logit", "end_logit"}`, best first, which is not always the
+            most probable (`expected_scores`); `start` is the text's first character in the paragraph, and probabilities sum to
+            one over the list. Spans whose texts are equal once normalised (case, punctuation, articles) are one answer: its
+            weight is the sum of theirs, and its text, place and logits are those of the best of them.
         null_scores: score of "no answer" minus the score of the best answer; above a threshold the question is taken to be
             unanswerable (SQuAD 2.0). Of several windows, the one with the lowest score of "no answer" counts.
     """
@@ -113,6 +114,9 @@ def answer_texts(
 
     The sum `start + end` does not tell an answer from the stretch between the start of one candidate and the end of another. The
     length penalty does: it prefers the shorter of two.
+
+    Of the `N_BEST` texts of highest weight, the answer is the one with the highest expected score (`expected_scores`). That added
+    0.5 to the F1 of models on validation data, and took 0.2 from exact match (docs/squad.md).
 
     An answer neither starts nor ends within a word, where words have spaces between them. That added 0.18 to the F1 of
     `squad-matching` on validation data (docs/squad.md).
@@ -215,15 +219,48 @@ def _best_texts(context: str, spans: dict, characters: dict, length_penalty: flo
     """
     top = max((score for score, _, _ in spans.values()), default=0.0)
     by_character = is_by_character(context)
-    pooled: dict[str, dict] = {}
+    pooled: dict[tuple[str, ...], dict] = {}
     for span, (score, start_logit, end_logit) in sorted(spans.items(), key=lambda item: -item[1][0]):
         first_character, stop = characters[span]
         text = context[first_character:stop]
         tokens = answer_tokens(text, by_character)
-        key = " ".join(tokens) or text
+        key = tuple(tokens) or (text,)
         best_span = {"start": first_character, "start_logit": start_logit, "end_logit": end_logit}
         entry = pooled.setdefault(key, {"text": text, "weight": 0.0, "best_span": best_span})
         entry["weight"] += float(np.exp(score - top)) / max(len(tokens), 1) ** length_penalty
-    best = sorted(pooled.values(), key=lambda entry: -entry["weight"])[:n_best]
-    total = sum(entry["weight"] for entry in best)
-    return [{"text": entry["text"], "probability": entry["weight"] / total, **entry["best_span"]} for entry in best]
+    best = sorted(pooled.items(), key=lambda item: -item[1]["weight"])[:n_best]
+    weights = np.array([entry["weight"] for _, entry in best])
+    # Of the first N_BEST alone, so that the answer does not depend on how many others are listed.
+    scores = expected_scores([tokens for tokens, _ in best[:N_BEST]], weights[:N_BEST] / weights[:N_BEST].sum())
+    order = [*np.argsort(-scores, kind="stable"), *range(len(scores), len(best))]
+    total = weights.sum()
+    return [
+        {"text": best[i][1]["text"], "probability": float(weights[i] / total), **best[i][1]["best_span"]} for i in order
+    ]
+
+
+def expected_scores(answers: Sequence[Sequence[str]], probabilities: np.ndarray) -> np.ndarray:
+    """The expected mean of F1 and exact match of each answer, if exactly one of the answers is right.
+
+    An answer that shares words with other probable answers can be a better choice than the most probable one: this is minimum
+    Bayes risk decoding (Kumar and Byrne 2004).
+
+    >>> expected_scores([["may"], ["in", "may", "1905"], ["may", "1905"]], np.array([0.36, 0.3, 0.34])).round(2).tolist()
+    [0.55, 0.53, 0.58]
+
+    Args:
+        answers: the tokens of n different answers.
+        probabilities: `(n,)`, of being the right answer.
+
+    Returns:
+        `(n,)`, each from 0 to 1.
+    """
+    columns = {token: column for column, token in enumerate(dict.fromkeys(itertools.chain(*answers)))}
+    counts = np.zeros((len(answers), len(columns)))
+    for row, tokens in enumerate(answers):
+        for token in tokens:
+            counts[row, columns[token]] += 1
+    in_common = np.minimum(counts[:, None], counts).sum(-1)
+    lengths = counts.sum(-1)
+    f1 = 2 * in_common / (lengths[:, None] + lengths)
+    return (f1 @ probabilities + probabilities) / 2

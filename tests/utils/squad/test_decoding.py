@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from utils.squad.data import Answer, Question
-from utils.squad.decoding import Answers, answer_questions, best_spans
+from utils.squad.decoding import N_BEST, Answers, answer_questions, best_spans
 from utils.squad.features import build_features
-from utils.squad.metrics import normalize_answer
+from utils.squad.metrics import exact_match_score, f1_score, normalize_answer
 from utils.squad.windows import assemble
 from utils.text.tokenization import train_tokenizer
 
@@ -96,6 +96,15 @@ def spans_by_brute_force(model, features, questions):
     return best, null
 
 
+def expected_score(text, n_best):
+    """The mean of F1 and exact match over the answers that may be right."""
+    score = 0.0
+    for entry in n_best:
+        matches = exact_match_score(text, entry["text"]) if normalize_answer(text) else text == entry["text"]
+        score += entry["probability"] * (max(f1_score(text, entry["text"]), matches) + matches) / 2
+    return score
+
+
 @pytest.mark.parametrize("length_penalty", [0.0, 0.4])
 @pytest.mark.parametrize("seed", range(3))
 def test_all_windows_of_all_questions_are_merged(tokenizer, seed, length_penalty):
@@ -116,7 +125,11 @@ def test_all_windows_of_all_questions_are_merged(tokenizer, seed, length_penalty
         probabilities = {
             normalize_answer(entry["text"]) or entry["text"]: entry["probability"] for entry in n_best
         }  # fmt: skip
-        assert list(probabilities.values()) == sorted(probabilities.values(), reverse=True)
+        first, rest = n_best[:N_BEST], n_best[N_BEST:]
+        expected_scores = [expected_score(entry["text"], first) for entry in first]
+        np.testing.assert_allclose(expected_scores, sorted(expected_scores, reverse=True), rtol=1e-12)
+        order = [min(entry["probability"] for entry in first), *(entry["probability"] for entry in rest)]
+        assert order == sorted(order, reverse=True)
         assert len(n_best) == len(weights) and set(probabilities) == set(weights)
         for text, weight in weights.items():
             np.testing.assert_allclose(probabilities[text], weight / sum(weights.values()), rtol=1e-5)
