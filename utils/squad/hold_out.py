@@ -43,7 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with exit_on_user_error():
         reading = Reading(options.max_bad_fraction)
-        sources = read_sources(options.train_files, options.out, reading)
+        paths = output_paths(options.train_files, options.out)
+        sources = {}
+        known: dict[str, Question] = {}  # no two questions have the same id
+        for path, file in paths.items():
+            sources[path] = read_squad(file, reading, known=known)
+            known |= {question.id: question for question in sources[path]}
         everything = [question for questions in sources.values() for question in questions]
         _, validation = split_by_article(everything, options.validation_fraction, options.seed)
         is_held_out = {question.id for question in validation}
@@ -67,27 +72,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ) from None
 
 
-def read_sources(files: Sequence[Path], folder: Path, reading: Reading) -> dict[Path, list[Question]]:
-    """The questions of each file, by the file in `folder` that they are to be written to. No two have the same id.
+def output_paths(files: Sequence[Path], folder: Path) -> dict[Path, Path]:
+    """Maps each file that is to be written in `folder` to the file that its questions come from.
 
     Raises:
-        UserError: bad data; two files would be written to the same place, or one to a file that is read; or there are other
-            files beside, which a training on `train/*` would read.
+        UserError: two files would be written to the same place, or one to a file that is read; or there are other files beside,
+            which a training on `train/*` would read.
     """
-    sources: dict[Path, list[Question]] = {}
-    known: dict[str, Question] = {}
+    paths: dict[Path, Path] = {}
     for file in files:
         path = folder / "train" / (file.name.removesuffix(".gz").removesuffix(".json") + ".json.gz")
-        if path in sources:
+        if path in paths:
             raise UserError(f"--train-files {file}: another file has the same name; rename one of them")
         if path.resolve() in [other.resolve() for other in files]:
             raise UserError(f"--out {folder}: {path} is one of the files to read; name another folder")
-        sources[path] = read_squad(file, reading, known=known)
-        known |= {question.id: question for question in sources[path]}
-    others = sorted(path for path in (folder / "train").glob("*") if path not in sources)
+        paths[path] = file
+    others = sorted(path for path in (folder / "train").glob("*") if path not in paths)
     if others:
         raise UserError(f"--out {folder}: {others[0]} is of another split; remove it, or name another folder")
-    return sources
+    return paths
 
 
 if __name__ == "__main__":
