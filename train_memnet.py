@@ -31,7 +31,9 @@ from utils.memnet.baselines import count_answers
 from utils.memnet.data import write_facts
 from utils.memnet.dataset import MemoryData
 from utils.memnet.evaluation import evaluate, repeated_tests
+from utils.memnet.evidence import FEATURES
 from utils.memnet.features import (
+    NOTHING,
     NUM_HASHES,
     VOCABULARIES,
     Vocabulary,
@@ -51,10 +53,10 @@ from utils.training.settings import RunConfig, as_flag, check_common, check_rang
 OPEN = {"encoder": "words", "vocabulary": "open", "hidden_dim": 128, "learning_rate": 3e-3, "redraw": True}
 CLOSED = {"encoder": "position", "vocabulary": "closed", "hidden_dim": 200, "learning_rate": 5e-4, "redraw": False}
 MODELS = {
-    "pointer": {"scoring": "pointer", **OPEN},
-    "tied": {"scoring": "tied", **OPEN},
-    "untied": {"scoring": "untied", **OPEN},
-    "documented": {"scoring": "untied", **CLOSED},
+    "pointer": {"scoring": "pointer", "evidence": True, **OPEN},
+    "tied": {"scoring": "tied", "evidence": False, **OPEN},
+    "untied": {"scoring": "untied", "evidence": False, **OPEN},
+    "documented": {"scoring": "untied", "evidence": False, **CLOSED},
 }
 TRANSFORMER_HEADS = 4
 STEPS_PER_EXECUTION = 16
@@ -88,6 +90,12 @@ class Config(RunConfig):
     """Templates that each subject and relation is asked about with, drawn from all; 0 is all."""
     distractors: int = 15
     """Facts in a memory beside those that answer."""
+    extra_distractors: int = 0
+    """Facts that retrieval finds for a training question among the training's facts and that are added to its memory, at most;
+    how many is drawn for each question and epoch. For questions that are to be answered from all facts."""
+    unanswerable: float = 0.0
+    """Fraction of the training questions whose memory loses the facts that answer, drawn anew for each epoch. With it the model
+    learns to say that the facts do not answer."""
     sweep: list[int] = field(default_factory=lambda: [15, 100, 1000])
     """Numbers of distractors that the test is repeated with."""
     candidates: int = 100
@@ -109,6 +117,9 @@ class Config(RunConfig):
     """Size of the vectors. Left out: 200 for documented, 128 for the others."""
     num_hops: int = 1
     """Reads of the memory."""
+    evidence: bool | None = None
+    """Give the model evidence of how a question names the subjects of facts (exactly, in part, by how rare words) in the place of
+    names. Left out: for pointer with one read and --retrieval words."""
     attention_supervision: float = 0.0
     """Weight of a loss on the attention, whose target is the facts that answer."""
     redraw: bool | None = None
@@ -134,11 +145,19 @@ def main(config: Config) -> int:
         print(note)
     set_up_run(config, {"facts_and_questions": data.checksum})
     vocabulary = write_vocabulary(config, data)
-    facts = encode_facts(data.base.facts, vocabulary)
+    facts = encode_facts(data.base.facts, vocabulary, config.evidence)
     question_ids = data.encode_questions(vocabulary)
     features = data.scoring_features(question_ids, config.distractors, config.split_seed)
     train_ids, num_train = question_ids["train"], len(data.questions["train"])
-    features_of_epoch = data.training_features(train_ids, config.distractors, config.seed, config.redraw)
+    features_of_epoch = data.training_features(
+        train_ids,
+        facts,
+        config.distractors,
+        config.seed,
+        config.redraw,
+        extra_distractors=config.extra_distractors,
+        unanswerable=config.unanswerable,
+    )
     counts = ", ".join(f"{split} {len(questions):,}" for split, questions in data.questions.items())
     print(f"{counted(len(data.base.facts), 'fact')}, {len(vocabulary):,} words learned; questions: {counts}")
 
@@ -218,7 +237,9 @@ def main(config: Config) -> int:
 
 def with_model_defaults(config: Config) -> Config:
     """The settings, with the model's defaults in the place of None."""
-    defaults = MODELS[config.model]
+    defaults = dict(MODELS[config.model])
+    # Evidence tells names apart by their words, so that vectors no longer hold them: neither for an index nor for a second read.
+    defaults["evidence"] &= config.retrieval == "words" and config.num_hops == 1
     return replace(config, **{name: value for name, value in defaults.items() if getattr(config, name, value) is None})
 
 
@@ -231,9 +252,9 @@ def check(config: Config) -> None:
     check_common(config)
     check_ranges(
         config,
-        less_than_1="validation_fraction test_fraction held_out_values",
+        less_than_1="validation_fraction test_fraction held_out_values unanswerable",
         more_than_0="hidden_dim num_hops candidates distractors",
-        at_least_0="templates_each attention_supervision split_seed",
+        at_least_0="templates_each attention_supervision split_seed extra_distractors",
     )
     if min(config.sweep, default=1) < 1:
         raise UserError(f"--sweep {min(config.sweep)}: must be more than 0")
@@ -247,6 +268,12 @@ def check(config: Config) -> None:
         raise UserError("--facts needs --templates (or --train-files with questions), and --templates needs --facts")
     if not config.validation_files and not config.validation_fraction:
         raise UserError("--validation-fraction 0.0: leaves nothing to choose the best epoch on; give more than 0")
+    if config.evidence and (MODELS[config.model]["scoring"] != "pointer" or config.vocabulary == "closed"):
+        raise UserError("--evidence: is for --model pointer and --vocabulary open; leave it out")
+    if config.evidence and (config.num_hops > 1 or config.retrieval == "vectors"):
+        raise UserError("--evidence: the model's vectors hold no names then; leave out --num-hops and --retrieval")
+    if config.unanswerable and MODELS[config.model]["scoring"] != "pointer":
+        raise UserError("--unanswerable: is for --model pointer, whose answer is a fact; leave it out")
     if config.attention_supervision and MODELS[config.model]["scoring"] == "pointer":
         raise UserError(
             "--attention-supervision: a pointer's scores are its attention, which is trained anyway; leave it out"
@@ -262,7 +289,10 @@ def write_vocabulary(config: Config, data: MemoryData) -> Vocabulary:
     path = config.run_dir / "vocabulary.json"
     if not (config.resume and path.exists()):
         write_facts(config.run_dir / "facts.tsv", data.base)
-        save_vocabulary(path, VOCABULARIES[config.vocabulary](data.base, data.questions["train"]))
+        vocabulary = VOCABULARIES[config.vocabulary](data.base, data.questions["train"])
+        if config.unanswerable:
+            vocabulary = Vocabulary([*vocabulary.words, NOTHING], vocabulary.hashed)
+        save_vocabulary(path, vocabulary)
     return read_vocabulary(path)
 
 
@@ -276,9 +306,10 @@ def build_model(config: Config, vocabulary: Vocabulary, max_length: int = 64):
         num_hops=config.num_hops,
         scoring=MODELS[config.model]["scoring"],
         encoder=config.encoder,
-        num_buckets=math.isqrt(NUM_HASHES) if vocabulary.hashed else 0,
+        num_buckets=math.isqrt(NUM_HASHES) if vocabulary.hashed and not config.evidence else 0,
         num_heads=TRANSFORMER_HEADS,
         max_length=max_length,
+        num_evidence=len(FEATURES) if config.evidence else 0,
     )
     model.build()
     return model

@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -102,26 +103,29 @@ def prepare(options, folder: Path):
     subjects = {split: order[start:end] for split, start, end in zip(sizes, ends, ends[1:], strict=False)}
     numbers = sorted(number for part in subjects.values() for name in part for number in base.by_subject[name])
     small_base = KnowledgeBase(tuple(base.facts[number] for number in numbers))
-    config = with_model_defaults(Config(Path("unused"), seed=options.seed))
+    config = Config(Path("unused"), seed=options.seed)
     config = replace(config, limit=options.training_steps * config.batch_size)
     templates = {relation: words.questions for relation, words in phrases.PERSON_RELATIONS.items()}
     data = split_templates(
         small_base, templates, subjects=subjects, max_templates=1, limit=config.limit, seed=options.seed
     )
 
-    keras.utils.set_random_seed(options.seed)
     vocabulary = open_vocabulary(small_base, data.questions["train"])
     save_vocabulary(folder / "vocabulary.json", vocabulary)
-    facts, question_ids = encode_facts(small_base.facts, vocabulary), data.encode_questions(vocabulary)["train"]
-    features_of_epoch = data.training_features(question_ids, config.distractors, config.seed, redraw=False)
-    model = build_model(config, vocabulary)
-    compile_model(model, config, options.training_steps)
-
-    def batches(first_step: int):
-        return training_batches(features_of_epoch, len(question_ids), facts, config.batch_size, config.seed, first_step)
-
-    model.fit(as_dataset(batches, 0), steps_per_epoch=options.training_steps, shuffle=False, verbose=0)
-    model.save(folder / "best.keras")
+    question_ids = data.encode_questions(vocabulary)["train"]
+    for (
+        kind
+    ) in options.indices:  # the vectors of a model that reads evidence hold no names, so each index has its own model
+        kind_config = with_model_defaults(replace(config, retrieval=kind))
+        keras.utils.set_random_seed(options.seed)
+        facts = encode_facts(small_base.facts, vocabulary, kind_config.evidence)
+        features_of_epoch = data.training_features(question_ids, facts, config.distractors, config.seed, redraw=False)
+        model = build_model(kind_config, vocabulary)
+        compile_model(model, kind_config, options.training_steps)
+        batches = partial(training_batches, features_of_epoch, len(question_ids), facts, config.batch_size, config.seed)
+        model.fit(as_dataset(batches, 0), steps_per_epoch=options.training_steps, shuffle=False, verbose=0)
+        (folder / kind).mkdir()
+        model.save(folder / kind / "best.keras")
 
     questions = data.questions["test"] + data.questions.get("test_unseen_value", [])
     chosen = rng.permutation(len(questions))[: WARM_UP_QUESTIONS + options.questions]
@@ -139,11 +143,12 @@ def measure(kind: str, questions, options, folder: Path) -> dict:
     from models import load_model
     from utils.common.reading import Reading
     from utils.memnet.data import read_facts
+    from utils.memnet.evidence import FEATURES
     from utils.memnet.features import MemoryFeatures, assemble, read_vocabulary
     from utils.memnet.predictor import MemnetPredictor
     from utils.text.words import split_words
 
-    vocabulary, model = read_vocabulary(folder / "vocabulary.json"), load_model(folder)
+    vocabulary, model = read_vocabulary(folder / "vocabulary.json"), load_model(folder / kind)
     clock, peaks = [time.perf_counter()], {"start": round(peak_memory_gib(), 2)}
 
     def note_time_and_memory(name: str) -> None:
@@ -159,6 +164,8 @@ def measure(kind: str, questions, options, folder: Path) -> dict:
 
     ranks = {"question_ids": 2, "key_ids": 3, "value_ids": 3, "memory_mask": 2}
     shapes = {name: tf.TensorSpec((None,) * rank, tf.int32) for name, rank in ranks.items()}
+    if predictor.has_evidence:
+        shapes["evidence"] = tf.TensorSpec((None, None, len(FEATURES)), tf.float32)
     scores_of = tf.function(lambda inputs: model(inputs, training=False)["scores"], input_signature=[shapes])
     vectors_of = tf.function(model.encode, input_signature=[shapes["question_ids"]])
 

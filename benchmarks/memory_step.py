@@ -77,12 +77,13 @@ def measure(case: str, options) -> dict:
     from train_memnet import Config, load_data, with_model_defaults
     from utils.memnet.features import VOCABULARIES, encode_facts, training_batches
 
-    config = Config(Path("unused"), model=case, batch_size=options.batch_size, seed=options.seed)
+    # PyTorch's side has no evidence.
+    config = Config(Path("unused"), model=case, batch_size=options.batch_size, seed=options.seed, evidence=False)
     config = with_model_defaults(config)
     data = load_data(config)
     vocabulary = VOCABULARIES[config.vocabulary](data.base, data.questions["train"])
     facts, question_ids = encode_facts(data.base.facts, vocabulary), data.encode_questions(vocabulary)["train"]
-    features_of_epoch = data.training_features(question_ids, config.distractors, config.seed, redraw=False)
+    features_of_epoch = data.training_features(question_ids, facts, config.distractors, config.seed, redraw=False)
     batches = training_batches(features_of_epoch, len(question_ids), facts, config.batch_size, config.seed, 0)
     rounds = [list(islice(batches, options.steps)) for _ in range(options.rounds + 1)]  # the first one warms up
     total_steps = config.epochs * -(-len(question_ids) // config.batch_size)

@@ -54,8 +54,9 @@ def measure(rounds: int) -> dict[str, list[float]]:
     config = with_model_defaults(Config(Path("unused"), limit=8_000))
     data = load_data(config, Reading())
     vocabulary = VOCABULARIES[config.vocabulary](data.base, data.questions["train"])
-    facts, question_ids = encode_facts(data.base.facts, vocabulary), data.encode_questions(vocabulary)["train"]
-    features_of_epoch = data.training_features(question_ids, config.distractors, config.seed, redraw=False)
+    facts = encode_facts(data.base.facts, vocabulary, config.evidence)
+    question_ids = data.encode_questions(vocabulary)["train"]
+    features_of_epoch = data.training_features(question_ids, facts, config.distractors, config.seed, redraw=False)
     num_train = len(data.questions["train"])
     steps_per_epoch = num_train // config.batch_size
     model = build_model(config, vocabulary)

@@ -16,7 +16,7 @@ SCORINGS = ("pointer", "tied", "untied")
 class KVMemNet(keras.Model):
     """A key-value memory network (Miller et al. 2016, section 3.1): a question addresses the facts' keys and reads their values.
 
-        p_i = softmax_i(q_j . A key_i)                address
+        p_i = softmax_i(q_j . A key_i + w_j . e_i)    address
         o = sum_i p_i A value_i                       read
         q_{j+1} = R_j (q_j + o)                       the query of the next hop, H = `num_hops` in all
 
@@ -28,9 +28,12 @@ class KVMemNet(keras.Model):
                       l_kj = (1 - j/J) - (k/d)(1 - 2j/J)          Sukhbaatar et al. 2015, section 4.1
         transformer   mean over the words after one Pre-LN Transformer block
 
+    Among facts about many subjects, vectors alone do not tell similar names apart. So the address may have a second term: e_i says
+    how the question names the subject of fact i (`utils.memnet.evidence`), and w_j is learned, from ones.
+
     The slots are scored as answers by `scoring`:
 
-        pointer   q_H . A key_i: the attention of the last hop is the answer. It finds keys and cannot memorise values.
+        pointer   q_H . A key_i + w_H . e_i: the attention of the last hop is the answer. It finds keys and cannot memorise values.
         tied      R_H (q_H + o) . A value_i
         untied    R_H (q_H + o) . B value_i, with an embedding B for answers, as published. The vectors of values that training
                   never had stay random, so such answers are mostly missed (docs/memnet.md).
@@ -45,11 +48,13 @@ class KVMemNet(keras.Model):
         num_buckets: int, rows of the table for hashed words; 0 if all words are in the vocabulary.
         num_heads: int, attention heads of the Transformer block.
         max_length: int, the Transformer block reads this many words of a text and drops the rest.
+        num_evidence: int, size of e_i; 0 for no second term.
 
     Inputs, a dict of int arrays:
         question_ids: `(batch, words)`.
         key_ids, value_ids: `(batch, num_slots, words)`.
         memory_mask: `(batch, num_slots)`, 1 for a slot that holds a fact.
+        evidence: float `(batch, num_slots, num_evidence)`, where there is evidence.
         Id 0 pads texts.
 
     Returns:
@@ -77,6 +82,7 @@ class KVMemNet(keras.Model):
         num_buckets=8192,
         num_heads=4,
         max_length=64,
+        num_evidence=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -94,6 +100,7 @@ class KVMemNet(keras.Model):
             "num_buckets": num_buckets,
             "num_heads": num_heads,
             "max_length": max_length,
+            "num_evidence": num_evidence,
         }
         policy = self.dtype_policy
 
@@ -107,6 +114,11 @@ class KVMemNet(keras.Model):
             self.block = TransformerBlock(num_heads, 2 * hidden_dim, dtype=policy, name="block")
             self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy, name="norm")
         self.memory = KeyValueMemory(dtype=policy, name="memory")
+        self.evidence_weights = None  # w
+        if num_evidence:
+            self.evidence_weights = keras.layers.Dense(
+                num_hops, use_bias=False, kernel_initializer="ones", dtype="float32", name="evidence_weights"
+            )
         # R_j. With a pointer the last read is not used, so the last hop has none.
         self.hops = [
             keras.layers.Dense(
@@ -125,6 +137,8 @@ class KVMemNet(keras.Model):
                 layer.build(hidden)
         for hop in self.hops:
             hop.build(hidden)
+        if self.evidence_weights is not None:
+            self.evidence_weights.build((None, None, self.config["num_evidence"]))
         self.built = True
 
     def call(self, inputs, training=None):
@@ -133,8 +147,9 @@ class KVMemNet(keras.Model):
         mask, num_hops = inputs["memory_mask"], self.config["num_hops"]
         values_are_used = num_hops > 1 or self.config["scoring"] != "pointer"
         values = self.encode(inputs["value_ids"], training=training) if values_are_used else keys
+        bias = None if self.evidence_weights is None else self.evidence_weights(inputs["evidence"])
         for number in range(num_hops):
-            read, address = self.memory(query, keys, values, mask)
+            read, address = self.memory(query, keys, values, mask, None if bias is None else bias[..., number])
             if number < len(self.hops):
                 query = self.hops[number](query + read)
         if self.config["scoring"] == "pointer":

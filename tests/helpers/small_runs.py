@@ -24,7 +24,8 @@ def _write(folder: Path, model, task: str, config: dict, details: dict | None = 
 
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(0)
-    model.build()
+    if not model.built:
+        model.build()
     model.save(folder / "best.keras")
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "results.json").write_text(json.dumps({"task": task, "details": details or {}, "data": {}}))
@@ -97,6 +98,26 @@ def memnet_run() -> Path:
     vocabulary = json.dumps({"words": words, "hashed": True})
     settings = {"candidates": 13, "retrieval": "words"}
     return _write(_new_folder("memnet"), model, "memnet", settings, facts_tsv=facts, vocabulary_json=vocabulary)
+
+
+@cache
+def abstaining_memnet_run() -> Path:
+    """A model that reads evidence, with weights by which it answers where subject and relation are those of the question."""
+    import numpy as np
+
+    from models.kv_memnet import KVMemNet
+    from utils.memnet.evidence import FEATURES
+    from utils.memnet.features import NOTHING
+
+    words = ["<born_in>", "<job>", "born", "work", NOTHING]
+    model = KVMemNet(len(words) + 1, hidden_dim=2, num_buckets=0, num_evidence=len(FEATURES))
+    model.build()
+    model.embedding.learned.assign(np.array([(0, 0), (10, 0), (0, 10), (1, 0), (0, 1), (12, 12)]))
+    facts = "subject\trelation\tobject\nAda Holt\tborn_in\tArnwick\nAda Holt\tborn_in\tWick\nBo Holt\tborn_in\tSkel\n"
+    vocabulary = json.dumps({"words": words, "hashed": True})
+    settings = {"candidates": 13, "retrieval": "words"}
+    folder = _new_folder("abstaining")
+    return _write(folder, model, "memnet", settings, facts_tsv=facts, vocabulary_json=vocabulary)
 
 
 def ask_memnet(run_dir):

@@ -15,6 +15,7 @@ KINDS = [
     {"scoring": "tied", "encoder": "position", "num_buckets": 0},
     {"scoring": "untied", "encoder": "words", "num_hops": 3},
     {"scoring": "untied", "encoder": "transformer"},
+    {"scoring": "pointer", "encoder": "words", "num_buckets": 0, "num_evidence": 3},
 ]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind.values())))
 
@@ -37,7 +38,14 @@ def batch(limit=VOCABULARY + 13 * 13, slots=SLOTS, seed=3):
     mask = np.ones((BATCH, slots), "int32")
     mask[1, 2:] = 0
     keys, values = (ids(BATCH, slots, words) * mask[..., None] for words in (7, 3))
-    return {"question_ids": ids(BATCH, 4), "key_ids": keys, "value_ids": values, "memory_mask": mask}
+    evidence = rng.random((BATCH, slots, 3), "float32") * mask[..., None]
+    return {
+        "question_ids": ids(BATCH, 4),
+        "key_ids": keys,
+        "value_ids": values,
+        "memory_mask": mask,
+        "evidence": evidence,
+    }
 
 
 def outputs(model, inputs, **settings):
@@ -81,6 +89,17 @@ def test_equals_the_equations():
         np.testing.assert_allclose(results["scores"][row, slots], answers @ query, atol=1e-4)
 
 
+def test_weighted_evidence_is_added_to_the_address():
+    model, inputs = make(num_buckets=0, num_evidence=3), batch(VOCABULARY)
+    without = outputs(model, inputs | {"evidence": 0 * inputs["evidence"]})["scores"]
+    filled = inputs["memory_mask"] == 1
+    for weights in (np.ones(3), np.array([2.0, -1.0, 0.5])):
+        model.evidence_weights.set_weights([weights[:, None]])
+        expected = without + inputs["evidence"] @ weights
+        for name in ("scores", "address"):
+            np.testing.assert_allclose(outputs(model, inputs)[name][filled], expected[filled], rtol=1e-5)
+
+
 def test_word_vectors_are_summed_and_hashed_ones_divided_by_the_root_of_their_number():
     model = make()
     learned, fixed = model.embedding(np.array([2, 3, VOCABULARY + 5, VOCABULARY + 40, 0], "int32"), return_parts=True)
@@ -102,6 +121,7 @@ def test_a_name_matches_itself_better_than_a_longer_or_a_shorter_one():
 def test_padding_changes_nothing(kind):
     model, inputs = make(**kind), batch(id_limit(kind))
     padded = {name: np.pad(array, [(0, 0)] + [(0, 2)] * (array.ndim - 1)) for name, array in inputs.items()}
+    padded["evidence"] = padded["evidence"][..., :3]
     short, long = outputs(model, inputs), outputs(model, padded)
     filled = inputs["memory_mask"] == 1
     for name in ("scores", "address"):
@@ -130,6 +150,7 @@ def test_thirty_two_questions_are_memorised(kind):
         "key_ids": rng.integers(1, words, (32, SLOTS, 3)).astype("int32"),
         "value_ids": rng.integers(1, words, (32, SLOTS, 2)).astype("int32"),
         "memory_mask": np.ones((32, SLOTS), "int32"),
+        "evidence": rng.random((32, SLOTS, 3), "float32"),
     }
     target = rng.integers(0, SLOTS, 32)
     loss = {"scores": keras.losses.CategoricalCrossentropy(from_logits=True)}

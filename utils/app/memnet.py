@@ -79,9 +79,12 @@ class MemnetTab:
         notes = []
         if result["unknown_words"]:
             notes.append(message(f"No fact is about: {', '.join(result['unknown_words'])}"))
-        if not result["answers"]:
+        if not result["facts"]:
             return "".join([*notes, message("No fact shares a word with the question."), self.model.caption()])
-        best = result["answers"][0]
+        if result["answers"]:
+            best = f'<p class="qkv-answer" dir="auto">{escaped(result["answers"][0]["answer"])}</p>'
+        else:
+            best = message(f"No fact answers this (probability {result['no_answer_probability']:.2f}).")
         answers = [[breakable(entry["answer"]), bar(entry["probability"])] for entry in result["answers"]]
         attended = [
             [
@@ -95,8 +98,8 @@ class MemnetTab:
         return "".join(
             [
                 *notes,
-                f'<p class="qkv-answer" dir="auto">{escaped(best["answer"])}</p>',
-                table(["answer", "probability"], answers, "answers"),
+                best,
+                table(["answer", "probability"], answers, "answers") if answers else "",
                 f"<h4>Attended facts, of {counted(result['num_candidates'], 'candidate')}</h4>",
                 table(["subject", "relation", "object", "weight"], attended, "facts"),
                 self.model.caption(),

@@ -14,7 +14,7 @@ from utils.common.inputs import as_texts
 from utils.memnet.evaluation import score_slots
 from utils.memnet.features import MemoryFeatures, Vocabulary, encode_facts, encode_texts
 from utils.memnet.index import WordIndex
-from utils.memnet.metrics import SlotScores, ranked_values
+from utils.memnet.metrics import SlotScores, abstentions, ranked_values
 from utils.memnet.records import Fact, fact_from
 from utils.text.words import is_whole_word, split_words
 
@@ -28,15 +28,23 @@ class MemnetAnswerer:
         known_facts: the facts to answer from, at least one.
         num_candidates: facts that a question is given, at most.
         is_pointer: whether the model's address is its answer, so that the probabilities of slots with one value add up.
+        has_evidence: whether the model reads how a question names the subjects of facts.
     """
 
     def __init__(
-        self, model, vocabulary: Vocabulary, known_facts: Sequence[Fact], num_candidates: int, is_pointer: bool
+        self,
+        model,
+        vocabulary: Vocabulary,
+        known_facts: Sequence[Fact],
+        num_candidates: int,
+        is_pointer: bool,
+        has_evidence: bool = False,
     ):
         self.model = model
         self.vocabulary = vocabulary
         self.known_facts = known_facts
-        self.facts = encode_facts(known_facts, vocabulary)
+        self.has_evidence = has_evidence
+        self.facts = encode_facts(known_facts, vocabulary, has_evidence)
         self.num_candidates = num_candidates
         self.is_pointer = is_pointer
 
@@ -72,7 +80,8 @@ class MemnetAnswerer:
         if not known_facts:
             raise ValueError("no facts to answer from; give at least one")
         answerer = copy(self)
-        answerer.known_facts, answerer.facts = known_facts, encode_facts(known_facts, self.vocabulary)
+        answerer.known_facts = known_facts
+        answerer.facts = encode_facts(known_facts, self.vocabulary, self.has_evidence)
         answerer.__dict__.pop("index", None)  # it is one of the other facts
         return answerer
 
@@ -88,9 +97,11 @@ class MemnetAnswerer:
 
         Returns:
             for each question a dict of `question`; `answers`, best first, each a dict of `answer` and `probability`; `facts`, most
-            attended first, each a dict of `subject`, `relation`, `object` and `weight`; `num_candidates`, the number of facts that
-            the question was answered from; and `unknown_words`, the words that neither the vocabulary nor a fact's subject has.
-            `answers` and `facts` are empty for a question without candidates.
+            attended first, each a dict of `subject`, `relation`, `object` and `weight`; `no_answer_probability`, that no fact
+            answers, None where the model was not trained to say so; `num_candidates`, the number of facts that the question was
+            answered from; and `unknown_words`, the words that neither the vocabulary nor a fact's subject has. `answers` and
+            `facts` are empty for a question without candidates, and `answers` also where "no fact answers" has more weight than
+            any key.
         """
         if not questions:
             return []
@@ -106,7 +117,7 @@ class MemnetAnswerer:
         memory, _ = pad_rows(memories, padding=-1)
         features = MemoryFeatures(question_ids, memory, np.zeros(memory.shape, bool))
         answers = answerer.read_answers(features, answerer.score(features), n_best)
-        known_words = np.unique(answerer.facts.keys)
+        known_words = np.unique(answerer.facts.subjects)
         return [
             {
                 "question": question,
@@ -128,7 +139,7 @@ class MemnetAnswerer:
     @cached_property
     def index(self) -> WordIndex:
         """The index that candidates are retrieved from; it is built when it is first used."""
-        return WordIndex(self.facts.keys)
+        return WordIndex(self.facts.subjects)
 
     def score(self, features: MemoryFeatures) -> SlotScores:
         """The scores of all slots of these questions, whose memories number the known facts."""
@@ -147,10 +158,15 @@ class MemnetAnswerer:
             n_best: answers and facts per question, at most.
         """
         texts = dict(zip(self.facts.objects.tolist(), (fact.object for fact in self.known_facts), strict=True))
+        abstains = abstentions(slots, features.memory, self.facts)
         answers = []
-        for memory, scores, address in zip(features.memory, slots.scores, slots.address, strict=True):
+        for row, (memory, scores, address) in enumerate(zip(features.memory, slots.scores, slots.address, strict=True)):
             mask = memory >= 0
             values, probabilities = ranked_values(scores[mask], self.facts.objects[memory[mask]], self.is_pointer)
+            nothing = None if slots.nothing is None else float(slots.nothing[row])
+            if nothing is not None:
+                probabilities = probabilities * (1 - nothing)
+                values = values[: 0 if abstains[row] else None]
             attended = [slot for slot in address.argsort()[::-1] if mask[slot]][:n_best]
             answers.append(
                 {
@@ -159,6 +175,7 @@ class MemnetAnswerer:
                         for value, probability in zip(values[:n_best].tolist(), probabilities, strict=False)
                     ],
                     "facts": [_attended_fact(self.known_facts[memory[slot]], address[slot]) for slot in attended],
+                    "no_answer_probability": nothing,
                 }
             )
         return answers
@@ -181,9 +198,11 @@ def answer_lines(answer: dict) -> Iterator[str]:
     """What is printed of an answer."""
     if answer["unknown_words"]:
         yield f"(no fact is about: {', '.join(answer['unknown_words'])})"
-    if not answer["answers"]:
+    if not answer["facts"]:
         yield "(no memory: no fact shares a word with the question)"
         return
+    if not answer["answers"]:
+        yield f"{answer['no_answer_probability']:.3f}  (no fact answers)"
     for entry in answer["answers"]:
         yield f"{entry['probability']:.3f}  {entry['answer']}"
     yield "attended to:"

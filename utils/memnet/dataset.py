@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.memnet.features import MemoryFeatures, Vocabulary, build_features, encode_texts
-from utils.memnet.memories import MemoryDrawer, draw_memories
+from utils.memnet.features import EncodedFacts, MemoryFeatures, Vocabulary, build_features, encode_texts
+from utils.memnet.memories import MemoryDrawer, OpenMemories, draw_memories
 from utils.memnet.records import KnowledgeBase, MemoryQuestion
 
 
@@ -98,25 +98,44 @@ class MemoryData:
         return features
 
     def training_features(
-        self, question_ids: np.ndarray, num_distractors: int, seed: int, redraw: bool
+        self,
+        question_ids: np.ndarray,
+        facts: EncodedFacts,
+        num_distractors: int,
+        seed: int,
+        redraw: bool,
+        extra_distractors: int = 0,
+        unanswerable: float = 0.0,
     ) -> Callable[[int], MemoryFeatures]:
         """Make a function of an epoch that gives the features of the training questions in this epoch.
 
         Args:
             question_ids: word ids of the training questions.
+            facts: the arrays of all facts.
             num_distractors: distractors per question, of the facts that training may see.
             seed: seed of the draw.
             redraw: draw new distractors for each epoch.
+            extra_distractors: facts beside these that retrieval finds for the question, see `OpenMemories`.
+            unanswerable: fraction of the questions whose memory loses the facts that answer.
         """
         latest = {}  # epoch to features
+        questions = self.questions["train"]
+        open_memories = None
+        if extra_distractors or unanswerable:
+            numbers = np.array(sorted(self.training_facts))
+            open_memories = OpenMemories(
+                self.base, questions, question_ids, facts.subjects, numbers, extra_distractors, unanswerable
+            )
+        is_redrawn = redraw and (open_memories is not None or not self.has_memories)
 
         def features_of_epoch(epoch: int) -> MemoryFeatures:
-            epoch = epoch if redraw and not self.has_memories else 0
+            epoch = epoch if is_redrawn else 0
             if epoch not in latest:
                 latest.clear()
-                questions = self.questions["train"]
                 memories = draw_memories(self.training_memory_drawer, questions, num_distractors, (seed, 1, epoch))
-                latest[epoch] = build_features(self.base, questions, question_ids, memories)
+                if open_memories is not None:
+                    memories = open_memories.opened(memories, np.random.default_rng((seed, 4, epoch)))
+                latest[epoch] = build_features(self.base, questions, question_ids, memories, is_training=True)
             return latest[epoch]
 
         return features_of_epoch

@@ -9,7 +9,7 @@ import numpy as np
 from utils.common.evaluation import Evaluation
 from utils.common.progress import with_progress
 from utils.memnet.dataset import MemoryData
-from utils.memnet.features import EncodedFacts, MemoryFeatures, assemble, build_features, encode_texts, padded_slots
+from utils.memnet.features import EncodedFacts, MemoryFeatures, assemble, build_features, encode_texts
 from utils.memnet.memories import draw_memories
 from utils.memnet.metrics import SlotScores, evaluate_slots
 from utils.memnet.records import KnowledgeBase, MemoryQuestion
@@ -34,7 +34,8 @@ def score_slots(
     """
     shape = features.memory.shape
     scores, address = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.float32)
-    num_slots = padded_slots(features.sizes)
+    nothing = np.zeros(shape[0], np.float32)
+    num_slots = facts.slots(features.sizes)
     for slots in np.unique(num_slots).tolist():
         same_size = np.flatnonzero(num_slots == slots)
         batch_size = min(MAX_BATCH_SIZE, max(1, max_slots_per_batch // slots))
@@ -43,10 +44,13 @@ def score_slots(
             filled = np.resize(rows, 1 << (len(rows) - 1).bit_length())
             outputs = run(assemble(features, facts, filled, slots))
             mask = features.memory[rows, :slots] >= 0
-            logits = {name: np.asarray(array)[: len(rows), : mask.shape[1]] for name, array in outputs.items()}
-            scores[rows, :slots] = np.where(mask, logits["scores"], -np.inf)
-            address[rows, :slots] = np.where(mask, _softmax(logits["address"]), 0)
-    return SlotScores(scores, address)
+            logits = np.asarray(outputs["scores"])[: len(rows), : mask.shape[1]]
+            scores[rows, :slots] = np.where(mask, logits, -np.inf)
+            weights = _softmax(np.asarray(outputs["address"])[: len(rows)])
+            address[rows, :slots] = np.where(mask, weights[:, : mask.shape[1]], 0)
+            if facts.nothing:
+                nothing[rows] = weights[:, -1]
+    return SlotScores(scores, address, nothing if facts.nothing else None)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
@@ -85,8 +89,9 @@ def repeated_tests(
         split_seed: seed of all draws.
 
     Returns:
-        name to questions and features: `test_N_distractors` for each number of distractors, and `test_whole_kb`, with the
-        candidates that retrieval finds among all facts.
+        name to questions and features: `test_N_distractors` for each number of distractors; `test_whole_kb`, with the candidates
+        that retrieval finds among all facts; and for a model that can say that no fact answers `test_half_unanswerable`, the same
+        questions and memories once as they are, and once without the facts that answer.
     """
     if "test" not in data.questions:
         return {}
@@ -100,7 +105,17 @@ def repeated_tests(
         if count < len(data.base.facts)
     }
     memories["test_whole_kb"] = predictor.candidates(question_ids)
-    return {
+    tests = {
         name: (questions, build_features(data.base, questions, question_ids, numbers))
         for name, numbers in memories.items()
     }
+    if predictor.facts.nothing:
+        answerable = memories["test_whole_kb"]
+        unanswerable = [
+            data.base.without_answer(question, numbers.tolist())
+            for question, numbers in zip(questions, answerable, strict=True)
+        ]
+        twice = [*questions, *questions], np.concatenate([question_ids, question_ids])
+        features = build_features(data.base, *twice, [*answerable, *unanswerable])
+        tests["test_half_unanswerable"] = twice[0], features
+    return tests

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.memnet.data import facts_as_table
+from utils.memnet.evidence import FEATURES
 from utils.memnet.features import NUM_HASHES, Vocabulary
 from utils.training.export_folder import ModelToExport, write_export
 from utils.training.signature import Signature, Tensor
@@ -26,6 +27,11 @@ OUTPUTS = {
     "scores": Tensor(("batch", "slots"), "logits of the slots' objects as answers; -1e9 for an empty slot", "float32"),
     "address": Tensor(("batch", "slots"), "logits of the attention over the slots; -1e9 for an empty slot", "float32"),
 }
+EVIDENCE = Tensor(
+    ("batch", "slots", len(FEATURES)),
+    "how the question names the subject of each fact, see `subject_evidence` in `answer.py`",
+    "float32",
+)
 PADDING = "on the right, with 0: words behind those of a text, and slots behind those that hold a fact."
 USAGE = """
 from answer import Answerer
@@ -52,11 +58,17 @@ def export_memnet(predictor, folder: Path) -> dict:
     """
     if predictor.retrieval != "words":
         print(f"{folder / 'answer.py'}: finds candidates by their words, not by vectors as the run does")
+    inputs = INPUTS | ({"evidence": EVIDENCE} if predictor.has_evidence else {})
+    examples = _examples(predictor.vocabulary, predictor.has_evidence)
     return write_export(
         folder,
         task="memnet",
-        models=[ModelToExport(predictor.model, Signature(INPUTS, OUTPUTS), _examples(predictor.vocabulary))],
-        settings={"num_candidates": predictor.num_candidates, "is_pointer": predictor.is_pointer},
+        models=[ModelToExport(predictor.model, Signature(inputs, OUTPUTS), examples)],
+        settings={
+            "num_candidates": predictor.num_candidates,
+            "is_pointer": predictor.is_pointer,
+            "has_evidence": predictor.has_evidence,
+        },
         files={
             "vocabulary.json": json.dumps(predictor.vocabulary.as_dict(), ensure_ascii=False, indent=1) + "\n",
             "facts.tsv": facts_as_table(predictor.known_facts),
@@ -66,7 +78,7 @@ def export_memnet(predictor, folder: Path) -> dict:
     )
 
 
-def _examples(vocabulary: Vocabulary) -> list[dict[str, np.ndarray]]:
+def _examples(vocabulary: Vocabulary, has_evidence: bool) -> list[dict[str, np.ndarray]]:
     """Random memories of two sizes, of words that are learned and words that are hashed; all but the first row have padding."""
     rng = np.random.default_rng(0)
     highest = len(vocabulary) + (NUM_HASHES if vocabulary.hashed else 0)
@@ -87,5 +99,8 @@ def _examples(vocabulary: Vocabulary) -> list[dict[str, np.ndarray]]:
             text[1:, ..., -1 - number :] = 0
         for name in ("key_ids", "value_ids"):
             texts[name] *= mask[..., None]
-        examples.append({name: array.astype(np.int32) for name, array in {**texts, "memory_mask": mask}.items()})
+        example = {name: array.astype(np.int32) for name, array in {**texts, "memory_mask": mask}.items()}
+        if has_evidence:
+            example["evidence"] = rng.random((batch, slots, len(FEATURES)), np.float32) * mask[..., None]
+        examples.append(example)
     return examples

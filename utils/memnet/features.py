@@ -12,6 +12,7 @@ import numpy as np
 
 from utils.common.batching import WHOLE, BatchPart, epochs_from, length_sorted_batches, pad_rows, round_up
 from utils.common.files import read_json, write_json
+from utils.memnet.evidence import subject_evidence, word_weights
 from utils.memnet.questions import place_of_words
 from utils.memnet.records import Fact, KnowledgeBase, MemoryQuestion
 from utils.text.words import is_of_characters, split_words
@@ -88,6 +89,11 @@ def relation_word(relation: str) -> str:
     return f"<{relation}>"
 
 
+NOTHING = relation_word("")
+"""The key of the slot that stands for "none of these facts answers", in the vocabulary of a model that was trained to say so. No
+relation is empty."""
+
+
 def open_vocabulary(base: KnowledgeBase, questions: Sequence[MemoryQuestion]) -> Vocabulary:
     """List the relations and the words that ask: those beside the subject in questions about at least two subjects.
 
@@ -143,23 +149,54 @@ class EncodedFacts:
     """All facts as arrays.
 
     Args:
-        keys: word ids of subject and relation, int32 `(facts, words)`, 0 for padding.
+        subjects: word ids of the subject, int32 `(facts, words)`, 0 for padding.
+        keys: word ids of what the model reads of a fact to find it, int32 `(facts, words)`, 0 for padding: subject and relation, or
+            the relation alone where the model reads evidence in the place of names.
         values: word ids of the object, int32 `(facts, words)`, 0 for padding.
         objects: number of the object, int32 `(facts,)`; equal objects have equal numbers.
+        weights: how rare each word of the subject is, float32 `(facts, words)`, 0 for padding
+            (`utils.memnet.evidence.word_weights`); None for a model that does not read evidence.
+        num_learned: ids from here on are hashed names, which a model that reads evidence is not given.
+        nothing: word id of `NOTHING`; 0 for a model without it.
     """
 
+    subjects: np.ndarray
     keys: np.ndarray
     values: np.ndarray
     objects: np.ndarray
+    weights: np.ndarray | None = None
+    num_learned: int = 0
+    nothing: int = 0
+
+    def slots(self, sizes) -> np.ndarray:
+        """The slots, real and empty ones, that memories of these sizes are padded to."""
+        return padded_slots(np.add(sizes, self.nothing > 0))
 
 
-def encode_facts(facts: Sequence[Fact], vocabulary: Vocabulary) -> EncodedFacts:
-    """The arrays of facts, at least one, in their order."""
+def encode_facts(facts: Sequence[Fact], vocabulary: Vocabulary, with_evidence: bool = False) -> EncodedFacts:
+    """The arrays of facts, at least one, in their order.
+
+    Args:
+        facts: the facts.
+        vocabulary: gives the ids of words. If it has `NOTHING`, memories get a slot for it.
+        with_evidence: whether the model reads evidence of how a question names the subjects, in the place of names.
+    """
     numbers = {}
-    keys = [vocabulary.ids([*split_words(fact.subject), relation_word(fact.relation)]) for fact in facts]
+    subjects = [vocabulary.ids(split_words(fact.subject)) for fact in facts]
+    relations = [vocabulary.ids([relation_word(fact.relation)]) for fact in facts]
+    keys = relations if with_evidence else [[*words, *word] for words, word in zip(subjects, relations, strict=True)]
     values = [vocabulary.ids(split_words(fact.object)) for fact in facts]
     objects = [numbers.setdefault(fact.object, len(numbers)) for fact in facts]
-    return EncodedFacts(pad_rows(keys)[0], pad_rows(values)[0], np.array(objects, np.int32))
+    subjects = pad_rows(subjects)[0]
+    return EncodedFacts(
+        subjects,
+        pad_rows(keys)[0],
+        pad_rows(values)[0],
+        np.array(objects, np.int32),
+        weights=word_weights(subjects) if with_evidence else None,
+        num_learned=len(vocabulary),
+        nothing=vocabulary.ids([NOTHING])[0] if NOTHING in vocabulary else 0,
+    )
 
 
 def encode_texts(texts: Iterable[str], vocabulary: Vocabulary) -> np.ndarray:
@@ -188,13 +225,18 @@ class MemoryFeatures:
 
 
 def build_features(
-    base: KnowledgeBase, questions: Sequence[MemoryQuestion], question_ids: np.ndarray, memories
+    base: KnowledgeBase,
+    questions: Sequence[MemoryQuestion],
+    question_ids: np.ndarray,
+    memories,
+    is_training: bool = False,
 ) -> MemoryFeatures:
-    """The features of questions whose memories are lists of fact numbers."""
+    """The features of questions whose memories are lists of fact numbers; in training with `KnowledgeBase.likely_gold`."""
     memory, _ = pad_rows(memories, padding=-1)
     gold = np.zeros(memory.shape, bool)
+    find_gold = base.likely_gold if is_training else base.gold
     for row, question, numbers in zip(gold, questions, memories, strict=True):
-        answering = set(base.gold(question, numbers))
+        answering = set(find_gold(question, numbers))
         row[: len(numbers)] = [number in answering for number in numbers]
     return MemoryFeatures(question_ids, memory, gold)
 
@@ -210,21 +252,34 @@ def assemble(
         rows: the numbers of the questions wanted, `(batch,)`.
         slots: slots per question; 0 is as many as the largest memory needs, rounded up.
         num_words: words of the longest question, where these rows are part of a larger batch.
+
+    Returns:
+        the inputs of `KVMemNet`. Where the facts have `nothing`, it is in the last slot.
     """
-    slots = slots or int(padded_slots(features.sizes[rows].max()))
+    slots = slots or int(facts.slots(features.sizes[rows].max()))
     memory = features.memory[rows, :slots]
     memory = np.pad(memory, ((0, 0), (0, slots - memory.shape[1])), constant_values=-1)
     mask = memory >= 0
     num_words = max(num_words, longest_question(features, rows))
     question_ids = features.question_ids[rows, :num_words]
     padding = round_up(num_words, WORD_MULTIPLE) - question_ids.shape[1]
+    key_ids = facts.keys[memory] * mask[..., None]
     inputs = {
         "question_ids": np.pad(question_ids, ((0, 0), (0, padding))),
-        "key_ids": facts.keys[memory] * mask[..., None],
+        "key_ids": key_ids,
         "value_ids": facts.values[memory] * mask[..., None],
         "memory_mask": mask,
     }
-    return {name: np.ascontiguousarray(array, np.int32) for name, array in inputs.items()}
+    evidence = {}
+    if facts.weights is not None:
+        weights = facts.weights[memory] * mask[..., None]
+        subjects = facts.subjects[memory]
+        evidence["evidence"], is_name = subject_evidence(inputs["question_ids"], subjects, weights, facts.num_learned)
+        inputs["question_ids"] *= (inputs["question_ids"] < facts.num_learned) & ~is_name
+    if facts.nothing:
+        key_ids[:, -1, 0] = facts.nothing
+        mask[:, -1] = True
+    return {name: np.ascontiguousarray(array, np.int32) for name, array in inputs.items()} | evidence
 
 
 def longest_question(features: MemoryFeatures, rows: np.ndarray) -> int:
@@ -238,10 +293,15 @@ def padded_slots(sizes) -> np.ndarray:
     return np.where(np.less_equal(sizes, octave * 3 // 4) & (octave > 8), octave * 3 // 4, octave)
 
 
-def targets(features: MemoryFeatures, rows: np.ndarray, slots: int) -> np.ndarray:
-    """The target probability of each slot, float32 `(batch, slots)`: equal for all facts that answer, 0 for others."""
+def targets(features: MemoryFeatures, rows: np.ndarray, slots: int, has_nothing: bool = False) -> np.ndarray:
+    """The target probability of each slot, float32 `(batch, slots)`: equal for all facts that answer, 0 for others.
+
+    If the last slot is that of `NOTHING`, it is the target where no fact answers.
+    """
     gold = features.gold[rows, :slots].astype(np.float32)
     gold = np.pad(gold, ((0, 0), (0, slots - gold.shape[1])))
+    if has_nothing:
+        gold[:, -1] = ~gold.any(axis=1)
     return gold / np.maximum(gold.sum(axis=1, keepdims=True), 1)
 
 
@@ -269,7 +329,7 @@ def training_batches(
         features = features_of_epoch(epoch)
         rng = np.random.default_rng((seed, epoch))
         for batch in length_sorted_batches(features.sizes, batch_size, rng, POOL_BATCHES)[step:]:
-            rows, slots = batch[part.rows(len(batch))], int(padded_slots(features.sizes[batch].max()))
+            rows, slots = batch[part.rows(len(batch))], int(facts.slots(features.sizes[batch].max()))
             inputs = assemble(features, facts, rows, slots, longest_question(features, batch))
-            target = targets(features, rows, slots)
+            target = targets(features, rows, slots, bool(facts.nothing))
             yield part.mark(inputs, len(batch)), {"scores": target, "address": target}

@@ -162,7 +162,7 @@ def _hold_out_subjects(questions: dict[str, list], fractions: dict[str, float], 
 def _with_candidates(questions: dict[str, list], base: KnowledgeBase, limit: int) -> dict[str, list]:
     """The same questions; those without a memory get the facts that share rare words with them."""
     hashed_words = Vocabulary([])
-    index = WordIndex(encode_facts(base.facts, hashed_words).keys)
+    index = WordIndex(encode_facts(base.facts, hashed_words).subjects)
 
     def completed(question: MemoryQuestion) -> MemoryQuestion:
         if question.memory is not None:

@@ -8,26 +8,26 @@ import numpy as np
 
 
 class WordIndex:
-    """An inverted index of the facts' keys: key hashing (Miller et al. 2016, section 3.1).
+    """An inverted index of the facts' subjects: key hashing (Miller et al. 2016, section 3.1).
 
     Candidates are the facts that share a rare word with the question. They are ranked by the summed inverse frequency of all
     shared words, `sum_w log(1 + facts / facts with w)`. A word is frequent if more than `cutoff` facts have it. Frequent words
     count in the ranking, but bring no candidates, unless the question has no rare word: then its rarest one does.
 
     Args:
-        keys: word ids of each fact's key, `(facts, words)`, 0 for padding.
+        subjects: word ids of each fact's subject, `(facts, words)`, 0 for padding.
         cutoff: number of facts above which a word is frequent.
     """
 
-    def __init__(self, keys: np.ndarray, cutoff: int = 2_000):
-        width = keys.shape[1]
-        places = np.flatnonzero(keys.ravel() > 0)
-        words = keys.ravel()[places]
+    def __init__(self, subjects: np.ndarray, cutoff: int = 2_000):
+        width = subjects.shape[1]
+        places = np.flatnonzero(subjects.ravel() > 0)
+        words = subjects.ravel()[places]
         order = np.argsort(words, kind="stable")  # facts stay in order, so the facts of each word are sorted
         self.facts = (places[order] // width).astype(np.int32)
         self.words, starts = np.unique(words[order], return_index=True)
         self.offsets = np.append(starts, len(self.facts))
-        self.num_facts = len(keys)
+        self.num_facts = len(subjects)
         self.cutoff = cutoff
 
     def _facts_with(self, word: int) -> np.ndarray:

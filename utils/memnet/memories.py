@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from utils.memnet.index import WordIndex
 from utils.memnet.records import KnowledgeBase, MemoryQuestion
 from utils.text.words import split_words
 
@@ -87,3 +88,51 @@ def draw_memories(drawer: MemoryDrawer, questions: Sequence[MemoryQuestion], cou
     """
     rng = np.random.default_rng(seed)
     return [drawer.draw(rng, question, count) if question.memory is None else question.memory for question in questions]
+
+
+class OpenMemories:
+    """Makes memories like those that retrieval from all facts brings, and memories without an answer.
+
+    To the facts of a memory come others that the index finds for the question: facts about namesakes and near names, and about
+    whatever else has a word of the question in its name. Their number is drawn anew each time, from none to the highest number.
+    Facts that might answer the question are not among them.
+
+    Args:
+        base: all facts.
+        questions: the questions.
+        question_ids: their word ids, `(questions, words)`.
+        subjects: word ids of the subjects of all facts, `(facts, words)`.
+        numbers: the numbers of the facts that may be added, in ascending order.
+        most: facts that are added to a memory, at most.
+        unanswerable: fraction of the memories that lose the facts that answer, 0-1.
+    """
+
+    def __init__(
+        self,
+        base: KnowledgeBase,
+        questions: Sequence[MemoryQuestion],
+        question_ids: np.ndarray,
+        subjects: np.ndarray,
+        numbers: np.ndarray,
+        most: int,
+        unanswerable: float,
+    ):
+        self.base, self.questions, self.unanswerable = base, questions, unanswerable
+        self.candidates = [np.zeros(0, np.int32)] * len(questions)
+        if most:
+            index = WordIndex(subjects[numbers])
+            for row, (question, words) in enumerate(zip(questions, question_ids, strict=True)):
+                candidates = numbers[index.candidates(words[words > 0].tolist(), most)]
+                self.candidates[row] = np.array(base.without_answer(question, candidates.tolist()), np.int32)
+
+    def opened(self, memories: Sequence[Sequence[int]], rng: np.random.Generator) -> list[list[int]]:
+        """The memories of all questions, in their order, with other facts beside theirs, or without those that answer."""
+        opened = []
+        for question, memory, candidates in zip(self.questions, memories, self.candidates, strict=True):
+            if rng.random() < self.unanswerable:
+                memory = self.base.without_answer(question, memory)
+            others = candidates[~np.isin(candidates, np.asarray(memory, np.int32))]
+            drawn = rng.permutation(len(others))[: rng.integers(len(others) + 1)]
+            memory = np.concatenate([np.asarray(memory, np.int32), others[drawn]])
+            opened.append(rng.permutation(memory).tolist())
+        return opened

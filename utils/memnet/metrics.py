@@ -19,10 +19,18 @@ class SlotScores:
     Args:
         scores: score of the slot's value, float32 `(questions, slots)`, -inf for an empty slot.
         address: attention weight of the slot's key, float32 `(questions, slots)`, 0 for an empty slot.
+        nothing: probability that no fact answers, float32 `(questions,)`, which sums to 1 with the weights of the memory; None
+            where the model, or the baseline, cannot say so.
     """
 
     scores: np.ndarray
     address: np.ndarray
+    nothing: np.ndarray | None = None
+
+    def of(self, rows: Sequence[int]) -> SlotScores:
+        """The scores of some of the questions."""
+        nothing = None if self.nothing is None else self.nothing[rows]
+        return SlotScores(self.scores[rows], self.address[rows], nothing)
 
 
 def ranked_values(scores: np.ndarray, objects: np.ndarray, add_up: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -68,6 +76,30 @@ def answer_ranks(
     return ranks
 
 
+def certainty(slots: SlotScores, memory: np.ndarray, facts: EncodedFacts) -> np.ndarray:
+    """The weight of the most attended key of each memory, over all of its facts, `(questions,)`.
+
+    A key has several facts where a subject has several objects. Each is an answer, so that none of them has all of the weight.
+
+    Args:
+        slots: the scores of the slots.
+        memory: fact numbers, `(questions, slots)`, -1 for an empty slot.
+        facts: the facts that it numbers.
+    """
+    first = memory[np.arange(len(memory)), slots.address.argmax(axis=1)]
+    has_first_key = memory >= 0
+    for words in (facts.subjects, facts.keys):
+        has_first_key &= (words[memory] == words[first][:, None]).all(axis=-1)
+    return (slots.address * has_first_key).sum(axis=1)
+
+
+def abstentions(slots: SlotScores, memory: np.ndarray, facts: EncodedFacts) -> np.ndarray:
+    """Whether "no fact answers" has more weight than any key of the memory, bool `(questions,)`; see `certainty`."""
+    if slots.nothing is None:
+        return np.zeros(len(memory), bool)
+    return slots.nothing > certainty(slots, memory, facts)
+
+
 def evaluate_slots(
     slots: SlotScores,
     features: MemoryFeatures,
@@ -78,7 +110,8 @@ def evaluate_slots(
 ) -> Evaluation:
     """The evaluation of some questions, at least one, from the scores of their slots.
 
-    A question whose memory holds no correct answer counts as wrong everywhere. Intervals resample subjects.
+    A question whose memory holds no correct answer counts as wrong everywhere, and one that the model does not answer has no
+    correct answer. Intervals resample subjects.
 
     Args:
         slots: scores of a model or of a baseline.
@@ -91,11 +124,12 @@ def evaluate_slots(
     Returns:
         `accuracy`, the fraction of questions whose best value is correct; `hits@10` and `mrr`, of the best correct value;
         `gold_key_accuracy`, the fraction whose most attended fact answers; `candidate_recall`, the fraction whose memory holds an
-        answer; and `total`, the number of questions.
+        answer; `total`, the number of questions; and for a model that can say that no fact answers what `abstention_scores` gives.
     """
     ranks = answer_ranks(slots, features, facts, base, questions, add_up)
+    abstains = abstentions(slots, features.memory, facts)
     per_question = {
-        "accuracy": ranks == 1,
+        "accuracy": (ranks == 1) & ~abstains,
         "hits@10": ranks <= 10,
         "mrr": 1 / ranks,
         "gold_key_accuracy": features.gold[np.arange(len(ranks)), slots.address.argmax(axis=1)],
@@ -106,4 +140,34 @@ def evaluate_slots(
         {name: values.astype(float) for name, values in per_question.items()}, subjects
     )
     evaluation.metrics["total"] = len(ranks)
+    if slots.nothing is not None:
+        certainties = certainty(slots, features.memory, facts)
+        evaluation.metrics.update(abstention_scores(ranks == 1, certainties, abstains, features.gold.any(axis=1)))
     return evaluation
+
+
+def abstention_scores(
+    is_correct: np.ndarray, certainties: np.ndarray, abstains: np.ndarray, is_answerable: np.ndarray
+) -> dict[str, float]:
+    """How well a model knows what its facts do not answer.
+
+    Args:
+        is_correct: whether the best value is correct, `(questions,)`.
+        certainties: from `certainty`, `(questions,)`.
+        abstains: from `abstentions`, `(questions,)`.
+        is_answerable: whether a fact of the memory answers, `(questions,)`.
+
+    Returns:
+        `aurc`, the area under the risk-coverage curve (Geifman and El-Yaniv 2017), less is better: the questions are answered from
+        the most certain one to the least certain one, and the fraction of wrong answers so far is averaged over them. An answer to
+        a question without one is wrong. `abstained_answerable`: the fraction of the answerable questions that the model does not
+        answer. `answered_unanswerable`: the fraction of the others that it answers. Each only where there are such questions.
+    """
+    order = np.argsort(-certainties, kind="stable")
+    risks = np.cumsum(~is_correct[order]) / np.arange(1, len(order) + 1)
+    scores = {"aurc": float(risks.mean()) if len(risks) else 0.0}
+    if is_answerable.any():
+        scores["abstained_answerable"] = float(abstains[is_answerable].mean())
+    if not is_answerable.all():
+        scores["answered_unanswerable"] = float((~abstains[~is_answerable]).mean())
+    return scores

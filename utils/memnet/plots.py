@@ -31,8 +31,8 @@ class AttentionExample:
 
     Args:
         question: the question.
-        answer: the model's answer; empty where the memory holds none.
-        probability: the answer's probability.
+        answer: the model's answer; empty where the memory holds no fact, or where the model says that none answers.
+        probability: of the answer, or that no fact answers.
         is_correct: whether the answer is correct.
         correct_answers: the correct answers.
         facts: the most attended facts, largest weight first: text, weight, and whether the fact answers the question.
@@ -74,13 +74,14 @@ def attention_examples(
     others = np.setdiff1d(correct, failures)
     rows = [*others[:: max(1, len(others) // NUM_CORRECT)][:NUM_CORRECT].tolist(), *failures]
     part = MemoryFeatures(features.question_ids[rows], features.memory[rows], features.gold[rows])
-    answers = predictor.read_answers(part, SlotScores(slots.scores[rows], slots.address[rows]), n_best=1)
+    answers = predictor.read_answers(part, slots.of(rows), n_best=1)
     examples = []
     for row, answer in zip(rows, answers, strict=True):
         memory, address, gold = features.memory[row], slots.address[row], features.gold[row]
         attended = [slot for slot in address.argsort()[::-1][:NUM_FACTS] if memory[slot] >= 0]
         facts = [(str(predictor.base.facts[memory[slot]]), float(address[slot]), bool(gold[slot])) for slot in attended]
-        best = answer["answers"][0] if answer["answers"] else {"answer": "", "probability": 0.0}
+        none = {"answer": "", "probability": answer["no_answer_probability"] or 0.0}
+        best = answer["answers"][0] if answer["answers"] else none
         examples.append(
             AttentionExample(
                 questions[row].text,

@@ -49,7 +49,8 @@ class MemnetPredictor(MemnetAnswerer):
     def __init__(
         self, model, vocabulary: Vocabulary, base: KnowledgeBase, num_candidates: int = 100, retrieval: str = "words"
     ):
-        super().__init__(model, vocabulary, base.facts, num_candidates, is_pointer(model))
+        has_evidence = bool(model.config["num_evidence"])
+        super().__init__(model, vocabulary, base.facts, num_candidates, is_pointer(model), has_evidence)
         self.base = base
         self.retrieval = retrieval
         self.notes: list[str] = []
@@ -80,7 +81,7 @@ class MemnetPredictor(MemnetAnswerer):
             vocabulary = read_vocabulary(run_dir / "vocabulary.json")
             model = load_model(run_dir)
             sizes = model.get_config()
-            num_hashes = NUM_HASHES if vocabulary.hashed else 0
+            num_hashes = NUM_HASHES if vocabulary.hashed and not sizes["num_evidence"] else 0
             if len(vocabulary) != sizes["vocabulary_size"] or sizes["num_buckets"] ** 2 < num_hashes:
                 raise ValueError("vocabulary.json is that of another model")
         reading = Reading()
@@ -106,7 +107,9 @@ class MemnetPredictor(MemnetAnswerer):
     def index(self) -> WordIndex | VectorIndex:
         """The index that candidates are retrieved from; it is built when it is first used."""
         return (
-            WordIndex(self.facts.keys) if self.retrieval == "words" else VectorIndex(self.text_vectors(self.facts.keys))
+            WordIndex(self.facts.subjects)
+            if self.retrieval == "words"
+            else VectorIndex(self.text_vectors(self.facts.keys))
         )
 
     def text_vectors(self, ids: np.ndarray) -> np.ndarray:

@@ -169,6 +169,37 @@ class KnowledgeBase:
             and (not question.relation or self.facts[number].subject == question.subject)
         ]
 
+    def likely_gold(self, question: MemoryQuestion, memory: Iterable[int]) -> list[int]:
+        """Those facts of `memory` that most likely answer the question, where its relation is not known: of the subject and
+        relation whose objects are most like the answers (by their intersection over their union).
+
+        The film that a question about an actor has as its answer may also be one that the actor wrote. As a target in training
+        such a fact would teach that "appear in" asks for what somebody wrote.
+        """
+        memory = list(memory)
+        gold = self.gold(question, memory)
+        if question.relation or len(gold) < 2:
+            return gold
+        sizes = Counter((self.facts[number].subject, self.facts[number].relation) for number in memory)
+        keys: dict[tuple[str, str], list[int]] = {}
+        for number in gold:
+            keys.setdefault((self.facts[number].subject, self.facts[number].relation), []).append(number)
+        overlaps = {
+            key: len(numbers) / (len(question.answers) + sizes[key] - len(numbers)) for key, numbers in keys.items()
+        }
+        best = max(overlaps.values())
+        return [number for key, numbers in keys.items() if overlaps[key] == best for number in numbers]
+
+    def without_answer(self, question: MemoryQuestion, memory: Iterable[int]) -> list[int]:
+        """The facts of `memory` without those that answer the question, and without others of the same subject and relation."""
+        memory = list(memory)
+        answering = {
+            (self.facts[number].subject, self.facts[number].relation) for number in self.gold(question, memory)
+        }
+        return [
+            number for number in memory if (self.facts[number].subject, self.facts[number].relation) not in answering
+        ]
+
     @property
     def notes(self) -> list[str]:
         """What a user should know about these facts, one line each."""

@@ -12,9 +12,14 @@ from utils.memnet.records import MemoryQuestion
 
 def format_scores(split: str, metrics: dict) -> str:
     """One split's scores as a line."""
+    abstention = "".join(
+        f", {name.replace('_', ' ')} {metrics[name]:.4f}"
+        for name in ("abstained_answerable", "answered_unanswerable", "aurc")
+        if name in metrics
+    )
     return (
         f"{split}: accuracy {metrics['accuracy']:.4f}, MRR {metrics['mrr']:.4f}, gold key {metrics['gold_key_accuracy']:.4f}, "
-        f"answer in memory {metrics['candidate_recall']:.4f}, {metrics['total']:,} questions"
+        f"answer in memory {metrics['candidate_recall']:.4f}{abstention}, {metrics['total']:,} questions"
     )
 
 

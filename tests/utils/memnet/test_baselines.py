@@ -14,7 +14,7 @@ BASE = KnowledgeBase.of(
         Fact("Bob Brown", "works_for", "Mill"),
     ]
 )
-FACTS = EncodedFacts(np.ones((4, 2), np.int32), np.ones((4, 1), np.int32), objects=np.array([0, 1, 2, 1]))
+FACTS = EncodedFacts(*np.ones((3, 4, 2), np.int32), objects=np.array([0, 1, 2, 1]))
 QUESTIONS = [
     MemoryQuestion("1", "where was Ada Brown born", "Ada Brown", ("London",), "born_in"),
     MemoryQuestion("2", "what mill works Bob Brown for", "Bob Brown", ("Mill",), "works_for"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from utils.memnet.demo import demo_people
-from utils.memnet.features import open_vocabulary
+from utils.memnet.features import encode_facts, open_vocabulary
 from utils.memnet.splits import split_templates
 
 
@@ -19,8 +19,13 @@ def question_ids(data):
     return data.encode_questions(open_vocabulary(data.base, data.questions["train"]))
 
 
-def test_training_memories_hold_only_training_facts(data, question_ids):
-    features_of_epoch = data.training_features(question_ids["train"], 15, seed=3, redraw=True)
+@pytest.fixture(scope="module")
+def facts(data):
+    return encode_facts(data.base.facts, open_vocabulary(data.base, data.questions["train"]))
+
+
+def test_training_memories_hold_only_training_facts(data, facts, question_ids):
+    features_of_epoch = data.training_features(question_ids["train"], facts, 15, seed=3, redraw=True)
     memory = features_of_epoch(1).memory
     assert set(memory.ravel().tolist()) <= data.training_facts
     assert (features_of_epoch(1).sizes == 16).all() and features_of_epoch(1).gold.any(axis=1).all()
@@ -29,13 +34,32 @@ def test_training_memories_hold_only_training_facts(data, question_ids):
     np.testing.assert_array_equal(features_of_epoch(1).memory, memory)
 
 
-def test_training_memories_depend_on_the_training_seed_and_are_redrawn_if_asked(data, question_ids):
+def test_training_memories_depend_on_the_training_seed_and_are_redrawn_if_asked(data, facts, question_ids):
     first, second = (
-        data.training_features(question_ids["train"], 15, seed=seed, redraw=False)(2).memory for seed in (0, 1)
+        data.training_features(question_ids["train"], facts, 15, seed=seed, redraw=False)(2).memory for seed in (0, 1)
     )
     assert (first != second).any()
     np.testing.assert_array_equal(
-        first, data.training_features(question_ids["train"], 15, seed=0, redraw=True)(0).memory
+        first, data.training_features(question_ids["train"], facts, 15, seed=0, redraw=True)(0).memory
+    )
+
+
+def test_open_memories_hold_other_training_facts_too_and_some_no_answer(data, facts, question_ids):
+    settings = {"seed": 3, "redraw": True, "extra_distractors": 40, "unanswerable": 0.3}
+    features_of_epoch = data.training_features(question_ids["train"], facts, 15, **settings)
+    features = features_of_epoch(1)
+    assert set(features.memory.ravel().tolist()) <= data.training_facts | {-1}
+    without_answer = ~features.gold.any(axis=1)
+    assert 0.2 < without_answer.mean() < 0.4 and features.sizes.min() < 20 < 40 < features.sizes.max() <= 56
+    for question, memory in zip(data.questions["train"], features.memory, strict=True):
+        others = [data.base.facts[number] for number in memory[memory >= 0]]
+        pairs = {(fact.subject, fact.relation) for fact in others if fact.object not in question.answers}
+        assert (question.subject, question.relation) not in pairs
+    again = data.training_features(question_ids["train"], facts, 15, **settings)(1)
+    np.testing.assert_array_equal(again.memory, features.memory)
+    assert (
+        features_of_epoch(2).memory.shape != features.memory.shape
+        or (features_of_epoch(2).memory != features.memory).any()
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from utils.memnet.demo import demo_people
 from utils.memnet.evaluation import repeated_tests, score_slots
-from utils.memnet.features import EncodedFacts, MemoryFeatures, open_vocabulary
+from utils.memnet.features import NOTHING, EncodedFacts, MemoryFeatures, Vocabulary, open_vocabulary
 from utils.memnet.predictor import MemnetPredictor
 from utils.memnet.splits import split_templates
 
@@ -20,7 +20,8 @@ def scored_by_value(inputs):
 
 def test_slots_are_scored_in_batches_and_stay_in_their_places():
     rng = np.random.default_rng(0)
-    facts = EncodedFacts(np.ones((50, 2), np.int32), np.arange(1, 51, dtype=np.int32)[:, None], np.arange(50))
+    values = np.arange(1, 51, dtype=np.int32)[:, None]
+    facts = EncodedFacts(np.ones((50, 2), np.int32), np.ones((50, 2), np.int32), values, np.arange(50))
     sizes = [0, 3, 17, 1, 9, 30, 2]
     memory = np.full((len(sizes), 30), -1, np.int32)
     for row, size in zip(memory, sizes, strict=True):
@@ -41,7 +42,7 @@ def data():
 
 
 def test_the_test_is_repeated_with_other_memories(data):
-    untrained = SimpleNamespace(config={"scoring": "pointer"})
+    untrained = SimpleNamespace(config={"scoring": "pointer", "num_evidence": 0})
     predictor = MemnetPredictor(untrained, open_vocabulary(data.base, data.questions["train"]), data.base, 7)
     tests = repeated_tests(data, predictor, sweep=[4, 11, 10_000], max_questions=9, split_seed=3)
     assert set(tests) == {"test_4_distractors", "test_11_distractors", "test_whole_kb"}
@@ -52,3 +53,33 @@ def test_the_test_is_repeated_with_other_memories(data):
     again = repeated_tests(data, predictor, sweep=[4, 11, 10_000], max_questions=9, split_seed=3)
     for name, (_, features) in tests.items():
         np.testing.assert_array_equal(features.memory, again[name][1].memory)
+
+
+def test_half_of_the_questions_lose_their_answers_where_the_model_can_say_so(data):
+    vocabulary = Vocabulary([*open_vocabulary(data.base, data.questions["train"]).words, NOTHING])
+    untrained = SimpleNamespace(config={"scoring": "pointer", "num_evidence": 0})
+    predictor = MemnetPredictor(untrained, vocabulary, data.base, 7)
+    tests = repeated_tests(data, predictor, sweep=[], max_questions=9, split_seed=3)
+    questions, features = tests["test_half_unanswerable"]
+    (_, whole), first = tests["test_whole_kb"], features.memory[:9]
+    assert [question.id for question in questions[:9]] == [question.id for question in questions[9:]]
+    np.testing.assert_array_equal(first, whole.memory)
+    np.testing.assert_array_equal(features.gold[:9], whole.gold)
+    assert not features.gold[9:].any() and (features.sizes[9:] == features.sizes[:9] - whole.gold.sum(axis=1)).all()
+
+
+def test_the_weight_of_nothing_is_kept_beside_those_of_the_facts():
+    ids = np.arange(1, 4, dtype=np.int32)[:, None]
+    facts = EncodedFacts(ids, ids, ids, np.arange(3), nothing=9)
+
+    def run(inputs):
+        logits = np.where(inputs["memory_mask"] == 1, inputs["key_ids"][..., 0] / 3, -1e9).astype("float32")
+        return {"scores": logits, "address": logits}
+
+    memory = np.array([[0, 2], [1, -1], [-1, -1]], np.int32)
+    features = MemoryFeatures(np.ones((3, 2), np.int32), memory, memory == 0)
+    slots = score_slots(run, features, facts)
+    for row, keys in enumerate(([1, 3], [2], [])):
+        weights = np.exp(np.array([*keys, 9]) / 3)
+        np.testing.assert_allclose(slots.nothing[row], weights[-1] / weights.sum(), rtol=1e-5)
+        np.testing.assert_allclose(slots.address[row, : len(keys)], weights[:-1] / weights.sum(), rtol=1e-5)

@@ -7,7 +7,7 @@ import pytest
 
 from models.kv_memnet import KVMemNet
 from tests.helpers.bare_python import run_bare
-from tests.helpers.small_runs import memnet_run
+from tests.helpers.small_runs import abstaining_memnet_run, memnet_run
 from utils.common.errors import UserError
 from utils.memnet.export import export_memnet
 from utils.memnet.features import Vocabulary
@@ -74,6 +74,20 @@ def test_a_model_that_scores_values_answers_alike(tmp_path, capsys):
     assert "by vectors, is not part of the export" in (tmp_path / "README.md").read_text()
     predictor.retrieval = "words"
     assert_same_answers(Answerer(tmp_path)(OTHER_QUESTIONS), predictor(OTHER_QUESTIONS))
+
+
+def test_a_model_that_reads_evidence_and_abstains_answers_alike(tmp_path):
+    predictor = MemnetPredictor.load(abstaining_memnet_run())
+    formats = predictor.export(tmp_path)
+    assert all(values["largest_difference"] < 1e-5 for values in formats.values())
+    questions = ["Where was Ada Holt born?", "Where does Ada Holt work?", "Why?"]
+    answers, expected = Answerer(tmp_path)(questions), predictor(questions)
+    assert_same_answers(answers, expected)
+    assert [bool(answer["answers"]) for answer in answers] == [True, False, False]
+    for answer, other in zip(answers, expected, strict=True):
+        assert answer["no_answer_probability"] == pytest.approx(other["no_answer_probability"], abs=1e-5)
+    readme = (tmp_path / "README.md").read_text()
+    assert "evidence" in readme and "(batch, slots, 5)" in readme
 
 
 def test_the_command_line_answers_or_says_in_one_line_what_is_wrong(export, tmp_path):

@@ -1,8 +1,10 @@
 """Words to ids, features, batches."""
 
 import numpy as np
+import pytest
 
 from utils.memnet.features import (
+    NOTHING,
     Vocabulary,
     assemble,
     build_features,
@@ -142,3 +144,31 @@ def test_a_vocabulary_is_read_back_as_it_was_written(tmp_path):
         assert stored.words == vocabulary.words and stored.hashed == vocabulary.hashed
         assert stored.ids(["tell", "ada", "zzz"]) == vocabulary.ids(["tell", "ada", "zzz"])
         assert "tell" in stored and "zzz" not in stored
+
+
+def test_with_evidence_the_model_reads_relations_and_words_that_ask_alone():
+    vocabulary = open_vocabulary(BASE, QUESTIONS)
+    facts = encode_facts(BASE.facts, vocabulary, with_evidence=True)
+    question_ids = encode_texts([question.text for question in QUESTIONS[:2]], vocabulary)
+    features = build_features(BASE, QUESTIONS[:2], question_ids, [[0, 3, 20], [1]])
+    inputs = assemble(features, facts, np.array([0, 1]))
+    born, job = (vocabulary.ids([relation_word(name)])[0] for name in ("born", "job"))
+    assert inputs["key_ids"][0, :3].tolist() == [[born], [born], [job]] and not inputs["key_ids"][1, 1:].any()
+    assert inputs["question_ids"].max() < len(vocabulary)
+    words = vocabulary.ids(["tell", "the", "born", "of"])
+    assert inputs["question_ids"][0].tolist() == [*words, 0, 0, 0, 0]
+    evidence = inputs["evidence"]
+    assert evidence.shape == (2, 8, 5) and evidence[0, 0].tolist() == pytest.approx([1, 0.968, 1, 1, 1], abs=1e-3)
+    assert evidence[0, 1, 0] == 0 < evidence[0, 1, 2] < 1 and not evidence[1, 1:].any()
+
+
+def test_nothing_is_in_the_last_slot_and_the_target_where_no_fact_answers():
+    vocabulary = Vocabulary([*open_vocabulary(BASE, QUESTIONS).words, NOTHING])
+    facts = encode_facts(BASE.facts, vocabulary)
+    question_ids = encode_texts([question.text for question in QUESTIONS[:3]], vocabulary)
+    features = build_features(BASE, QUESTIONS[:3], question_ids, [[0, 3], [], list(range(3, 11))])
+    inputs = assemble(features, facts, np.arange(3))
+    assert inputs["memory_mask"].tolist() == [[1, 1, *[0] * 9, 1], [*[0] * 11, 1], [*[1] * 8, 0, 0, 0, 1]]
+    assert (inputs["key_ids"][:, -1, 0] == vocabulary.ids([NOTHING])).all() and not inputs["key_ids"][:, -1, 1:].any()
+    target = targets(features, np.arange(3), 12, has_nothing=True)
+    assert target.argmax(axis=1).tolist() == [0, 11, 11] and target.sum() == 3

@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils.memnet.features import EncodedFacts, build_features
-from utils.memnet.metrics import SlotScores, answer_ranks, evaluate_slots, ranked_values
+from utils.memnet.metrics import SlotScores, abstention_scores, abstentions, answer_ranks, evaluate_slots, ranked_values
 from utils.memnet.records import Fact, KnowledgeBase, MemoryQuestion
 
 BASE = KnowledgeBase.of(
@@ -14,7 +14,7 @@ BASE = KnowledgeBase.of(
         Fact("Bob Brown", "works_for", "Mill"),
     ]
 )
-FACTS = EncodedFacts(np.ones((4, 2), np.int32), np.ones((4, 1), np.int32), objects=np.array([0, 1, 2, 1]))
+FACTS = EncodedFacts(*np.ones((3, 4, 2), np.int32), objects=np.array([0, 1, 2, 1]))
 QUESTIONS = [
     MemoryQuestion("1", "where was Ada Brown born", "Ada Brown", ("London",), "born_in"),
     MemoryQuestion("2", "what mill works Bob Brown for", "Bob Brown", ("Mill",), "works_for"),
@@ -66,3 +66,41 @@ def test_a_correct_value_at_a_wrong_key_is_correct_but_not_its_key():
     slots = SlotScores(np.array([[2.0, 1.0]]), np.array([[0.7, 0.3]]))
     metrics = evaluate_slots(slots, features, FACTS, BASE, [QUESTIONS[1]], add_up=True).metrics
     assert metrics["accuracy"] == 1 and metrics["gold_key_accuracy"] == 0
+
+
+def test_a_model_abstains_where_nothing_has_more_weight_than_the_facts_of_a_key_together():
+    keys = np.array([[1], [1], [2], [3]], np.int32)
+    facts = EncodedFacts(keys, np.ones((4, 1), np.int32), keys, np.arange(4))
+    memory = np.array([[0, 1, 2], [0, 1, 2], [2, 3, -1], [-1, -1, -1]])
+    address = np.array([[0.25, 0.25, 0.1], [0.2, 0.2, 0.1], [0.3, 0.3, 0], [0, 0, 0]])
+    slots = SlotScores(address, address, 1 - address.sum(axis=1))
+    assert abstentions(slots, memory, facts).tolist() == [False, True, True, True]
+    assert not abstentions(SlotScores(address, address), memory, facts).any()
+
+
+def test_abstention_scores_by_hand():
+    # In order of certainty: right, wrong, right, wrong (it has no answer).
+    is_correct, certainties = np.array([True, False, False, True]), np.array([0.9, 0.3, 0.8, 0.7])
+    abstains, is_answerable = np.array([False, True, False, False]), np.array([True, False, True, True])
+    scores = abstention_scores(is_correct, certainties, abstains, is_answerable)
+    assert scores == {"aurc": (0 + 1 / 2 + 1 / 3 + 2 / 4) / 4, "abstained_answerable": 0, "answered_unanswerable": 0}
+    scores = abstention_scores(is_correct, certainties, ~abstains, ~is_answerable)
+    assert scores["abstained_answerable"] == 0 and scores["answered_unanswerable"] == 0
+    assert set(abstention_scores(is_correct, certainties, abstains, is_answerable | True)) == {
+        "aurc",
+        "abstained_answerable",
+    }
+
+
+def test_a_question_that_is_not_answered_is_not_answered_correctly():
+    features = features_of([[0, 1, 2], [2, 3], []])
+    scores = np.array([[3.0, 2, 1], [0, 1, -np.inf], [-np.inf] * 3], np.float32)
+    address = np.array([[0.1, 0.05, 0.05], [0.2, 0.7, 0], [0, 0, 0]])
+    slots = SlotScores(scores, address, 1 - address.sum(axis=1))
+    evaluation = evaluate_slots(slots, features, FACTS, BASE, QUESTIONS, add_up=True)
+    assert evaluation.per_example["accuracy"].tolist() == [0, 1, 0] and evaluation.per_example["mrr"].tolist() == [
+        1,
+        1,
+        0,
+    ]
+    assert evaluation.metrics["abstained_answerable"] == 0.5 and evaluation.metrics["answered_unanswerable"] == 0

@@ -16,7 +16,10 @@ CERTAINTY = np.array([0.9, 0.8, 0.7, 0.55, 0.6, 0.95, 0.85])
 
 
 def read_answers(features, slots, n_best):
-    return [{"answers": [{"answer": "Rome", "probability": float(scores[0])}]} for scores in slots.scores]
+    return [
+        {"answers": [{"answer": "Rome", "probability": float(scores[0])}], "no_answer_probability": None}
+        for scores in slots.scores
+    ]
 
 
 def examples_of(is_correct):

@@ -6,8 +6,10 @@ import keras
 import pytest
 
 from models.kv_memnet import KVMemNet
+from tests.helpers.small_runs import abstaining_memnet_run
 from utils.common.errors import UserError
 from utils.common.files import write_json
+from utils.memnet.answering import answer_lines
 from utils.memnet.data import write_facts
 from utils.memnet.demo import demo_people
 from utils.memnet.features import open_vocabulary, save_vocabulary
@@ -127,3 +129,30 @@ def test_a_call_answers_from_own_facts_or_from_others(run_dir, data):
     for wrong, message in (([("Ada", "born_in")], "a field is missing"), ([], "no facts to answer from")):
         with pytest.raises(ValueError, match=message):
             predictor(questions, wrong)
+
+
+def test_a_model_that_learned_to_abstain_does_not_answer_from_other_facts():
+    predictor = MemnetPredictor.load(abstaining_memnet_run())
+    born, works, other, unknown = predictor(
+        ["Where was Ada Holt born?", "Where does Ada Holt work?", "Where was Cid Holt born?", "Qwxyz?"], n_best=5
+    )
+    # Each of the two places has half of the weight, which is what there is to say: both are right.
+    assert {entry["answer"] for entry in born["answers"][:2]} == {"Arnwick", "Wick"}
+    assert born["answers"][1]["probability"] > 0.4 and born["no_answer_probability"] < 0.1
+    total = sum(entry["probability"] for entry in born["answers"])
+    assert total + born["no_answer_probability"] == pytest.approx(1)
+    for answer in (works, other):
+        assert answer["answers"] == [] and len(answer["facts"]) == 3 and answer["no_answer_probability"] > 0.5
+        weights = sum(fact["weight"] for fact in answer["facts"])
+        assert weights + answer["no_answer_probability"] == pytest.approx(1)
+    assert [line for line in answer_lines(works) if "no fact answers" in line] == [
+        f"{works['no_answer_probability']:.3f}  (no fact answers)"
+    ]
+    assert unknown["answers"] == unknown["facts"] == [] and unknown["no_answer_probability"] == pytest.approx(1)
+    (given,) = predictor(["Where does Ada Holt work?"], [("Ada Holt", "job", "the mill")])
+    assert given["answers"][0]["answer"] == "the mill"
+
+
+def test_a_model_that_did_not_learn_to_abstain_says_so(run_dir):
+    (answer,) = MemnetPredictor.load(run_dir).answer(["Where was Zed Quill born?"])
+    assert answer["no_answer_probability"] is None

@@ -70,3 +70,15 @@ def test_names_that_are_ids_are_told(name):
     base = KnowledgeBase.of([Fact(name, "born_in", "Brom"), Fact("Bo", "born_in", "Oslo"), Fact(name + "1", "x", "y")])
     assert f"2 of 3 subjects are ids or addresses (such as '{name}')" in base.notes[0]
     assert not KnowledgeBase.of([Fact(name, "x", "y"), Fact("Bo", "x", "y")]).notes
+
+
+def test_of_facts_with_correct_objects_those_whose_relation_fits_the_answers_are_likely():
+    films = [("acted_in", "A"), ("acted_in", "B"), ("acted_in", "C"), ("wrote", "B"), ("wrote", "Z")]
+    base = KnowledgeBase.of([*(Fact("Ada", *film) for film in films), Fact("Bob", "tag", "A")])
+    question = MemoryQuestion("1", "?", "Ada", ("A", "B", "C"))
+    assert base.gold(question, range(6)) == [0, 1, 2, 3, 5] and base.likely_gold(question, range(6)) == [0, 1, 2]
+    assert base.likely_gold(question, [3, 4]) == [3] and base.likely_gold(question, [4]) == []
+    known = MemoryQuestion("2", "?", "Ada", ("B",), "wrote")
+    assert base.likely_gold(known, range(6)) == base.gold(known, range(6)) == [3]
+    assert base.without_answer(question, [5, 4, 3, 2]) == []  # Z is another film that Ada wrote
+    assert base.without_answer(known, range(6)) == [0, 1, 2, 5]
