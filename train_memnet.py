@@ -116,10 +116,11 @@ class Config(RunConfig):
     hidden_dim: int | None = None
     """Size of the vectors. Left out: 200 for documented, 128 for the others."""
     num_hops: int = 1
-    """Reads of the memory."""
+    """Reads of the memory. With evidence 2 are two steps, the second one from the objects of the first one's facts, for questions
+    such as "Who directed films that Ada starred in?" (templates of two relations with ` -> ` between them)."""
     evidence: bool | None = None
     """Give the model evidence of how a question names the subjects of facts (exactly, in part, by how rare words) in the place of
-    names. Left out: for pointer with one read and --retrieval words."""
+    names. Left out: for pointer with at most two steps and --retrieval words."""
     attention_supervision: float = 0.0
     """Weight of a loss on the attention, whose target is the facts that answer."""
     redraw: bool | None = None
@@ -145,7 +146,7 @@ def main(config: Config) -> int:
         print(note)
     set_up_run(config, {"facts_and_questions": data.checksum})
     vocabulary = write_vocabulary(config, data)
-    facts = encode_facts(data.base.facts, vocabulary, config.evidence)
+    facts = encode_facts(data.base.facts, vocabulary, config.evidence, config.num_hops)
     question_ids = data.encode_questions(vocabulary)
     features = data.scoring_features(question_ids, config.distractors, config.split_seed)
     train_ids, num_train = question_ids["train"], len(data.questions["train"])
@@ -238,8 +239,8 @@ def main(config: Config) -> int:
 def with_model_defaults(config: Config) -> Config:
     """The settings, with the model's defaults in the place of None."""
     defaults = dict(MODELS[config.model])
-    # Evidence tells names apart by their words, so that vectors no longer hold them: neither for an index nor for a second read.
-    defaults["evidence"] &= config.retrieval == "words" and config.num_hops == 1
+    # With evidence the vectors hold no names, so that no index of vectors can find them.
+    defaults["evidence"] &= config.retrieval == "words" and config.num_hops <= 2
     return replace(config, **{name: value for name, value in defaults.items() if getattr(config, name, value) is None})
 
 
@@ -270,8 +271,8 @@ def check(config: Config) -> None:
         raise UserError("--validation-fraction 0.0: leaves nothing to choose the best epoch on; give more than 0")
     if config.evidence and (MODELS[config.model]["scoring"] != "pointer" or config.vocabulary == "closed"):
         raise UserError("--evidence: is for --model pointer and --vocabulary open; leave it out")
-    if config.evidence and (config.num_hops > 1 or config.retrieval == "vectors"):
-        raise UserError("--evidence: the model's vectors hold no names then; leave out --num-hops and --retrieval")
+    if config.evidence and (config.num_hops > 2 or config.retrieval == "vectors"):
+        raise UserError("--evidence: is for --retrieval words and at most two steps (--num-hops); leave it out")
     if config.unanswerable and MODELS[config.model]["scoring"] != "pointer":
         raise UserError("--unanswerable: is for --model pointer, whose answer is a fact; leave it out")
     if config.attention_supervision and MODELS[config.model]["scoring"] == "pointer":

@@ -16,7 +16,7 @@ SCORINGS = ("pointer", "tied", "untied")
 class KVMemNet(keras.Model):
     """A key-value memory network (Miller et al. 2016, section 3.1): a question addresses the facts' keys and reads their values.
 
-        p_i = softmax_i(q_j . A key_i + w_j . e_i)    address
+        p_i = softmax_i(q_j . A key_i + w . e_i)      address
         o = sum_i p_i A value_i                       read
         q_{j+1} = R_j (q_j + o)                       the query of the next hop, H = `num_hops` in all
 
@@ -29,11 +29,17 @@ class KVMemNet(keras.Model):
         transformer   mean over the words after one Pre-LN Transformer block
 
     Among facts about many subjects, vectors alone do not tell similar names apart. So the address may have a second term: e_i says
-    how the question names the subject of fact i (`utils.memnet.evidence`), and w_j is learned, from ones.
+    how the question names the subject of fact i (`utils.memnet.evidence`), and w is learned, from ones.
+
+    With evidence the vectors hold no names. So a second step goes from the objects of the first one's facts to the facts about
+    them, and the model decides from the question alone where to stop (s_1 + s_2 = 1):
+
+        a^1_i = softmax_i(q . A key_i + w . e_i);  r_j = sum_i a^1_i [object_i is subject_j and object_j is not subject_i]
+        a^2_j = softmax_j(R q . A key_j + log(r_j + 1e-6));  the answer's attention is s_1 a^1 + s_2 a^2
 
     The slots are scored as answers by `scoring`:
 
-        pointer   q_H . A key_i + w_H . e_i: the attention of the last hop is the answer. It finds keys and cannot memorise values.
+        pointer   q_H . A key_i + w . e_i: the attention of the last hop is the answer. It finds keys and cannot memorise values.
         tied      R_H (q_H + o) . A value_i
         untied    R_H (q_H + o) . B value_i, with an embedding B for answers, as published. The vectors of values that training
                   never had stay random, so such answers are mostly missed (docs/memnet.md).
@@ -42,7 +48,7 @@ class KVMemNet(keras.Model):
         vocabulary_size: int, number of words with a learned vector, padding (id 0) included. Larger ids are hashed
             (`components.hashed_embedding`).
         hidden_dim: int, size of the vectors; even where words are hashed.
-        num_hops: int, number of reads, at least 1.
+        num_hops: int, number of reads, at least 1; at most 2 with evidence.
         scoring: str, `pointer`, `tied` or `untied`.
         encoder: str, `words`, `position` or `transformer`.
         num_buckets: int, rows of the table for hashed words; 0 if all words are in the vocabulary.
@@ -55,14 +61,17 @@ class KVMemNet(keras.Model):
         key_ids, value_ids: `(batch, num_slots, words)`.
         memory_mask: `(batch, num_slots)`, 1 for a slot that holds a fact.
         evidence: float `(batch, num_slots, num_evidence)`, where there is evidence.
+        subject_numbers, object_numbers: `(batch, num_slots)`, where there is evidence and a second step: equal numbers are equal
+            names, and a slot whose subject has the number 0 can be reached from everywhere.
         Id 0 pads texts.
 
     Returns:
-        A dict of float32 logits `(batch, num_slots)`, -1e9 at empty slots: `scores` of the slots' values as answers, and
-        `address`, the attention of the last hop before its softmax.
+        A dict of float32 logits `(batch, num_slots)`, about -1e9 at empty slots: `scores` of the slots' values as answers, and
+        `address`, the attention of the last hop before its softmax. With evidence and a second step also `first` and `second`, the
+        logarithms of s_1 a^1 and s_2 a^2.
 
     Raises:
-        ValueError: an unknown scoring or encoder, or no hop.
+        ValueError: an unknown scoring or encoder, no hop, or evidence with more hops than two or another scoring than `pointer`.
 
     Example:
 
@@ -102,6 +111,8 @@ class KVMemNet(keras.Model):
             "max_length": max_length,
             "num_evidence": num_evidence,
         }
+        if num_evidence and (num_hops > 2 or scoring != "pointer"):
+            raise ValueError(f"evidence is for scoring 'pointer' and at most 2 hops, not {scoring!r} and {num_hops}")
         policy = self.dtype_policy
 
         def embedding(name):
@@ -117,8 +128,11 @@ class KVMemNet(keras.Model):
         self.evidence_weights = None  # w
         if num_evidence:
             self.evidence_weights = keras.layers.Dense(
-                num_hops, use_bias=False, kernel_initializer="ones", dtype="float32", name="evidence_weights"
+                1, use_bias=False, kernel_initializer="ones", dtype="float32", name="evidence_weights"
             )
+        self.stop = None  # the logits of s
+        if num_evidence and num_hops > 1:
+            self.stop = keras.layers.Dense(num_hops, dtype="float32", name="stop")
         # R_j. With a pointer the last read is not used, so the last hop has none.
         self.hops = [
             keras.layers.Dense(
@@ -139,17 +153,20 @@ class KVMemNet(keras.Model):
             hop.build(hidden)
         if self.evidence_weights is not None:
             self.evidence_weights.build((None, None, self.config["num_evidence"]))
+        if self.stop is not None:
+            self.stop.build((None, self.config["hidden_dim"]))
         self.built = True
 
     def call(self, inputs, training=None):
         query = self.encode(inputs["question_ids"], training=training)
         keys = self.encode(inputs["key_ids"], training=training)
         mask, num_hops = inputs["memory_mask"], self.config["num_hops"]
+        if self.evidence_weights is not None:
+            return self._point(query, keys, inputs)
         values_are_used = num_hops > 1 or self.config["scoring"] != "pointer"
         values = self.encode(inputs["value_ids"], training=training) if values_are_used else keys
-        bias = None if self.evidence_weights is None else self.evidence_weights(inputs["evidence"])
         for number in range(num_hops):
-            read, address = self.memory(query, keys, values, mask, None if bias is None else bias[..., number])
+            read, address = self.memory(query, keys, values, mask)
             if number < len(self.hops):
                 query = self.hops[number](query + read)
         if self.config["scoring"] == "pointer":
@@ -158,6 +175,26 @@ class KVMemNet(keras.Model):
             values = self.encode(inputs["value_ids"], self.answer_embedding, training=training)
         _, scores = self.memory(query, values, values, mask)
         return {"scores": scores, "address": address}
+
+    def _point(self, query, keys, inputs):
+        """The outputs of a model that reads evidence."""
+        mask, evidence = inputs["memory_mask"], self.evidence_weights(inputs["evidence"])[..., 0]
+        _, address = self.memory(query, keys, keys, mask, evidence)
+        if self.stop is None:
+            return {"scores": address, "address": address}
+        stop = ops.log_softmax(self.stop(query), axis=-1)  # log s
+        subjects, objects = inputs["subject_numbers"], inputs["object_numbers"]
+        # (batch, to, from); the way back is no step: nobody asks for Ada with "Who starred in films with Ada?"
+        follows = (subjects[:, :, None] == objects[:, None, :]) & (objects[:, :, None] != subjects[:, None, :])
+        follows = ops.cast(follows, "float32")
+        reached = ops.einsum("bji,bi->bj", follows, ops.softmax(address, axis=-1))  # r
+        reached = ops.where(subjects == 0, 1.0, reached)
+        (hop,) = self.hops
+        _, second = self.memory(hop(query), keys, keys, mask, ops.log(reached + 1e-6))
+        first, second = (ops.log_softmax(logits, axis=-1) for logits in (address, second))
+        first, second = first + stop[:, :1], second + stop[:, 1:]
+        scores = ops.logsumexp(ops.stack([first, second]), axis=0)  # ONNX has no operation for logaddexp
+        return {"scores": scores, "address": scores, "first": first, "second": second}
 
     def encode(self, ids, embedding=None, training=None):
         """Encode texts as vectors.

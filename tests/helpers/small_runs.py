@@ -120,6 +120,27 @@ def abstaining_memnet_run() -> Path:
     return _write(folder, model, "memnet", settings, facts_tsv=facts, vocabulary_json=vocabulary)
 
 
+@cache
+def two_step_memnet_run() -> Path:
+    """A model that takes two steps, with weights by which it knows authors and where they were born."""
+    import numpy as np
+
+    from models.kv_memnet import KVMemNet
+    from utils.memnet.evidence import FEATURES
+
+    words = ["<author>", "<born_in>", "author", "born"]
+    model = KVMemNet(len(words) + 1, hidden_dim=2, num_buckets=0, num_evidence=len(FEATURES), num_hops=2)
+    model.build()
+    model.embedding.learned.assign(np.array([(0, 0), (10, 0), (0, 10), (1, 0), (0, 1)]))
+    model.hops[0].set_weights([np.array([(0, 0), (0, 1)])])
+    model.stop.set_weights([np.array([(0, 10), (0, 10)]), np.array([15, 0])])
+    facts = "subject\trelation\tobject\nEmma\tauthor\tJane Austen\nDracula\tauthor\tBram Stoker\n"
+    facts += "Jane Austen\tborn_in\tSteventon\nBram Stoker\tborn_in\tDublin\n"
+    vocabulary = json.dumps({"words": words, "hashed": True})
+    settings = {"candidates": 2, "retrieval": "words"}
+    return _write(_new_folder("steps"), model, "memnet", settings, facts_tsv=facts, vocabulary_json=vocabulary)
+
+
 def ask_memnet(run_dir):
     from utils.memnet.predictor import MemnetPredictor
 

@@ -16,6 +16,7 @@ KINDS = [
     {"scoring": "untied", "encoder": "words", "num_hops": 3},
     {"scoring": "untied", "encoder": "transformer"},
     {"scoring": "pointer", "encoder": "words", "num_buckets": 0, "num_evidence": 3},
+    {"scoring": "pointer", "encoder": "words", "num_buckets": 0, "num_evidence": 3, "num_hops": 2},
 ]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind.values())))
 
@@ -45,6 +46,8 @@ def batch(limit=VOCABULARY + 13 * 13, slots=SLOTS, seed=3):
         "value_ids": values,
         "memory_mask": mask,
         "evidence": evidence,
+        "subject_numbers": np.where(mask, rng.integers(0, 4, mask.shape), -1).astype("int32"),
+        "object_numbers": np.where(mask, rng.integers(1, 4, mask.shape), -2).astype("int32"),
     }
 
 
@@ -100,6 +103,41 @@ def test_weighted_evidence_is_added_to_the_address():
             np.testing.assert_allclose(outputs(model, inputs)[name][filled], expected[filled], rtol=1e-5)
 
 
+def test_a_second_step_goes_from_objects_to_the_facts_about_them_and_not_back():
+    model, inputs = make(num_buckets=0, num_evidence=3, num_hops=2), batch(VOCABULARY)
+    rng = np.random.default_rng(2)
+    for layer in (model.hops[0], model.stop, model.evidence_weights):
+        layer.set_weights([rng.normal(size=weight.shape) for weight in layer.get_weights()])
+    results = outputs(model, inputs)
+    table, hop = (ops.convert_to_numpy(weight) for weight in (model.embedding.learned, model.hops[0].kernel))
+    stop_kernel, stop_bias = model.stop.get_weights()
+
+    def softmax(logits):
+        return np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+
+    for row in range(BATCH):
+        slots = np.flatnonzero(inputs["memory_mask"][row])
+        query = sum(table[number] for number in inputs["question_ids"][row] if number)
+        keys = np.array([sum(table[number] for number in inputs["key_ids"][row, slot] if number) for slot in slots])
+        bias = inputs["evidence"][row, slots] @ model.evidence_weights.get_weights()[0][:, 0]
+        first = softmax(keys @ query + bias)
+        subjects, objects = inputs["subject_numbers"][row, slots], inputs["object_numbers"][row, slots]
+        reached = [
+            1.0 if subject == 0 else sum(
+                weight
+                for weight, middle, start in zip(first, objects, subjects, strict=True)
+                if middle == subject and start != end
+            )
+            for subject, end in zip(subjects, objects, strict=True)
+        ]  # fmt: skip
+        second = softmax(keys @ (query @ hop) + np.log(np.array(reached) + 1e-6))
+        stop = softmax(query @ stop_kernel + stop_bias)
+        np.testing.assert_allclose(np.exp(results["first"][row, slots]), stop[0] * first, rtol=1e-4)
+        np.testing.assert_allclose(np.exp(results["second"][row, slots]), stop[1] * second, rtol=1e-4)
+        expected = stop[0] * first + stop[1] * second
+        np.testing.assert_allclose(np.exp(results["address"][row, slots]), expected, rtol=1e-4)
+
+
 def test_word_vectors_are_summed_and_hashed_ones_divided_by_the_root_of_their_number():
     model = make()
     learned, fixed = model.embedding(np.array([2, 3, VOCABULARY + 5, VOCABULARY + 40, 0], "int32"), return_parts=True)
@@ -122,6 +160,8 @@ def test_padding_changes_nothing(kind):
     model, inputs = make(**kind), batch(id_limit(kind))
     padded = {name: np.pad(array, [(0, 0)] + [(0, 2)] * (array.ndim - 1)) for name, array in inputs.items()}
     padded["evidence"] = padded["evidence"][..., :3]
+    for number, name in enumerate(("subject_numbers", "object_numbers"), start=1):
+        padded[name][:, SLOTS:] = -number
     short, long = outputs(model, inputs), outputs(model, padded)
     filled = inputs["memory_mask"] == 1
     for name in ("scores", "address"):
@@ -151,6 +191,8 @@ def test_thirty_two_questions_are_memorised(kind):
         "value_ids": rng.integers(1, words, (32, SLOTS, 2)).astype("int32"),
         "memory_mask": np.ones((32, SLOTS), "int32"),
         "evidence": rng.random((32, SLOTS, 3), "float32"),
+        "subject_numbers": rng.integers(0, 4, (32, SLOTS)).astype("int32"),
+        "object_numbers": rng.integers(1, 4, (32, SLOTS)).astype("int32"),
     }
     target = rng.integers(0, SLOTS, 32)
     loss = {"scores": keras.losses.CategoricalCrossentropy(from_logits=True)}
@@ -167,6 +209,12 @@ def test_a_saved_model_gives_the_same(kind, tmp_path):
     loaded = load_model(tmp_path / "model.keras")
     assert loaded.get_config() == model.get_config()
     np.testing.assert_allclose(outputs(loaded, inputs)["scores"], outputs(model, inputs)["scores"], atol=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [{"num_hops": 3}, {"num_evidence": 2, "scoring": "tied"}])
+def test_evidence_is_for_a_pointer_of_at_most_two_steps(wrong):
+    with pytest.raises(ValueError, match="evidence is for scoring 'pointer'"):
+        KVMemNet(VOCABULARY, **{"num_evidence": 3, **wrong})
 
 
 @pytest.mark.parametrize("wrong", [{"scoring": "none"}, {"encoder": "none"}, {"num_hops": 0}])

@@ -279,7 +279,7 @@ def test_files_that_cannot_be_learned_from_are_one_line(tmp_path, monkeypatch, c
         (("--unanswerable", "1"), "--unanswerable 1.0"),
         (("--unanswerable", "0.5", "--model", "tied"), "--unanswerable: is for --model pointer"),
         (("--evidence", "True", "--model", "documented"), "--evidence: is for --model pointer"),
-        (("--evidence", "True", "--num-hops", "2"), "--evidence: the model's vectors hold no names"),
+        (("--evidence", "True", "--num-hops", "3"), "--evidence: is for --retrieval words"),
     ],
 )
 def test_bad_settings_are_one_line(tmp_path, monkeypatch, capsys, flags, words):

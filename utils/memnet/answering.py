@@ -18,6 +18,9 @@ from utils.memnet.metrics import SlotScores, abstentions, ranked_values
 from utils.memnet.records import Fact, fact_from
 from utils.text.words import is_whole_word, split_words
 
+FIRST_STEP_WEIGHT = 0.99
+"""The second step starts from the objects that have so much of the first one's weight together."""
+
 
 class MemnetAnswerer:
     """Answers questions from facts: retrieves candidates, lets the model attend over them, and ranks their values.
@@ -29,6 +32,7 @@ class MemnetAnswerer:
         num_candidates: facts that a question is given, at most.
         is_pointer: whether the model's address is its answer, so that the probabilities of slots with one value add up.
         has_evidence: whether the model reads how a question names the subjects of facts.
+        num_hops: steps that a model with evidence takes from fact to fact.
     """
 
     def __init__(
@@ -39,12 +43,14 @@ class MemnetAnswerer:
         num_candidates: int,
         is_pointer: bool,
         has_evidence: bool = False,
+        num_hops: int = 1,
     ):
         self.model = model
         self.vocabulary = vocabulary
         self.known_facts = known_facts
         self.has_evidence = has_evidence
-        self.facts = encode_facts(known_facts, vocabulary, has_evidence)
+        self.num_hops = num_hops
+        self.facts = encode_facts(known_facts, vocabulary, has_evidence, num_hops)
         self.num_candidates = num_candidates
         self.is_pointer = is_pointer
 
@@ -81,8 +87,9 @@ class MemnetAnswerer:
             raise ValueError("no facts to answer from; give at least one")
         answerer = copy(self)
         answerer.known_facts = known_facts
-        answerer.facts = encode_facts(known_facts, self.vocabulary, self.has_evidence)
-        answerer.__dict__.pop("index", None)  # it is one of the other facts
+        answerer.facts = encode_facts(known_facts, self.vocabulary, self.has_evidence, self.num_hops)
+        for name in ("index", "facts_of_subject"):  # they are of the other facts
+            answerer.__dict__.pop(name, None)
         return answerer
 
     def answer(
@@ -96,12 +103,16 @@ class MemnetAnswerer:
             n_best: answers, and attended facts, that are returned for each question, at most.
 
         Returns:
-            for each question a dict of `question`; `answers`, best first, each a dict of `answer` and `probability`; `facts`, most
-            attended first, each a dict of `subject`, `relation`, `object` and `weight`; `no_answer_probability`, that no fact
-            answers, None where the model was not trained to say so; `num_candidates`, the number of facts that the question was
-            answered from; and `unknown_words`, the words that neither the vocabulary nor a fact's subject has. `answers` and
-            `facts` are empty for a question without candidates, and `answers` also where "no fact answers" has more weight than
-            any key.
+            for each question a dict of:
+                `question`;
+                `answers`: best first, each a dict of `answer` and `probability`; none for a question without candidates, or where
+                    "no fact answers" has more weight than any key;
+                `facts`: most attended first, each a dict of `subject`, `relation`, `object` and `weight`; for a model that takes
+                    two steps also `through`, the fact that led to it, None for a fact of the first step; none for a question
+                    without candidates;
+                `no_answer_probability`: that no fact answers; None where the model was not trained to say so;
+                `num_candidates`: the number of facts that the question was answered from;
+                `unknown_words`: the words that neither the vocabulary nor a fact's subject has.
         """
         if not questions:
             return []
@@ -129,12 +140,44 @@ class MemnetAnswerer:
         ]
 
     def candidates(self, question_ids: np.ndarray) -> list[np.ndarray]:
-        """The numbers of each question's candidate facts, best first.
+        """The numbers of each question's candidate facts: by the words of the question, best first, and for a model that takes two
+        steps then those about the objects that its first step leads to.
 
         Args:
             question_ids: word ids from `encode_texts`, `(questions, words)`.
         """
-        return [self.index.candidates(words[words > 0].tolist(), self.num_candidates) for words in question_ids]
+        found = [self.index.candidates(words[words > 0].tolist(), self.num_candidates) for words in question_ids]
+        if self.facts.subject_numbers is None or not len(found):
+            return found
+        memory, _ = pad_rows(found, padding=-1)
+        slots = self.score(MemoryFeatures(question_ids, memory, np.zeros(memory.shape, bool)))
+        return [
+            np.concatenate([numbers, self._facts_beyond(numbers, weights)])
+            for numbers, weights in zip(found, slots.steps[0], strict=True)
+        ]
+
+    def _facts_beyond(self, numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """At most `num_candidates` facts about the objects of some facts, the object with the largest weight first.
+
+        Objects beyond the first `FIRST_STEP_WEIGHT` of all weight bring none.
+        """
+        weights = weights[: len(numbers)]
+        order = np.argsort(-weights, kind="stable")
+        before = np.cumsum(weights[order]) - weights[order]
+        leading = order[before < FIRST_STEP_WEIGHT * weights.sum()]
+        of_subject, starts = self.facts_of_subject
+        objects = dict.fromkeys(self.facts.objects[numbers[leading]].tolist())
+        beyond = [of_subject[starts[number] : starts[number + 1]] for number in objects]
+        beyond = np.concatenate([numbers[:0], *beyond])[: self.num_candidates]
+        return beyond[~np.isin(beyond, numbers)]
+
+    @cached_property
+    def facts_of_subject(self) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of the facts, sorted by subject, and where those of each subject begin."""
+        subjects = self.facts.subject_numbers
+        highest = max(int(subjects.max()), int(self.facts.objects.max()))
+        order = np.argsort(subjects, kind="stable")
+        return order, np.searchsorted(subjects[order], np.arange(highest + 2))
 
     @cached_property
     def index(self) -> WordIndex:
@@ -168,17 +211,30 @@ class MemnetAnswerer:
                 probabilities = probabilities * (1 - nothing)
                 values = values[: 0 if abstains[row] else None]
             attended = [slot for slot in address.argsort()[::-1] if mask[slot]][:n_best]
+            facts = [_attended_fact(self.known_facts[memory[slot]], address[slot]) for slot in attended]
+            if slots.steps is not None:
+                for fact, slot in zip(facts, attended, strict=True):
+                    number = self._fact_before(memory, slots.steps[:, row], slot)
+                    fact["through"] = None if number is None else _as_dict(self.known_facts[number])
             answers.append(
                 {
                     "answers": [
                         {"answer": texts[value], "probability": float(probability)}
                         for value, probability in zip(values[:n_best].tolist(), probabilities, strict=False)
                     ],
-                    "facts": [_attended_fact(self.known_facts[memory[slot]], address[slot]) for slot in attended],
+                    "facts": facts,
                     "no_answer_probability": nothing,
                 }
             )
         return answers
+
+    def _fact_before(self, memory: np.ndarray, steps: np.ndarray, slot: int) -> int | None:
+        """The number of the fact from which the second step came to a slot; None where the first step did."""
+        first, second = steps
+        leads_here = (memory >= 0) & (self.facts.objects[memory] == self.facts.subject_numbers[memory[slot]])
+        if first[slot] >= second[slot] or not leads_here.any():
+            return None
+        return int(memory[np.where(leads_here, first, -1).argmax()])
 
     def _unknown_words(self, question: str, known_words: np.ndarray) -> list[str]:
         return [
@@ -190,8 +246,23 @@ class MemnetAnswerer:
         ]
 
 
+def _as_dict(fact: Fact) -> dict:
+    return {"subject": fact.subject, "relation": fact.relation, "object": fact.object}
+
+
 def _attended_fact(fact: Fact, weight: float) -> dict:
-    return {"subject": fact.subject, "relation": fact.relation, "object": fact.object, "weight": float(weight)}
+    return {**_as_dict(fact), "weight": float(weight)}
+
+
+def path_text(fact: dict) -> str:
+    """An attended fact as a line, after the one that led to it.
+
+    >>> path_text({"subject": "Bizet", "relation": "born_in", "object": "Paris", "through": None})
+    'Bizet / born_in / Paris'
+    """
+    through = fact.get("through")
+    before = f"{through['subject']} / {through['relation']} / {through['object']}, " if through else ""
+    return f"{before}{fact['subject']} / {fact['relation']} / {fact['object']}"
 
 
 def answer_lines(answer: dict) -> Iterator[str]:
@@ -207,4 +278,4 @@ def answer_lines(answer: dict) -> Iterator[str]:
         yield f"{entry['probability']:.3f}  {entry['answer']}"
     yield "attended to:"
     for fact in answer["facts"]:
-        yield f"{fact['weight']:.3f}  {fact['subject']} / {fact['relation']} / {fact['object']}"
+        yield f"{fact['weight']:.3f}  {path_text(fact)}"

@@ -10,7 +10,7 @@ import numpy as np
 from utils.common.evaluation import Evaluation
 from utils.memnet.features import EncodedFacts, MemoryFeatures
 from utils.memnet.metrics import SlotScores, evaluate_slots
-from utils.memnet.records import KnowledgeBase, MemoryQuestion
+from utils.memnet.records import PATH, KnowledgeBase, MemoryQuestion
 from utils.text.words import split_words
 
 BASELINES = ("string_match", "bm25", "majority_value")
@@ -42,7 +42,10 @@ class Baselines:
     def evaluate(
         self, features: MemoryFeatures, facts: EncodedFacts, questions: Sequence[MemoryQuestion]
     ) -> dict[str, Evaluation]:
-        """The evaluation of each baseline on these questions. Of values with equal scores, the first in the facts wins."""
+        """The evaluation of each baseline on these questions. Of values with equal scores, the first in the facts wins.
+
+        Questions that take two steps are answered by taking string match or BM25 twice.
+        """
         evaluations = {}
         for name in BASELINES[:2] if self.counts is None else BASELINES:
             slots = self._slot_scores(getattr(self, name), features, questions)
@@ -56,7 +59,22 @@ class Baselines:
         for row, (question, memory) in enumerate(zip(questions, features.memory, strict=True)):
             mask = memory >= 0
             scores[row, mask] = baseline(question, memory[mask])
+            if PATH in question.relation and baseline != self.majority_value:
+                scores[row, mask] = self._twice(question, memory[mask], scores[row, mask])
         return SlotScores(scores, np.where(np.isfinite(scores), np.exp(np.maximum(scores, -50)), 0))
+
+    def _twice(self, question: MemoryQuestion, numbers: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """The scores of a second step: a fact's own and that of the best fact whose object is its subject.
+
+        Facts that no other one leads to follow after all others, and so do those that have the question's subject.
+        """
+        best: dict[str, float] = {}
+        for number, score in zip(numbers, scores.tolist(), strict=True):
+            name = self.base.facts[number].object
+            best[name] = max(score, best.get(name, -np.inf))
+        facts = [self.base.facts[number] for number in numbers]
+        leads = [fact.subject in best and question.subject not in (fact.subject, fact.object) for fact in facts]
+        return np.where(leads, scores + [best.get(fact.subject, 0) for fact in facts], scores - 1e6)
 
     def string_match(self, question: MemoryQuestion, numbers: np.ndarray) -> list[int]:
         """5 for a fact whose whole subject stands in the question, and 1 for each word of its relation there, at most 4."""

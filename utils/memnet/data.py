@@ -255,6 +255,9 @@ def read_templates(path: str | Path, reading: Reading) -> dict[str, dict[str, li
     The file is a table, usually with tabs, with or without a header. The split is `test` for a template that training does not
     use; `train`, the default, for all others.
 
+    The relation may be several, with ` -> ` between them, for questions that take several steps: what `author -> born_in` asks for
+    is where the author of the subject was born.
+
     Args:
         path: the file.
         reading: counts rows that are not templates: without `{s}`, with an unknown split, or too long.

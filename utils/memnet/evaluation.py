@@ -14,6 +14,8 @@ from utils.memnet.memories import draw_memories
 from utils.memnet.metrics import SlotScores, evaluate_slots
 from utils.memnet.records import KnowledgeBase, MemoryQuestion
 
+STEPS = ("first", "second")
+"""The outputs of a model that takes two steps, in the order of `SlotScores.steps`."""
 MAX_BATCH_SIZE = 2_048
 """Questions that the model is given at once, at most."""
 
@@ -34,7 +36,7 @@ def score_slots(
     """
     shape = features.memory.shape
     scores, address = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.float32)
-    nothing = np.zeros(shape[0], np.float32)
+    nothing, steps = np.zeros(shape[0], np.float32), np.zeros((2, *shape), np.float32)
     num_slots = facts.slots(features.sizes)
     for slots in np.unique(num_slots).tolist():
         same_size = np.flatnonzero(num_slots == slots)
@@ -50,7 +52,15 @@ def score_slots(
             address[rows, :slots] = np.where(mask, weights[:, : mask.shape[1]], 0)
             if facts.nothing:
                 nothing[rows] = weights[:, -1]
-    return SlotScores(scores, address, nothing if facts.nothing else None)
+            for step, name in enumerate(STEPS if facts.subject_numbers is not None else ()):
+                weights = np.exp(np.asarray(outputs[name])[: len(rows), : mask.shape[1]])
+                steps[step, rows, :slots] = np.where(mask, weights, 0)
+    return SlotScores(
+        scores,
+        address,
+        nothing if facts.nothing else None,
+        steps if facts.subject_numbers is not None else None,
+    )
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.memnet.data import facts_as_table
+from utils.memnet.evaluation import STEPS
 from utils.memnet.evidence import FEATURES
 from utils.memnet.features import NUM_HASHES, Vocabulary
 from utils.training.export_folder import ModelToExport, write_export
@@ -32,6 +33,16 @@ EVIDENCE = Tensor(
     "how the question names the subject of each fact, see `subject_evidence` in `answer.py`",
     "float32",
 )
+NUMBERS = {
+    "subject_numbers": Tensor(("batch", "slots"), "number of each fact's subject, -1 for an empty slot"),
+    "object_numbers": Tensor(
+        ("batch", "slots"), "number of each fact's object among the same names, -2 for an empty slot"
+    ),
+}
+LOGARITHMS = {
+    name: Tensor(("batch", "slots"), f"logarithm of the slots' weights after the {name} step", "float32")
+    for name in STEPS
+}
 PADDING = "on the right, with 0: words behind those of a text, and slots behind those that hold a fact."
 USAGE = """
 from answer import Answerer
@@ -59,15 +70,20 @@ def export_memnet(predictor, folder: Path) -> dict:
     if predictor.retrieval != "words":
         print(f"{folder / 'answer.py'}: finds candidates by their words, not by vectors as the run does")
     inputs = INPUTS | ({"evidence": EVIDENCE} if predictor.has_evidence else {})
-    examples = _examples(predictor.vocabulary, predictor.has_evidence)
+    outputs = OUTPUTS
+    takes_two_steps = predictor.facts.subject_numbers is not None
+    if takes_two_steps:
+        inputs, outputs = inputs | NUMBERS, OUTPUTS | LOGARITHMS
+    examples = _examples(predictor.vocabulary, predictor.has_evidence, takes_two_steps)
     return write_export(
         folder,
         task="memnet",
-        models=[ModelToExport(predictor.model, Signature(inputs, OUTPUTS), examples)],
+        models=[ModelToExport(predictor.model, Signature(inputs, outputs), examples)],
         settings={
             "num_candidates": predictor.num_candidates,
             "is_pointer": predictor.is_pointer,
             "has_evidence": predictor.has_evidence,
+            "num_hops": predictor.num_hops,
         },
         files={
             "vocabulary.json": json.dumps(predictor.vocabulary.as_dict(), ensure_ascii=False, indent=1) + "\n",
@@ -78,7 +94,7 @@ def export_memnet(predictor, folder: Path) -> dict:
     )
 
 
-def _examples(vocabulary: Vocabulary, has_evidence: bool) -> list[dict[str, np.ndarray]]:
+def _examples(vocabulary: Vocabulary, has_evidence: bool, takes_two_steps: bool) -> list[dict[str, np.ndarray]]:
     """Random memories of two sizes, of words that are learned and words that are hashed; all but the first row have padding."""
     rng = np.random.default_rng(0)
     highest = len(vocabulary) + (NUM_HASHES if vocabulary.hashed else 0)
@@ -102,5 +118,8 @@ def _examples(vocabulary: Vocabulary, has_evidence: bool) -> list[dict[str, np.n
         example = {name: array.astype(np.int32) for name, array in {**texts, "memory_mask": mask}.items()}
         if has_evidence:
             example["evidence"] = rng.random((batch, slots, len(FEATURES)), np.float32) * mask[..., None]
+        if takes_two_steps:
+            for number, name in enumerate(NUMBERS, start=1):
+                example[name] = np.where(mask, rng.integers(1, 5, mask.shape), -number).astype(np.int32)
         examples.append(example)
     return examples

@@ -153,7 +153,8 @@ class EncodedFacts:
         keys: word ids of what the model reads of a fact to find it, int32 `(facts, words)`, 0 for padding: subject and relation, or
             the relation alone where the model reads evidence in the place of names.
         values: word ids of the object, int32 `(facts, words)`, 0 for padding.
-        objects: number of the object, int32 `(facts,)`; equal objects have equal numbers.
+        objects: number of the object, int32 `(facts,)`; equal names have equal numbers.
+        subject_numbers: number of the subject among the same names, int32 `(facts,)`; None for a model that takes one step.
         weights: how rare each word of the subject is, float32 `(facts, words)`, 0 for padding
             (`utils.memnet.evidence.word_weights`); None for a model that does not read evidence.
         num_learned: ids from here on are hashed names, which a model that reads evidence is not given.
@@ -164,6 +165,7 @@ class EncodedFacts:
     keys: np.ndarray
     values: np.ndarray
     objects: np.ndarray
+    subject_numbers: np.ndarray | None = None
     weights: np.ndarray | None = None
     num_learned: int = 0
     nothing: int = 0
@@ -173,13 +175,16 @@ class EncodedFacts:
         return padded_slots(np.add(sizes, self.nothing > 0))
 
 
-def encode_facts(facts: Sequence[Fact], vocabulary: Vocabulary, with_evidence: bool = False) -> EncodedFacts:
+def encode_facts(
+    facts: Sequence[Fact], vocabulary: Vocabulary, with_evidence: bool = False, num_hops: int = 1
+) -> EncodedFacts:
     """The arrays of facts, at least one, in their order.
 
     Args:
         facts: the facts.
         vocabulary: gives the ids of words. If it has `NOTHING`, memories get a slot for it.
         with_evidence: whether the model reads evidence of how a question names the subjects, in the place of names.
+        num_hops: steps that a model with evidence takes.
     """
     numbers = {}
     subjects = [vocabulary.ids(split_words(fact.subject)) for fact in facts]
@@ -188,11 +193,15 @@ def encode_facts(facts: Sequence[Fact], vocabulary: Vocabulary, with_evidence: b
     values = [vocabulary.ids(split_words(fact.object)) for fact in facts]
     objects = [numbers.setdefault(fact.object, len(numbers)) for fact in facts]
     subjects = pad_rows(subjects)[0]
+    subject_numbers = None
+    if with_evidence and num_hops > 1:
+        subject_numbers = [numbers.setdefault(fact.subject, len(numbers)) for fact in facts]
     return EncodedFacts(
         subjects,
         pad_rows(keys)[0],
         pad_rows(values)[0],
         np.array(objects, np.int32),
+        None if subject_numbers is None else np.array(subject_numbers, np.int32),
         weights=word_weights(subjects) if with_evidence else None,
         num_learned=len(vocabulary),
         nothing=vocabulary.ids([NOTHING])[0] if NOTHING in vocabulary else 0,
@@ -270,6 +279,12 @@ def assemble(
         "value_ids": facts.values[memory] * mask[..., None],
         "memory_mask": mask,
     }
+    if facts.subject_numbers is not None:
+        # 0 is for `NOTHING`, which every step can reach; no object has the number of an empty slot.
+        inputs["subject_numbers"] = np.where(mask, facts.subject_numbers[memory] + 1, -1)
+        inputs["object_numbers"] = np.where(mask, facts.objects[memory] + 1, -2)
+        if facts.nothing:
+            inputs["subject_numbers"][:, -1] = 0
     evidence = {}
     if facts.weights is not None:
         weights = facts.weights[memory] * mask[..., None]

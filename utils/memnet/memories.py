@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from utils.memnet.index import WordIndex
-from utils.memnet.records import KnowledgeBase, MemoryQuestion
+from utils.memnet.records import PATH, KnowledgeBase, MemoryQuestion
 from utils.text.words import split_words
 
 
@@ -17,6 +17,9 @@ class MemoryDrawer:
     A third of the distractors are about the question's subject. A third are about namesakes, subjects that share a word of their
     name with it. The rest are about any subject, every second one with the question's relation. Where there are too few facts of
     one kind, other facts take their place.
+
+    A question that takes several steps has the facts of all of them in its memory, and facts about what other facts about its
+    subject lead to in the place of namesakes.
 
     Args:
         base: all facts, for their numbers.
@@ -38,9 +41,15 @@ class MemoryDrawer:
     def draw(self, rng: np.random.Generator, question: MemoryQuestion, count: int) -> list[int]:
         """The numbers of the facts that answer, and of `count` distractors (fewer if there are no more), in random order."""
         own = self.by_subject.get(question.subject, [])
-        gold = self.base.gold(question, own)  # the facts that answer the question
-        # A fact that would answer the question just as well is no distractor.
-        answering = {*gold, *(number for number in own if self.base.facts[number].relation == question.relation)}
+        if PATH in question.relation:
+            *steps, last_step = self.base.follow(question.subject, question.relation, self.by_subject)
+            needed = [number for step in steps for number in step]
+            gold = self.base.gold(question, last_step)
+            answering = {*needed, *last_step}
+        else:
+            needed, gold = [], self.base.gold(question, own)
+            # A fact that would answer the question just as well is no distractor.
+            answering = {*gold, *(number for number in own if self.base.facts[number].relation == question.relation)}
         chosen: dict[int, None] = {}
 
         def choose(numbers: Iterable[int], limit: int) -> None:
@@ -53,7 +62,10 @@ class MemoryDrawer:
                     limit -= 1
 
         choose(rng.permutation(own).tolist() if own else [], count // 3)
-        choose(self._facts_about_namesakes(rng, question.subject, count), count // 3)
+        neighbours = (
+            self._facts_beyond(rng, own) if needed else self._facts_about_namesakes(rng, question.subject, count)
+        )
+        choose(neighbours, count // 3)
         same_relation = self.by_relation.get(question.relation, [])
         if same_relation:
             places = rng.integers(0, len(same_relation), count)
@@ -62,8 +74,14 @@ class MemoryDrawer:
             choose(self.allowed[rng.integers(0, len(self.allowed), count)].tolist(), count)
         if len(chosen) < count:
             choose(rng.permutation(self.allowed).tolist(), count)
-        memory = [*gold, *chosen]
+        memory = list(dict.fromkeys([*needed, *gold, *chosen]))
         return [memory[place] for place in rng.permutation(len(memory))]
+
+    def _facts_beyond(self, rng: np.random.Generator, numbers: Iterable[int]) -> list[int]:
+        """The facts about the objects of some facts, in random order."""
+        names = dict.fromkeys(self.base.facts[number].object for number in numbers)
+        beyond = [number for name in names for number in self.by_subject.get(name, ())]
+        return [beyond[place] for place in rng.permutation(len(beyond))]
 
     def _facts_about_namesakes(self, rng: np.random.Generator, subject: str, count: int) -> list[int]:
         """Up to `count` facts for each word of the subject's name, in random order."""

@@ -21,16 +21,20 @@ class SlotScores:
         address: attention weight of the slot's key, float32 `(questions, slots)`, 0 for an empty slot.
         nothing: probability that no fact answers, float32 `(questions,)`, which sums to 1 with the weights of the memory; None
             where the model, or the baseline, cannot say so.
+        steps: for a model that takes two steps the weights of the slots after the first one and after the second one, float32
+            `(2, questions, slots)`, whose sum is `address`; None for others.
     """
 
     scores: np.ndarray
     address: np.ndarray
     nothing: np.ndarray | None = None
+    steps: np.ndarray | None = None
 
     def of(self, rows: Sequence[int]) -> SlotScores:
         """The scores of some of the questions."""
         nothing = None if self.nothing is None else self.nothing[rows]
-        return SlotScores(self.scores[rows], self.address[rows], nothing)
+        steps = None if self.steps is None else self.steps[:, rows]
+        return SlotScores(self.scores[rows], self.address[rows], nothing, steps)
 
 
 def ranked_values(scores: np.ndarray, objects: np.ndarray, add_up: bool) -> tuple[np.ndarray, np.ndarray]:

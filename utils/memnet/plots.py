@@ -12,6 +12,7 @@ from utils.common.evaluation import Evaluation
 from utils.common.figures import figure_and_axes, no_values, save_figure
 from utils.common.fonts import drawable
 from utils.common.plots import plot_history, reference_lines
+from utils.memnet.answering import path_text
 from utils.memnet.baselines import BASELINES
 from utils.memnet.features import MemoryFeatures
 from utils.memnet.metrics import SlotScores
@@ -74,12 +75,15 @@ def attention_examples(
     others = np.setdiff1d(correct, failures)
     rows = [*others[:: max(1, len(others) // NUM_CORRECT)][:NUM_CORRECT].tolist(), *failures]
     part = MemoryFeatures(features.question_ids[rows], features.memory[rows], features.gold[rows])
-    answers = predictor.read_answers(part, slots.of(rows), n_best=1)
+    answers = predictor.read_answers(part, slots.of(rows), n_best=NUM_FACTS)
     examples = []
     for row, answer in zip(rows, answers, strict=True):
         memory, address, gold = features.memory[row], slots.address[row], features.gold[row]
         attended = [slot for slot in address.argsort()[::-1][:NUM_FACTS] if memory[slot] >= 0]
-        facts = [(str(predictor.base.facts[memory[slot]]), float(address[slot]), bool(gold[slot])) for slot in attended]
+        facts = [
+            (path_text(fact), float(address[slot]), bool(gold[slot]))
+            for fact, slot in zip(answer["facts"], attended, strict=True)
+        ]
         none = {"answer": "", "probability": answer["no_answer_probability"] or 0.0}
         best = answer["answers"][0] if answer["answers"] else none
         examples.append(

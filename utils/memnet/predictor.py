@@ -14,7 +14,7 @@ from utils.common.reading import Reading
 from utils.common.references import model_folder
 from utils.memnet.answering import MemnetAnswerer
 from utils.memnet.data import read_facts
-from utils.memnet.evaluation import is_pointer
+from utils.memnet.evaluation import STEPS, is_pointer
 from utils.memnet.features import NUM_HASHES, MemoryFeatures, Vocabulary, read_vocabulary
 from utils.memnet.index import VectorIndex, WordIndex
 from utils.memnet.metrics import SlotScores, evaluate_slots
@@ -49,8 +49,8 @@ class MemnetPredictor(MemnetAnswerer):
     def __init__(
         self, model, vocabulary: Vocabulary, base: KnowledgeBase, num_candidates: int = 100, retrieval: str = "words"
     ):
-        has_evidence = bool(model.config["num_evidence"])
-        super().__init__(model, vocabulary, base.facts, num_candidates, is_pointer(model), has_evidence)
+        has_evidence, num_hops = bool(model.config["num_evidence"]), model.config["num_hops"]
+        super().__init__(model, vocabulary, base.facts, num_candidates, is_pointer(model), has_evidence, num_hops)
         self.base = base
         self.retrieval = retrieval
         self.notes: list[str] = []
@@ -125,7 +125,8 @@ class MemnetPredictor(MemnetAnswerer):
 
     def use_onnx(self, path: str | Path) -> None:
         """Let an exported model answer from now on, such as `export/model_int8.onnx`."""
-        self.run = OnnxModel(path, ("scores", "address")).outputs
+        steps = STEPS if self.facts.subject_numbers is not None else ()
+        self.run = OnnxModel(path, ("scores", "address", *steps)).outputs
 
     def export(self, folder: Path) -> dict:
         """Write the model and the facts to a folder that needs nothing else, see `utils.memnet.export`."""

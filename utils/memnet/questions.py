@@ -10,14 +10,16 @@ import numpy as np
 from utils.common.errors import counted, some_of
 from utils.common.reading import FileReport
 from utils.memnet.question_files import QuestionRecord
-from utils.memnet.records import Fact, KnowledgeBase, MemoryQuestion
+from utils.memnet.records import PATH, Fact, KnowledgeBase, MemoryQuestion
 from utils.text.words import folded, split_words
 
 
 def questions_from_templates(
     base: KnowledgeBase, templates, subjects: Iterable[str], split: str = "train", max_templates: int = 0, seed=0
 ) -> list[MemoryQuestion]:
-    """Questions about every relation of every subject.
+    """Questions about every relation of every subject, and about what several relations lead to, one after the other.
+
+    A question of several steps does not have its subject as an answer ("Who starred in films with Ada?").
 
     Args:
         base: the facts.
@@ -33,7 +35,13 @@ def questions_from_templates(
         answers = {}
         for number in base.by_subject[subject]:
             answers.setdefault(base.facts[number].relation, []).append(base.facts[number].object)
+        for path in templates:
+            if PATH in path:
+                objects = [base.facts[number].object for number in base.follow(subject, path)[-1]]
+                answers[path] = [name for name in dict.fromkeys(objects) if name != subject]
         for relation, objects in answers.items():
+            if not objects:
+                continue
             candidates = templates.get(relation, {}).get(split, ())
             drawn = rng.permutation(len(candidates))[: max_templates or None]
             for template in (candidates[place] for place in sorted(drawn)):

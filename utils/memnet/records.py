@@ -18,6 +18,9 @@ MAX_FIELD_LENGTH = 1_000
 INVERSE = "!"
 """Prefix of an inverse relation: `!directed_by` leads from a director to the films."""
 
+PATH = " -> "
+"""Between the relations of a question that takes several steps: `written_by -> born_in`."""
+
 _ID = re.compile(r"<?https?://\S+|[QPL]\d+|/m/\w+|/c/[a-z]+/\S+|\d+|concept:\S+")
 """Names that are ids or addresses: of Wikidata, Freebase, ConceptNet, WordNet, NELL."""
 
@@ -94,7 +97,7 @@ class MemoryQuestion:
         text: the question.
         subject: what it is about. Splits keep the questions about one subject together.
         answers: the correct answers; each of them counts.
-        relation: the relation that it asks about; empty where it is not known.
+        relation: the relation that it asks about, or several with `PATH` between them; empty where it is not known.
         template: the template that it was made from; empty where there is none.
         memory: numbers of the facts that the data gives for it; None where the data gives none.
     """
@@ -155,18 +158,48 @@ class KnowledgeBase:
             numbers.setdefault(getattr(fact, field), []).append(number)
         return numbers
 
+    def follow(self, subject: str, relation: str, by_subject: dict[str, list[int]] | None = None) -> list[list[int]]:
+        """The numbers of the facts that each step of a relation, or of several with `PATH` between them, leads to.
+
+        `by_subject` has the facts of each subject that may be used; left out, all.
+
+        >>> base = KnowledgeBase.of([Fact("Emma", "author", "Austen"), Fact("Austen", "born_in", "Steventon")])
+        >>> base.follow("Emma", "author -> born_in"), base.follow("Emma", "author -> died_in")
+        ([[0], [1]], [[0], []])
+        """
+        names, steps = [subject], []
+        for step in relation.split(PATH):
+            steps.append(
+                [
+                    number
+                    for name in names
+                    for number in (self.by_subject if by_subject is None else by_subject).get(name, ())
+                    if self.facts[number].relation == step
+                ]
+            )
+            names = list(dict.fromkeys(self.facts[number].object for number in steps[-1]))
+        return steps
+
     def gold(self, question: MemoryQuestion, memory: Iterable[int]) -> list[int]:
         """Those facts of `memory` that answer the question.
 
         The object of such a fact is a correct answer. Where the question's relation is known, the fact also has its subject and
-        relation.
+        relation; of a question that takes several steps, it is a fact of the last one.
         """
+        last_step = set(self.follow(question.subject, question.relation)[-1]) if PATH in question.relation else None
         return [
             number
             for number in memory
             if self.facts[number].object in question.answers
-            and (not question.relation or self.facts[number].relation == question.relation)
-            and (not question.relation or self.facts[number].subject == question.subject)
+            and (
+                not question.relation
+                or (
+                    number in last_step
+                    if last_step is not None
+                    else (self.facts[number].subject, self.facts[number].relation)
+                    == (question.subject, question.relation)
+                )
+            )
         ]
 
     def likely_gold(self, question: MemoryQuestion, memory: Iterable[int]) -> list[int]:

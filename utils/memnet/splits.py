@@ -11,7 +11,7 @@ from utils.common.errors import UserError
 from utils.common.splitting import hold_out
 from utils.memnet.dataset import MemoryData
 from utils.memnet.questions import questions_from_templates
-from utils.memnet.records import KnowledgeBase, MemoryQuestion
+from utils.memnet.records import PATH, KnowledgeBase, MemoryQuestion
 from utils.text.words import split_words
 
 MIN_VALUES = 10
@@ -116,6 +116,15 @@ def split_templates(
         for number in base.by_subject[subject]
         if base.facts[number].object not in held_out
     )
+    # The steps of a question lead to facts about other subjects.
+    training_facts |= {
+        number
+        for question in train
+        if PATH in question.relation
+        for step in base.follow(question.subject, question.relation)
+        for number in step
+        if base.facts[number].object not in held_out
+    }
     training_values = {base.facts[number].object for number in training_facts}
     questions = {"train": limited(train, limit, seed), "validation": validation}
     questions |= {"test": [], "test_unseen_value": [], "test_unseen_template": []}
@@ -160,15 +169,16 @@ def _templates_with_test(base: KnowledgeBase, templates, notes: list[str]) -> di
     Raises:
         UserError: no relation has both facts and templates.
     """
-    without_facts = sorted(set(templates) - set(base.by_relation))
-    if set(templates).isdisjoint(base.by_relation):
+    known = set(base.by_relation)
+    without_facts = sorted(path for path in templates if not known.issuperset(path.split(PATH)))
+    if len(without_facts) == len(templates):
         raise UserError(
             f"the templates' relations ({', '.join(without_facts)[:80]}) are not those of the facts "
             f"({', '.join(sorted(base.by_relation))[:80]}); give them the same names"
         )
     if without_facts:
         notes.append(f"templates of relations that no fact has are left out: {', '.join(without_facts)}")
-    without_templates = sorted(set(base.by_relation) - set(templates))
+    without_templates = sorted(known.difference(*(path.split(PATH) for path in templates)))
     if without_templates:
         names = ", ".join(without_templates)
         notes.append(f"relations without a template are never asked about, their facts only distract: {names}")
@@ -183,7 +193,7 @@ def held_out_values(base: KnowledgeBase, templates, fraction: float, seed: int) 
     """A fraction of the values of each relation that has templates and at least `MIN_VALUES` values."""
     rng = np.random.default_rng((seed, 3))
     held_out = set()
-    for relation in sorted(set(templates) & set(base.by_relation)):
+    for relation in sorted({path.split(PATH)[-1] for path in templates} & set(base.by_relation)):
         values = sorted({base.facts[number].object for number in base.by_relation[relation]})
         if len(values) >= MIN_VALUES:
             places = rng.permutation(len(values))[: round(fraction * len(values))]

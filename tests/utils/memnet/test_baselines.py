@@ -35,3 +35,21 @@ def test_baselines_by_hand():
     # The most frequent training answer is Rome, which is wrong for both.
     assert metrics["majority_value"]["accuracy"] == 0
     assert {values["total"] for values in metrics.values()} == {3}
+
+
+def test_a_question_of_two_steps_takes_the_baselines_twice():
+    base = KnowledgeBase.of(
+        [
+            Fact("Mill", "owned_by", "Cid Stone"),
+            Fact("Ada Brown", "owned_by", "Eve"),
+            Fact("Cid Stone", "born_in", "Oslo"),
+            Fact("Eve", "born_in", "Rome"),
+            Fact("Cid Stone", "owned_by", "Mill"),
+        ]
+    )
+    question = MemoryQuestion("1", "where was who Mill is owned by born", "Mill", ("Oslo",), "owned_by -> born_in")
+    features = build_features(base, [question], np.ones((1, 2), np.int32), [[4, 3, 1, 0, 2]])
+    assert features.gold.tolist() == [[False, False, False, False, True]]
+    facts = EncodedFacts(*np.ones((3, 5, 2), np.int32), objects=np.array([0, 1, 2, 3, 4]))
+    evaluations = Baselines(base, count_answers([question])).evaluate(features, facts, [question])
+    assert [evaluation.metrics["accuracy"] for evaluation in evaluations.values()] == [1, 1, 1]

@@ -7,7 +7,7 @@ import pytest
 
 from models.kv_memnet import KVMemNet
 from tests.helpers.bare_python import run_bare
-from tests.helpers.small_runs import abstaining_memnet_run, memnet_run
+from tests.helpers.small_runs import abstaining_memnet_run, memnet_run, two_step_memnet_run
 from utils.common.errors import UserError
 from utils.memnet.export import export_memnet
 from utils.memnet.features import Vocabulary
@@ -88,6 +88,19 @@ def test_a_model_that_reads_evidence_and_abstains_answers_alike(tmp_path):
         assert answer["no_answer_probability"] == pytest.approx(other["no_answer_probability"], abs=1e-5)
     readme = (tmp_path / "README.md").read_text()
     assert "evidence" in readme and "(batch, slots, 5)" in readme
+
+
+def test_a_model_that_takes_two_steps_answers_alike(tmp_path):
+    predictor = MemnetPredictor.load(two_step_memnet_run())
+    formats = predictor.export(tmp_path)
+    assert all(values["largest_difference"] < 1e-5 for values in formats.values())
+    questions = ["Where was the author of Emma born?", "Who is the author of Dracula?", "Why?"]
+    answers, expected = Answerer(tmp_path)(questions), predictor(questions)
+    assert_same_answers(answers, expected)
+    through = answers[0]["facts"][0]["through"]
+    assert through["object"] == "Jane Austen" and through == expected[0]["facts"][0]["through"]
+    predictor.use_onnx(tmp_path / "model.onnx")
+    assert_same_answers(predictor(questions), expected)
 
 
 def test_the_command_line_answers_or_says_in_one_line_what_is_wrong(export, tmp_path):

@@ -49,6 +49,30 @@ def test_only_allowed_facts_are_draw():
     assert set(memory) == set(allowed)
 
 
+def test_the_memory_of_a_question_of_two_steps_has_the_facts_of_both_and_of_ways_that_lead_elsewhere():
+    base = KnowledgeBase.of(
+        [
+            *(
+                Fact("Film", relation, f"{relation} {number}")
+                for relation in ("actor", "writer")
+                for number in range(3)
+            ),
+            *(Fact(f"{who} {number}", "born", f"town {number}") for who in ("actor", "writer") for number in range(3)),
+            *(Fact(f"Other {number}", "born", "town 9") for number in range(40)),
+        ]
+    )
+    (question,) = questions_from_templates(
+        base, {"actor -> born": {"train": ["Where were actors of {s} born?"]}}, ["Film"]
+    )
+    memory = MemoryDrawer(base).draw(np.random.default_rng(0), question, 12)
+    needed = {0, 1, 2, 6, 7, 8}
+    assert needed <= set(memory) and len(memory) == len(set(memory)) == 18
+    assert {9, 10, 11} & set(memory) and set(base.gold(question, memory)) == {6, 7, 8}
+    # Facts that may not be seen in training are left out of the steps too.
+    few = MemoryDrawer(base, set(range(len(base.facts))) - {0}).draw(np.random.default_rng(0), question, 12)
+    assert {1, 2, 7, 8} <= set(few) and 0 not in few
+
+
 def test_a_memory_that_the_data_gives_is_kept():
     questions = [QUESTIONS[0], dataclasses.replace(QUESTIONS[1], memory=(4, 2))]
     memories = draw_memories(MemoryDrawer(BASE), questions, 3, seed=5)

@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from models.kv_memnet import KVMemNet
-from tests.helpers.small_runs import abstaining_memnet_run
+from tests.helpers.small_runs import abstaining_memnet_run, two_step_memnet_run
 from utils.common.errors import UserError
 from utils.common.files import write_json
 from utils.memnet.answering import answer_lines
@@ -156,3 +156,18 @@ def test_a_model_that_learned_to_abstain_does_not_answer_from_other_facts():
 def test_a_model_that_did_not_learn_to_abstain_says_so(run_dir):
     (answer,) = MemnetPredictor.load(run_dir).answer(["Where was Zed Quill born?"])
     assert answer["no_answer_probability"] is None
+
+
+def test_a_second_step_retrieves_facts_about_the_objects_of_the_first_one():
+    predictor = MemnetPredictor.load(two_step_memnet_run())
+    questions = ["Where was the author of Emma born?", "Who is the author of Dracula?", "Where was Bram Stoker born?"]
+    answers = predictor(questions)
+    assert [answer["answers"][0]["answer"] for answer in answers] == ["Steventon", "Bram Stoker", "Dublin"]
+    assert [answer["num_candidates"] for answer in answers] == [2, 2, 1]
+    through = {"subject": "Emma", "relation": "author", "object": "Jane Austen"}
+    assert [answer["facts"][0]["through"] for answer in answers] == [through, None, None]
+    lines = list(answer_lines(answers[0]))
+    assert lines[-2].endswith("  Emma / author / Jane Austen, Jane Austen / born_in / Steventon")
+    others = [("Ulysses", "author", "Joyce"), ("Joyce", "born_in", "Rathgar"), ("Joyce", "author", "Ulysses")]
+    (answer,) = predictor(["Where was the author of Ulysses born?"], others)
+    assert answer["answers"][0]["answer"] == "Rathgar" and answer["facts"][0]["through"]["object"] == "Joyce"

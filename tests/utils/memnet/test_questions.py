@@ -38,6 +38,30 @@ def test_each_subject_and_relation_is_asked_about_once_per_template():
     )
 
 
+def test_a_path_of_relations_is_asked_about_where_it_leads_somewhere_else():
+    base = KnowledgeBase.of(
+        [
+            Fact("Emma", "author", "Austen"),
+            Fact("Persuasion", "author", "Austen"),
+            Fact("Austen", "wrote", "Emma"),
+            Fact("Austen", "wrote", "Persuasion"),
+            Fact("Austen", "born", "Steventon"),
+            Fact("Ada", "author", "nobody"),
+        ]
+    )
+    templates = {
+        "author -> born": {"train": ["Where was the author of {s} born?"]},
+        "author -> wrote": {"train": ["{s}?"]},
+    }
+    questions = questions_from_templates(base, templates, ["Emma", "Austen", "Ada"])
+    assert [(question.text, question.answers) for question in questions] == [
+        ("Where was the author of Emma born?", ("Steventon",)),
+        ("Emma?", ("Persuasion",)),  # not Emma itself
+    ]
+    assert base.follow("Emma", "author -> wrote") == [[0], [2, 3]] and base.follow("Ada", "author -> born") == [[5], []]
+    assert base.gold(questions[1], range(6)) == [3] and base.gold(questions[0], [0, 4]) == [4]
+
+
 def questions_of(path, base, text):
     """The questions of a file, and the notes."""
     path.write_text(text, encoding="utf-8")
