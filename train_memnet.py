@@ -45,7 +45,7 @@ from utils.memnet.features import (
 from utils.memnet.plots import attention_table, plot_test, plot_training
 from utils.memnet.predictor import MemnetPredictor
 from utils.memnet.report import format_scores, write_predictions, write_splits
-from utils.memnet.settings import load_data
+from utils.memnet.settings import check_evidence, load_data
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import RunConfig, as_flag, check_common, check_ranges
 
@@ -150,15 +150,8 @@ def main(config: Config) -> int:
     question_ids = data.encode_questions(vocabulary)
     features = data.scoring_features(question_ids, config.distractors, config.split_seed)
     train_ids, num_train = question_ids["train"], len(data.questions["train"])
-    features_of_epoch = data.training_features(
-        train_ids,
-        facts,
-        config.distractors,
-        config.seed,
-        config.redraw,
-        extra_distractors=config.extra_distractors,
-        unanswerable=config.unanswerable,
-    )
+    draws = config.distractors, config.seed, config.redraw, config.extra_distractors, config.unanswerable
+    features_of_epoch = data.training_features(train_ids, facts, *draws)
     counts = ", ".join(f"{split} {len(questions):,}" for split, questions in data.questions.items())
     print(f"{counted(len(data.base.facts), 'fact')}, {len(vocabulary):,} words learned; questions: {counts}")
 
@@ -269,12 +262,7 @@ def check(config: Config) -> None:
         raise UserError("--facts needs --templates (or --train-files with questions), and --templates needs --facts")
     if not config.validation_files and not config.validation_fraction:
         raise UserError("--validation-fraction 0.0: leaves nothing to choose the best epoch on; give more than 0")
-    if config.evidence and (MODELS[config.model]["scoring"] != "pointer" or config.vocabulary == "closed"):
-        raise UserError("--evidence: is for --model pointer and --vocabulary open; leave it out")
-    if config.evidence and (config.num_hops > 2 or config.retrieval == "vectors"):
-        raise UserError("--evidence: is for --retrieval words and at most two steps (--num-hops); leave it out")
-    if config.unanswerable and MODELS[config.model]["scoring"] != "pointer":
-        raise UserError("--unanswerable: is for --model pointer, whose answer is a fact; leave it out")
+    check_evidence(config, is_pointer=MODELS[config.model]["scoring"] == "pointer")
     if config.attention_supervision and MODELS[config.model]["scoring"] == "pointer":
         raise UserError(
             "--attention-supervision: a pointer's scores are its attention, which is trained anyway; leave it out"

@@ -88,7 +88,7 @@ class MemnetTab:
         answers = [[breakable(entry["answer"]), bar(entry["probability"])] for entry in result["answers"]]
         attended = [
             [
-                breakable(fact["subject"]),
+                _way_to(fact) + breakable(fact["subject"]),
                 breakable(fact["relation"]),
                 breakable(fact["object"]) + (' <span class="qkv-tag">yours</span>' if fact["is_added"] else ""),
                 bar(fact["weight"]),
@@ -144,6 +144,14 @@ class MemnetTab:
         gr.on([ask.click, question.submit], errors_as_html(self.show), [question, facts], result, **handler)
         others.input(errors_as_html(self.ask, 1), [others, facts], [question, result], **handler)
         page.load(errors_as_html(self.open, 3), None, [question, others, facts, result], **handler)
+
+
+def _way_to(fact: dict) -> str:
+    """The fact from which the model came to an attended one, as HTML; empty where it took one step."""
+    through = fact.get("through")
+    if not through:
+        return ""
+    return f"{breakable(through['subject'])} / {breakable(through['relation'])} &rarr; "
 
 
 def read_facts(text) -> list[Fact]:

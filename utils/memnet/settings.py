@@ -1,13 +1,28 @@
-"""Settings of `train_memnet.py`: the data that they stand for."""
+"""Settings of `train_memnet.py`: those of evidence, and the data that they stand for."""
 
 from __future__ import annotations
 
+from utils.common.errors import UserError
 from utils.common.reading import Reading
 from utils.memnet.data import read_facts, read_templates
 from utils.memnet.dataset import MemoryData
 from utils.memnet.demo import demo_people
 from utils.memnet.file_splits import split_files
 from utils.memnet.splits import split_templates
+
+
+def check_evidence(config, is_pointer: bool) -> None:
+    """Check the settings of evidence and of abstention, which only a pointer has.
+
+    Raises:
+        UserError: a setting that cannot work.
+    """
+    if config.evidence and (not is_pointer or config.vocabulary == "closed"):
+        raise UserError("--evidence: is for --model pointer and --vocabulary open; leave it out")
+    if config.evidence and (config.num_hops > 2 or config.retrieval == "vectors"):
+        raise UserError("--evidence: is for --retrieval words and at most two steps (--num-hops); leave it out")
+    if config.unanswerable and not is_pointer:
+        raise UserError("--unanswerable: is for --model pointer, whose answer is a fact; leave it out")
 
 
 def load_data(config, reading: Reading) -> MemoryData:
