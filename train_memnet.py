@@ -96,6 +96,9 @@ class Config(RunConfig):
     unanswerable: float = 0.0
     """Fraction of the training questions whose memory loses the facts that answer, drawn anew for each epoch. With it the model
     learns to say that the facts do not answer."""
+    partial_names: float = 0.0
+    """Fraction of the training questions that keep one word of their subject's name, drawn anew for each epoch. With --unanswerable a
+    model answers "When was Einstein born?" only if it has seen such questions."""
     sweep: list[int] = field(default_factory=lambda: [15, 100, 1000])
     """Numbers of distractors that the test is repeated with."""
     candidates: int = 100
@@ -151,7 +154,7 @@ def main(config: Config) -> int:
     features = data.scoring_features(question_ids, config.distractors, config.split_seed)
     train_ids, num_train = question_ids["train"], len(data.questions["train"])
     draws = config.distractors, config.seed, config.redraw, config.extra_distractors, config.unanswerable
-    features_of_epoch = data.training_features(train_ids, facts, *draws)
+    features_of_epoch = data.training_features(train_ids, facts, *draws, config.partial_names)
     counts = ", ".join(f"{split} {len(questions):,}" for split, questions in data.questions.items())
     print(f"{counted(len(data.base.facts), 'fact')}, {len(vocabulary):,} words learned; questions: {counts}")
 
@@ -246,7 +249,7 @@ def check(config: Config) -> None:
     check_common(config)
     check_ranges(
         config,
-        less_than_1="validation_fraction test_fraction held_out_values unanswerable",
+        less_than_1="validation_fraction test_fraction held_out_values unanswerable partial_names",
         more_than_0="hidden_dim num_hops candidates distractors",
         at_least_0="templates_each attention_supervision split_seed extra_distractors",
     )

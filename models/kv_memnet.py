@@ -5,6 +5,7 @@ from keras import ops
 
 from components.hashed_embedding import HashedEmbedding
 from components.key_value_memory import KeyValueMemory
+from components.masking import masking_bias
 from components.positional_encoding import PositionalEncoding
 from components.transformer_block import TransformerBlock
 
@@ -37,6 +38,8 @@ class KVMemNet(keras.Model):
         a^1_i = softmax_i(q . A key_i + w . e_i);  r_j = sum_i a^1_i [object_i is subject_j and object_j is not subject_i]
         a^2_j = softmax_j(R q . A key_j + log(r_j + 1e-6));  the answer's attention is s_1 a^1 + s_2 a^2
 
+    The weight that the first step gives to the slot for "no fact answers" stays there: no second step starts from it.
+
     The slots are scored as answers by `scoring`:
 
         pointer   q_H . A key_i + w . e_i: the attention of the last hop is the answer. It finds keys and cannot memorise values.
@@ -62,7 +65,7 @@ class KVMemNet(keras.Model):
         memory_mask: `(batch, num_slots)`, 1 for a slot that holds a fact.
         evidence: float `(batch, num_slots, num_evidence)`, where there is evidence.
         subject_numbers, object_numbers: `(batch, num_slots)`, where there is evidence and a second step: equal numbers are equal
-            names, and a slot whose subject has the number 0 can be reached from everywhere.
+            names, and the subject's number 0 is the slot for "no fact answers", which can be reached from everywhere.
         Id 0 pads texts.
 
     Returns:
@@ -187,11 +190,15 @@ class KVMemNet(keras.Model):
         # (batch, to, from); the way back is no step: nobody asks for Ada with "Who starred in films with Ada?"
         follows = (subjects[:, :, None] == objects[:, None, :]) & (objects[:, :, None] != subjects[:, None, :])
         follows = ops.cast(follows, "float32")
-        reached = ops.einsum("bji,bi->bj", follows, ops.softmax(address, axis=-1))  # r
+        weights, is_nothing = ops.softmax(address, axis=-1), ops.cast(subjects == 0, "float32")
+        reached = ops.einsum("bji,bi->bj", follows, weights)  # r
         reached = ops.where(subjects == 0, 1.0, reached)
         (hop,) = self.hops
         _, second = self.memory(hop(query), keys, keys, mask, ops.log(reached + 1e-6))
-        first, second = (ops.log_softmax(logits, axis=-1) for logits in (address, second))
+        nothing = ops.sum(weights * is_nothing, axis=-1, keepdims=True)
+        second = (1 - nothing) * ops.softmax(second, axis=-1) + nothing * is_nothing
+        first = ops.log_softmax(address, axis=-1)
+        second = ops.log(second + 1e-12) + masking_bias(mask, "float32")
         first, second = first + stop[:, :1], second + stop[:, 1:]
         scores = ops.logsumexp(ops.stack([first, second]), axis=0)  # ONNX has no operation for logaddexp
         return {"scores": scores, "address": scores, "first": first, "second": second}

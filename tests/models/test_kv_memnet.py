@@ -46,7 +46,9 @@ def batch(limit=VOCABULARY + 13 * 13, slots=SLOTS, seed=3):
         "value_ids": values,
         "memory_mask": mask,
         "evidence": evidence,
-        "subject_numbers": np.where(mask, rng.integers(0, 4, mask.shape), -1).astype("int32"),
+        "subject_numbers": np.where(
+            mask, np.where(np.arange(slots) == slots - 1, 0, rng.integers(1, 4, mask.shape)), -1
+        ).astype("int32"),
         "object_numbers": np.where(mask, rng.integers(1, 4, mask.shape), -2).astype("int32"),
     }
 
@@ -131,6 +133,8 @@ def test_a_second_step_goes_from_objects_to_the_facts_about_them_and_not_back():
             for subject, end in zip(subjects, objects, strict=True)
         ]  # fmt: skip
         second = softmax(keys @ (query @ hop) + np.log(np.array(reached) + 1e-6))
+        stays = first[subjects == 0].sum()  # what says that no fact answers
+        second = (1 - stays) * second + np.where(subjects == 0, first, 0)
         stop = softmax(query @ stop_kernel + stop_bias)
         np.testing.assert_allclose(np.exp(results["first"][row, slots]), stop[0] * first, rtol=1e-4)
         np.testing.assert_allclose(np.exp(results["second"][row, slots]), stop[1] * second, rtol=1e-4)
@@ -191,7 +195,7 @@ def test_thirty_two_questions_are_memorised(kind):
         "value_ids": rng.integers(1, words, (32, SLOTS, 2)).astype("int32"),
         "memory_mask": np.ones((32, SLOTS), "int32"),
         "evidence": rng.random((32, SLOTS, 3), "float32"),
-        "subject_numbers": rng.integers(0, 4, (32, SLOTS)).astype("int32"),
+        "subject_numbers": rng.integers(1, 4, (32, SLOTS)).astype("int32"),
         "object_numbers": rng.integers(1, 4, (32, SLOTS)).astype("int32"),
     }
     target = rng.integers(0, SLOTS, 32)

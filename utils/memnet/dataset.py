@@ -13,6 +13,7 @@ import numpy as np
 
 from utils.memnet.features import EncodedFacts, MemoryFeatures, Vocabulary, build_features, encode_texts
 from utils.memnet.memories import MemoryDrawer, OpenMemories, draw_memories
+from utils.memnet.partial_names import NamesInQuestions
 from utils.memnet.records import KnowledgeBase, MemoryQuestion
 
 
@@ -106,6 +107,7 @@ class MemoryData:
         redraw: bool,
         extra_distractors: int = 0,
         unanswerable: float = 0.0,
+        partial_names: float = 0.0,
     ) -> Callable[[int], MemoryFeatures]:
         """Make a function of an epoch that gives the features of the training questions in this epoch.
 
@@ -117,6 +119,7 @@ class MemoryData:
             redraw: draw new distractors for each epoch.
             extra_distractors: facts beside these that retrieval finds for the question, see `OpenMemories`.
             unanswerable: fraction of the questions whose memory loses the facts that answer.
+            partial_names: fraction of the questions that keep one word of their subject's name.
         """
         latest = {}  # epoch to features
         questions = self.questions["train"]
@@ -126,7 +129,8 @@ class MemoryData:
             open_memories = OpenMemories(
                 self.base, questions, question_ids, facts.subjects, numbers, extra_distractors, unanswerable
             )
-        is_redrawn = redraw and (open_memories is not None or not self.has_memories)
+        is_redrawn = redraw and (open_memories is not None or not self.has_memories or partial_names > 0)
+        names = NamesInQuestions(questions, question_ids) if partial_names else None
 
         def features_of_epoch(epoch: int) -> MemoryFeatures:
             epoch = epoch if is_redrawn else 0
@@ -135,7 +139,10 @@ class MemoryData:
                 memories = draw_memories(self.training_memory_drawer, questions, num_distractors, (seed, 1, epoch))
                 if open_memories is not None:
                     memories = open_memories.opened(memories, np.random.default_rng((seed, 4, epoch)))
-                latest[epoch] = build_features(self.base, questions, question_ids, memories, is_training=True)
+                ids = question_ids
+                if names is not None:
+                    ids = names.shortened(partial_names, np.random.default_rng((seed, 5, epoch)))
+                latest[epoch] = build_features(self.base, questions, ids, memories, is_training=True)
             return latest[epoch]
 
         return features_of_epoch

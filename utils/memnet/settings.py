@@ -21,6 +21,10 @@ def check_evidence(config, is_pointer: bool) -> None:
         raise UserError("--evidence: is for --model pointer and --vocabulary open; leave it out")
     if config.evidence and (config.num_hops > 2 or config.retrieval == "vectors"):
         raise UserError("--evidence: is for --retrieval words and at most two steps (--num-hops); leave it out")
+    if config.partial_names and config.vocabulary == "closed":
+        raise UserError(
+            "--partial-names: is for --vocabulary open, in which every word of a name has an id; leave it out"
+        )
     if config.unanswerable and not is_pointer:
         raise UserError("--unanswerable: is for --model pointer, whose answer is a fact; leave it out")
 
