@@ -97,8 +97,8 @@ class Config(RunConfig):
     """Fraction of the training questions whose memory loses the facts that answer, drawn anew for each epoch. With it the model
     learns to say that the facts do not answer."""
     partial_names: float = 0.0
-    """Fraction of the training questions that keep one word of their subject's name, drawn anew for each epoch. With --unanswerable a
-    model answers "When was Einstein born?" only if it has seen such questions."""
+    """Fraction of the training questions that keep one word of their subject's name, drawn anew for each epoch. With --unanswerable
+    a model answers "When was Einstein born?" only if it has seen such questions."""
     sweep: list[int] = field(default_factory=lambda: [15, 100, 1000])
     """Numbers of distractors that the test is repeated with."""
     candidates: int = 100
