@@ -18,13 +18,13 @@ test questions (BM25: 0.602 and 0.605); docs/ranking.md has all conditions. Othe
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from utils.common.batching import BatchPart
 from utils.common.figures import model_and_data
-from utils.common.files import write_atomically
+from utils.common.files import write_atomically, write_json
 from utils.common.reading import Reading
 from utils.ranking.baselines import by_name, evaluate_baselines
 from utils.ranking.encoder import new_start, pretrained_start, untrained_model
@@ -40,6 +40,7 @@ from utils.ranking.examples import example_table
 from utils.ranking.features import build_features, training_batches
 from utils.ranking.groups import question_groups
 from utils.ranking.leaderboard import write_per_question
+from utils.ranking.lexical import WORDS
 from utils.ranking.mining import NegativeMiner
 from utils.ranking.plots import BM25_NAME, plot_test, plot_training
 from utils.ranking.predictor import RankingPredictor
@@ -47,6 +48,7 @@ from utils.ranking.settings import check_settings
 from utils.ranking.splits import read_ranking_splits
 from utils.ranking.suite import train_suite
 from utils.ranking.trec import write_runs
+from utils.ranking.word_scores import WordStatistics
 from utils.text.embedding import token_rows
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import CachedRunConfig
@@ -84,6 +86,8 @@ class Config(CachedRunConfig):
     """How the vectors of the tokens become one. Left out: as the folder of a pretrained encoder declares, else their mean."""
     output_dim: int = 128
     """Size of the vectors; 0 omits the projection."""
+    lexical: bool = False
+    """Let words count beside vectors: a BM25 whose parameters are learned, and a learned weight of the cosine that starts at 0."""
     shared: bool = True
     """Use one encoder for questions and answers; otherwise one for each."""
     hidden_dim: int = 128
@@ -166,14 +170,19 @@ def main(config: Config) -> int:
     config = replace(config, **encoder.settings)
     lengths = {"query_length": config.query_length, "max_length": config.max_length}
     features = {
-        name: build_features(part, question_groups(part), encoder.tokenizer, **lengths)
+        name: build_features(
+            part, question_groups(part), encoder.tokenizer, **lengths, with_words=config.lexical and name == "train"
+        )
         for name, part in splits.parts.items()
     }
+    statistics = WordStatistics.of(candidate.text for candidate in splits.candidates("train"))
     validation = EvaluationSet.from_splits(splits.parts, features, "validation", ["validation"])
     document_ids = token_rows(encoder.tokenizer, (document.text for document in splits.documents), config.max_length)
     test = EvaluationSet.from_splits(splits.parts, features, "test", SEARCHED, splits.documents, document_ids)
     set_up_run(config, {"questions": splits.checksum()})
     write_atomically(config.run_dir / "tokenizer.json", encoder.tokenizer.to_str(pretty=True))
+    if config.lexical:
+        write_json(config.run_dir / WORDS, asdict(statistics))
 
     # --- model
     set_up_keras(config)
@@ -183,7 +192,8 @@ def main(config: Config) -> int:
     print(f"{config.loss}: {model.count_params():,} parameters, {steps_per_epoch} steps per epoch")
 
     # --- training
-    predictor = RankingPredictor(model, encoder.tokenizer, **lengths)  # in the precision of the training
+    # In the precision of the training.
+    predictor = RankingPredictor(model, encoder.tokenizer, **lengths, statistics=statistics)
     miner = NegativeMiner(
         config.mine, splits.parts["train"], features["train"], predictor, config.run_dir / "mined.npz",
         slots=config.slots, margin=config.mine_margin, seed=config.split_seed,
@@ -195,8 +205,7 @@ def main(config: Config) -> int:
         return training_batches(features["train"], negatives, *settings)
 
     def validate(_):
-        scores = predictor.scores(validation.query_ids, validation.candidate_ids)
-        return validation_row(evaluate_scores(validation, scores))
+        return validation_row(evaluate_scores(validation, validation.scores_of(predictor)))
 
     with start_tracking(config, "ranking") as tracker:
         rows = fit(
@@ -215,13 +224,13 @@ def main(config: Config) -> int:
 
         # --- evaluation
         best = RankingPredictor.load_best_epoch(config.run_dir)  # in float32, whatever the precision of the training
-        shorter_dims = RANKING_LOSSES[config.loss].shorter_dims(model.candidates.size)
+        shorter_dims = [] if config.lexical else RANKING_LOSSES[config.loss].shorter_dims(model.candidates.size)
         is_unseen = splits.has_unseen_answers()
         evaluations, shorter, search = evaluate_encoder(best, validation, test, is_unseen, shorter_dims)
 
         def untrained_scores():
             untrained = RankingPredictor(inference_copy(untrained_model(model, encoder)), encoder.tokenizer, **lengths)
-            return untrained.scores(test.query_ids, test.candidate_ids)
+            return test.scores_of(untrained)
 
         baselines = {
             "validation": evaluate_baselines(validation, config.cache_dir),
@@ -286,6 +295,7 @@ def build_model(config: Config, encoder):
         temperature=config.temperature if config.learned_temperature else None,
         num_chunks=config.chunks,
         dense=[layer.config for layer in encoder.dense],
+        lexical=config.lexical,
     )
     model.build()
     encoder.set_weights(model)
@@ -298,7 +308,7 @@ def compile_model(model, config: Config, total_steps: int) -> None:
     from utils.training.optimizers import make_optimizer
 
     loss = RANKING_LOSSES[config.loss].from_settings(
-        temperature=1.0 if config.learned_temperature else config.temperature,
+        temperature=1.0 if config.learned_temperature or config.lexical else config.temperature,
         margin=config.margin,
         dim=model.candidates.size,
     )

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from components.lexical_weights import RATE, LexicalWeights
 from models.text_encoder import TextEncoder
 
 MAX_SCALE = 100.0
@@ -22,6 +23,9 @@ class BiEncoder(keras.Model):
 
         score(q, c) = E_Q(q) . E_C(c) / t        both vectors have unit norm; t is the temperature
 
+    With `lexical` the score is L(q, c) + w E_Q(q) . E_C(c), with BM25's weights of the words that both share, whose parameters are
+    learned (`components.lexical_weights`), and a learned w that starts at 0: so texts first rank as BM25 ranks them.
+
     Args:
         encoder: dict, the constructor arguments of `components.bert_encoder.BertEncoder`.
         pooling: str, how token vectors become one, such as `mean` or `cls` (see `models.text_encoder.TextEncoder`).
@@ -34,15 +38,19 @@ class BiEncoder(keras.Model):
             gradient is that of the whole batch, in the memory of a part and with a third more computation. On TensorFlow it needs
             a graph without XLA.
         dense: dicts, layers after the pooling (see `models.text_encoder.TextEncoder`).
+        lexical: bool, whether words count beside vectors. Then no temperature is learned, and there are no chunks.
 
     Inputs, a dict of int arrays:
         query_ids, query_mask: `(batch, query_length)`.
         candidate_ids, candidate_mask: `(batch, slots, candidate_length)`. An empty slot is all padding.
         Masks are 1 for a real token.
+        With `lexical` also the float arrays `query_words`, `word_idf` `(batch, words)`, `candidate_words` `(batch, slots, words)`
+        and `candidate_lengths` `(batch, slots)`, the arguments of `LexicalWeights`.
 
     Returns:
         float32 `(batch, 1 + slots, dim)`: the query's vector, then those of its slots. All have unit norm, except that a learned
-        temperature t gives the query's vector the norm 1 / t, at most 100 (Radford et al. 2021, section 2.5).
+        temperature t gives the query's vector the norm 1 / t, at most 100 (Radford et al. 2021, section 2.5). With `lexical`
+        `(batch, 1 + slots, dim + words)`: the query's vector is multiplied by w, and a number for each word follows.
 
     Example:
 
@@ -62,9 +70,12 @@ class BiEncoder(keras.Model):
         temperature=None,
         num_chunks=1,
         dense=(),
+        lexical=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if lexical and (temperature or num_chunks > 1):
+            raise ValueError("with lexical no temperature is learned, and a batch has one chunk")
         # TensorFlow's XLA cannot differentiate a loop whose number of steps it does not know.
         self.supports_jit = num_chunks == 1 or keras.backend.backend() != "tensorflow"
         self.autocast = False  # all computation is in the encoders, which cast the weights themselves
@@ -76,10 +87,12 @@ class BiEncoder(keras.Model):
             "temperature": temperature,
             "num_chunks": num_chunks,
             "dense": [dict(config) for config in dense],
+            "lexical": lexical,
         }
         settings = {"pooling": pooling, "output_dim": output_dim, "dense": dense, "dtype": self.dtype_policy}
         self.candidates = TextEncoder(encoder, **settings, name="candidates")
         self.queries = self.candidates if shared else TextEncoder(encoder, **settings, name="queries")
+        self.lexical = LexicalWeights(name="lexical") if lexical else None
 
     def build(self, input_shape=None):
         for tower in self.towers():
@@ -89,7 +102,14 @@ class BiEncoder(keras.Model):
             self.log_scale = self.add_weight(
                 name="log_scale", shape=(), initializer=initial, constraint=clip_log_scale, autocast=False
             )
+        if self.lexical is not None:
+            self.lexical.build()
+            self.vector_weight_ = self.add_weight(name="vector_weight", shape=(), initializer="zeros", autocast=False)
         self.built = True
+
+    def vector_weight(self):
+        """Return w, a float32 scalar."""
+        return RATE * self.vector_weight_
 
     def towers(self):
         """Return a list of the encoders: one, or the candidates' and the queries'."""
@@ -145,6 +165,11 @@ class BiEncoder(keras.Model):
         flat = {"token_ids": ops.reshape(ids, (-1, length)), "padding_mask": ops.reshape(mask, (-1, length))}
         candidates = self.candidates(flat, training=training)
         candidates = ops.reshape(candidates, (batch, slots, candidates.shape[-1]))
+        if self.lexical is not None:
+            names = ("query_words", "word_idf", "candidate_words", "candidate_lengths")
+            query_words, candidate_words = self.lexical(*(inputs[name] for name in names))
+            queries = ops.concatenate([self.vector_weight() * queries, query_words], axis=-1)
+            candidates = ops.concatenate([candidates, candidate_words], axis=-1)
         return ops.concatenate([queries[:, None], candidates], axis=1)
 
     def get_config(self):

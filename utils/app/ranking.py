@@ -58,15 +58,17 @@ class RankingTab:
         self.indexes = functools.lru_cache(maxsize=8)(self._index)
 
     def answer(self, question: str, texts: str = "", count: int = 10) -> dict:
-        """Rank texts, a line each, for a question: by the model's cosine, with BM25's scores. No texts: the example's."""
+        """Rank texts, a line each, for a question: by the model's score, with BM25's scores. No texts: the example's."""
         question = checked_text(question, "question", MAX_QUESTION)
         lines = [line for _, line in checked_lines(texts, "texts")]
         count = checked_whole_number(count, "count", 1, MAX_LINES)
         with self.model.predictor() as predictor:
             collection = tuple(dict.fromkeys(lines or read_example(self.model.folder)[1]))
-            vectors, bm25 = self.indexes(predictor, collection)
+            vectors, bm25, words, statistics = self.indexes(predictor, collection)
             (question_vector,) = predictor.embed_questions([question])
             scores, bm25_scores = vectors @ question_vector, bm25.scores(question)
+            if predictor.lexical:
+                scores = predictor.lexical.scores(question, words, scores, statistics)
         model_order, bm25_order = (np.argsort(-values, kind="stable") for values in (scores, bm25_scores))
         model_ranks, bm25_ranks = model_order.argsort() + 1, bm25_order.argsort() + 1
 
@@ -91,19 +93,20 @@ class RankingTab:
         """The ranking as HTML."""
         result = self.answer(question, texts, SHOWN)
         highest = max((entry["bm25"] for entry in result["ranked_by_bm25"]), default=1.0)
+        highest_score = max(1.0, *(entry["score"] for entry in result["ranked"]))
 
         def rows(entries: list[dict]) -> list[list[str]]:
             return [
                 [
                     row_number(entry["rank"]),
                     f'<span dir="auto">{breakable(entry["text"])}</span>',
-                    bar(entry["score"]),
+                    bar(entry["score"] / highest_score, f"{entry['score']:.3f}"),
                     bar(entry["bm25"] / highest, bm25_label(entry)),
                 ]
                 for entry in entries
             ]
 
-        header = ["", f"text, of {result['texts']}", "model: cosine", "BM25: score (rank)"]
+        header = ["", f"text, of {result['texts']}", "model: score", "BM25: score (rank)"]
         parts = [table(header, rows(result["ranked"]), "ranking")]
         shown = {entry["rank"] for entry in result["ranked"]}
         others = [entry for entry in result["ranked_by_bm25"][:SHOWN_BM25] if entry["rank"] not in shown]
@@ -126,10 +129,12 @@ class RankingTab:
         return questions[0], gr.Dropdown(choices=questions), texts, self.show(questions[0], texts)
 
     def _index(self, predictor, texts: tuple[str, ...]):
-        """The vectors of texts, and their BM25 index."""
+        """The vectors of texts, their BM25 index, and for a model in which words count their words and their statistics."""
         from utils.ranking.bm25 import BM25
+        from utils.ranking.word_scores import WordStatistics, word_counts
 
-        return predictor.embed_candidates(texts), BM25(texts)
+        words = [word_counts(text) for text in texts] if predictor.lexical else []
+        return predictor.embed_candidates(texts), BM25(texts), words, WordStatistics.of(texts)
 
     def build(self, page) -> None:
         """Lay out the tab in a page, a `gradio.Blocks`."""

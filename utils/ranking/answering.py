@@ -10,6 +10,7 @@ import numpy as np
 
 from utils.common.inputs import as_texts, check_same_length
 from utils.common.onnx_model import OnnxModel
+from utils.ranking.word_scores import WordStatistics, word_counts
 from utils.text.embedding import embed, token_ids
 from utils.text.tokenization import special_token_ids
 
@@ -24,7 +25,12 @@ class RankingAnswerer:
         tokenizer: the `tokenizers.Tokenizer` that they were trained with.
         query_length: maximal number of tokens of a question; the rest is cut off.
         max_length: maximal number of tokens of a candidate.
+
+    Attributes:
+        lexical: a `LexicalScorer`, by which words count beside vectors; None where they do not.
     """
+
+    lexical = None
 
     def __init__(self, candidate_encoder, question_encoder, tokenizer, *, query_length: int, max_length: int):
         self.candidate_encoder = candidate_encoder
@@ -66,17 +72,23 @@ class RankingAnswerer:
             candidates: for each question the texts of its candidates.
 
         Returns:
-            for each question its candidates, best first: `{"candidate": place in its list, "text": str, "score": cosine}`.
+            for each question its candidates, best first: `{"candidate": place in its list, "text": str, "score": float}`. The score
+            is the cosine; where words count, it is that of the words and the vectors.
         """
         texts = [text for own_texts in candidates for text in own_texts]
         if not texts:
             return [[] for _ in questions]
         question_vectors, candidate_vectors = self.embed_questions(questions), self.embed_candidates(texts)
         ends = accumulate(map(len, candidates), initial=0)
-        return [
-            _ranked(candidate_vectors[start:end] @ vector, own_texts)
-            for vector, own_texts, (start, end) in zip(question_vectors, candidates, pairwise(ends), strict=True)
-        ]
+        rankings, lexical = [], self.lexical
+        for question, vector, own_texts, (start, end) in zip(
+            questions, question_vectors, candidates, pairwise(ends), strict=True
+        ):
+            scores = candidate_vectors[start:end] @ vector
+            if lexical:
+                scores = lexical.scores(question, [word_counts(text) for text in own_texts], scores)
+            rankings.append(_ranked(scores, own_texts))
+        return rankings
 
     def search(self, questions: Sequence[str], texts: Sequence[str], n_best: int = 10) -> list[list[dict]]:
         """Find the best texts of one collection for each question.
@@ -87,10 +99,18 @@ class RankingAnswerer:
             n_best: maximal number of results per question.
 
         Returns:
-            for each question the results, best first: `{"candidate": place in texts, "text": str, "score": cosine}`.
+            for each question the results, best first: `{"candidate": place in texts, "text": str, "score": float}`, as of `rank`.
+            Where words count, it is by their frequency in the collection.
         """
         text_vectors = self.embed_candidates(texts)
-        return [_ranked(text_vectors @ vector, texts, n_best) for vector in self.embed_questions(questions)]
+        scores = [text_vectors @ vector for vector in self.embed_questions(questions)]
+        if lexical := self.lexical:
+            counts, statistics = [word_counts(text) for text in texts], WordStatistics.of(texts)
+            scores = [
+                lexical.scores(question, counts, cosines, statistics)
+                for question, cosines in zip(questions, scores, strict=True)
+            ]
+        return [_ranked(row, texts, n_best) for row in scores]
 
     def embed_questions(self, questions: Sequence[str]) -> np.ndarray:
         """The unit vector of each question, float32 `(questions, dim)`; at least one question."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import math
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,10 +12,8 @@ import numpy as np
 
 from utils.common.disk_rows import FlatRows
 from utils.ranking.scores import Scores
-from utils.text.words import split_words
+from utils.ranking.word_scores import USUAL_PARAMETERS, LexicalParameters, inverse_frequency, stemmed_words
 
-K1, B = 1.5, 0.75
-"""Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", section 3.4."""
 WORDS_TOGETHER = 1 << 20
 """Words of texts whose scores are computed at a time."""
 
@@ -28,15 +24,18 @@ class BM25:
     Args:
         texts: the collection that is searched, read once.
         folder: an empty folder for the index; None is a temporary one, which vanishes with the process.
+        parameters: others than BM25's usual ones, such as learned ones.
     """
 
-    def __init__(self, texts: Iterable[str], folder: Path | None = None):
+    def __init__(
+        self, texts: Iterable[str], folder: Path | None = None, parameters: LexicalParameters = USUAL_PARAMETERS
+    ):
         if folder is not None:
-            write_index(map(stemmed_words, texts), folder)
+            write_index(map(stemmed_words, texts), folder, parameters)
             self._read(folder)
             return
         with tempfile.TemporaryDirectory(prefix="bm25-") as temporary:
-            write_index(map(stemmed_words, texts), Path(temporary))
+            write_index(map(stemmed_words, texts), Path(temporary), parameters)
             self._read(Path(temporary))  # what is mapped stays readable after the files have lost their names
 
     @classmethod
@@ -81,31 +80,21 @@ class BM25Scores(Scores):
         return values
 
 
-def stemmed_words(text: str) -> list[str]:
-    """The words of a text; those of plain Latin letters by their stems."""
-    stem = _stemmer()
-    return [stem(word) if word.isascii() else word for word in split_words(text)]
-
-
-@functools.cache
-def _stemmer():
-    import snowballstemmer
-
-    return functools.lru_cache(maxsize=1 << 17)(snowballstemmer.stemmer("english").stemWord)
-
-
-def write_index(texts: Iterable[Sequence[str]], folder: Path) -> None:
+def write_index(texts: Iterable[Sequence[str]], folder: Path, parameters: LexicalParameters = USUAL_PARAMETERS) -> None:
     """Write an index in the format of bm25s, with its scores. Memory grows with the vocabulary and not with the texts.
 
-        score(w, d) = log(1 + (N - n_w + 1/2) / (n_w + 1/2)) f / (f + k1 (1 - b + b |d| / mean |d|))
+        score(w, d) = log(1 + (N - n_w + 1/2) / (n_w + 1/2))^p f / (f + k1 (1 - b + b |d| / mean |d|))
 
     with f the number of times that d has the word w, n_w the number of texts with w, and N that of all texts.
 
     Args:
         texts: the words of each text.
         folder: where to write.
+        parameters: k1, b and p.
     """
     import bm25s
+
+    k1, b = parameters.k1, parameters.b
 
     vocabulary: dict[str, int] = {}
     counts = array("q")
@@ -121,7 +110,8 @@ def write_index(texts: Iterable[Sequence[str]], folder: Path) -> None:
     words = FlatRows.write(numbers(), np.int32)
     num_texts, lengths = len(words), words.lengths()
     mean_length = lengths.mean()
-    idf = np.array([math.log(1 + (num_texts - n + 0.5) / (n + 0.5)) for n in counts], np.float32)
+    idf = np.array([inverse_frequency(n, num_texts) for n in counts]) ** parameters.idf_power
+    idf = idf.astype(np.float32)
     vocabulary.setdefault("", len(vocabulary))
     if len(idf) < len(vocabulary):
         idf, counts = np.append(idf, np.float32(0)), array("q", [*counts, 0])
@@ -139,16 +129,16 @@ def write_index(texts: Iterable[Sequence[str]], folder: Path) -> None:
         word, text = np.divmod(keys, end - first)
         frequency = frequency.astype(np.float32)
         length = lengths[first + text]
-        scores = idf[word] * (frequency / (K1 * ((1 - B) + B * length / mean_length) + frequency))
+        scores = idf[word] * (frequency / (k1 * ((1 - b) + b * length / mean_length) + frequency))
         of_word, first_of_word, num_of_word = np.unique(word, return_index=True, return_counts=True)
         places = np.arange(len(word)) + np.repeat(next_places[of_word] - first_of_word, num_of_word)
         data[places], indices[places] = scores, first + text
         next_places[of_word] += num_of_word
     np.save(folder / "indptr.csc.index.npy", columns)
     (folder / "vocab.index.json").write_text(json.dumps(vocabulary), "utf-8")
-    parameters = {"k1": K1, "b": B, "method": "lucene", "dtype": "float32", "int_dtype": "int32"}
-    parameters |= {"num_docs": num_texts, "version": bm25s.__version__}
-    (folder / "params.index.json").write_text(json.dumps(parameters), "utf-8")
+    settings = {"k1": k1, "b": b, "method": "lucene", "dtype": "float32", "int_dtype": "int32"}
+    settings |= {"num_docs": num_texts, "version": bm25s.__version__}
+    (folder / "params.index.json").write_text(json.dumps(settings), "utf-8")
     for values in (data, indices):
         values.flush()
 

@@ -63,7 +63,7 @@ class EncoderStart:
 
 def untrained_model(model, start: EncoderStart):
     """The encoder of a trained `models.bi_encoder.BiEncoder` with the weights that it started from, without a projection."""
-    untrained = type(model).from_config({**model.get_config(), "output_dim": None})
+    untrained = type(model).from_config({**model.get_config(), "output_dim": None, "lexical": False})
     untrained.build()
     start.set_weights(untrained)
     return untrained

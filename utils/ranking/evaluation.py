@@ -26,6 +26,23 @@ MONITORED = ("ndcg@10", "mrr", "ndcg@10_all", "mrr_all")
 """Metrics that are validated after each epoch and compared between losses."""
 
 
+class TextsOf(Sequence):
+    """The texts of candidates, which may be on disk.
+
+    Args:
+        candidates: the candidates.
+    """
+
+    def __init__(self, candidates: Sequence[Candidate]):
+        self.candidates = candidates
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def __getitem__(self, place: int) -> str:
+        return self.candidates[int(place)].text
+
+
 @dataclass(frozen=True)
 class EvaluationSet:
     """Questions, and the candidates among which their answers are searched.
@@ -76,6 +93,12 @@ class EvaluationSet:
     def starts(self) -> np.ndarray:
         """The first candidate of each question, and last the number of own candidates; `(questions + 1,)`."""
         return first_candidates(self.queries)
+
+    def scores_of(self, predictor) -> Scores:
+        """The scores that a `RankingPredictor` gives."""
+        return predictor.scores(
+            self.query_ids, self.candidate_ids, [query.text for query in self.queries], TextsOf(self.candidates)
+        )
 
     @cached_property
     def texts(self) -> np.ndarray:
@@ -185,7 +208,7 @@ def evaluate_encoder(
         test, is_unseen, shorter_dims: as for `evaluate_test`.
     """
     evaluations, shorter, search = evaluate_test(predictor, test, is_unseen, shorter_dims)
-    of_validation = evaluate_scores(validation, predictor.scores(validation.query_ids, validation.candidate_ids))
+    of_validation = evaluate_scores(validation, validation.scores_of(predictor))
     return {"validation": of_validation, **evaluations}, shorter, search
 
 
@@ -209,7 +232,7 @@ def evaluate_test(
         the evaluation of the split, and of the unseen questions (`SPLIT_unseen`) if they are some of them but not all; metrics by
         length of the cut vectors; and what was found, with the best `DEPTH` candidates of each question.
     """
-    scores = predictor.scores(test.query_ids, test.candidate_ids)
+    scores = test.scores_of(predictor)
     search = test.search(scores, DEPTH)
     evaluations = {split: evaluate_scores(test, search)}
     if is_unseen is not None and is_unseen.any() and not is_unseen.all():

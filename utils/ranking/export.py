@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 
+from utils.ranking.word_scores import LEXICAL
 from utils.training.export_folder import ModelToExport, write_export
 from utils.training.signature import Signature, Tensor
 
@@ -52,7 +54,10 @@ def export_ranking(predictor, folder: Path) -> dict:
         task="ranking",
         models=models,
         settings={"query_length": predictor.query_length, "max_length": predictor.max_length, "shared": is_shared},
-        files={"tokenizer.json": predictor.tokenizer.to_str(pretty=True)},
+        files={
+            "tokenizer.json": predictor.tokenizer.to_str(pretty=True),
+            LEXICAL: json.dumps(predictor.lexical and predictor.lexical.as_dict(), ensure_ascii=False) + "\n",
+        },
         padding=PADDING,
         usage=USAGE,
     )

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from utils.common.batching import WHOLE, BatchPart, epochs_from, length_sorted_batches
+from utils.ranking.lexical import LexicalFeatures
 from utils.ranking.records import Query
 from utils.ranking.text_numbers import text_numbers
 from utils.text.embedding import pad_texts, token_rows
@@ -27,6 +28,7 @@ class RankingFeatures:
         relevance: float `(candidates,)`, grades divided by the highest grade of these questions, 0-1.
         starts: integer `(questions + 1,)`, the first candidate of each question, and last the number of candidates.
         groups: integer `(questions,)`; an answer to a question is no negative for another question of its group.
+        words: their words, for a model in which words count beside vectors; None for others.
     """
 
     query_ids: Sequence[Sequence[int]]
@@ -34,6 +36,7 @@ class RankingFeatures:
     relevance: np.ndarray
     starts: np.ndarray
     groups: np.ndarray
+    words: LexicalFeatures | None = None
 
     def own_candidates(self, question: int) -> np.ndarray:
         """The numbers of a question's own candidates."""
@@ -58,7 +61,12 @@ class RankingFeatures:
 
 
 def build_features(
-    queries: Sequence[Query], groups: Sequence[int], tokenizer, query_length: int, max_length: int
+    queries: Sequence[Query],
+    groups: Sequence[int],
+    tokenizer,
+    query_length: int,
+    max_length: int,
+    with_words: bool = False,
 ) -> RankingFeatures:
     """Tokenise questions and their candidates.
 
@@ -68,6 +76,7 @@ def build_features(
         tokenizer: a `tokenizers.Tokenizer` that adds the special tokens.
         query_length: maximal number of tokens of a question; the rest is cut off.
         max_length: maximal number of tokens of a candidate.
+        with_words: also count their words.
     """
     candidates = [candidate for query in queries for candidate in query.candidates]
     grades = np.array([candidate.relevance for candidate in candidates], np.float32)
@@ -77,6 +86,7 @@ def build_features(
         relevance=grades / max(grades.max(initial=0), 1e-9),
         starts=first_candidates(queries),
         groups=np.asarray(groups, np.int64),
+        words=LexicalFeatures.of(queries) if with_words else None,
     )
 
 
@@ -132,6 +142,9 @@ def training_batches(
             candidate_length = int(lengths[batch_questions].max())
             longest = query_length, candidate_length
             inputs, targets = make_batch(features, rows, filled, slots, padding_id, longest)
+            if features.words is not None:
+                own = [filled[question] for question in rows]
+                inputs |= features.words.inputs(rows, own, slots, batch_questions)
             yield part.mark(inputs, len(batch_questions)), targets
 
 

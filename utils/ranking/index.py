@@ -23,7 +23,9 @@ from utils.common.disk_rows import FlatRows, RowsWriter, TextRows, text_row
 from utils.common.errors import UserError, exit_on_user_error
 from utils.common.files import read_json, write_json
 from utils.common.reading import Reading
+from utils.ranking.bm25 import BM25, BM25Scores
 from utils.ranking.data import NamedText, iterate_texts
+from utils.ranking.lexical import WordAndVectorScores
 from utils.ranking.predictor import RankingPredictor
 from utils.ranking.retrieval import best_of_all
 from utils.ranking.scores import VectorScores
@@ -35,6 +37,8 @@ from utils.text.embedding import iterate_token_ids
 STATE = "text_index.json"
 """What the folder holds, and how much of it is done."""
 TEXTS, NAMES, IDS, TOKENS, VECTORS, LISTS = "texts.bin", "names.bin", "ids.bin", "tokens.bin", "vectors.bin", "lists"
+WORD_INDEX = "words"
+"""The folder of the index of words, for a run in which words count."""
 
 
 class TextIndex:
@@ -60,6 +64,7 @@ class TextIndex:
             shape = len(self.texts), state["dim"]
             self.vectors = np.memmap(folder / VECTORS, state["dtype"], "r", shape=shape)
             self.lists = VectorLists.open(folder / LISTS) if state["approximate"] else None
+            self.words = BM25.open(folder / WORD_INDEX) if predictor.lexical else None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{folder}: the index is damaged ({error}); delete the folder and make it again") from None
 
@@ -70,6 +75,8 @@ class TextIndex:
         """The `n_best` texts for each question: a dict of `question` and `answers`, best first."""
         vectors = self.predictor.embed_questions(questions)
         exact = VectorScores(vectors, self.vectors)
+        if self.words:
+            exact = WordAndVectorScores(self.predictor.lexical, BM25Scores(self.words, questions), exact)
         results = self.lists.search(vectors, n_best) if self.lists else best_of_all(exact, n_best)
         return [
             {"question": question, "answers": [self._answer(*pair) for pair in zip(places, scores, strict=True)]}
@@ -120,6 +127,8 @@ def build_index(
     Raises:
         UserError: the folder holds something else.
     """
+    if approximate and predictor.lexical:
+        raise UserError("--approximate: is for runs of vectors alone, in this one words count too; leave it out")
     folder.mkdir(parents=True, exist_ok=True)
     made_of = {"encoder": encoder_key(predictor), "source": source, "dtype": dtype}
     state = {
@@ -157,6 +166,9 @@ def build_index(
         predictor.candidate_encoder, tokens, predictor.padding_id, folder / VECTORS, dtype, state["num_encoded"],
         lambda num_encoded: save(num_encoded=num_encoded),
     )  # fmt: skip
+    if predictor.lexical:
+        (folder / WORD_INDEX).mkdir(exist_ok=True)
+        BM25(stored, folder / WORD_INDEX, predictor.lexical.parameters)
     if approximate and not state["approximate"]:
         vectors = np.memmap(folder / VECTORS, dtype, "r", shape=(len(tokens), state["dim"]))
         VectorLists.build(vectors, folder / LISTS)
@@ -191,7 +203,7 @@ def read_state(folder: Path) -> dict:
 def encoder_key(predictor: RankingPredictor) -> str:
     """Identifies the encoder of candidates: its weights, and how texts are cut."""
     digest = hashlib.sha256(f"{predictor.max_length} {predictor.tokenizer.to_str()}".encode())
-    for array in predictor.model.candidates.get_weights():
+    for array in (predictor.model if predictor.lexical else predictor.model.candidates).get_weights():
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 

@@ -118,6 +118,10 @@ class NegativeMiner:
         self.margin = margin
         self.predictor = predictor
         self.path = path
+        self.texts = (
+            [query.text for query in queries],
+            [candidate.text for query in queries for candidate in query.candidates],
+        )
         self.fixed = None
         if source == "random":
             scores = RandomScores(seed, len(features.query_ids), len(features.candidate_ids))
@@ -132,7 +136,7 @@ class NegativeMiner:
         return self.fixed or self._read(epoch) or self._mine_by_encoder(epoch)
 
     def _mine_by_encoder(self, epoch: int) -> list[np.ndarray]:
-        scores = self.predictor.scores(self.features.query_ids, self.features.candidate_ids)
+        scores = self.predictor.scores(self.features.query_ids, self.features.candidate_ids, *self.texts)
         negatives = mine_negatives(scores, self.features, self.margin, self.max_negatives)
         ends = np.cumsum([len(numbers) for numbers in negatives])
         write_arrays(self.path, {"epoch": epoch, "candidates": np.concatenate(negatives), "ends": ends})

@@ -11,8 +11,10 @@ from utils.common.references import model_folder
 from utils.ranking.answering import RankingAnswerer, onnx_encoders
 from utils.ranking.data import NamedText, named_answers, read_texts
 from utils.ranking.demo import demo_rankings
-from utils.ranking.scores import VectorScores
+from utils.ranking.lexical import WORDS, scorer_of, scores_of_all
+from utils.ranking.scores import Scores, VectorScores
 from utils.ranking.vector_files import vectors_on_disk
+from utils.ranking.word_scores import LexicalScorer, WordStatistics
 from utils.text.tokenization import check_fits, load_tokenizer
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run, read_run_file
 
@@ -34,13 +36,29 @@ class RankingPredictor(RankingAnswerer):
         query_length: maximal number of tokens of a question; the rest is cut off.
         max_length: maximal number of tokens of a candidate.
         demo_seed: seed of the demo world that the model was trained on, or None.
+        statistics: of the words of the training's texts, for a model in which words count beside vectors.
     """
 
-    def __init__(self, model, tokenizer, *, query_length: int, max_length: int, demo_seed: int | None = None):
+    def __init__(
+        self,
+        model,
+        tokenizer,
+        *,
+        query_length: int,
+        max_length: int,
+        demo_seed: int | None = None,
+        statistics: WordStatistics | None = None,
+    ):
         lengths = {"query_length": query_length, "max_length": max_length}
         super().__init__(model.candidates, model.queries, tokenizer, **lengths)
         self.model = model
         self.demo_seed = demo_seed
+        self.statistics = statistics
+
+    @property
+    def lexical(self) -> LexicalScorer | None:
+        """Scores by words, with the model's parameters as they are now; None for a model of vectors alone."""
+        return scorer_of(self.model, self.statistics) if self.model.config["lexical"] else None
 
     @classmethod
     def load(cls, run_dir: str | Path) -> RankingPredictor:
@@ -71,7 +89,9 @@ class RankingPredictor(RankingAnswerer):
             demo_seed = None if config["train_files"] else checked_number(config, "split_seed", 0, MAX_SEED)
             model, tokenizer = load_model(run_dir), load_tokenizer(run_dir / "tokenizer.json")
             check_fits(tokenizer, model.candidates.encoder.config, max(lengths.values()))
-        return cls(model, tokenizer, **lengths, demo_seed=demo_seed)
+            is_lexical = model.config["lexical"]
+            statistics = WordStatistics.from_dict(read_run_file(run_dir, WORDS)) if is_lexical else None
+        return cls(model, tokenizer, **lengths, demo_seed=demo_seed, statistics=statistics)
 
     def read_texts(
         self, path: Path | None = None, max_bad_fraction: float = MAX_BAD_FRACTION
@@ -96,16 +116,29 @@ class RankingPredictor(RankingAnswerer):
         reading = Reading(max_bad_fraction)
         return read_texts(path, reading), reading.notes
 
-    def scores(self, query_ids: Sequence[Sequence[int]], candidate_ids: Sequence[Sequence[int]]) -> VectorScores:
-        """The cosine of every question with every candidate, from token ids.
+    def scores(
+        self,
+        query_ids: Sequence[Sequence[int]],
+        candidate_ids: Sequence[Sequence[int]],
+        questions: Sequence[str] = (),
+        candidates: Sequence[str] = (),
+    ) -> Scores:
+        """The score of every question with every candidate: the cosine, and where words count that of the words beside it.
 
         The candidates' vectors are in memory up to `VECTORS_IN_MEMORY` bytes, and beyond that in a temporary file.
+
+        Args:
+            query_ids: token ids of the questions.
+            candidate_ids: token ids of the candidates.
+            questions: their texts, for a model in which words count.
+            candidates: the candidates' texts, for such a model.
         """
         if 4 * len(candidate_ids) * self.model.candidates.size <= VECTORS_IN_MEMORY:
             vectors = self.candidate_vectors(candidate_ids)
         else:
             vectors = vectors_on_disk(self.candidate_encoder, candidate_ids, self.padding_id)
-        return VectorScores(self.question_vectors(query_ids), vectors)
+        scores = VectorScores(self.question_vectors(query_ids), vectors)
+        return scores_of_all(self.lexical, scores, questions, candidates) if self.lexical else scores
 
     def use_onnx(self, path: str | Path) -> None:
         """Let an exported encoder compute all vectors from now on, such as `export/model_int8.onnx`."""

@@ -195,6 +195,6 @@ def _untrained(
     def scores() -> Scores:
         lengths = {"query_length": predictor.query_length, "max_length": predictor.max_length}
         untrained = RankingPredictor(untrained_model(predictor.model, start), start.tokenizer, **lengths)
-        return untrained.scores(evaluation_set.query_ids, evaluation_set.candidate_ids)
+        return evaluation_set.scores_of(untrained)
 
     return start.key, scores

@@ -35,12 +35,16 @@ def check_settings(config) -> None:
         unknown = [name for name in names if name not in RANKING_LOSSES]
         if unknown:
             raise UserError(f"{flag} {unknown[0]}: no such loss; choose from {', '.join(RANKING_LOSSES)}")
+    if config.lexical and (config.learned_temperature or config.chunks > 1):
+        raise UserError("--lexical: learns the scale of its scores, and takes whole batches; leave out the other flag")
     if config.learned_temperature and config.temperature < 0.01:
         raise UserError(f"--temperature {config.temperature:g}: a learned temperature must be at least 0.01")
     for name in (config.losses or RANKING_LOSSES) if config.suite else [config.loss]:
         loss = RANKING_LOSSES[name]
         if config.slots < 2 and loss.needs_own_negatives:
             raise UserError(f"--slots {config.slots}: {name} compares the slots of one question; give 2 or more")
+        if config.lexical and loss.shorter_dims(2):
+            raise UserError(f"--lexical: {name} cuts vectors, in which words have no order; choose another --loss")
         if config.learned_temperature and not loss.uses_temperature:
             raise UserError(f"--learned-temperature: {name} has no temperature; omit the flag")
     check_held_out(config, "questions")

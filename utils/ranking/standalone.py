@@ -19,6 +19,7 @@ from utils.common.errors import UserError, exit_on_user_error, one_line
 from utils.common.exported import read_exported, read_exported_tokenizer, read_text_argument
 from utils.common.files import has_lone_surrogate
 from utils.ranking.answering import RankingAnswerer, onnx_encoders
+from utils.ranking.word_scores import LEXICAL, LexicalScorer
 
 
 class Answerer(RankingAnswerer):
@@ -37,6 +38,8 @@ class Answerer(RankingAnswerer):
         settings = read_exported(folder, "settings.json")
         encoders = onnx_encoders(folder / model, settings.pop("shared"))
         super().__init__(*encoders, read_exported_tokenizer(folder), **settings)
+        lexical = read_exported(folder, LEXICAL) if (folder / LEXICAL).exists() else None
+        self.lexical = lexical and LexicalScorer.from_dict(lexical)
 
 
 def main() -> None:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from utils.ranking import bm25
-from utils.ranking.bm25 import BM25, BM25Scores, stemmed_words
+from utils.ranking.bm25 import BM25, BM25Scores
+from utils.ranking.word_scores import stemmed_words
 
 WORDS = np.array(["apple", "apples", "running", "Zürich", "is", "the", "die", "über", "cat"])
 

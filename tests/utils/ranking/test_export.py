@@ -10,6 +10,7 @@ from tests.helpers.bare_python import run_bare
 from tests.helpers.paths import FIXTURES
 from tests.helpers.small_runs import SIZE, ranking_run
 from utils.ranking.predictor import RankingPredictor
+from utils.ranking.word_scores import WordStatistics
 from utils.text.tokenization import load_tokenizer
 
 pytestmark = pytest.mark.tensorflow(
@@ -33,9 +34,26 @@ def two_encoders():
     return RankingPredictor(model, tokenizer, query_length=9, max_length=32)
 
 
-@pytest.mark.parametrize("kind", ["one encoder", "two encoders"])
+def words_and_vectors():
+    keras.utils.set_random_seed(1)
+    tokenizer = load_tokenizer(FIXTURES / "pretrained" / "bert")
+    model = BiEncoder({"vocabulary_size": tokenizer.get_vocab_size(), **SIZE, "max_length": 32}, lexical=True)
+    model.build()
+    model.vector_weight_.assign(0.01)
+    statistics = WordStatistics.of(TEXTS)
+    return RankingPredictor(model, tokenizer, query_length=9, max_length=32, statistics=statistics)
+
+
+MODELS = {
+    "one encoder": lambda: RankingPredictor.load(ranking_run()),
+    "two encoders": two_encoders,
+    "words and vectors": words_and_vectors,
+}
+
+
+@pytest.mark.parametrize("kind", MODELS)
 def test_rankings_are_those_of_the_predictor(kind, tmp_path):
-    predictor = RankingPredictor.load(ranking_run()) if kind == "one encoder" else two_encoders()
+    predictor = MODELS[kind]()
     formats = predictor.export(tmp_path / "export")
     run = run_bare("-c", RANK, tmp_path / "export", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
@@ -43,7 +61,7 @@ def test_rankings_are_those_of_the_predictor(kind, tmp_path):
         assert [entry["text"] for entry in ranking] == [entry["text"] for entry in expected]
         scores = [entry["score"] for entry in expected]
         assert [entry["score"] for entry in ranking] == pytest.approx(scores, abs=1e-5)
-    suffixes = [""] if kind == "one encoder" else ["", "_queries"]
+    suffixes = ["", "_queries"] if kind == "two encoders" else [""]
     assert set(formats) == {name for end in suffixes for name in (f"model{end}.onnx", f"saved_model{end}")}
     assert all(values["largest_difference"] < 1e-5 for values in formats.values())
     if kind == "one encoder":

@@ -16,6 +16,7 @@ from utils.ranking.encoder import new_start
 from utils.ranking.index import TextIndex, build_index, is_index
 from utils.ranking.predictor import RankingPredictor
 from utils.ranking.vector_lists import VectorLists
+from utils.ranking.word_scores import WordStatistics
 
 WORDS = [
     "red",
@@ -81,6 +82,25 @@ def test_an_index_finds_what_a_search_in_memory_finds(predictor, tmp_path, small
             assert (text["name"], text["text"], text["id"]) == named[:3]
     (answer,) = index.with_trec_ids().search(["red fox"], 1)
     assert answer["answers"][0]["id"].startswith("id%20")
+
+
+def test_an_index_of_a_model_in_which_words_count_has_them_too(predictor, tmp_path):
+    config = predictor.model.get_config() | {"lexical": True}
+    model = BiEncoder.from_config(config)
+    model.build()
+    model.vector_weight_.assign(0.02)
+    texts, questions = make_texts(60), ["red fox", "an old owl sleeps", "7"]
+    statistics = WordStatistics.of(named.text for named in texts)
+    lexical = RankingPredictor(model, predictor.tokenizer, **LENGTHS, statistics=statistics)
+    build_index(lexical, iter(texts), tmp_path / "index", dtype="float32")
+    answers = TextIndex(tmp_path / "index", lexical).search(questions, 9)
+    for answer, results in zip(answers, lexical.search(questions, [named.text for named in texts], 9), strict=True):
+        assert [text["score"] for text in answer["answers"]] == pytest.approx([r["score"] for r in results], abs=1e-5)
+    with pytest.raises(UserError, match="words count too"):
+        build_index(lexical, iter(texts), tmp_path / "lists", approximate=True)
+    model.lexical.parameters.assign(model.lexical.parameters + 0.01)
+    with pytest.raises(UserError, match="another encoder"):
+        TextIndex(tmp_path / "index", lexical)
 
 
 class Interrupted(Exception):

@@ -35,7 +35,7 @@ class CountingPredictor:
 
     calls = 0
 
-    def scores(self, query_ids, candidate_ids):
+    def scores(self, query_ids, candidate_ids, *_):
         self.calls += 1
         return np.random.default_rng(self.calls).random((len(query_ids), len(candidate_ids)))
 
