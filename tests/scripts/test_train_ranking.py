@@ -223,6 +223,23 @@ def test_killed_and_resumed_it_has_the_same_negatives_and_scores(tmp_path):
     assert scores[0] == scores[1]
 
 
+def test_words_beside_vectors_are_trained_scored_again_and_asked(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    questions_file(tmp_path / "q.jsonl")
+    flags = ("--train-files", "q.jsonl", "--lexical", "--epochs", 2, "--no-export", "--batch-size", 8, *SHORT)
+    assert run_in_process("train_ranking", *SMALL, *flags, "--run-dir", "run") == 0
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    predictor = RankingPredictor.load(tmp_path / "run")
+    assert predictor.lexical.parameters.idf_power != 1 and predictor.statistics.counts["alpha"] > 3
+    assert results["metrics"]["test"]["ndcg@10"] > results["baselines"]["random"]["test"]["ndcg@10"]
+    capsys.readouterr()
+    assert run_in_process("evaluate", "run", "--out", "out") == 0
+    again = json.loads((tmp_path / "out" / "results.json").read_text())["metrics"]["test"]
+    assert again == pytest.approx(results["metrics"]["test"], abs=1e-6)
+    (ranking,) = predictor(["7 alpha beta?"], ["gamma alone", "alpha and beta go together", "alpha goes with gamma"])
+    assert ranking[0]["text"] == "alpha and beta go together"
+
+
 def test_pairs_have_nothing_to_rank_within_a_question_but_are_searched(tmp_path, monkeypatch, capsys):
     rng = np.random.default_rng(3)
     pairs = [f"{' '.join(rng.choice(TOPICS, 3, replace=False))}?,about {number},1" for number in range(40)]
@@ -258,6 +275,9 @@ def test_pairs_have_nothing_to_rank_within_a_question_but_are_searched(tmp_path,
         (("--loss", "mse", "--learned-temperature"), "--learned-temperature: mse has no temperature"),
         (("--suite", "--losses", "list_mle", "--slots", "1"), "--slots 1: list_mle compares"),
         (("--learned-temperature", "--temperature", "0.005"), "a learned temperature must be at least 0.01"),
+        (("--lexical", "--chunks", "2"), "--lexical: learns the scale of its scores, and takes whole batches"),
+        (("--lexical", "--learned-temperature"), "--lexical: learns the scale of its scores"),
+        (("--lexical", "--loss", "matryoshka"), "--lexical: matryoshka cuts vectors"),
         (("--suite", "--seeds", "0", "0"), "--seeds 0 0: give at least one seed, and each value once"),
         (("--max-length", "2"), "--max-length 2: must be at least 3"),
         (("--test-fraction", "0"), "leaves no test questions"),

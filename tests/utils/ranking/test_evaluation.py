@@ -74,7 +74,7 @@ class Vectors:
     def candidate_vectors(self, ids):
         return np.eye(4, dtype=np.float32)[[row[0] % 4 for row in ids]]
 
-    def scores(self, query_ids, candidate_ids):
+    def scores(self, query_ids, candidate_ids, *_):
         return VectorScores(self.question_vectors(query_ids), self.candidate_vectors(candidate_ids))
 
 
