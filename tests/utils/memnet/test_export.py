@@ -76,29 +76,30 @@ def test_a_model_that_scores_values_answers_alike(tmp_path, capsys):
     assert_same_answers(Answerer(tmp_path)(OTHER_QUESTIONS), predictor(OTHER_QUESTIONS))
 
 
-def test_a_model_that_reads_evidence_and_abstains_answers_alike(tmp_path):
-    predictor = MemnetPredictor.load(abstaining_memnet_run())
+EVIDENCE_RUNS = {
+    "abstains": (abstaining_memnet_run, ["Where was Ada Holt born?", "Where does Ada Holt work?", "Why?"]),
+    "two steps": (two_step_memnet_run, ["Where was the author of Emma born?", "Who is the author of Dracula?", "Why?"]),
+}
+ANSWERED = {"abstains": [True, False, False], "two steps": [True, True, False]}
+
+
+@pytest.mark.parametrize("kind", EVIDENCE_RUNS)
+def test_a_model_that_reads_evidence_answers_alike(kind, tmp_path):
+    make_run, questions = EVIDENCE_RUNS[kind]
+    predictor = MemnetPredictor.load(make_run())
     formats = predictor.export(tmp_path)
     assert all(values["largest_difference"] < 1e-5 for values in formats.values())
-    questions = ["Where was Ada Holt born?", "Where does Ada Holt work?", "Why?"]
     answers, expected = Answerer(tmp_path)(questions), predictor(questions)
     assert_same_answers(answers, expected)
-    assert [bool(answer["answers"]) for answer in answers] == [True, False, False]
-    for answer, other in zip(answers, expected, strict=True):
-        assert answer["no_answer_probability"] == pytest.approx(other["no_answer_probability"], abs=1e-5)
+    assert [bool(answer["answers"]) for answer in answers] == ANSWERED[kind]
+    if kind == "abstains":
+        for answer, other in zip(answers, expected, strict=True):
+            assert answer["no_answer_probability"] == pytest.approx(other["no_answer_probability"], abs=1e-5)
+    else:
+        through = answers[0]["facts"][0]["through"]
+        assert through["object"] == "Jane Austen" and through == expected[0]["facts"][0]["through"]
     readme = (tmp_path / "README.md").read_text()
     assert "evidence" in readme and "(batch, slots, 5)" in readme
-
-
-def test_a_model_that_takes_two_steps_answers_alike(tmp_path):
-    predictor = MemnetPredictor.load(two_step_memnet_run())
-    formats = predictor.export(tmp_path)
-    assert all(values["largest_difference"] < 1e-5 for values in formats.values())
-    questions = ["Where was the author of Emma born?", "Who is the author of Dracula?", "Why?"]
-    answers, expected = Answerer(tmp_path)(questions), predictor(questions)
-    assert_same_answers(answers, expected)
-    through = answers[0]["facts"][0]["through"]
-    assert through["object"] == "Jane Austen" and through == expected[0]["facts"][0]["through"]
     predictor.use_onnx(tmp_path / "model.onnx")
     assert_same_answers(predictor(questions), expected)
 
