@@ -42,7 +42,7 @@ def data():
 
 
 def test_the_test_is_repeated_with_other_memories(data):
-    untrained = SimpleNamespace(config={"scoring": "pointer", "num_evidence": 0})
+    untrained = SimpleNamespace(config={"scoring": "pointer", "num_evidence": 0, "num_hops": 1})
     predictor = MemnetPredictor(untrained, open_vocabulary(data.base, data.questions["train"]), data.base, 7)
     tests = repeated_tests(data, predictor, sweep=[4, 11, 10_000], max_questions=9, split_seed=3)
     assert set(tests) == {"test_4_distractors", "test_11_distractors", "test_whole_kb"}
@@ -57,7 +57,7 @@ def test_the_test_is_repeated_with_other_memories(data):
 
 def test_half_of_the_questions_lose_their_answers_where_the_model_can_say_so(data):
     vocabulary = Vocabulary([*open_vocabulary(data.base, data.questions["train"]).words, NOTHING])
-    untrained = SimpleNamespace(config={"scoring": "pointer", "num_evidence": 0})
+    untrained = SimpleNamespace(config={"scoring": "pointer", "num_evidence": 0, "num_hops": 1})
     predictor = MemnetPredictor(untrained, vocabulary, data.base, 7)
     tests = repeated_tests(data, predictor, sweep=[], max_questions=9, split_seed=3)
     questions, features = tests["test_half_unanswerable"]
