@@ -47,7 +47,9 @@ class LexicalWeights(keras.layers.Layer):
 
     def build(self, *_):
         # The logarithms of s, p and k1, and the logit of b, each as a difference from its first value, divided by RATE.
-        self.parameters = self.add_weight(name="parameters", shape=(4,), initializer="zeros", dtype="float32")
+        self.parameters = self.add_weight(
+            name="parameters", shape=(4,), initializer="zeros", dtype="float32", autocast=False
+        )
         self.built = True
 
     def values(self):

@@ -24,6 +24,7 @@ from components.layer_dropout import LayerDropout
 from components.lexical_match_bias import LexicalMatchBias
 from components.lexical_match_features import LexicalMatchFeatures
 from components.lexical_match_maps import match_maps
+from components.lexical_weights import LexicalWeights
 from components.losses import RANKING_LOSSES
 from components.losses.ordinal_loss import OrdinalLoss
 from components.losses.places_cross_entropy import PlacesCrossEntropy
@@ -121,6 +122,10 @@ def arrays(length=LENGTH):
         "transformed": normal(BATCH, LENGTH, DIM)[:, :length],
         "places": np.array([[2, 5, 0, 6], [1, 3, 3, 0]], "int32"),
         "token_vectors": normal(VOCABULARY, DIM),
+        "question_counts": np.abs(normal(BATCH, KEY_DIM)),
+        "word_idf": np.abs(normal(BATCH, KEY_DIM)),
+        "text_counts": np.abs(normal(BATCH, LENGTH, KEY_DIM))[:, :length],
+        "text_lengths": np.abs(normal(BATCH, LENGTH))[:, :length],
     }
 
 
@@ -230,6 +235,19 @@ LAYERS = [
         {"query": "query", "keys": "keys", "values": "values", "memory_mask": "mask"},
         lambda length: [(BATCH, VALUE_DIM), (BATCH, length)],
         float32=(1,),
+    ),
+    LayerCase(
+        "lexical_weights",
+        LexicalWeights,
+        {"scale": 0.3},
+        {
+            "question_counts": "question_counts",
+            "idf": "word_idf",
+            "text_counts": "text_counts",
+            "text_lengths": "text_lengths",
+        },
+        lambda length: [(BATCH, KEY_DIM), (BATCH, length, KEY_DIM)],
+        float32=(0, 1),
     ),
     LayerCase(
         "layer_dropout",
