@@ -175,7 +175,8 @@ def main(config: Config) -> int:
         )
         for name, part in splits.parts.items()
     }
-    statistics = WordStatistics.of(candidate.text for candidate in splits.candidates("train"))
+    texts = (candidate.text for candidate in splits.candidates("train"))
+    statistics = WordStatistics.of(texts) if config.lexical else None
     validation = EvaluationSet.from_splits(splits.parts, features, "validation", ["validation"])
     document_ids = token_rows(encoder.tokenizer, (document.text for document in splits.documents), config.max_length)
     test = EvaluationSet.from_splits(splits.parts, features, "test", SEARCHED, splits.documents, document_ids)
