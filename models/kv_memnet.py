@@ -191,10 +191,10 @@ class KVMemNet(keras.Model):
         follows = (subjects[:, :, None] == objects[:, None, :]) & (objects[:, :, None] != subjects[:, None, :])
         follows = ops.cast(follows, "float32")
         weights, is_nothing = ops.softmax(address, axis=-1), ops.cast(subjects == 0, "float32")
-        reached = ops.einsum("bji,bi->bj", follows, weights)  # r
-        reached = ops.where(subjects == 0, 1.0, reached)
+        arriving_weights = ops.einsum("bji,bi->bj", follows, weights)  # r
+        arriving_weights = ops.where(subjects == 0, 1.0, arriving_weights)
         (hop,) = self.hops
-        _, second = self.memory(hop(query), keys, keys, mask, ops.log(reached + 1e-6))
+        _, second = self.memory(hop(query), keys, keys, mask, ops.log(arriving_weights + 1e-6))
         nothing = ops.sum(weights * is_nothing, axis=-1, keepdims=True)
         second = (1 - nothing) * ops.softmax(second, axis=-1) + nothing * is_nothing
         first = ops.log_softmax(address, axis=-1)

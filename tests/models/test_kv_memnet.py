@@ -124,7 +124,7 @@ def test_a_second_step_goes_from_objects_to_the_facts_about_them_and_not_back():
         bias = inputs["evidence"][row, slots] @ model.evidence_weights.get_weights()[0][:, 0]
         first = softmax(keys @ query + bias)
         subjects, objects = inputs["subject_numbers"][row, slots], inputs["object_numbers"][row, slots]
-        reached = [
+        arriving_weights = [
             1.0 if subject == 0 else sum(
                 weight
                 for weight, middle, start in zip(first, objects, subjects, strict=True)
@@ -132,7 +132,7 @@ def test_a_second_step_goes_from_objects_to_the_facts_about_them_and_not_back():
             )
             for subject, end in zip(subjects, objects, strict=True)
         ]  # fmt: skip
-        second = softmax(keys @ (query @ hop) + np.log(np.array(reached) + 1e-6))
+        second = softmax(keys @ (query @ hop) + np.log(np.array(arriving_weights) + 1e-6))
         stays = first[subjects == 0].sum()  # what says that no fact answers
         second = (1 - stays) * second + np.where(subjects == 0, first, 0)
         stop = softmax(query @ stop_kernel + stop_bias)

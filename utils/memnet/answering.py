@@ -146,14 +146,14 @@ class MemnetAnswerer:
         Args:
             question_ids: word ids from `encode_texts`, `(questions, words)`.
         """
-        found = [self.index.candidates(words[words > 0].tolist(), self.num_candidates) for words in question_ids]
-        if self.facts.subject_numbers is None or not len(found):
-            return found
-        memory, _ = pad_rows(found, padding=-1)
+        memories = [self.index.candidates(words[words > 0].tolist(), self.num_candidates) for words in question_ids]
+        if self.facts.subject_numbers is None or not len(memories):
+            return memories
+        memory, _ = pad_rows(memories, padding=-1)
         slots = self.score(MemoryFeatures(question_ids, memory, np.zeros(memory.shape, bool)))
         return [
             np.concatenate([numbers, self._facts_beyond(numbers, weights)])
-            for numbers, weights in zip(found, slots.steps[0], strict=True)
+            for numbers, weights in zip(memories, slots.steps[0], strict=True)
         ]
 
     def _facts_beyond(self, numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:

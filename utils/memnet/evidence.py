@@ -64,10 +64,10 @@ def subject_evidence(
         stands_at &= follows | ~is_word[:, :, number, None]
     is_named = stands_at.any(-1)
     total = weights.sum(-1)
-    share = (weights * is_equal.any(-1)).sum(-1) / np.maximum(total, 1e-9)
+    named_fraction = (weights * is_equal.any(-1)).sum(-1) / np.maximum(total, 1e-9)
     of_names = (question_ids >= num_learned)[:, None]
     covered = (is_equal.any(-2) & of_names).sum(-1) / np.maximum(of_names.sum(-1), 1)
-    columns = is_named, is_named * total, share, covered, is_named * covered
+    columns = is_named, is_named * total, named_fraction, covered, is_named * covered
     evidence = np.stack(columns, axis=-1).astype(np.float32)
     rows, slot = np.arange(len(evidence)), evidence[..., 1].argmax(axis=1)
     start, place = stands_at[rows, slot].argmax(axis=1)[:, None], np.arange(question_ids.shape[1])

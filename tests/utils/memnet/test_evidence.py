@@ -20,10 +20,12 @@ def expected_evidence(question, subject, weights, num_learned):
     starts = [i for i in range(len(question)) if words and question[i : i + len(words)] == words]
     named = float(bool(starts))
     total = sum(weights)
-    share = sum(weight for word, weight in zip(subject, weights, strict=True) if word in question) / max(total, 1e-9)
+    named_fraction = sum(weight for word, weight in zip(subject, weights, strict=True) if word in question) / max(
+        total, 1e-9
+    )
     of_names = [word for word in question if word >= num_learned]
     covered = sum(word in words for word in of_names) / max(len(of_names), 1)
-    return [named, named * total, share, covered, named * covered], range(
+    return [named, named * total, named_fraction, covered, named * covered], range(
         starts[0], starts[0] + len(words)
     ) if starts else []
 
