@@ -153,11 +153,11 @@ def test_ranking_shows_what_bm25_alone_puts_first():
     collection = [f"text {number}" for number in range(12)]
     scores = np.linspace(1, 0, 12)
     bm25 = types.SimpleNamespace(scores=lambda question: np.arange(12.0))
-    predictor = types.SimpleNamespace(embed_questions=lambda questions: [np.array([1.0])])
+    predictor = types.SimpleNamespace(embed_questions=lambda questions: [np.array([1.0])], lexical=None)
     tab = ranking.RankingTab(
         types.SimpleNamespace(predictor=lambda: contextlib.nullcontext(predictor), caption=lambda: "")
     )
-    tab.indexes = lambda predictor, texts: (scores[:, None], bm25)
+    tab.indexes = lambda predictor, texts: (scores[:, None], bm25, None, None)
     html = tab.show("question", "\n".join(collection))
     assert [row[:2] for row in rows(html, "ranking")] == [[str(number + 1), f"text {number}"] for number in range(10)]
     assert rows(html, "ranking")[9][3] == "9.00 (3)" and rows(html, "ranking")[0][3] == "no word"
