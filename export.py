@@ -22,8 +22,8 @@ from utils.common.references import model_folder
 from utils.training.finished import read_run
 from utils.training.run import run_script
 
-TASKS = ("squad", "memnet", "tracing", "vectors", "ranking")
-INT8_TASKS = ("squad", "memnet", "vectors", "ranking")
+TASKS = ("squad", "memnet", "tracing", "vectors", "ranking", "reranker")
+INT8_TASKS = ("squad", "memnet", "vectors", "ranking", "reranker")
 
 
 @dataclass

@@ -36,8 +36,13 @@ from utils.training.finished import read_run
 from utils.training.run import run_script
 from utils.training.settings import check_ranges
 
-TASKS = ("squad", "memnet", "tracing", "vectors", "ranking")
-OUTPUTS = {"squad": (".jsonl", ""), "vectors": (".jsonl", ".npz"), "ranking": (".jsonl", ".trec")}
+TASKS = ("squad", "memnet", "tracing", "vectors", "ranking", "reranker")
+OUTPUTS = {
+    "squad": (".jsonl", ""),
+    "vectors": (".jsonl", ".npz"),
+    "ranking": (".jsonl", ".trec"),
+    "reranker": (".jsonl", ".trec"),
+}
 """Endings that the name of an output may have, for the tasks that have more than lines of JSON; "" is a folder."""
 FILES_IN_A_FOLDER = ("predictions.json", "nbest_predictions.json", "null_scores.json")
 
@@ -54,7 +59,7 @@ class Config:
     """For squad: the text that holds the answer."""
     file: Path | None = None
     """For squad, a text file in the place of the text. For memnet, facts to answer from. For tracing, students' histories; without
-    them, the answer is for a new student. For vectors, the vectors or texts to search. For ranking, what is searched: questions
+    them, the answer is for a new student. For vectors, the vectors or texts to search. For rankers, what is searched: questions
     with answers, a collection, or a text file with a text per line. Formats are those of training."""
     input: Path | None = None
     """A file of questions in the place of one. For tracing, of histories; for vectors, of documents to continue."""
@@ -65,7 +70,7 @@ class Config:
     # --- output
     output: Path | None = None
     """Where the answers to --input go: NAME.jsonl, lines of JSON. For squad also a folder, for predictions.json and
-    nbest_predictions.json; for ranking NAME.trec, a TREC run; for vectors NAME.npz, the predicted vectors. Left out: lines of
+    nbest_predictions.json; for rankers NAME.trec, a TREC run; for vectors NAME.npz, the predicted vectors. Left out: lines of
     JSON on standard output."""
     n_best: int | None = None
     """Answers to list for a question. Left out: 3; for --input of squad 20, in a TREC run 100."""

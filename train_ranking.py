@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Literal
 
 from utils.common.batching import BatchPart
@@ -27,7 +26,7 @@ from utils.common.figures import model_and_data
 from utils.common.files import write_atomically, write_json
 from utils.common.reading import Reading
 from utils.ranking.baselines import by_name, evaluate_baselines
-from utils.ranking.encoder import new_start, pretrained_start, untrained_model
+from utils.ranking.encoder import MINILM, new_start, pretrained_start, untrained_model
 from utils.ranking.evaluation import (
     SEARCHED,
     EvaluationSet,
@@ -44,44 +43,21 @@ from utils.ranking.lexical import WORDS
 from utils.ranking.mining import NegativeMiner
 from utils.ranking.plots import BM25_NAME, plot_test, plot_training
 from utils.ranking.predictor import RankingPredictor
-from utils.ranking.settings import check_settings
+from utils.ranking.settings import RankingConfig, check_settings
 from utils.ranking.splits import read_ranking_splits
 from utils.ranking.suite import train_suite
 from utils.ranking.trec import write_runs
 from utils.ranking.word_scores import WordStatistics
 from utils.text.embedding import token_rows
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
-from utils.training.settings import CachedRunConfig
 from utils.training.tracking import start_tracking
-
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 @dataclass
-class Config(CachedRunConfig):
+class Config(RankingConfig):
     """Settings of one run."""
 
-    data: Literal["demo"] = "demo"
-    """Built-in data, where no files are given: invented questions with graded answers."""
-    train_files: list[Path] = field(default_factory=list)
-    """Questions with answers: graded candidates, pairs or triplets in any table, JSON or Parquet; Posts.xml or threads of Stack
-    Exchange; WikiQA; MEDIQA; or a folder with collection, queries and qrels, such as BEIR's, whose splits are used. See
-    docs/data_formats.md."""
-    validation_fraction: float = 0.1
-    """Fraction of the questions that is held out for validation."""
-    test_fraction: float = 0.2
-    """Fraction of the questions that is held out for the test."""
-    split_seed: int = 0
-    """Seed of what is held out."""
-    votes: Literal["best_share", "rank"] = "best_share"
-    """How votes become grades: best_share is quarters of the best answer's votes, rank the rank among the question's answers."""
-    limit: int = 0
-    """Train on this many questions, drawn at random; 0 is all. Answers to the other questions are not searched either."""
     # --- model
-    model: Literal["scratch", "minilm"] = "scratch"
-    """The encoder: a small one from scratch, or all-MiniLM-L6-v2 from the hub; --init-from names another pretrained one."""
-    init_from: str = ""
-    """Folder or hub name of a pretrained encoder (BERT, DistilBERT, MiniLM, ...) to start from."""
     pooling: Literal["mean", "cls", "max", "mean_sqrt_len", "weightedmean", "lasttoken", "attention"] | None = None
     """How the vectors of the tokens become one. Left out: as the folder of a pretrained encoder declares, else their mean."""
     output_dim: int = 128
@@ -90,20 +66,6 @@ class Config(CachedRunConfig):
     """Let words count beside vectors: a BM25 whose parameters are learned, and a learned weight of the cosine that starts at 0."""
     shared: bool = True
     """Use one encoder for questions and answers; otherwise one for each."""
-    hidden_dim: int = 128
-    """Size of the token vectors of an encoder from scratch."""
-    num_layers: int = 2
-    """Layers of an encoder from scratch."""
-    num_heads: int = 4
-    """Attention heads of an encoder from scratch."""
-    vocabulary_size: int = 8000
-    """Word pieces of an encoder from scratch."""
-    dropout: float = 0.1
-    """Dropout rate of embeddings and residual branches. A pretrained encoder has no dropout of attention weights, which is slow."""
-    query_length: int | None = None
-    """Maximal number of word pieces of a question; the rest is cut off. Left out: 64, or a pretrained encoder's own if less."""
-    max_length: int | None = None
-    """Maximal number of word pieces of an answer; the rest is cut off. Left out: 128, or a pretrained encoder's own if less."""
     # --- training
     loss: str = "infonce"
     """Name of the loss, such as infonce, triplet or listwise; components/losses describes all, an unknown name lists them."""
@@ -111,14 +73,12 @@ class Config(CachedRunConfig):
     """Divisor of the cosines, in losses with exponentials."""
     learned_temperature: bool = False
     """Learn the temperature, starting from --temperature."""
-    margin: float = 0.2
-    """Margin of the triplet loss."""
     slots: int = 4
     """Candidates of a question in a batch: its best answer, its other answers, and mined negatives in the remaining slots."""
     mine: Literal["bm25", "encoder", "random"] = "bm25"
     """Mined negatives: answers to other questions that score best by BM25 or by the encoder (anew each epoch), or random ones."""
-    mine_margin: float = 0.05
-    """A candidate that scores more than 1 - mine_margin times the question's best answer is no negative: it may be an answer."""
+    chunks: int = 1
+    """Parts of a batch that are encoded one by one: the same gradient in a part's memory. On TensorFlow there is no XLA then."""
 
     suite: bool = False
     """Train several losses, each with --seeds, and compare them. Finished runs are kept; --resume may add losses and seeds."""
@@ -126,19 +86,6 @@ class Config(CachedRunConfig):
     """Losses of the suite; left out, all."""
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
     """Seeds of the suite."""
-
-    epochs: int = 5
-    """Passes over the training questions, at most."""
-    batch_size: int = 32
-    """Questions per step."""
-    chunks: int = 1
-    """Parts of a batch that are encoded one by one: the same gradient in a part's memory. On TensorFlow there is no XLA then."""
-    learning_rate: float | None = None
-    """Peak learning rate of AdamW; left out, 5e-4 from scratch and 5e-5 from a pretrained encoder."""
-    warmup_steps: int = 50
-    """Steps of linear warm-up (at most a fifth of all)."""
-    weight_decay: float = 0.01
-    """AdamW's decoupled weight decay; biases, layer norms and single scales have none."""
 
 
 def main(config: Config) -> int:

@@ -32,7 +32,8 @@ class RankingLoss(keras.losses.Loss):
             each slot the group of the query that its candidate belongs to; last, the query's own group. Groups are whole numbers up
             to 2^24.
         y_pred: float `(B, 1 + S, dim)`, the query's vector and those of its slots. Candidates have unit norm. A query has unit norm
-            too, or the inverse of a learned temperature as its norm.
+            too, or the inverse of a learned temperature as its norm. Or float `(B, S)`, the scores of a model that reads a query
+            together with each of its slots (`models.cross_encoder`); then no slot of another query is a negative.
     """
 
     name = None
@@ -60,16 +61,20 @@ class RankingLoss(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
-        slots = ops.shape(y_pred)[1] - 1
+        has_vectors = len(y_pred.shape) == 3
+        slots = ops.shape(y_pred)[1] - int(has_vectors)
         relevance, mask = y_true[:, :slots], y_true[:, slots : 2 * slots] > 0
         slot_groups, group = y_true[:, 2 * slots : -1], y_true[:, -1]
+        relevance = ops.where(mask, relevance, 0.0)
+        if not has_vectors:
+            scores = ops.zeros_like(y_pred)[:, None] + ops.zeros_like(y_pred)[None]
+            return self.per_query(scores, y_pred, relevance, mask, scores > 0)
         scores = ops.einsum("bd,csd->bcs", y_pred[:, 0], y_pred[:, 1:])
         rows = ops.arange(ops.shape(y_true)[0])
         same_query = (rows[:, None] == rows[None])[..., None]
         own_scores = ops.sum(ops.where(same_query, scores, 0.0), axis=1)
         negatives = ops.logical_and(group[:, None, None] != slot_groups[None], mask[None])
         negatives = ops.logical_and(negatives, ops.logical_not(same_query))
-        relevance = ops.where(mask, relevance, 0.0)
         return self.per_query(scores, own_scores, relevance, mask, negatives)
 
     def per_query(self, scores, own_scores, relevance, mask, negatives):

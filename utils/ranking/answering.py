@@ -87,7 +87,7 @@ class RankingAnswerer:
             scores = candidate_vectors[start:end] @ vector
             if lexical:
                 scores = lexical.scores(question, [word_counts(text) for text in own_texts], scores)
-            rankings.append(_ranked(scores, own_texts))
+            rankings.append(ranked(scores, own_texts))
         return rankings
 
     def search(self, questions: Sequence[str], texts: Sequence[str], n_best: int = 10) -> list[list[dict]]:
@@ -102,15 +102,11 @@ class RankingAnswerer:
             for each question the results, best first: `{"candidate": place in texts, "text": str, "score": float}`, as of `rank`.
             Where words count, it is by their frequency in the collection.
         """
-        text_vectors = self.embed_candidates(texts)
-        scores = [text_vectors @ vector for vector in self.embed_questions(questions)]
-        if lexical := self.lexical:
-            counts, statistics = [word_counts(text) for text in texts], WordStatistics.of(texts)
-            scores = [
-                lexical.scores(question, counts, cosines, statistics)
-                for question, cosines in zip(questions, scores, strict=True)
-            ]
-        return [_ranked(row, texts, n_best) for row in scores]
+        return self.searcher(texts).search(questions, n_best)
+
+    def searcher(self, texts: Sequence[str]) -> TextSearcher:
+        """These texts, ready to be searched several times; at least one text."""
+        return TextSearcher(self, texts)
 
     def embed_questions(self, questions: Sequence[str]) -> np.ndarray:
         """The unit vector of each question, float32 `(questions, dim)`; at least one question."""
@@ -131,11 +127,47 @@ class RankingAnswerer:
         return embed(self.candidate_encoder, list(places), self.padding_id)[numbers]
 
 
-def _ranked(scores: np.ndarray, texts: Sequence[str], n_best: int | None = None) -> list[dict]:
-    return [
-        {"candidate": int(place), "text": texts[place], "score": float(scores[place])}
-        for place in np.argsort(-scores, kind="stable")[:n_best]
-    ]
+class TextSearcher:
+    """Texts that are searched, with their vectors, and where words count with their words.
+
+    Args:
+        answerer: gives the vectors and the scores by words.
+        texts: at least one text.
+    """
+
+    def __init__(self, answerer: RankingAnswerer, texts: Sequence[str]):
+        self.answerer, self.texts, self.lexical = answerer, texts, answerer.lexical
+        self.vectors = answerer.embed_candidates(texts)
+        if self.lexical:
+            self.words, self.statistics = [word_counts(text) for text in texts], WordStatistics.of(texts)
+
+    def search(self, questions: Sequence[str], n_best: int) -> list[list[dict]]:
+        """The `n_best` texts for each question, best first, see `RankingAnswerer.search`."""
+        results = []
+        for question, vector in zip(questions, self.answerer.embed_questions(questions), strict=True):
+            scores = self.vectors @ vector
+            if self.lexical:
+                scores = self.lexical.scores(question, self.words, scores, self.statistics)
+            results.append(ranked(scores, self.texts, n_best))
+        return results
+
+
+def ranked(scores: np.ndarray, texts: Sequence[str], n_best: int | None = None) -> list[dict]:
+    """The texts of the highest scores, best first; of equal ones the first.
+
+    Args:
+        scores: float `(texts,)`.
+        texts: the texts.
+        n_best: how many, at most; None is all.
+
+    Returns:
+        dicts of `candidate`, the place in `texts`, `text` and `score`.
+    """
+    places = np.arange(len(scores))
+    if n_best is not None and n_best < len(scores):
+        places = np.flatnonzero(scores >= np.partition(scores, -n_best)[-n_best])  # and those that equal the last
+    best = places[np.argsort(-scores[places], kind="stable")][:n_best]
+    return [{"candidate": int(place), "text": texts[place], "score": float(scores[place])} for place in best]
 
 
 def onnx_encoders(path: str | Path, is_shared: bool) -> tuple[OnnxModel, OnnxModel]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-
 from utils.common.asking import OrderedReport, Record, Request, answer_in_order, say_notes
 from utils.common.errors import UserError, counted
 from utils.common.question_records import read_plain_questions
 from utils.common.reading import Reading
 from utils.ranking.data import NamedText, find_layout, read_rankings
-from utils.ranking.index import TextIndex, is_index
+from utils.ranking.index import is_index
 from utils.ranking.predictor import RankingPredictor
 from utils.ranking.trec import distinct_names, run_line
 from utils.text.words import shortened
@@ -27,23 +25,22 @@ MAX_PRINTED = 300
 
 
 class Collection:
-    """The texts that are searched, with their vectors.
+    """The texts that are searched, with their names.
 
     Args:
-        predictor: gives the vectors.
+        predictor: searches them.
         texts: at least one text.
     """
 
-    def __init__(self, predictor: RankingPredictor, texts: Sequence[NamedText]):
-        self.predictor = predictor
+    def __init__(self, predictor, texts: Sequence[NamedText]):
         self.texts = texts
-        self.vectors = predictor.embed_candidates([named.text for named in texts])
+        self.searcher = predictor.searcher([named.text for named in texts])
 
     @classmethod
-    def read(cls, predictor: RankingPredictor, request: Request) -> Collection | TextIndex:
+    def read(cls, predictor, request: Request):
         """Read the texts of the request's file, or of the demo world for a run that was trained on it, or open an index."""
         if request.file and is_index(request.file):
-            index = TextIndex(request.file, predictor)
+            index = predictor.open_index(request.file)
             return index.with_trec_ids() if is_trec(request) else index
         texts, notes = predictor.read_texts(request.file, request.max_bad_fraction)
         say_notes(notes)
@@ -55,19 +52,15 @@ class Collection:
 
     def search(self, questions: Sequence[str], n_best: int) -> list[dict]:
         """The `n_best` texts for each question: a dict of `question` and `answers`, best first."""
+        rankings = self.searcher.search(questions, n_best)
         return [
-            {"question": question, "answers": best_texts(self.texts, self.vectors @ vector, n_best)}
-            for question, vector in zip(questions, self.predictor.embed_questions(questions), strict=True)
+            {"question": question, "answers": [self._answer(entry) for entry in ranking]}
+            for question, ranking in zip(questions, rankings, strict=True)
         ]
 
-
-def best_texts(texts: Sequence[NamedText], scores: np.ndarray, n_best: int) -> list[dict]:
-    """The texts of the highest scores, best first: dicts of `id`, `name`, `text` and `score`, the cosine."""
-    places = np.arange(len(scores))
-    if n_best < len(scores):
-        places = np.flatnonzero(scores >= np.partition(scores, -n_best)[-n_best])  # and those that equal the last
-    best = places[np.argsort(-scores[places], kind="stable")][:n_best]
-    return [{**texts[place]._asdict(), "score": float(scores[place])} for place in best]
+    def _answer(self, entry: dict) -> dict:
+        """A text as it is answered: `id`, `name`, `text` and `score`."""
+        return {**self.texts[entry["candidate"]]._asdict(), "score": entry["score"]}
 
 
 def load(request: Request) -> RankingPredictor:
@@ -75,7 +68,7 @@ def load(request: Request) -> RankingPredictor:
     return RankingPredictor.load(request.reference)
 
 
-def ask(predictor: RankingPredictor, request: Request) -> list[dict]:
+def ask(predictor, request: Request) -> list[dict]:
     """The texts of the request's file, or of the demo world, that fit the question best."""
     collection = Collection.read(predictor, request)
     (answer,) = collection.search([request.question], request.n_best or SHOWN)
@@ -89,7 +82,7 @@ def answer_lines(answer: dict) -> Iterator[str]:
     yield f"({counted(answer['num_searched'], 'text')} searched)"
 
 
-def ask_file(predictor: RankingPredictor, request: Request, report: OrderedReport) -> Iterator[dict]:
+def ask_file(predictor, request: Request, report: OrderedReport) -> Iterator[dict]:
     """Ranked texts for the questions of a file, in its order.
 
     Where the request names a file to search, the input has questions alone, and each gets the best of all texts. Otherwise the
@@ -120,7 +113,7 @@ def _own_candidates(request: Request) -> Iterator[Record]:
         yield Record(query.id, query.place, (query.text, texts))
 
 
-def _rank(predictor: RankingPredictor, request: Request, pairs: Sequence[tuple[str, list[NamedText]]]) -> list[dict]:
+def _rank(predictor, request: Request, pairs: Sequence[tuple[str, list[NamedText]]]) -> list[dict]:
     rankings = predictor.rank(
         *zip(*((question, [named.text for named in texts]) for question, texts in pairs), strict=True)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -95,6 +95,48 @@ def first_candidates(queries: Sequence[Query]) -> np.ndarray:
     return np.cumsum([0] + [len(query.candidates) for query in queries])
 
 
+def text_inputs(
+    features: RankingFeatures,
+    questions: Sequence[int],
+    filled: Mapping[int, np.ndarray],
+    slots: int,
+    padding_id: int,
+    longest: tuple[int, int] = (1, 1),
+) -> dict[str, np.ndarray]:
+    """Inputs of `models.bi_encoder.BiEncoder` for these questions, whose slots are `filled` with these candidates.
+
+    `longest` are the tokens of the longest question and candidate, where these questions are part of a larger batch.
+    """
+    query_ids = [features.query_ids[question] for question in questions]
+    query_ids, query_mask = pad_texts(query_ids, padding_id, longest[0])
+    rows: list[Sequence[int]] = []
+    for question in questions:
+        rows += [features.candidate_ids[candidate] for candidate in filled[question]]
+        rows += [[]] * (slots - len(filled[question]))
+    candidate_ids, candidate_mask = pad_texts(rows, padding_id, longest[1])
+    shape = len(questions), slots, candidate_ids.shape[1]
+    return {
+        "query_ids": query_ids,
+        "query_mask": query_mask,
+        "candidate_ids": candidate_ids.reshape(shape),
+        "candidate_mask": candidate_mask.reshape(shape),
+    }
+
+
+def slot_targets(
+    features: RankingFeatures, questions: Sequence[int], filled: Mapping[int, np.ndarray], slots: int
+) -> np.ndarray:
+    """Targets of `components.losses.ranking_loss.RankingLoss` for these questions, whose slots are `filled`: float32."""
+    relevance, mask, slot_groups = (np.zeros((len(questions), slots), np.float32) for _ in range(3))
+    for row, question in enumerate(questions):
+        candidates = filled[question]
+        is_own = (candidates >= features.starts[question]) & (candidates < features.starts[question + 1])
+        mask[row, : len(candidates)] = 1
+        slot_groups[row, : len(candidates)] = features.groups[features.owners[candidates]]
+        relevance[row, : len(candidates)] = np.where(is_own, features.relevance[candidates], 0)
+    return np.column_stack([relevance, mask, slot_groups, features.groups[questions]]).astype(np.float32)
+
+
 def training_batches(
     features: RankingFeatures,
     negatives: Sequence[np.ndarray],
@@ -104,6 +146,7 @@ def training_batches(
     first_step: int,
     padding_id: int = 0,
     part: BatchPart = WHOLE,
+    make_inputs: Callable = text_inputs,
 ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
     """Yield batches without end, from a step on. The same step always gives the same batch.
 
@@ -120,9 +163,10 @@ def training_batches(
         first_step: number of the first batch, counted from the start of the training.
         padding_id: id of the padding token.
         part: the rows of every batch to make.
+        make_inputs: what makes a model's inputs, with the arguments of `text_inputs`.
 
     Yields:
-        inputs of `models.bi_encoder.BiEncoder`, and targets of `components.losses.ranking_loss.RankingLoss`.
+        inputs of `models.bi_encoder.BiEncoder` or of another model, and targets of `components.losses.ranking_loss.RankingLoss`.
     """
     questions = features.trainable
     steps_per_epoch = -(-len(questions) // batch_size)
@@ -141,11 +185,11 @@ def training_batches(
             query_length = max(len(features.query_ids[question]) for question in batch_questions)
             candidate_length = int(lengths[batch_questions].max())
             longest = query_length, candidate_length
-            inputs, targets = make_batch(features, rows, filled, slots, padding_id, longest)
+            inputs = make_inputs(features, rows, filled, slots, padding_id, longest)
             if features.words is not None:
                 own = [filled[question] for question in rows]
                 inputs |= features.words.inputs(rows, own, slots, batch_questions)
-            yield part.mark(inputs, len(batch_questions)), targets
+            yield part.mark(inputs, len(batch_questions)), slot_targets(features, rows, filled, slots)
 
 
 def fill_slots(features: RankingFeatures, question: int, negatives: np.ndarray, slots: int, rng) -> np.ndarray:
@@ -156,39 +200,3 @@ def fill_slots(features: RankingFeatures, question: int, negatives: np.ndarray, 
     num_negatives = max(0, slots - 1 - len(others))
     drawn_negatives = rng.permutation(negatives)[:num_negatives]
     return np.concatenate([[best], others[: slots - 1], drawn_negatives]).astype(np.int64)
-
-
-def make_batch(
-    features: RankingFeatures,
-    questions: Sequence[int],
-    filled: Mapping[int, np.ndarray],
-    slots: int,
-    padding_id: int,
-    longest: tuple[int, int] = (1, 1),
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Inputs and targets of these questions, whose slots are `filled` with these candidates.
-
-    `longest` are the tokens of the longest question and candidate, where these questions are part of a larger batch.
-    """
-    query_ids = [features.query_ids[question] for question in questions]
-    query_ids, query_mask = pad_texts(query_ids, padding_id, longest[0])
-    relevance, mask, slot_groups = (np.zeros((len(questions), slots), np.float32) for _ in range(3))
-    rows: list[Sequence[int]] = []
-    for row, question in enumerate(questions):
-        candidates = filled[question]
-        is_own = (candidates >= features.starts[question]) & (candidates < features.starts[question + 1])
-        mask[row, : len(candidates)] = 1
-        slot_groups[row, : len(candidates)] = features.groups[features.owners[candidates]]
-        relevance[row, : len(candidates)] = np.where(is_own, features.relevance[candidates], 0)
-        rows += [features.candidate_ids[candidate] for candidate in candidates]
-        rows += [[]] * (slots - len(candidates))
-    candidate_ids, candidate_mask = pad_texts(rows, padding_id, longest[1])
-    shape = len(questions), slots, candidate_ids.shape[1]
-    inputs = {
-        "query_ids": query_ids,
-        "query_mask": query_mask,
-        "candidate_ids": candidate_ids.reshape(shape),
-        "candidate_mask": candidate_mask.reshape(shape),
-    }
-    targets = np.column_stack([relevance, mask, slot_groups, features.groups[questions]])
-    return inputs, targets.astype(np.float32)

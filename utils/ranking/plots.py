@@ -54,6 +54,7 @@ def plot_test(
     bm25: Evaluation | None,
     model_and_data: str,
     split: str,
+    own_search: Search | None = None,
 ) -> None:
     """Draw `scores_by_grade.png`, the encoder's scores of own answers, and `bm25_differences.png`.
 
@@ -64,9 +65,10 @@ def plot_test(
         bm25: the evaluation of BM25 on the same questions; None draws no differences.
         model_and_data: the model's name and the data's, for the titles.
         split: name of the questions' split.
+        own_search: what it found among own answers, where it scores these otherwise.
     """
     conditions = f"{model_and_data}, {split}"
-    plot_grades(search, folder / "scores_by_grade.png", f"Scores of own answers by grade\n{conditions}")
+    plot_grades(own_search or search, folder / "scores_by_grade.png", f"Scores of own answers by grade\n{conditions}")
     if bm25 is not None:
         queries = search.questions.queries
         texts = [queries[number].text for number in answerable(queries)]
@@ -111,7 +113,7 @@ def plot_grades(search: Search, path: Path, title: str) -> None:
         fontsize=8,
     )
     ax.set_xlabel("grade of the answer", fontsize=9)
-    ax.set_ylabel("cosine with the question\n(median, quartiles, 5 % and 95 %)", fontsize=9)
+    ax.set_ylabel("score for the question\n(median, quartiles, 5 % and 95 %)", fontsize=9)
     ax.grid(alpha=0.3, axis="y")
     save_figure(figure, path)
 

@@ -96,25 +96,8 @@ class RankingPredictor(RankingAnswerer):
     def read_texts(
         self, path: Path | None = None, max_bad_fraction: float = MAX_BAD_FRACTION
     ) -> tuple[list[NamedText], list[str]]:
-        """The texts to search among, and notes on what was left out.
-
-        Args:
-            path: a file with questions and answers, a collection, or a text file with a text per line (see
-                `utils.ranking.data.read_texts`); None is the demo world, for a run that was trained on it.
-            max_bad_fraction: fraction of its records that may be unusable.
-
-        Returns:
-            the texts with their names, and the notes.
-
-        Raises:
-            UserError: the file cannot be used, or it is needed and missing.
-        """
-        if path is None and self.demo_seed is None:
-            raise UserError("a ranking run looks for answers in a file: name it with --file")
-        if path is None:
-            return named_answers(demo_rankings(self.demo_seed)), []
-        reading = Reading(max_bad_fraction)
-        return read_texts(path, reading), reading.notes
+        """The texts to search among, and notes on what was left out, see `read_searched_texts`."""
+        return read_searched_texts(path, self.demo_seed, max_bad_fraction)
 
     def scores(
         self,
@@ -140,6 +123,12 @@ class RankingPredictor(RankingAnswerer):
         scores = VectorScores(self.question_vectors(query_ids), vectors)
         return scores_of_all(self.lexical, scores, questions, candidates) if self.lexical else scores
 
+    def open_index(self, folder: Path):
+        """An index of texts that this encoder made, see `utils.ranking.index.TextIndex`."""
+        from utils.ranking.index import TextIndex
+
+        return TextIndex(folder, self)
+
     def use_onnx(self, path: str | Path) -> None:
         """Let an exported encoder compute all vectors from now on, such as `export/model_int8.onnx`."""
         self.candidate_encoder, self.question_encoder = onnx_encoders(path, self.model.config["shared"])
@@ -149,3 +138,28 @@ class RankingPredictor(RankingAnswerer):
         from utils.ranking.export import export_ranking
 
         return export_ranking(self, folder)
+
+
+def read_searched_texts(
+    path: Path | None, demo_seed: int | None, max_bad_fraction: float = MAX_BAD_FRACTION
+) -> tuple[list[NamedText], list[str]]:
+    """The texts to search among, and notes on what was left out.
+
+    Args:
+        path: a file with questions and answers, a collection, or a text file with a text per line (see
+            `utils.ranking.data.read_texts`); None is the demo world, for a run that was trained on it.
+        demo_seed: seed of that world; None for other runs.
+        max_bad_fraction: fraction of its records that may be unusable.
+
+    Returns:
+        the texts with their names, and the notes.
+
+    Raises:
+        UserError: the file cannot be used, or it is needed and missing.
+    """
+    if path is None and demo_seed is None:
+        raise UserError("a ranking run looks for answers in a file: name it with --file")
+    if path is None:
+        return named_answers(demo_rankings(demo_seed)), []
+    reading = Reading(max_bad_fraction)
+    return read_texts(path, reading), reading.notes

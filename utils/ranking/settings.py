@@ -1,31 +1,103 @@
-"""Checks of the settings of a ranking run."""
+"""The settings that the scripts for ranking share, and their checks."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
 from utils.common.errors import UserError
-from utils.training.settings import as_flag, check_common, check_held_out, check_ranges
+from utils.training.settings import CachedRunConfig, as_flag, check_common, check_held_out, check_ranges
 
 
-def check_settings(config) -> None:
-    """Check the settings before any work is done.
+@dataclass
+class RankingConfig(CachedRunConfig):
+    """Data, size of the encoder and training of `train_ranking.py` and `train_reranker.py`."""
+
+    # --- data
+    data: Literal["demo"] = "demo"
+    """Built-in data, where no files are given: invented questions with graded answers."""
+    train_files: list[Path] = field(default_factory=list)
+    """Questions with answers: graded candidates, pairs or triplets in any table, JSON or Parquet; Posts.xml or threads of Stack
+    Exchange; WikiQA; MEDIQA; or a folder with collection, queries and qrels, such as BEIR's, whose splits are used. See
+    docs/data_formats.md."""
+    validation_fraction: float = 0.1
+    """Fraction of the questions that is held out for validation."""
+    test_fraction: float = 0.2
+    """Fraction of the questions that is held out for the test."""
+    split_seed: int = 0
+    """Seed of what is held out."""
+    votes: Literal["best_share", "rank"] = "best_share"
+    """How votes become grades: best_share is quarters of the best answer's votes, rank the rank among the question's answers."""
+    limit: int = 0
+    """Train on this many questions, drawn at random; 0 is all. Answers to the other questions are not searched either."""
+    # --- model
+    model: Literal["scratch", "minilm"] = "scratch"
+    """The encoder: a small one from scratch, or all-MiniLM-L6-v2 from the hub; --init-from names another pretrained one."""
+    init_from: str = ""
+    """Folder or hub name of a pretrained encoder (BERT, DistilBERT, MiniLM, ...) to start from."""
+    hidden_dim: int = 128
+    """Size of the token vectors of an encoder from scratch."""
+    num_layers: int = 2
+    """Layers of an encoder from scratch."""
+    num_heads: int = 4
+    """Attention heads of an encoder from scratch."""
+    vocabulary_size: int = 8000
+    """Word pieces of an encoder from scratch."""
+    dropout: float = 0.1
+    """Dropout rate of embeddings and residual branches. A pretrained encoder has no dropout of attention weights, which is slow."""
+    query_length: int | None = None
+    """Maximal number of word pieces of a question; the rest is cut off. Left out: 64, or a pretrained encoder's own if less."""
+    max_length: int | None = None
+    """Maximal number of word pieces of an answer; the rest is cut off. Left out: 128, or a pretrained encoder's own if less."""
+    # --- training
+    margin: float = 0.2
+    """Margin of the triplet loss."""
+    mine_margin: float = 0.05
+    """A candidate that scores more than 1 - mine_margin times the question's best answer is no negative: it may be an answer."""
+    epochs: int = 5
+    """Passes over the training questions, at most."""
+    batch_size: int = 32
+    """Questions per step."""
+    learning_rate: float | None = None
+    """Peak learning rate of AdamW; left out, 5e-4 from scratch and 5e-5 from a pretrained encoder."""
+    warmup_steps: int = 50
+    """Steps of linear warm-up (at most a fifth of all)."""
+    weight_decay: float = 0.01
+    """AdamW's decoupled weight decay; biases, layer norms and single scales have none."""
+
+
+def check_ranking(config: RankingConfig) -> None:
+    """Check the settings that both scripts have.
 
     Raises:
         UserError: a setting is out of range, or settings contradict each other.
     """
-    from components.losses import RANKING_LOSSES
-
     check_common(config)
     check_ranges(
         config,
         less_than_1="validation_fraction test_fraction dropout mine_margin",
-        more_than_0="slots chunks temperature hidden_dim num_layers num_heads",
-        at_least_0="margin output_dim split_seed",
+        more_than_0="slots hidden_dim num_layers num_heads",
+        at_least_0="margin split_seed",
     )
     for name, minimum in (("query_length", 3), ("max_length", 3), ("vocabulary_size", 100)):
         if getattr(config, name) is not None and getattr(config, name) < minimum:
             raise UserError(f"{as_flag(name)} {getattr(config, name)}: must be at least {minimum}")
     if not config.init_from and config.hidden_dim % config.num_heads:
         raise UserError(f"--hidden-dim {config.hidden_dim}: must be a multiple of --num-heads {config.num_heads}")
+    check_held_out(config, "questions")
+
+
+def check_settings(config) -> None:
+    """Check the settings of `train_ranking.py` before any work is done.
+
+    Raises:
+        UserError: a setting is out of range, or settings contradict each other.
+    """
+    from components.losses import RANKING_LOSSES
+
+    check_ranking(config)
+    check_ranges(config, more_than_0="chunks temperature", at_least_0="output_dim")
     if config.batch_size % config.chunks:
         raise UserError(f"--batch-size {config.batch_size}: must be a multiple of --chunks {config.chunks}")
     for name, values in (("losses", config.losses), ("seeds", config.seeds)):
@@ -47,4 +119,3 @@ def check_settings(config) -> None:
             raise UserError(f"--lexical: {name} cuts vectors, in which words have no order; choose another --loss")
         if config.learned_temperature and not loss.uses_temperature:
             raise UserError(f"--learned-temperature: {name} has no temperature; omit the flag")
-    check_held_out(config, "questions")

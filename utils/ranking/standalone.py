@@ -11,13 +11,10 @@ answerer(["How should I store coffee beans?"], ["Keep coffee beans in a closed j
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 
-from utils.common.errors import UserError, exit_on_user_error, one_line
-from utils.common.exported import read_exported, read_exported_tokenizer, read_text_argument
-from utils.common.files import has_lone_surrogate
+from utils.common.exported import read_exported, read_exported_tokenizer
+from utils.ranking.answer_texts import answer_texts
 from utils.ranking.answering import RankingAnswerer, onnx_encoders
 from utils.ranking.word_scores import LEXICAL, LexicalScorer
 
@@ -44,24 +41,4 @@ class Answerer(RankingAnswerer):
 
 def main() -> None:
     """Rank texts on the command line."""
-    parser = argparse.ArgumentParser(description="Rank texts for a question, the best one first.")
-    parser.add_argument("question")
-    parser.add_argument("texts", nargs="*", help="the texts to rank")
-    parser.add_argument("--file", type=Path, help="a file with a text per line in the place of the texts")
-    parser.add_argument("--n-best", type=int, default=10, help="texts to show, at most (10)")
-    parser.add_argument("--json", action="store_true", help="print one line of JSON")
-    parser.add_argument("--model", default="model.onnx", help="the encoder's file (model.onnx)")
-    arguments = parser.parse_args()
-    with exit_on_user_error():
-        if not arguments.question.strip():
-            raise UserError("the question is empty")
-        lines = read_text_argument("\n".join(arguments.texts), arguments.file).splitlines()
-        texts = [line for line in (lines if arguments.file else arguments.texts) if line.strip()]
-        if any(map(has_lone_surrogate, [arguments.question, *texts])):
-            raise UserError("the question or a text is not UTF-8; correct it")
-        (ranking,) = Answerer(model=arguments.model).search([arguments.question], texts, max(arguments.n_best, 1))
-        if arguments.json:
-            print(json.dumps(ranking))
-            return
-        for entry in ranking:
-            print(one_line(f"{entry['score']:.3f}  {entry['text']}"))
+    answer_texts(lambda model: Answerer(model=model))

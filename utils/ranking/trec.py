@@ -17,7 +17,7 @@ from utils.ranking.records import Candidate
 TAG = "qkv_zoo"
 
 
-def write_runs(folder: Path, search: Search) -> list[str]:
+def write_runs(folder: Path, search: Search, own_search: Search | None = None) -> list[str]:
     """Write what a system ranked, and the grades, question by question.
 
     - `run.trec`: each question's own candidates, where there is something to rank.
@@ -30,6 +30,7 @@ def write_runs(folder: Path, search: Search) -> list[str]:
     Args:
         folder: where to write.
         search: what the system found.
+        own_search: what it found among own answers, where it scores these otherwise.
 
     Returns:
         notes on ids that had to be changed.
@@ -43,7 +44,7 @@ def write_runs(folder: Path, search: Search) -> list[str]:
 
     def run(own: bool) -> Iterator[str]:
         for number in numbers:
-            ranking = search.results[number]
+            ranking = ((own and own_search) or search).results[number]
             places, scores = ranking.best, ranking.best_scores
             if own:
                 order = np.argsort(-ranking.own_scores, kind="stable") if number in reranked else np.empty(0, int)

@@ -1,0 +1,244 @@
+"""Train a re-ranker: a model that reads a question and a text together, and scores how well the text answers.
+
+A cross-encoder (models/cross_encoder.py; Nogueira and Cho 2019), from scratch or pretrained, orders a question's own answers, and
+the texts that a first stage finds among the answers of all questions: BM25, or an encoder of train_ranking.py. That is slower than
+comparing vectors, and more exact. The losses compare a question's candidates with each other.
+
+    python train_reranker.py --train-files wikiqa/train --validation-files wikiqa/dev --test-files wikiqa/test --model minilm \\
+        --slots 10 --query-length 32 --max-length 64 --epochs 3 --batch-size 16 --precision bfloat16 --run-dir runs/reader
+
+    python train_reranker.py --train-files beer.jsonl.gz ai.jsonl.gz --first-stage runs/encoder --run-dir runs/reader
+    python predict.py runs/reader "How should I store coffee beans?" --file answers.txt
+
+docs/reranking.md has the scores and their conditions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from utils.common.batching import BatchPart
+from utils.common.figures import model_and_data
+from utils.common.files import write_atomically, write_json
+from utils.common.reading import Reading
+from utils.ranking.baselines import by_name, evaluate_baselines
+from utils.ranking.encoder import MINILM
+from utils.ranking.evaluation import SEARCHED, EvaluationSet, TextsOf, evaluate_scores, print_scores, validation_row
+from utils.ranking.examples import example_table
+from utils.ranking.features import build_features, training_batches
+from utils.ranking.groups import question_groups
+from utils.ranking.leaderboard import write_per_question
+from utils.ranking.mining import NEGATIVES_PER_SLOT, mine_negatives
+from utils.ranking.plots import BM25_NAME, plot_test, plot_training
+from utils.ranking.settings import RankingConfig, check_ranking
+from utils.ranking.splits import read_ranking_splits
+from utils.ranking.trec import write_runs
+from utils.reranker.encoder import start_of
+from utils.reranker.evaluation import PairsToRead
+from utils.reranker.first_stage import BM25_STAGE, first_stage
+from utils.reranker.pairs import PairFormat
+from utils.reranker.predictor import FIRST_STAGE, RerankerPredictor
+from utils.text.embedding import token_rows
+from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
+from utils.training.settings import check_ranges
+from utils.training.tracking import start_tracking
+
+
+@dataclass
+class Config(RankingConfig):
+    """Settings of one run."""
+
+    # --- model
+    pooling: Literal["mean", "cls"] = "mean"
+    """How the vectors of the tokens become one: their mean, or that of the first token."""
+    # --- training
+    loss: Literal["listwise_own", "infonce_own", "list_mle", "approx_ndcg", "triplet", "margin_mse", "mse"] = (
+        "listwise_own"
+    )
+    """The loss, see components/losses: those that compare the candidates of a question with each other."""
+    temperature: float = 1.0
+    """Divisor of the scores, in losses with exponentials."""
+    slots: int = 8
+    """Candidates of a question in a batch: its best answer, its other answers, and mined negatives in the remaining slots."""
+    first_stage: str = BM25_STAGE
+    """What finds texts in a search, and negatives for the training: bm25, a run of train_ranking.py, or a published model."""
+    depth: int = 50
+    """Texts that are read of those that the first stage finds for a question."""
+    batch_size: int = 16
+    """Questions per step."""
+    epochs: int = 3
+    """Passes over the training questions, at most."""
+    jit_compile: bool = False
+    """Compile the training step with XLA."""
+
+
+def main(config: Config) -> int:
+    if config.model == "minilm" and not config.init_from:
+        config = replace(config, init_from=MINILM)
+    check_ranking(config)
+    check_ranges(config, more_than_0="temperature depth")
+    check_run_dir(config)
+    from utils.ranking.scoring import headlines, question_keys
+    from utils.training.environment import accelerators, hardware
+    from utils.training.fit import fit
+    from utils.training.publish import publish
+    from utils.training.training_summary import write_training_summary
+
+    # --- data
+    files = config.train_files, config.validation_files, config.test_files
+    fractions = config.validation_fraction, config.test_fraction
+    reading = Reading(config.max_bad_fraction)
+    splits = read_ranking_splits(*files, *fractions, config.split_seed, config.limit, config.votes, reading)
+    for note in splits.notes:
+        print(note)
+    print(f"{hardware()}, {accelerators()}; {splits.summary()}")
+    training_texts = [candidate.text for candidate in splits.candidates("train")]
+    encoder = start_of(config, [*(query.text for query in splits.parts["train"]), *training_texts])
+    config = replace(config, **encoder.settings)
+    lengths = config.query_length, config.max_length
+    features = {
+        name: build_features(part, question_groups(part), encoder.tokenizer, *lengths)
+        for name, part in splits.parts.items()
+    }
+    validation = EvaluationSet.from_splits(splits.parts, features, "validation", ["validation"])
+    document_ids = token_rows(encoder.tokenizer, (document.text for document in splits.documents), config.max_length)
+    test = EvaluationSet.from_splits(splits.parts, features, "test", SEARCHED, splits.documents, document_ids)
+    set_up_run(config, {"questions": splits.checksum()})
+    write_atomically(config.run_dir / "tokenizer.json", encoder.tokenizer.to_str(pretty=True))
+
+    # --- first stage
+    set_up_keras(config)
+    stage = first_stage(config.first_stage)
+    questions = [query.text for query in splits.parts["train"]]
+    own_texts = [candidate.text for query in splits.parts["train"] for candidate in query.candidates]
+    train_scores = stage.scores(questions, own_texts)
+    max_negatives = NEGATIVES_PER_SLOT * config.slots
+    negatives = mine_negatives(train_scores, features["train"], config.mine_margin, max_negatives)
+
+    def pairs_to_read(evaluation_set: EvaluationSet) -> PairsToRead:
+        texts = [query.text for query in evaluation_set.queries], TextsOf(evaluation_set.candidates)
+        return PairsToRead(evaluation_set, stage.scores(*texts), config.depth)
+
+    validation_pairs, pair_format = pairs_to_read(validation), PairFormat.of(encoder.tokenizer)
+
+    # --- model
+    model = build_model(config, encoder)
+    steps_per_epoch = math.ceil(len(features["train"].trainable) / config.batch_size)
+    compile_model(model, config, steps_per_epoch * config.epochs)
+    print(f"{config.loss}: {model.count_params():,} parameters, {steps_per_epoch} steps per epoch")
+
+    # --- training
+    def batches(first_step: int, part: BatchPart):
+        settings = config.slots, config.batch_size, config.seed, first_step, pair_format.padding_id, part
+        return training_batches(features["train"], negatives, *settings, pair_format.slot_inputs)
+
+    def validate(model_in_training):
+        scores = validation_pairs.score(model_in_training, pair_format, "validation")
+        return validation_row(validation_pairs.best_weight(scores)[1])
+
+    with start_tracking(config, "reranker") as tracker:
+        rows = fit(
+            model,
+            batches,
+            steps_per_epoch=steps_per_epoch,
+            epochs=config.epochs,
+            evaluate=validate,
+            monitor="val_score",
+            run_dir=config.run_dir,
+            patience=config.patience,
+            tracker=tracker,
+            resume=config.resume,
+            log_every=config.log_every,
+        )
+
+        # --- evaluation, in float32, whatever the precision of the training
+        from models import load_model
+
+        best = load_model(config.run_dir)
+        validation_scores = validation_pairs.score(best, pair_format, "validation")
+        weight, validation_evaluation = validation_pairs.best_weight(validation_scores)
+        first = {"stage": config.first_stage, "depth": config.depth, "weight": weight / validation_pairs.deviation}
+        write_json(config.run_dir / FIRST_STAGE, first)
+        test_pairs = pairs_to_read(test)
+        test_weight = first["weight"] * test_pairs.deviation
+        test_scores = test_pairs.score(best, pair_format, "test")
+        own, search = test_pairs.search(test_scores, test_weight)
+        evaluations = {
+            "validation": validation_evaluation,
+            "test": test_pairs.evaluate(test_scores, test_weight),
+        }
+        is_unseen = splits.has_unseen_answers()
+        if is_unseen.any() and not is_unseen.all():
+            evaluations["test_unseen"] = test_pairs.evaluate(test_scores, test_weight, is_unseen)
+        baselines = {
+            name: evaluate_baselines(part, config.cache_dir)
+            for name, part in (("validation", validation), ("test", test))
+        }
+        if config.first_stage != BM25_STAGE:
+            for name, pairs in (("validation", validation_pairs), ("test", test_pairs)):
+                baselines[name]["first stage"] = evaluate_scores(pairs.evaluation_set, pairs.first)
+
+        # --- report
+        test_files = config.test_files or config.train_files
+        write_training_summary(config.run_dir, question_keys(splits.parts["train"] + splits.parts["validation"]))
+        systems = {"reranker": evaluations["test"], **baselines["test"]}
+        write_per_question(config.run_dir / "per_question.npz", test.queries, systems)
+        for note in write_runs(config.run_dir, search, own):
+            print(note)
+        title = model_and_data(f"{config.model} with {config.loss}", test_files, config.data)
+        plot_training(config.run_dir, rows, by_name(baselines), title)
+        plot_test(config.run_dir, search, evaluations["test"], baselines["test"][BM25_NAME], title, "test", own)
+        predictor = RerankerPredictor.load_best_epoch(config.run_dir) if config.export else None
+        exports = predictor.export(config.run_dir / "export") if predictor else {}
+        print_scores(config.loss, evaluations, {})
+        headline, *more_headlines = headlines(evaluations["test"])
+        publish(
+            config,
+            "reranker",
+            model,
+            rows,
+            data=splits.describe([path for paths in files for path in paths]),
+            evaluations=evaluations,
+            baselines=by_name(baselines),
+            headline=headline,
+            more_headlines=more_headlines,
+            tracker=tracker,
+            tables={"examples": example_table(search)},
+            details={"loss": config.loss, "init_from": config.init_from, "first_stage": first, "export": exports},
+            example_question=[splits.parts["test"][0].text, *(["--file", str(test_files[0])] if test_files else [])],
+        )
+    return 0
+
+
+def build_model(config: Config, encoder):
+    """The model, with the pretrained weights if there are any."""
+    from models.cross_encoder import CrossEncoder
+    from utils.text.pretrained.checkpoint import assign
+
+    model = CrossEncoder(encoder.arguments, pooling=config.pooling)
+    model.build()
+    if encoder.checkpoint:
+        assign(model.encoder, encoder.checkpoint.weights)
+    return model
+
+
+def compile_model(model, config: Config, total_steps: int) -> None:
+    """Compile the model with its loss, and with AdamW under warm-up and linear decay."""
+    from components.losses import RANKING_LOSSES
+    from utils.training.optimizers import make_optimizer
+
+    loss = RANKING_LOSSES[config.loss].from_settings(temperature=config.temperature, margin=config.margin, dim=1)
+    optimizer = make_optimizer(
+        config.learning_rate or (5e-5 if config.init_from else 5e-4),
+        total_steps,
+        warmup_steps=config.warmup_steps,
+        weight_decay=config.weight_decay,
+        decay="linear",
+    )
+    model.compile(optimizer, loss=loss, jit_compile=config.jit_compile)
+
+
+if __name__ == "__main__":
+    run_script(main, Config)

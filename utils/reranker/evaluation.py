@@ -1,0 +1,104 @@
+"""How well a re-ranker orders the own answers of questions, and what a first stage brings of all answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from utils.common.evaluation import Evaluation
+from utils.ranking.evaluation import DEPTH, EvaluationSet, Search
+from utils.ranking.retrieval import QuestionRanking, best_of_all
+from utils.ranking.scores import Scores
+from utils.reranker.pairs import PairFormat, score_pairs
+
+WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+"""Weights of the first stage's score beside the re-ranker's that are tried on validation questions, per standard deviation."""
+
+
+class RerankedScores(Scores):
+    """The scores of a first stage, with those of the texts that were read above all others.
+
+    Args:
+        first: the scores of the first stage.
+        places: for each question, the places of the candidates that were read.
+        scores: their scores.
+    """
+
+    has_whole_rows = True
+
+    def __init__(self, first: Scores, places: Sequence[np.ndarray], scores: Sequence[np.ndarray]):
+        super().__init__(*first.shape)
+        self.first, self.places, self.scores = first, places, scores
+
+    def block(self, questions: np.ndarray, candidates: slice) -> np.ndarray:
+        rows = np.array(self.first.block(questions, slice(0, self.shape[1])), np.float64)
+        rows -= rows.max(axis=1, keepdims=True) + 1
+        for row, question in zip(rows, questions, strict=True):
+            scores = self.scores[question]
+            row[self.places[question]] = scores - scores.min(initial=0)
+        return rows[:, candidates]
+
+
+class PairsToRead:
+    """The pairs that a re-ranker reads to be scored: each question with its own candidates, and with the first stage's best.
+
+    Args:
+        evaluation_set: the questions and what is searched for them.
+        first: the first stage's scores of them.
+        depth: how many of the first stage's best are read.
+    """
+
+    def __init__(self, evaluation_set: EvaluationSet, first: Scores, depth: int):
+        self.evaluation_set, self.first = evaluation_set, first
+        texts, searched = evaluation_set.texts, evaluation_set.searched
+        # With copies of the texts in other places, of which the search may take any.
+        self.places = [np.flatnonzero(np.isin(texts, texts[best])) for best, _ in best_of_all(first, depth)]
+        self.own = [np.arange(*searched.own(number).indices(len(texts))[:2]) for number in range(len(self.places))]
+        read = [np.union1d(places, own) for places, own in zip(self.places, self.own, strict=True)]
+        self.first_scores = [
+            first.block(np.array([number]), slice(0, first.shape[1]))[0][places] for number, places in enumerate(read)
+        ]
+        self.read = read
+        self.deviation = max(float(np.std(np.concatenate(self.first_scores))), 1e-9)
+        """The standard deviation of the first stage's scores, by which its weight is measured."""
+
+    def score(self, model, pair_format: PairFormat, progress: str = "") -> list[np.ndarray]:
+        """The re-ranker's score of each pair that is read, for each question."""
+        questions, candidates = self.evaluation_set.query_ids, self.evaluation_set.candidate_ids
+        pairs = [
+            (questions[number], candidates[int(place)]) for number, places in enumerate(self.read) for place in places
+        ]
+        scores = score_pairs(model, pair_format, pairs, progress)
+        return np.split(scores, np.cumsum([len(places) for places in self.read])[:-1])
+
+    def search(self, scores: Sequence[np.ndarray], weight: float = 0.0) -> tuple[Search, Search]:
+        """What the scores find among a question's own answers, and among all answers.
+
+        Args:
+            scores: of the pairs that were read.
+            weight: of the first stage's score among all answers, in units of `1 / deviation`. Own answers are ranked without it.
+        """
+        own_results, best_scores = [], []
+        is_relevant, searched = self.evaluation_set.grades > 0, self.evaluation_set.searched
+        for number, read in enumerate(self.read):
+            own = scores[number][np.searchsorted(read, self.own[number])]
+            own_results.append(QuestionRanking(own, np.unique(own[is_relevant[searched.own(number)]])))
+            mixed = scores[number] + weight / self.deviation * self.first_scores[number]
+            best_scores.append(mixed[np.searchsorted(read, self.places[number])])
+        reranked = RerankedScores(self.first, self.places, best_scores)
+        return Search(self.evaluation_set, own_results), self.evaluation_set.search(reranked, DEPTH)
+
+    def evaluate(
+        self, scores: Sequence[np.ndarray], weight: float = 0.0, included: np.ndarray | None = None
+    ) -> Evaluation:
+        """The metrics of `utils.ranking.evaluation.evaluate_scores`, for these scores."""
+        own, everything = self.search(scores, weight)
+        metrics = {f"{name}_all": values for name, values in everything.retrieve(included).items()}
+        return Evaluation.from_examples(own.rerank(included) | metrics)
+
+    def best_weight(self, scores: Sequence[np.ndarray]) -> tuple[float, Evaluation]:
+        """The weight of the first stage with the highest NDCG@10 among all answers, the smallest of equals; its evaluation."""
+        evaluations = {weight: self.evaluate(scores, weight) for weight in WEIGHTS}
+        best = max(WEIGHTS, key=lambda weight: evaluations[weight].metrics["ndcg@10_all"])
+        return best, evaluations[best]

@@ -1,0 +1,78 @@
+"""What finds the texts that a re-ranker reads: BM25, or a trained encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from utils.ranking.answering import TextSearcher, ranked
+from utils.ranking.bm25 import BM25, BM25Scores
+from utils.ranking.predictor import RankingPredictor
+from utils.ranking.scores import Scores
+from utils.ranking.text_numbers import text_numbers
+from utils.text.embedding import token_rows
+
+BM25_STAGE = "bm25"
+
+
+def first_stage(name: str) -> BM25Stage | EncoderStage:
+    """The first stage of this name.
+
+    Args:
+        name: `bm25`, or a finished run of `train_ranking.py`, the name of a published model, or `hf://owner/name`.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    return BM25Stage() if name == BM25_STAGE else EncoderStage(RankingPredictor.load(name))
+
+
+class BM25Stage:
+    """Scores by BM25, with the word frequencies of the texts that are searched."""
+
+    def scores(self, questions: Sequence[str], texts: Sequence[str]) -> Scores:
+        """The score of every question with every text; equal texts are indexed once."""
+        _, indexed, places = np.unique(text_numbers(texts), return_index=True, return_inverse=True)
+        return BM25Scores(BM25(texts[place] for place in indexed), questions, places)
+
+    def searcher(self, texts: Sequence[str]) -> BM25Searcher:
+        """These texts, ready to be searched several times."""
+        return BM25Searcher(texts)
+
+
+class BM25Searcher:
+    """Texts that are searched by BM25.
+
+    Args:
+        texts: at least one text.
+    """
+
+    def __init__(self, texts: Sequence[str]):
+        self.texts, self.index = texts, BM25(texts)
+
+    def search(self, questions: Sequence[str], n_best: int) -> list[list[dict]]:
+        """The `n_best` texts for each question, as `utils.ranking.answering.ranked` gives them."""
+        return [ranked(self.index.scores(question), self.texts, n_best) for question in questions]
+
+
+class EncoderStage:
+    """Scores by a trained encoder.
+
+    Args:
+        predictor: the encoder.
+    """
+
+    def __init__(self, predictor: RankingPredictor):
+        self.predictor = predictor
+
+    def scores(self, questions: Sequence[str], texts: Sequence[str]) -> Scores:
+        """The score of every question with every text."""
+        predictor = self.predictor
+        question_ids = token_rows(predictor.tokenizer, questions, predictor.query_length)
+        text_ids = token_rows(predictor.tokenizer, (texts[place] for place in range(len(texts))), predictor.max_length)
+        return predictor.scores(question_ids, text_ids, questions, texts)
+
+    def searcher(self, texts: Sequence[str]) -> TextSearcher:
+        """These texts, ready to be searched several times."""
+        return self.predictor.searcher(texts)
