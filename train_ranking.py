@@ -36,7 +36,7 @@ from utils.ranking.evaluation import (
     validation_row,
 )
 from utils.ranking.examples import example_table
-from utils.ranking.features import build_features, training_batches
+from utils.ranking.features import TeacherScores, build_features, training_batches
 from utils.ranking.groups import question_groups
 from utils.ranking.leaderboard import write_per_question
 from utils.ranking.lexical import WORDS
@@ -48,6 +48,8 @@ from utils.ranking.splits import read_ranking_splits
 from utils.ranking.suite import train_suite
 from utils.ranking.trec import write_runs
 from utils.ranking.word_scores import WordStatistics
+from utils.reranker.predictor import RerankerPredictor
+from utils.reranker.teaching import scores_by_teacher
 from utils.text.embedding import token_rows
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.tracking import start_tracking
@@ -77,6 +79,10 @@ class Config(RankingConfig):
     """Candidates of a question in a batch: its best answer, its other answers, and mined negatives in the remaining slots."""
     mine: Literal["bm25", "encoder", "random"] = "bm25"
     """Mined negatives: answers to other questions that score best by BM25 or by the encoder (anew each epoch), or random ones."""
+    teacher: str = ""
+    """A finished run of train_reranker.py, whose scores are targets beside the grades, for --loss listwise or listwise_own."""
+    teacher_weight: float = 0.7
+    """Weight of the teacher's scores, 0-1; the grades have the rest."""
     chunks: int = 1
     """Parts of a batch that are encoded one by one: the same gradient in a part's memory. On TensorFlow there is no XLA then."""
 
@@ -106,6 +112,7 @@ def main(config: Config) -> int:
     from utils.training.weights import inference_copy
 
     # --- data
+    teacher = RerankerPredictor.load(config.teacher) if config.teacher else None
     files = config.train_files, config.validation_files, config.test_files
     fractions = config.validation_fraction, config.test_fraction
     reading = Reading(config.max_bad_fraction)
@@ -146,6 +153,9 @@ def main(config: Config) -> int:
         config.mine, splits.parts["train"], features["train"], predictor, config.run_dir / "mined.npz",
         slots=config.slots, margin=config.mine_margin, seed=config.split_seed,
     )  # fmt: skip
+    if config.teacher:
+        scores = scores_by_teacher(teacher, splits.parts["train"], features["train"], miner.mine(0))
+        features["train"] = replace(features["train"], teacher=TeacherScores(scores, config.teacher_weight))
 
     def batches(first_step: int, part: BatchPart):
         negatives = miner.mine(first_step // steps_per_epoch)

@@ -19,6 +19,7 @@ from components.losses.vector_loss import VectorLoss
 from models.amn import AMN
 from models.bert_qa import BertQA
 from models.bi_encoder import BiEncoder
+from models.cross_encoder import CrossEncoder
 from models.deep_gpcm import DeepGPCM
 from models.dkt import DKT
 from models.integrated_gpcm import IntegratedAttentionGPCM
@@ -248,6 +249,15 @@ def ranking_targets(batch, length, seed=1):
     return target.astype("float32")
 
 
+def pair_inputs(batch, length, seed=1):
+    """Two pairs of question and text for each question; the last one is an empty slot."""
+    inputs = span_inputs(2 * batch, length, seed)
+    names = ("token_ids", "segment_ids", "padding_mask")
+    inputs = {name: inputs[name].reshape(batch, 2, length) for name in names}
+    inputs["padding_mask"][-1, 1] = 0
+    return inputs
+
+
 def text_inputs(batch, length, seed=1):
     inputs = span_inputs(batch, length, seed)
     return {name: inputs[name] for name in ("token_ids", "padding_mask")}
@@ -287,6 +297,10 @@ CASES = (
     ModelCase("BertQA", BertQA, {"encoder": ENCODER | {"num_layers": 2}}, *SPAN),
     ModelCase("BiEncoder", BiEncoder, {"encoder": ENCODER, "output_dim": OUTPUT_DIM, "temperature": 0.1}, *RANKING),
     ModelCase("BiEncoder-two-encoders", BiEncoder, {"encoder": ENCODER, "shared": False, "temperature": 0.1}, *RANKING),
+    ModelCase("CrossEncoder", CrossEncoder, {"encoder": ENCODER}, pair_inputs, ranking_targets, InfoNCE),
+    ModelCase(
+        "CrossEncoder-cls", CrossEncoder, {"encoder": ENCODER, "pooling": "cls"}, pair_inputs, ranking_targets, InfoNCE
+    ),
     ModelCase("DeepGPCM", DeepGPCM, SLOT_MEMORY | {"item_skills": SKILLS}, *TRACING),
     ModelCase(
         "DeepGPCM-linear",

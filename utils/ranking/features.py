@@ -19,6 +19,32 @@ POOL_BATCHES = 16
 
 
 @dataclass(frozen=True)
+class TeacherScores:
+    """What a teacher says of the training questions and of their own and mined candidates.
+
+    Args:
+        scores: for each question its candidates' numbers to their scores.
+        weight: of the teacher beside the grades, 0 to 1.
+    """
+
+    scores: Sequence[Mapping[int, float]]
+    weight: float
+
+    def targets(self, question: int, candidates: np.ndarray, relevance: np.ndarray) -> np.ndarray:
+        """The relevance of candidates: shares that add up to 1, of the teacher's probabilities and of the grades.
+
+        Args:
+            question: the question.
+            candidates: the numbers of the candidates in its slots.
+            relevance: their relevance by the grades; what stands behind them is ignored.
+        """
+        scores = np.array([self.scores[question][int(candidate)] for candidate in candidates])
+        probabilities = np.exp(scores - scores.max())
+        shares = relevance[: len(candidates)] / max(relevance.sum(), 1e-9)
+        return self.weight * probabilities / probabilities.sum() + (1 - self.weight) * shares
+
+
+@dataclass(frozen=True)
 class RankingFeatures:
     """Tokenised questions with their candidates.
 
@@ -29,6 +55,7 @@ class RankingFeatures:
         starts: integer `(questions + 1,)`, the first candidate of each question, and last the number of candidates.
         groups: integer `(questions,)`; an answer to a question is no negative for another question of its group.
         words: their words, for a model in which words count beside vectors; None for others.
+        teacher: what a teacher says of questions and candidates; None without a teacher.
     """
 
     query_ids: Sequence[Sequence[int]]
@@ -37,6 +64,7 @@ class RankingFeatures:
     starts: np.ndarray
     groups: np.ndarray
     words: LexicalFeatures | None = None
+    teacher: TeacherScores | None = None
 
     def own_candidates(self, question: int) -> np.ndarray:
         """The numbers of a question's own candidates."""
@@ -134,6 +162,8 @@ def slot_targets(
         mask[row, : len(candidates)] = 1
         slot_groups[row, : len(candidates)] = features.groups[features.owners[candidates]]
         relevance[row, : len(candidates)] = np.where(is_own, features.relevance[candidates], 0)
+        if features.teacher is not None:
+            relevance[row, : len(candidates)] = features.teacher.targets(question, candidates, relevance[row])
     return np.column_stack([relevance, mask, slot_groups, features.groups[questions]]).astype(np.float32)
 
 

@@ -9,6 +9,9 @@ from typing import Literal
 from utils.common.errors import UserError
 from utils.training.settings import CachedRunConfig, as_flag, check_common, check_held_out, check_ranges
 
+TEACHABLE = ("listwise", "listwise_own")
+"""Losses whose targets are shares of the candidates, so that a teacher's probabilities can be among them."""
+
 
 @dataclass
 class RankingConfig(CachedRunConfig):
@@ -98,6 +101,8 @@ def check_settings(config) -> None:
 
     check_ranking(config)
     check_ranges(config, more_than_0="chunks temperature", at_least_0="output_dim")
+    if not 0 <= config.teacher_weight <= 1:
+        raise UserError(f"--teacher-weight {config.teacher_weight}: must be from 0 to 1")
     if config.batch_size % config.chunks:
         raise UserError(f"--batch-size {config.batch_size}: must be a multiple of --chunks {config.chunks}")
     for name, values in (("losses", config.losses), ("seeds", config.seeds)):
@@ -107,6 +112,10 @@ def check_settings(config) -> None:
         unknown = [name for name in names if name not in RANKING_LOSSES]
         if unknown:
             raise UserError(f"{flag} {unknown[0]}: no such loss; choose from {', '.join(RANKING_LOSSES)}")
+    if config.teacher and config.loss not in TEACHABLE:
+        raise UserError(f"--teacher: {config.loss} has no shares as targets; choose --loss {' or '.join(TEACHABLE)}")
+    if config.teacher and (config.suite or config.mine == "encoder"):
+        raise UserError("--teacher: scores the same negatives once, in one run; leave out --suite and --mine encoder")
     if config.lexical and (config.learned_temperature or config.chunks > 1):
         raise UserError("--lexical: learns the scale of its scores, and takes whole batches; leave out the other flag")
     if config.learned_temperature and config.temperature < 0.01:

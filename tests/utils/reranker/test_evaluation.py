@@ -1,0 +1,99 @@
+"""What a re-ranker makes of a first stage's ranking, beside scores of all pairs."""
+
+import numpy as np
+import pytest
+
+from tests.helpers.ranking_questions import make_queries
+from utils.ranking.evaluation import EvaluationSet, evaluate_scores
+from utils.ranking.records import Candidate
+from utils.ranking.scores import ArrayScores
+from utils.reranker.evaluation import WEIGHTS, PairsToRead, RerankedScores
+from utils.reranker.pairs import PairFormat
+
+NUM_OTHERS = 6
+FORMAT = PairFormat(padding_id=0)
+
+
+class TableModel:
+    """The score of a pair stands in a table; a question's and a text's only real tokens are their numbers."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def predict_on_batch(self, inputs):
+        last = inputs["padding_mask"].sum(axis=1) - 1
+        return self.table[inputs["token_ids"][:, 1], inputs["token_ids"][np.arange(len(last)), last - 1]]
+
+
+def make_set(texts=None):
+    queries = make_queries()
+    own = [candidate for query in queries for candidate in query.candidates]
+    candidates = [*own, *(Candidate(f"o{number}", "x") for number in range(NUM_OTHERS))]
+    texts = texts or [f"text {number}" for number in range(len(candidates))]
+    candidates = [Candidate(c.id, text, c.relevance) for c, text in zip(candidates, texts, strict=True)]
+    ids = [[1, number, 2] for number in range(len(candidates))]
+    return EvaluationSet(queries, candidates, [[1, number, 2] for number in range(len(queries))], ids)
+
+
+@pytest.fixture
+def tables():
+    rng = np.random.default_rng(3)
+    shape = 4, 8 + NUM_OTHERS
+    return rng.normal(size=shape).astype(np.float32), rng.normal(size=shape).astype(np.float32)
+
+
+def test_with_all_texts_read_the_scores_are_those_of_all_pairs(tables):
+    first, table = tables
+    evaluation_set = make_set()
+    pairs = PairsToRead(evaluation_set, ArrayScores(first), depth=len(table[0]))
+    scores = pairs.score(TableModel(table), FORMAT)
+    expected = evaluate_scores(evaluation_set, table)
+    assert pairs.evaluate(scores).metrics == pytest.approx(expected.metrics)
+    mixed = evaluate_scores(evaluation_set, table + 2.0 / pairs.deviation * first).metrics
+    both = pairs.evaluate(scores, 2.0).metrics
+    assert both["mrr_all"] == pytest.approx(mixed["mrr_all"]) and both["mrr"] == pytest.approx(expected.metrics["mrr"])
+
+
+def test_what_is_not_read_stays_below_in_the_order_of_the_first_stage(tables):
+    first, table = tables
+    places = [np.argsort(-row)[:3] for row in first]
+    rows = [table[number][places[number]] for number in range(4)]
+    block = RerankedScores(ArrayScores(first), places, rows).block(np.arange(4), slice(0, first.shape[1]))
+    for number in range(4):
+        order = np.argsort(-block[number])
+        assert order[:3].tolist() == places[number][np.argsort(-rows[number])].tolist()
+        assert order[3:].tolist() == np.argsort(-first[number])[3:].tolist()
+
+
+def test_own_answers_are_read_wherever_the_first_stage_puts_them(tables):
+    first, table = tables
+    evaluation_set = make_set()
+    pairs = PairsToRead(evaluation_set, ArrayScores(first), depth=1)
+    scores = pairs.score(TableModel(table), FORMAT)
+    assert pairs.evaluate(scores).metrics["mrr"] == pytest.approx(evaluate_scores(evaluation_set, table).metrics["mrr"])
+    own, everything = pairs.search(scores)
+    assert own.results[0].own_scores.tolist() == table[0, :3].tolist()
+    assert [ranking.best[0] for ranking in everything.results] == first.argmax(axis=1).tolist()
+
+
+def test_copies_of_a_text_are_read_together():
+    texts = [f"text {number}" for number in range(8 + NUM_OTHERS)]
+    texts[9] = texts[0]  # also an own answer of question 0
+    first = np.zeros((4, 8 + NUM_OTHERS), np.float32)
+    first[:, 0] = first[:, 9] = 1
+    pairs = PairsToRead(make_set(texts), ArrayScores(first), depth=1)
+    assert [places.tolist() for places in pairs.places] == [[0, 9]] * 4
+
+
+def test_the_best_weight_is_that_of_the_validation_questions(tables):
+    first, table = tables
+    pairs = PairsToRead(make_set(), ArrayScores(first), depth=5)
+    scores = pairs.score(TableModel(table), FORMAT)
+    weight, evaluation = pairs.best_weight(scores)
+    all_scores = [pairs.evaluate(scores, value).metrics["ndcg@10_all"] for value in WEIGHTS]
+    assert weight == WEIGHTS[int(np.argmax(all_scores))]
+    assert evaluation.metrics["ndcg@10_all"] == max(all_scores)
+    useless = pairs.score(TableModel(np.zeros_like(table)), FORMAT)
+    assert pairs.evaluate(useless, 1.0).metrics["mrr_all"] == pytest.approx(
+        evaluate_scores(pairs.evaluation_set, first).metrics["mrr_all"]
+    )

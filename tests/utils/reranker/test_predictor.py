@@ -1,0 +1,129 @@
+"""The re-ranker as it is used: from Python, in a search, over an index, and exported."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from models.cross_encoder import CrossEncoder
+from tests.helpers.bare_python import run_bare
+from tests.helpers.paths import FIXTURES
+from tests.helpers.small_runs import SIZE, ranking_run
+from utils.common.errors import UserError
+from utils.ranking.data import NamedText
+from utils.ranking.index import build_index
+from utils.ranking.predictor import RankingPredictor
+from utils.reranker.predictor import FIRST_STAGE, RerankerPredictor
+from utils.text.tokenization import add_sentence_markers, load_tokenizer
+
+TEXTS = ["Mira Holt built the stone bridge.", "It is old.", "who wrote notes?", "The bridge is old."]
+QUESTIONS = ["Who built it?", "old " * 40]
+RANK = f"""
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from answer import Answerer
+print(json.dumps(Answerer()({QUESTIONS!r}, {TEXTS!r})))
+"""
+
+
+def make_run(folder, stage="bm25", weight=0.5, depth=2):
+    """What train_reranker.py leaves behind, as far as the predictor reads it."""
+    tokenizer = add_sentence_markers(load_tokenizer(FIXTURES / "pretrained" / "bert"))
+    keras.utils.set_random_seed(3)
+    model = CrossEncoder({"vocabulary_size": tokenizer.get_vocab_size(), **SIZE, "max_length": 32})
+    model.build()
+    model.score_head.kernel.assign(np.random.default_rng(1).normal(size=model.score_head.kernel.shape))
+    folder.mkdir()
+    model.save(folder / "best.keras")
+    (folder / "tokenizer.json").write_text(tokenizer.to_str())
+    settings = {"query_length": 9, "max_length": 20, "train_files": ["own.jsonl"], "split_seed": 0}
+    (folder / "config.json").write_text(json.dumps(settings))
+    (folder / FIRST_STAGE).write_text(json.dumps({"stage": stage, "weight": weight, "depth": depth}))
+    (folder / "results.json").write_text(json.dumps({"task": "reranker"}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("reranker") / "run")
+
+
+@pytest.fixture(scope="module")
+def predictor(run_dir):
+    return RerankerPredictor.load(run_dir)
+
+
+def test_texts_are_ranked_by_the_score_of_each_pair(predictor):
+    rankings = predictor(QUESTIONS, TEXTS)
+    for question, ranking in zip(QUESTIONS, rankings, strict=True):
+        (scores,) = predictor.scores([question], [TEXTS])
+        assert [entry["text"] for entry in ranking] == [TEXTS[place] for place in np.argsort(-scores)]
+        assert [entry["score"] for entry in ranking] == pytest.approx(sorted(scores, reverse=True), abs=1e-5)
+    own = predictor(QUESTIONS, [TEXTS[:1], TEXTS[1:]])
+    assert [len(ranking) for ranking in own] == [1, 3]
+    assert predictor([], TEXTS) == [] and predictor(["a"], [[]]) == [[]]
+    with pytest.raises(ValueError, match="empty"):
+        predictor([" "], TEXTS)
+
+
+def test_a_search_reads_what_bm25_finds_and_adds_its_score(predictor):
+    (results,) = predictor.search(["old bridge"], TEXTS, 2)
+    found = predictor.stage.searcher(TEXTS).search(["old bridge"], 2)[0]
+    scores = predictor.scores(["old bridge"], [[entry["text"] for entry in found]])[0]
+    expected = scores + 0.5 * np.array([entry["score"] for entry in found])
+    assert {entry["text"] for entry in results} == {entry["text"] for entry in found}
+    assert [entry["score"] for entry in results] == pytest.approx(sorted(expected, reverse=True), abs=1e-5)
+    assert len(predictor.search(["old bridge"], TEXTS, 3)[0]) == 3  # more than its depth
+
+
+def test_an_encoder_finds_texts_in_memory_and_in_an_index(tmp_path):
+    predictor = RerankerPredictor.load(make_run(tmp_path / "run", stage=str(ranking_run())))
+    (in_memory,) = predictor.search(["old bridge"], TEXTS, 2)
+    encoder = RankingPredictor.load(ranking_run())
+    texts = [NamedText(f"line {number}", text, str(number)) for number, text in enumerate(TEXTS)]
+    build_index(encoder, texts, tmp_path / "index", dtype="float32")
+    index = predictor.open_index(tmp_path / "index")
+    (result,) = index.search(["old bridge"], 2)
+    assert len(index) == len(TEXTS)
+    assert [entry["text"] for entry in result["answers"]] == [entry["text"] for entry in in_memory]
+    scores = [entry["score"] for entry in in_memory]
+    assert [entry["score"] for entry in result["answers"]] == pytest.approx(scores, abs=1e-4)
+
+
+def test_bm25_has_no_index_of_vectors(predictor, tmp_path):
+    with pytest.raises(UserError, match="searches by BM25; name a file with texts"):
+        predictor.open_index(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "first_stage.json"),
+        ({"stage": "bm25", "weight": -1, "depth": 2}, "weight is -1"),
+        ({"stage": "bm25", "weight": 0.0, "depth": 0}, "depth is 0"),
+        ({"stage": "runs/gone", "weight": 0.0, "depth": 2}, "runs/gone"),
+    ],
+)
+def test_a_damaged_run_or_a_missing_first_stage_is_named(tmp_path, content, said):
+    run_dir = make_run(tmp_path / "run")
+    (run_dir / FIRST_STAGE).unlink()
+    if content is not None:
+        (run_dir / FIRST_STAGE).write_text(json.dumps(content))
+    with pytest.raises(UserError, match=said):
+        RerankerPredictor.load(run_dir)
+
+
+@pytest.mark.tensorflow(reason="TensorFlow writes exports")
+def test_an_export_ranks_alike_in_a_bare_python(predictor, tmp_path):
+    formats = predictor.export(tmp_path / "export")
+    assert set(formats) == {"model.onnx", "saved_model"}
+    assert all(values["largest_difference"] < 1e-4 for values in formats.values())
+    run = run_bare("-c", RANK, tmp_path / "export", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    for ranking, expected in zip(json.loads(run.stdout), predictor(QUESTIONS, TEXTS), strict=True):
+        assert [entry["text"] for entry in ranking] == [entry["text"] for entry in expected]
+        assert [entry["score"] for entry in ranking] == pytest.approx([e["score"] for e in expected], abs=1e-4)
+    script = tmp_path / "export" / "answer.py"
+    run = run_bare(script, QUESTIONS[0], *TEXTS, "--n-best", 1, cwd=tmp_path)
+    assert run.returncode == 0 and run.stdout.strip().endswith(predictor(QUESTIONS[:1], TEXTS)[0][0]["text"])
