@@ -34,9 +34,14 @@ from utils.training.run import run_script
 from utils.training.settings import as_flag, check_ranges
 from utils.training.tracking import check_tracking
 
-TASKS = ("squad", "memnet", "tracing", "vectors", "ranking")
-ONLY_FOR = {"facts": "memnet", "templates": "memnet", "search_files": "ranking", "compare_by": "squad"}
-"""Settings that one task alone has."""
+TASKS = ("squad", "memnet", "tracing", "vectors", "ranking", "reranker")
+ONLY_FOR = {
+    "facts": ("memnet",),
+    "templates": ("memnet",),
+    "search_files": ("ranking", "reranker"),
+    "compare_by": ("squad",),
+}
+"""Settings that some tasks alone have."""
 COMPARE_BY = {"language": None, "word": False, "character": True}
 
 
@@ -153,9 +158,11 @@ def check_task(config: Config, tasks: list[str]) -> None:
         raise UserError(f"{' and '.join(config.runs)}: runs of {' and '.join(map(str, tasks))}; name runs of one task")
     if config.onnx and len(tasks) > 1:
         raise UserError("--onnx: is for one run; leave it out")
-    for name, task in ONLY_FOR.items():
-        if task != tasks[0] and getattr(config, name) not in (None, [], "language"):
-            raise UserError(f"{as_flag(name)}: is for runs of {task}, this is one of {tasks[0]}; leave it out")
+    for name, its_tasks in ONLY_FOR.items():
+        if tasks[0] not in its_tasks and getattr(config, name) not in (None, [], "language"):
+            raise UserError(
+                f"{as_flag(name)}: is for runs of {' and '.join(its_tasks)}, this is one of {tasks[0]}; leave it out"
+            )
 
 
 def score(config: Config, run):

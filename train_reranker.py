@@ -25,7 +25,7 @@ from utils.common.files import write_atomically, write_json
 from utils.common.reading import Reading
 from utils.ranking.baselines import by_name, evaluate_baselines
 from utils.ranking.encoder import MINILM
-from utils.ranking.evaluation import SEARCHED, EvaluationSet, TextsOf, evaluate_scores, print_scores, validation_row
+from utils.ranking.evaluation import SEARCHED, EvaluationSet, evaluate_scores, print_scores, validation_row
 from utils.ranking.examples import example_table
 from utils.ranking.features import build_features, training_batches
 from utils.ranking.groups import question_groups
@@ -36,7 +36,7 @@ from utils.ranking.settings import RankingConfig, check_ranking
 from utils.ranking.splits import read_ranking_splits
 from utils.ranking.trec import write_runs
 from utils.reranker.encoder import start_of
-from utils.reranker.evaluation import PairsToRead
+from utils.reranker.evaluation import PairsToRead, evaluate_test
 from utils.reranker.first_stage import BM25_STAGE, first_stage
 from utils.reranker.pairs import PairFormat
 from utils.reranker.predictor import FIRST_STAGE, RerankerPredictor
@@ -117,11 +117,8 @@ def main(config: Config) -> int:
     max_negatives = NEGATIVES_PER_SLOT * config.slots
     negatives = mine_negatives(train_scores, features["train"], config.mine_margin, max_negatives)
 
-    def pairs_to_read(evaluation_set: EvaluationSet) -> PairsToRead:
-        texts = [query.text for query in evaluation_set.queries], TextsOf(evaluation_set.candidates)
-        return PairsToRead(evaluation_set, stage.scores(*texts), config.depth)
-
-    validation_pairs, pair_format = pairs_to_read(validation), PairFormat.of(encoder.tokenizer)
+    validation_pairs = PairsToRead.of(validation, stage, config.depth)
+    pair_format = PairFormat.of(encoder.tokenizer)
 
     # --- model
     model = build_model(config, encoder)
@@ -157,28 +154,20 @@ def main(config: Config) -> int:
         from models import load_model
 
         best = load_model(config.run_dir)
-        validation_scores = validation_pairs.score(best, pair_format, "validation")
-        weight, validation_evaluation = validation_pairs.best_weight(validation_scores)
-        first = {"stage": config.first_stage, "depth": config.depth, "weight": weight / validation_pairs.deviation}
+        scores = validation_pairs.score(best, pair_format, "validation")
+        weight, of_validation = validation_pairs.best_weight(scores)
+        first = {"stage": config.first_stage, "depth": config.depth, "weight": weight}
         write_json(config.run_dir / FIRST_STAGE, first)
-        test_pairs = pairs_to_read(test)
-        test_weight = first["weight"] * test_pairs.deviation
-        test_scores = test_pairs.score(best, pair_format, "test")
-        own, search = test_pairs.search(test_scores, test_weight)
-        evaluations = {
-            "validation": validation_evaluation,
-            "test": test_pairs.evaluate(test_scores, test_weight),
-        }
-        is_unseen = splits.has_unseen_answers()
-        if is_unseen.any() and not is_unseen.all():
-            evaluations["test_unseen"] = test_pairs.evaluate(test_scores, test_weight, is_unseen)
+        predictor = RerankerPredictor.load_best_epoch(config.run_dir)
+        evaluations, of_first_stage, own, search = evaluate_test(predictor, test, splits.has_unseen_answers())
+        evaluations = {"validation": of_validation, **evaluations}
         baselines = {
             name: evaluate_baselines(part, config.cache_dir)
             for name, part in (("validation", validation), ("test", test))
         }
         if config.first_stage != BM25_STAGE:
-            for name, pairs in (("validation", validation_pairs), ("test", test_pairs)):
-                baselines[name]["first stage"] = evaluate_scores(pairs.evaluation_set, pairs.first)
+            baselines["validation"]["first stage"] = evaluate_scores(validation, validation_pairs.first)
+            baselines["test"]["first stage"] = of_first_stage
 
         # --- report
         test_files = config.test_files or config.train_files
@@ -190,8 +179,7 @@ def main(config: Config) -> int:
         title = model_and_data(f"{config.model} with {config.loss}", test_files, config.data)
         plot_training(config.run_dir, rows, by_name(baselines), title)
         plot_test(config.run_dir, search, evaluations["test"], baselines["test"][BM25_NAME], title, "test", own)
-        predictor = RerankerPredictor.load_best_epoch(config.run_dir) if config.export else None
-        exports = predictor.export(config.run_dir / "export") if predictor else {}
+        exports = predictor.export(config.run_dir / "export") if config.export else {}
         print_scores(config.loss, evaluations, {})
         headline, *more_headlines = headlines(evaluations["test"])
         publish(

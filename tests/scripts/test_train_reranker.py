@@ -58,6 +58,38 @@ def test_the_predictor_gives_the_ranks_of_the_run(finished):
     np.testing.assert_allclose(1 / np.array(ranks), values)
 
 
+def test_evaluate_gives_the_figures_of_the_run(finished, tmp_path):
+    folder, _ = finished
+    status, output, errors = run(folder.name, "--out", tmp_path / "out", cwd=folder.parent, script="evaluate.py")
+    assert status == 0, errors
+    assert "all figures are those of the run's results.json, to the last digit" in output
+
+
+def test_it_teaches_an_encoder(finished):
+    folder, _ = finished
+    size = ("--hidden-dim", 32, "--num-layers", 1, "--output-dim", 16, "--no-jit-compile", "--no-export", "--epochs", 1)
+    flags = (
+        *size,
+        "--limit",
+        60,
+        "--teacher",
+        folder,
+        "--loss",
+        "listwise",
+        "--run-dir",
+        "student",
+        "--tracking",
+        "off",
+    )
+    status, output, errors = run(*flags, cwd=folder.parent, script="train_ranking.py")
+    assert status == 0, errors
+    assert "listwise, test, own answers" in output
+    status, _, errors = run(
+        *flags[:-6], "--loss", "triplet", "--run-dir", "x", cwd=folder.parent, script="train_ranking.py"
+    )
+    assert status == 2 and "--teacher: triplet has no shares as targets" in error_line(errors)
+
+
 def test_its_last_line_asks_it(finished):
     folder, output = finished
     closing = output.splitlines()[-1]

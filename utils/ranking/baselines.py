@@ -22,7 +22,7 @@ from utils.ranking.text_numbers import text_numbers
 
 CEILING = "votes oracle"
 """Ranks by the votes that the grades are made from, so it is the ceiling for a question's own answers."""
-PLAIN = ("random", "bm25", "length", "age", "given order", "untrained")
+PLAIN = ("random", "bm25", "length", "age", "given order", "untrained", "first stage")
 """Baselines that a trained encoder should beat; a data set has some of them."""
 VERSION = 3
 """Raise it when a baseline or a metric changes, so that cached values are computed again."""

@@ -74,7 +74,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
     predictor, split = RankingPredictor.load(run.folder), options.split
     if options.onnx:
         predictor.use_onnx(options.onnx)
-    splits, searched, notes = _read_questions(run, source, options)
+    splits, searched, notes = read_questions(run, source, options)
     numbers = options.drawn(len(splits.parts[split]))
     is_unseen = splits.has_unseen_answers()[numbers] if split == "test" and "train" in splits.parts else None
     evaluation_set = make_evaluation_set(predictor, splits, split, numbers, searched)
@@ -142,10 +142,10 @@ def make_evaluation_set(
     return EvaluationSet.from_splits(parts, features, split, list(features), documents, document_ids)
 
 
-def _read_questions(
+def read_questions(
     run: FinishedRun, source: DataSource, options: ScoringOptions
 ) -> tuple[RankingSplits, Sequence[Candidate], list[str]]:
-    """The questions, more texts to search, and notes."""
+    """The questions that a run is scored on, more texts to search, and notes."""
     searched = StoredDocuments.write(
         (text.id, text.text) for path in options.search_files for text in iterate_texts(path, options.reading)
     )

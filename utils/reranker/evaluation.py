@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from utils.common.evaluation import Evaluation
-from utils.ranking.evaluation import DEPTH, EvaluationSet, Search
+from utils.ranking.evaluation import DEPTH, EvaluationSet, Search, TextsOf, evaluate_scores
 from utils.ranking.retrieval import QuestionRanking, best_of_all
 from utils.ranking.scores import Scores
 from utils.reranker.pairs import PairFormat, score_pairs
 
 WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
-"""Weights of the first stage's score beside the re-ranker's that are tried on validation questions, per standard deviation."""
+"""Weights of the first stage's score beside the re-ranker's that are tried on validation questions, divided by the standard
+deviation of the first stage's scores there."""
 
 
 class RerankedScores(Scores):
@@ -60,8 +61,12 @@ class PairsToRead:
             first.block(np.array([number]), slice(0, first.shape[1]))[0][places] for number, places in enumerate(read)
         ]
         self.read = read
-        self.deviation = max(float(np.std(np.concatenate(self.first_scores))), 1e-9)
-        """The standard deviation of the first stage's scores, by which its weight is measured."""
+
+    @classmethod
+    def of(cls, evaluation_set: EvaluationSet, stage, depth: int) -> PairsToRead:
+        """The pairs for a first stage of `utils.reranker.first_stage`."""
+        questions = [query.text for query in evaluation_set.queries]
+        return cls(evaluation_set, stage.scores(questions, TextsOf(evaluation_set.candidates)), depth)
 
     def score(self, model, pair_format: PairFormat, progress: str = "") -> list[np.ndarray]:
         """The re-ranker's score of each pair that is read, for each question."""
@@ -77,14 +82,14 @@ class PairsToRead:
 
         Args:
             scores: of the pairs that were read.
-            weight: of the first stage's score among all answers, in units of `1 / deviation`. Own answers are ranked without it.
+            weight: of the first stage's score among all answers. Own answers are ranked without it.
         """
         own_results, best_scores = [], []
         is_relevant, searched = self.evaluation_set.grades > 0, self.evaluation_set.searched
         for number, read in enumerate(self.read):
             own = scores[number][np.searchsorted(read, self.own[number])]
             own_results.append(QuestionRanking(own, np.unique(own[is_relevant[searched.own(number)]])))
-            mixed = scores[number] + weight / self.deviation * self.first_scores[number]
+            mixed = scores[number] + weight * self.first_scores[number]
             best_scores.append(mixed[np.searchsorted(read, self.places[number])])
         reranked = RerankedScores(self.first, self.places, best_scores)
         return Search(self.evaluation_set, own_results), self.evaluation_set.search(reranked, DEPTH)
@@ -93,12 +98,41 @@ class PairsToRead:
         self, scores: Sequence[np.ndarray], weight: float = 0.0, included: np.ndarray | None = None
     ) -> Evaluation:
         """The metrics of `utils.ranking.evaluation.evaluate_scores`, for these scores."""
-        own, everything = self.search(scores, weight)
-        metrics = {f"{name}_all": values for name, values in everything.retrieve(included).items()}
-        return Evaluation.from_examples(own.rerank(included) | metrics)
+        return evaluate_searches(*self.search(scores, weight), included)
 
     def best_weight(self, scores: Sequence[np.ndarray]) -> tuple[float, Evaluation]:
-        """The weight of the first stage with the highest NDCG@10 among all answers, the smallest of equals; its evaluation."""
-        evaluations = {weight: self.evaluate(scores, weight) for weight in WEIGHTS}
-        best = max(WEIGHTS, key=lambda weight: evaluations[weight].metrics["ndcg@10_all"])
+        """The weight with the highest NDCG@10 among all answers, the smallest of equals; and its evaluation."""
+        deviation = max(float(np.std(np.concatenate(self.first_scores))), 1e-9)
+        evaluations = {weight / deviation: self.evaluate(scores, weight / deviation) for weight in WEIGHTS}
+        best = max(evaluations, key=lambda weight: evaluations[weight].metrics["ndcg@10_all"])
         return best, evaluations[best]
+
+
+def evaluate_searches(own: Search, everything: Search, included: np.ndarray | None = None) -> Evaluation:
+    """The metrics of ranking own answers in one search, and under names with `_all` those of finding them in another."""
+    metrics = {f"{name}_all": values for name, values in everything.retrieve(included).items()}
+    return Evaluation.from_examples(own.rerank(included) | metrics)
+
+
+def evaluate_test(
+    predictor, test: EvaluationSet, is_unseen: np.ndarray | None = None, split: str = "test"
+) -> tuple[dict[str, Evaluation], Evaluation, Search, Search]:
+    """Evaluate a re-ranker on the questions of one split.
+
+    Args:
+        predictor: `utils.reranker.predictor.RerankerPredictor`.
+        test: the questions and what is searched for them.
+        is_unseen: bool `(questions,)`, True for a question whose answers do not occur in training; None: that is not known.
+        split: name of the split.
+
+    Returns:
+        the evaluation of the split, and of the unseen questions (`SPLIT_unseen`) if they are some of them but not all; that of the
+        first stage; what was found among own answers, and among all.
+    """
+    pairs = PairsToRead.of(test, predictor.stage, predictor.depth)
+    scores = pairs.score(predictor.model, predictor.pair_format, split)
+    searches = pairs.search(scores, predictor.weight)
+    evaluations = {split: evaluate_searches(*searches)}
+    if is_unseen is not None and is_unseen.any() and not is_unseen.all():
+        evaluations[f"{split}_unseen"] = evaluate_searches(*searches, is_unseen)
+    return evaluations, evaluate_scores(test, pairs.first), *searches
