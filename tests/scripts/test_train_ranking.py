@@ -147,7 +147,7 @@ def test_a_pretrained_encoder_in_bfloat16_is_scored_in_float32(tmp_path):
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["details"]["init_from"] == str(folder) and set(results["details"]["shorter_vectors"]) == {"2", "4"}
     assert "matryoshka, test, first 2 numbers of the vectors, own answers" in output
-    assert set(results["baselines"]) == {"random", "bm25", "length", "untrained"}
+    assert set(results["baselines"]) == {"random", "bm25", "length", "untrained", "bm25 + untrained"}
     exports = results["details"]["export"]
     assert set(exports) == {"model.onnx", "model_queries.onnx", "saved_model", "saved_model_queries"}
     assert all(export["largest_difference"] < 1e-5 for export in exports.values())
@@ -238,6 +238,11 @@ def test_words_beside_vectors_are_trained_scored_again_and_asked(tmp_path, monke
     assert again == pytest.approx(results["metrics"]["test"], abs=1e-6)
     (ranking,) = predictor(["7 alpha beta?"], ["gamma alone", "alpha and beta go together", "alpha goes with gamma"])
     assert ranking[0]["text"] == "alpha and beta go together"
+    status = run_in_process("predict", "run", "7 alpha beta?", "--file", "q.jsonl", "--json")
+    texts, _ = predictor.read_texts(tmp_path / "q.jsonl")
+    expected = predictor.search(["7 alpha beta?"], [named.text for named in texts], 3)[0]
+    answers = json.loads(capsys.readouterr().out.splitlines()[-1])["answers"]
+    assert status == 0 and [answer["score"] for answer in answers] == [entry["score"] for entry in expected]
 
 
 def test_pairs_have_nothing_to_rank_within_a_question_but_are_searched(tmp_path, monkeypatch, capsys):

@@ -17,14 +17,14 @@ from utils.common.files import write_arrays
 from utils.ranking.bm25 import BM25, BM25Scores
 from utils.ranking.evaluation import EvaluationSet, evaluate_scores
 from utils.ranking.records import Candidate, Query
-from utils.ranking.scores import EqualScores, Scores
+from utils.ranking.scores import EqualScores, FusedRanks, Scores, as_scores
 from utils.ranking.text_numbers import text_numbers
 
 CEILING = "votes oracle"
 """Ranks by the votes that the grades are made from, so it is the ceiling for a question's own answers."""
-PLAIN = ("random", "bm25", "length", "age", "given order", "untrained", "first stage")
+PLAIN = ("random", "bm25", "length", "age", "given order", "untrained", "bm25 + untrained", "first stage")
 """Baselines that a trained encoder should beat; a data set has some of them."""
-VERSION = 3
+VERSION = 4
 """Raise it when a baseline or a metric changes, so that cached values are computed again."""
 
 
@@ -77,7 +77,8 @@ def evaluate_baselines(
         cache_dir: folder of the cached values. The file's name depends on all texts, grades, dates and votes, and with
             `untrained_name` also on the tokens.
         untrained_name: what identifies the weights and the pooling of the encoder before training; empty for none.
-        untrained_scores: computes the scores of that encoder, for the baseline `untrained`.
+        untrained_scores: computes the scores of that encoder, for the baselines `untrained` and `bm25 + untrained`, which is the
+            fusion of both rankings.
 
     Returns:
         name to evaluation.
@@ -88,7 +89,8 @@ def evaluate_baselines(
         return cached
     scores = baseline_scores(evaluation_set.queries, evaluation_set.candidates)
     if untrained_name:
-        scores["untrained"] = untrained_scores()
+        scores["untrained"] = as_scores(untrained_scores())
+        scores["bm25 + untrained"] = FusedRanks(scores["bm25"], scores["untrained"])
     evaluations = {name: evaluate_scores(evaluation_set, values) for name, values in scores.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_arrays(

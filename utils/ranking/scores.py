@@ -122,6 +122,39 @@ class EqualScores(Scores):
         return np.broadcast_to(values, (len(questions), len(values)))
 
 
+class FusedRanks(Scores):
+    """Reciprocal rank fusion of several systems (Cormack, Clarke and Büttcher 2009): the sum of 1 / (60 + rank).
+
+    Candidates of equal scores share the mean of their ranks.
+
+    Args:
+        systems: the scores of each system for the same questions and candidates.
+    """
+
+    has_whole_rows = True
+    CONSTANT = 60
+
+    def __init__(self, *systems: Scores):
+        super().__init__(*systems[0].shape)
+        self.systems = systems
+
+    def block(self, questions: np.ndarray, candidates: slice) -> np.ndarray:
+        every = slice(0, self.shape[1])
+        parts = (system.block(questions, every) for system in self.systems)
+        total = sum(1 / (self.CONSTANT + np.stack([mean_ranks(row) for row in part])) for part in parts)
+        return total[:, candidates]
+
+
+def mean_ranks(scores: np.ndarray) -> np.ndarray:
+    """The rank of each score from 1, the highest first; equal ones share the mean of their ranks.
+
+    >>> mean_ranks(np.array([0.5, 0.9, 0.5])).tolist()
+    [2.5, 1.0, 2.5]
+    """
+    _, places, counts = np.unique(-scores, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]
+
+
 def as_scores(scores: Scores | np.ndarray) -> Scores:
     """Scores as they are, or those of an array `(questions, candidates)`."""
     return scores if isinstance(scores, Scores) else ArrayScores(np.asarray(scores))

@@ -10,6 +10,7 @@ from utils.ranking.baselines import baseline_scores, evaluate_baselines
 from utils.ranking.bm25 import BM25
 from utils.ranking.evaluation import EvaluationSet, evaluate_scores
 from utils.ranking.records import Candidate, Query
+from utils.ranking.scores import ArrayScores, FusedRanks
 
 CANDIDATES = (Candidate("a", "long answer here", 1, 3, "2016"), Candidate("b", "short", 0, 5, "2014"))
 QUERY = Query("q", "an answer", CANDIDATES, "file")
@@ -130,3 +131,11 @@ def test_a_damaged_cache_is_computed_again(tmp_path, computed):
     assert evaluate_baselines(SET, tmp_path)["bm25"].metrics == evaluations["bm25"].metrics and len(computed) == 2
     evaluate_baselines(SET, tmp_path)
     assert len(computed) == 2
+
+
+def test_fused_ranks_by_hand():
+    one, other = ArrayScores(np.array([[3.0, 2.0, 1.0, 1.0]])), ArrayScores(np.array([[0.0, 9.0, 0.0, 1.0]]))
+    fused = FusedRanks(one, other)
+    expected = [1 / 61 + 1 / 63.5, 1 / 62 + 1 / 61, 1 / 63.5 + 1 / 63.5, 1 / 63.5 + 1 / 62]
+    assert fused.block(np.array([0]), slice(0, 4))[0] == pytest.approx(expected)
+    assert fused.block(np.array([0]), slice(2, 4))[0] == pytest.approx(expected[2:])
