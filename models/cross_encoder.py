@@ -12,8 +12,7 @@ class CrossEncoder(keras.Model):
 
         score(q, c) = w . pool(h) + b        h: the token vectors of "[CLS] question [SEP] text [SEP]"
 
-    `w` and `b` start at zero, so all scores do. The weights of the encoder start random;
-    `utils.text.pretrained.checkpoint.assign` loads those of a published checkpoint into `encoder`.
+    All weights start random; `utils.text.pretrained.checkpoint.assign` loads those of a published checkpoint into `encoder`.
 
     Args:
         encoder: dict, the constructor arguments of `components.bert_encoder.BertEncoder`.
@@ -43,7 +42,8 @@ class CrossEncoder(keras.Model):
         self.pooling = pooling
         self.encoder = BertEncoder(**encoder, dtype=self.dtype_policy, name="encoder")
         # In float32: bfloat16 has too few digits to tell the scores of good texts apart.
-        self.score_head = keras.layers.Dense(1, kernel_initializer="zeros", dtype="float32", name="score_head")
+        initializer = keras.initializers.TruncatedNormal(stddev=0.02)
+        self.score_head = keras.layers.Dense(1, kernel_initializer=initializer, dtype="float32", name="score_head")
 
     def build(self, input_shape=None):
         self.encoder.build()
