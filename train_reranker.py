@@ -19,7 +19,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from utils.common.batching import BatchPart
+from utils.common.errors import UserError
 from utils.common.figures import model_and_data
 from utils.common.files import write_atomically, write_json
 from utils.common.reading import Reading
@@ -35,15 +38,16 @@ from utils.ranking.plots import BM25_NAME, plot_test, plot_training
 from utils.ranking.settings import RankingConfig, check_ranking
 from utils.ranking.splits import read_ranking_splits
 from utils.ranking.trec import write_runs
-from utils.reranker.encoder import start_of
 from utils.reranker.evaluation import PairsToRead, evaluate_test
 from utils.reranker.first_stage import BM25_STAGE, first_stage
 from utils.reranker.pairs import PairFormat
 from utils.reranker.predictor import FIRST_STAGE, RerankerPredictor
+from utils.reranker.start import default_lengths, is_run, read_start
 from utils.text.embedding import token_rows
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import check_ranges
 from utils.training.tracking import start_tracking
+from utils.training.training_summary import KEYS, read_training_summary, write_training_summary
 
 
 @dataclass
@@ -51,8 +55,10 @@ class Config(RankingConfig):
     """Settings of one run."""
 
     # --- model
-    pooling: Literal["mean", "cls"] = "mean"
-    """How the vectors of the tokens become one: their mean, or that of the first token."""
+    init_from: str = ""
+    """Folder or hub name of a pretrained encoder (BERT, MiniLM, ...) to start from, or a finished run of this script."""
+    pooling: Literal["mean", "cls"] | None = None
+    """How the vectors of the tokens become one: their mean, or that of the first token. Left out: as --init-from has it, or mean."""
     # --- training
     loss: Literal["listwise_own", "infonce_own", "list_mle", "approx_ndcg", "triplet", "margin_mse", "mse"] = (
         "listwise_own"
@@ -80,11 +86,10 @@ def main(config: Config) -> int:
     check_ranking(config)
     check_ranges(config, more_than_0="temperature depth")
     check_run_dir(config)
-    from utils.ranking.scoring import headlines, question_keys
+    from utils.ranking.scoring import headlines
     from utils.training.environment import accelerators, hardware
     from utils.training.fit import fit
     from utils.training.publish import publish
-    from utils.training.training_summary import write_training_summary
 
     # --- data
     files = config.train_files, config.validation_files, config.test_files
@@ -95,18 +100,20 @@ def main(config: Config) -> int:
         print(note)
     print(f"{hardware()}, {accelerators()}; {splits.summary()}")
     training_texts = [candidate.text for candidate in splits.candidates("train")]
-    encoder = start_of(config, [*(query.text for query in splits.parts["train"]), *training_texts])
-    config = replace(config, **encoder.settings)
+    config = replace(config, **default_lengths(config))
+    start = read_start(config, [*(query.text for query in splits.parts["train"]), *training_texts])
+    config = replace(config, pooling=start.pooling)
+    keys = training_keys(config, splits.parts)
     lengths = config.query_length, config.max_length
     features = {
-        name: build_features(part, question_groups(part), encoder.tokenizer, *lengths)
+        name: build_features(part, question_groups(part), start.tokenizer, *lengths)
         for name, part in splits.parts.items()
     }
     validation = EvaluationSet.from_splits(splits.parts, features, "validation", ["validation"])
-    document_ids = token_rows(encoder.tokenizer, (document.text for document in splits.documents), config.max_length)
+    document_ids = token_rows(start.tokenizer, (document.text for document in splits.documents), config.max_length)
     test = EvaluationSet.from_splits(splits.parts, features, "test", SEARCHED, splits.documents, document_ids)
     set_up_run(config, {"questions": splits.checksum()})
-    write_atomically(config.run_dir / "tokenizer.json", encoder.tokenizer.to_str(pretty=True))
+    write_atomically(config.run_dir / "tokenizer.json", start.tokenizer.to_str(pretty=True))
 
     # --- first stage
     set_up_keras(config)
@@ -118,10 +125,10 @@ def main(config: Config) -> int:
     negatives = mine_negatives(train_scores, features["train"], config.mine_margin, max_negatives)
 
     validation_pairs = PairsToRead.of(validation, stage, config.depth)
-    pair_format = PairFormat.of(encoder.tokenizer)
+    pair_format = PairFormat.of(start.tokenizer)
 
     # --- model
-    model = build_model(config, encoder)
+    model = start.build_model()
     steps_per_epoch = math.ceil(len(features["train"].trainable) / config.batch_size)
     compile_model(model, config, steps_per_epoch * config.epochs)
     print(f"{config.loss}: {model.count_params():,} parameters, {steps_per_epoch} steps per epoch")
@@ -171,7 +178,7 @@ def main(config: Config) -> int:
 
         # --- report
         test_files = config.test_files or config.train_files
-        write_training_summary(config.run_dir, question_keys(splits.parts["train"] + splits.parts["validation"]))
+        write_training_summary(config.run_dir, keys)
         systems = {"reranker": evaluations["test"], **baselines["test"]}
         write_per_question(config.run_dir / "per_question.npz", test.queries, systems)
         for note in write_runs(config.run_dir, search, own):
@@ -200,16 +207,24 @@ def main(config: Config) -> int:
     return 0
 
 
-def build_model(config: Config, encoder):
-    """The model, with the pretrained weights if there are any."""
-    from models.cross_encoder import CrossEncoder
-    from utils.text.pretrained.checkpoint import assign
+def training_keys(config: Config, parts: dict) -> np.ndarray:
+    """Keys of the questions that the model is trained and chosen on, those of the run that it starts from included.
 
-    model = CrossEncoder(encoder.arguments, pooling=config.pooling)
-    model.build()
-    if encoder.checkpoint:
-        assign(model.encoder, encoder.checkpoint.weights)
-    return model
+    Raises:
+        UserError: that run has learned from test questions.
+    """
+    from utils.ranking.scoring import question_keys
+
+    keys = question_keys(parts["train"] + parts["validation"])
+    if not is_run(config.init_from):
+        return keys
+    earlier = read_training_summary(config.init_from).get(KEYS, keys[:0])
+    num_known = int(np.isin(question_keys(parts["test"]), earlier).sum())
+    if num_known:
+        raise UserError(
+            f"--init-from {config.init_from}: has learned from {num_known:,} of the test questions; name another"
+        )
+    return np.concatenate([keys, earlier])
 
 
 def compile_model(model, config: Config, total_steps: int) -> None:

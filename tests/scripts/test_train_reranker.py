@@ -99,6 +99,20 @@ def test_its_last_line_asks_it(finished):
     assert answer.count(", of question ") == 3
 
 
+def test_it_starts_from_a_run_that_has_not_learned_from_the_test(finished):
+    folder, _ = finished
+    questions_file(folder.parent / "q.jsonl")
+    flags = (*SMALL, "--init-from", folder, "--epochs", 1, "--no-export", "--learning-rate", 1e-9, "--run-dir")
+    status, output, errors = run(*flags, "next", "--train-files", "q.jsonl", cwd=folder.parent, script=SCRIPT)
+    assert status == 0, errors
+    texts = ["alpha and beta go together", "gamma alone"]
+    scores = [RerankerPredictor.load(folder.parent / name).scores(["7 alpha?"], [texts])[0] for name in ("run", "next")]
+    np.testing.assert_allclose(*scores, atol=1e-4)
+    again = (*flags, "again", "--train-files", "q.jsonl", "--init-from", "next", "--split-seed", 1)
+    status, _, errors = run(*again, cwd=folder.parent, script=SCRIPT)
+    assert status == 2 and "has learned from" in error_line(errors) and "test questions" in error_line(errors)
+
+
 def test_an_encoder_is_the_first_stage_and_a_baseline(tmp_path):
     questions_file(tmp_path / "q.jsonl")
     flags = (

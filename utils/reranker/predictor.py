@@ -77,14 +77,12 @@ class RerankerPredictor(RerankerAnswerer):
         Raises:
             UserError: a file of the run is missing or damaged, or its first stage is not there.
         """
-        from models import load_model
-
         run_dir = model_folder(run_dir)
         with damaged_run_as_user_error(run_dir):
             config, first = read_run_file(run_dir, "config.json"), read_run_file(run_dir, FIRST_STAGE)
             lengths = {name: checked_number(config, name, 3, MAX_TOKENS) for name in ("query_length", "max_length")}
             demo_seed = None if config["train_files"] else checked_number(config, "split_seed", 0, MAX_SEED)
-            model, tokenizer = load_model(run_dir), load_tokenizer(run_dir / "tokenizer.json")
+            model, tokenizer = load_model_and_tokenizer(run_dir)
             check_fits(tokenizer, model.encoder.config, sum(lengths.values()))
             depth, weight = checked_number(first, "depth", 1, MAX_DEPTH), checked_number(first, "weight", 0, 1e9, float)
             stage = str(first["stage"])
@@ -195,3 +193,19 @@ class RerankedIndex:
         """The same index, whose ids have no white space."""
         self.index.with_trec_ids()
         return self
+
+
+def load_model_and_tokenizer(run_dir: Path) -> tuple:
+    """The model of a run's best epoch and its tokenizer.
+
+    Raises:
+        UserError: one of them is damaged, or the model is another one.
+    """
+    from models import load_model
+    from models.cross_encoder import CrossEncoder
+
+    with damaged_run_as_user_error(run_dir):
+        model, tokenizer = load_model(run_dir), load_tokenizer(Path(run_dir) / "tokenizer.json")
+    if not isinstance(model, CrossEncoder):
+        raise UserError(f"{run_dir}: holds a {type(model).__name__}; name a run of train_reranker.py")
+    return model, tokenizer
