@@ -58,7 +58,7 @@ class Config(RankingConfig):
     init_from: str = ""
     """Folder or hub name of a pretrained encoder (BERT, MiniLM, ...) to start from, or a finished run of this script."""
     pooling: Literal["mean", "cls"] | None = None
-    """How the vectors of the tokens become one: their mean, or that of the first token. Left out: as --init-from has it, or mean."""
+    """How the vectors of the tokens become one: their mean, or the first (cls). Left out: mean, or that of --init-from RUN."""
     # --- training
     loss: Literal["listwise_own", "infonce_own", "list_mle", "approx_ndcg", "triplet", "margin_mse", "mse"] = (
         "listwise_own"

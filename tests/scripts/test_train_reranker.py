@@ -103,7 +103,7 @@ def test_it_starts_from_a_run_that_has_not_learned_from_the_test(finished):
     folder, _ = finished
     questions_file(folder.parent / "q.jsonl")
     flags = (*SMALL, "--init-from", folder, "--epochs", 1, "--no-export", "--learning-rate", 1e-9, "--run-dir")
-    status, output, errors = run(*flags, "next", "--train-files", "q.jsonl", cwd=folder.parent, script=SCRIPT)
+    status, _, errors = run(*flags, "next", "--train-files", "q.jsonl", cwd=folder.parent, script=SCRIPT)
     assert status == 0, errors
     texts = ["alpha and beta go together", "gamma alone"]
     scores = [RerankerPredictor.load(folder.parent / name).scores(["7 alpha?"], [texts])[0] for name in ("run", "next")]
