@@ -58,7 +58,7 @@ class Config:
     templates: Path | None = None
     """For memnet: question templates for --facts, in the place of --test-files."""
     search_files: list[Path] = field(default_factory=list)
-    """For ranking: more answers or texts to search among, beside those of the test files."""
+    """For ranking and reranker: more answers or texts to search among, beside those of the test files."""
     split: Literal["test", "validation"] = "test"
     """Which part of the run's own data to score."""
     limit: int = 0

@@ -13,6 +13,7 @@ test questions (BM25: 0.602 and 0.605); docs/ranking.md has all conditions. Othe
 
     python train_ranking.py --run-dir runs/ranking
     python train_ranking.py --train-files beer.jsonl.gz ai.jsonl.gz --suite --seeds 0 1 2 --run-dir runs/suite
+    python train_ranking.py --train-files beer.jsonl.gz --loss listwise --teacher runs/reader --run-dir runs/student
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ from utils.ranking.settings import RankingConfig, check_settings
 from utils.ranking.splits import read_ranking_splits
 from utils.ranking.suite import train_suite
 from utils.ranking.trec import write_runs
+from utils.ranking.unseen import learned_questions, runs_of, weight_checksums
 from utils.ranking.word_scores import WordStatistics
-from utils.reranker.predictor import RerankerPredictor
 from utils.reranker.teaching import scores_by_teacher
 from utils.text.embedding import token_rows
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
@@ -80,7 +81,7 @@ class Config(RankingConfig):
     mine: Literal["bm25", "encoder", "random"] = "bm25"
     """Mined negatives: answers to other questions that score best by BM25 or by the encoder (anew each epoch), or random ones."""
     teacher: str = ""
-    """A finished run of train_reranker.py, whose scores are targets beside the grades, for --loss listwise or listwise_own."""
+    """A run of train_reranker.py, whose scores are targets beside the grades, for --loss listwise or listwise_own."""
     teacher_weight: float = 0.7
     """Weight of the teacher's scores, 0-1; the grades have the rest."""
     chunks: int = 1
@@ -104,7 +105,8 @@ def main(config: Config) -> int:
     if config.suite:
         train_suite(config, config.losses or list(RANKING_LOSSES))
         return 0
-    from utils.ranking.scoring import headlines, question_keys
+    from utils.ranking.scoring import headlines
+    from utils.training.distribution import on_one_device
     from utils.training.environment import accelerators, hardware
     from utils.training.fit import fit
     from utils.training.publish import publish
@@ -112,7 +114,7 @@ def main(config: Config) -> int:
     from utils.training.weights import inference_copy
 
     # --- data
-    teacher = RerankerPredictor.load(config.teacher) if config.teacher else None
+    runs = runs_of(config, "teacher")
     files = config.train_files, config.validation_files, config.test_files
     fractions = config.validation_fraction, config.test_fraction
     reading = Reading(config.max_bad_fraction)
@@ -120,6 +122,7 @@ def main(config: Config) -> int:
     for note in splits.notes:
         print(note)
     print(f"{hardware()}, {accelerators()}; {splits.summary()}")
+    keys = learned_questions(splits.parts, runs)
     encoder = choose_encoder(config, splits)
     config = replace(config, **encoder.settings)
     lengths = {"query_length": config.query_length, "max_length": config.max_length}
@@ -134,7 +137,7 @@ def main(config: Config) -> int:
     validation = EvaluationSet.from_splits(splits.parts, features, "validation", ["validation"])
     document_ids = token_rows(encoder.tokenizer, (document.text for document in splits.documents), config.max_length)
     test = EvaluationSet.from_splits(splits.parts, features, "test", SEARCHED, splits.documents, document_ids)
-    set_up_run(config, {"questions": splits.checksum()})
+    set_up_run(config, {"questions": splits.checksum(), **weight_checksums(runs)})
     write_atomically(config.run_dir / "tokenizer.json", encoder.tokenizer.to_str(pretty=True))
     if config.lexical:
         write_json(config.run_dir / WORDS, asdict(statistics))
@@ -154,7 +157,8 @@ def main(config: Config) -> int:
         slots=config.slots, margin=config.mine_margin, seed=config.split_seed,
     )  # fmt: skip
     if config.teacher:
-        scores = scores_by_teacher(teacher, splits.parts["train"], features["train"], miner.mine(0))
+        with on_one_device():  # of several processes each scores for itself
+            scores = scores_by_teacher(config.teacher, splits.parts["train"], features["train"], miner.mine(0))
         features["train"] = replace(features["train"], teacher=TeacherScores(scores, config.teacher_weight))
 
     def batches(first_step: int, part: BatchPart):
@@ -198,7 +202,7 @@ def main(config: Config) -> int:
         # --- report
         test_files = config.test_files or config.train_files
         systems = {"encoder": evaluations["test"], **baselines["test"]}
-        write_training_summary(config.run_dir, question_keys(splits.parts["train"] + splits.parts["validation"]))
+        write_training_summary(config.run_dir, keys)
         write_per_question(config.run_dir / "per_question.npz", test.queries, systems)
         for note in write_runs(config.run_dir, search):
             print(note)

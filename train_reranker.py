@@ -10,7 +10,7 @@ comparing vectors, and more exact. The losses compare a question's candidates wi
     python train_reranker.py --train-files beer.jsonl.gz ai.jsonl.gz --first-stage runs/encoder --run-dir runs/reader
     python predict.py runs/reader "How should I store coffee beans?" --file answers.txt
 
-docs/reranking.md has the scores and their conditions.
+docs/reranker.md has the scores and their conditions.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from typing import Literal
-
-import numpy as np
 
 from utils.common.batching import BatchPart
 from utils.common.errors import UserError
@@ -38,16 +36,17 @@ from utils.ranking.plots import BM25_NAME, plot_test, plot_training
 from utils.ranking.settings import RankingConfig, check_ranking
 from utils.ranking.splits import read_ranking_splits
 from utils.ranking.trec import write_runs
+from utils.ranking.unseen import learned_questions, runs_of, weight_checksums
 from utils.reranker.evaluation import PairsToRead, evaluate_test
-from utils.reranker.first_stage import BM25_STAGE, first_stage
+from utils.reranker.first_stage import BM25_STAGE, load_first_stage
 from utils.reranker.pairs import PairFormat
-from utils.reranker.predictor import FIRST_STAGE, RerankerPredictor
-from utils.reranker.start import default_lengths, is_run, read_start
+from utils.reranker.predictor import FIRST_STAGE_FILE, MAX_DEPTH, RerankerPredictor, load_model_and_tokenizer
+from utils.reranker.start import lengths_of, read_start
 from utils.text.embedding import token_rows
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import check_ranges
 from utils.training.tracking import start_tracking
-from utils.training.training_summary import KEYS, read_training_summary, write_training_summary
+from utils.training.training_summary import write_training_summary
 
 
 @dataclass
@@ -69,7 +68,7 @@ class Config(RankingConfig):
     slots: int = 8
     """Candidates of a question in a batch: its best answer, its other answers, and mined negatives in the remaining slots."""
     first_stage: str = BM25_STAGE
-    """What finds texts in a search, and negatives for the training: bm25, a run of train_ranking.py, or a published model."""
+    """What finds texts in a search, and negatives for the training: bm25, or a run of train_ranking.py (also published or hf://...)."""
     depth: int = 50
     """Texts that are read of those that the first stage finds for a question."""
     batch_size: int = 16
@@ -84,14 +83,17 @@ def main(config: Config) -> int:
     if config.model == "minilm" and not config.init_from:
         config = replace(config, init_from=MINILM)
     check_ranking(config)
-    check_ranges(config, more_than_0="temperature depth")
+    check_ranges(config, more_than_0="temperature")
+    check_slots_and_depth(config)
     check_run_dir(config)
     from utils.ranking.scoring import headlines
+    from utils.training.distribution import on_one_device
     from utils.training.environment import accelerators, hardware
     from utils.training.fit import fit
     from utils.training.publish import publish
 
     # --- data
+    runs = runs_of(config, "init_from", "first_stage")
     files = config.train_files, config.validation_files, config.test_files
     fractions = config.validation_fraction, config.test_fraction
     reading = Reading(config.max_bad_fraction)
@@ -99,11 +101,12 @@ def main(config: Config) -> int:
     for note in splits.notes:
         print(note)
     print(f"{hardware()}, {accelerators()}; {splits.summary()}")
-    training_texts = [candidate.text for candidate in splits.candidates("train")]
-    config = replace(config, **default_lengths(config))
-    start = read_start(config, [*(query.text for query in splits.parts["train"]), *training_texts])
+    keys = learned_questions(splits.parts, runs)
+    config = replace(config, **lengths_of(config))
+    questions = [query.text for query in splits.parts["train"]]
+    texts = [candidate.text for candidate in splits.candidates("train")]
+    start = read_start(config, [*questions, *texts])
     config = replace(config, pooling=start.pooling)
-    keys = training_keys(config, splits.parts)
     lengths = config.query_length, config.max_length
     features = {
         name: build_features(part, question_groups(part), start.tokenizer, *lengths)
@@ -112,19 +115,17 @@ def main(config: Config) -> int:
     validation = EvaluationSet.from_splits(splits.parts, features, "validation", ["validation"])
     document_ids = token_rows(start.tokenizer, (document.text for document in splits.documents), config.max_length)
     test = EvaluationSet.from_splits(splits.parts, features, "test", SEARCHED, splits.documents, document_ids)
-    set_up_run(config, {"questions": splits.checksum()})
+    checksums = weight_checksums(runs)
+    set_up_run(config, {"questions": splits.checksum(), **checksums})
     write_atomically(config.run_dir / "tokenizer.json", start.tokenizer.to_str(pretty=True))
 
     # --- first stage
     set_up_keras(config)
-    stage = first_stage(config.first_stage)
-    questions = [query.text for query in splits.parts["train"]]
-    own_texts = [candidate.text for query in splits.parts["train"] for candidate in query.candidates]
-    train_scores = stage.scores(questions, own_texts)
-    max_negatives = NEGATIVES_PER_SLOT * config.slots
-    negatives = mine_negatives(train_scores, features["train"], config.mine_margin, max_negatives)
-
-    validation_pairs = PairsToRead.of(validation, stage, config.depth)
+    with on_one_device():  # of several processes each scores for itself
+        stage = load_first_stage(config.first_stage)
+        max_negatives = NEGATIVES_PER_SLOT * config.slots
+        negatives = mine_negatives(stage.scores(questions, texts), features["train"], config.mine_margin, max_negatives)
+        validation_pairs = PairsToRead.of(validation, stage, config.depth)
     pair_format = PairFormat.of(start.tokenizer)
 
     # --- model
@@ -140,7 +141,7 @@ def main(config: Config) -> int:
 
     def validate(model_in_training):
         scores = validation_pairs.score(model_in_training, pair_format, "validation")
-        return validation_row(validation_pairs.best_weight(scores)[1])
+        return validation_row(validation_pairs.evaluate(scores, validation_pairs.best_weight(scores)))
 
     with start_tracking(config, "reranker") as tracker:
         rows = fit(
@@ -158,23 +159,22 @@ def main(config: Config) -> int:
         )
 
         # --- evaluation, in float32, whatever the precision of the training
-        from models import load_model
-
-        best = load_model(config.run_dir)
+        best, _ = load_model_and_tokenizer(config.run_dir)
         scores = validation_pairs.score(best, pair_format, "validation")
-        weight, of_validation = validation_pairs.best_weight(scores)
-        first = {"stage": config.first_stage, "depth": config.depth, "weight": weight}
-        write_json(config.run_dir / FIRST_STAGE, first)
+        weight = validation_pairs.best_weight(scores)
+        first = {"stage": config.first_stage, "checksum": checksums.get("first_stage", ""), "depth": config.depth}
+        write_json(config.run_dir / FIRST_STAGE_FILE, {**first, "weight": weight})
         predictor = RerankerPredictor.load_best_epoch(config.run_dir)
-        evaluations, of_first_stage, own, search = evaluate_test(predictor, test, splits.has_unseen_answers())
-        evaluations = {"validation": of_validation, **evaluations}
+        predictor.stage = stage  # which is in memory already
+        evaluations, first_stage_evaluation, own, search = evaluate_test(predictor, test, splits.has_unseen_answers())
+        evaluations = {"validation": validation_pairs.evaluate(scores, weight), **evaluations}
         baselines = {
             name: evaluate_baselines(part, config.cache_dir)
             for name, part in (("validation", validation), ("test", test))
         }
         if config.first_stage != BM25_STAGE:
             baselines["validation"]["first stage"] = evaluate_scores(validation, validation_pairs.first)
-            baselines["test"]["first stage"] = of_first_stage
+            baselines["test"]["first stage"] = first_stage_evaluation
 
         # --- report
         test_files = config.test_files or config.train_files
@@ -201,30 +201,29 @@ def main(config: Config) -> int:
             more_headlines=more_headlines,
             tracker=tracker,
             tables={"examples": example_table(search)},
-            details={"loss": config.loss, "init_from": config.init_from, "first_stage": first, "export": exports},
+            details={
+                "loss": config.loss,
+                "init_from": config.init_from,
+                "first_stage": {**first, "weight": weight},
+                "export": exports,
+            },
             example_question=[splits.parts["test"][0].text, *(["--file", str(test_files[0])] if test_files else [])],
         )
     return 0
 
 
-def training_keys(config: Config, parts: dict) -> np.ndarray:
-    """Keys of the questions that the model is trained and chosen on, those of the run that it starts from included.
+def check_slots_and_depth(config: Config) -> None:
+    """Check what this script alone asks of its settings.
 
     Raises:
-        UserError: that run has learned from test questions.
+        UserError: there is nothing to compare, or too much to read.
     """
-    from utils.ranking.scoring import question_keys
-
-    keys = question_keys(parts["train"] + parts["validation"])
-    if not is_run(config.init_from):
-        return keys
-    earlier = read_training_summary(config.init_from).get(KEYS, keys[:0])
-    num_known = int(np.isin(question_keys(parts["test"]), earlier).sum())
-    if num_known:
+    if config.slots < 2:
         raise UserError(
-            f"--init-from {config.init_from}: has learned from {num_known:,} of the test questions; name another"
+            f"--slots {config.slots}: candidates of a question are compared with each other; give 2 or more"
         )
-    return np.concatenate([keys, earlier])
+    if not 1 <= config.depth <= MAX_DEPTH:
+        raise UserError(f"--depth {config.depth}: must be from 1 to {MAX_DEPTH:,}")
 
 
 def compile_model(model, config: Config, total_steps: int) -> None:

@@ -5,9 +5,9 @@ Measured    NDCG@10 of a question's own answers, over the test questions that ha
             - age, length and BM25 alone;
             - a weighted sum of features, whose weights minimise the listwise loss (softmax against the shares of the votes) on the
               training questions, or on validation questions where the score of a trained model is among them;
-            - the ceilings. If the votes v of an answer are a Poisson count with an unknown rate, then after v has been seen the
-              rate is Gamma(v + 1/2, 1) (Jeffreys' prior). A rate is drawn for each answer, and votes from it, which grade two
-              orders: that of the rates, which no predictor can beat, and that of the votes that were seen.
+            - the ceilings; negative votes count as 0. If the votes v of an answer are a Poisson count with an unknown rate, then
+              after v has been seen the rate is Gamma(v + 1/2, 1) (Jeffreys' prior). A rate is drawn for each answer, and votes from
+              it, which grade two orders: that of the rates, which no predictor can beat, and that of the votes that were seen.
 
     python -m benchmarks.ranking_votes *.stackexchange.jsonl.gz --run runs/reader
 """
@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.harness import report_head, write_report
+from utils.common.errors import UserError, exit_on_user_error
 from utils.ranking.evaluation import rerankable
 from utils.ranking.metrics import pad_arrays, ranking_metrics
 from utils.ranking.predictor import RankingPredictor
@@ -43,7 +44,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the drawn votes (0)")
     parser.add_argument("--out", type=Path, help="write everything as JSON to this file")
     options = parser.parse_args()
-    splits = read_ranking_splits(options.files, [], [], 0.1, 0.2, 0).parts
+    splits = read_splits(options.files, options.run)
     statistics = WordStatistics.of(candidate.text for query in splits["train"] for candidate in query.candidates)
     words = LexicalScorer(1.0, 0.0, USUAL_PARAMETERS, statistics)
     parts = {name: [queries[number] for number in rerankable(queries)] for name, queries in splits.items()}
@@ -69,6 +70,25 @@ def main() -> int:
         print(f"{name}: NDCG@10 {value:.4f}")
     write_report(report_head("ranking_votes", options, questions=len(test), ndcg=results), options.out)
     return 0
+
+
+def read_splits(files: Sequence[Path], run: str | None) -> dict[str, list[Query]]:
+    """The questions of each split; as in the training of the run, if one is named.
+
+    Raises:
+        UserError: the run was trained on other questions, or an answer has no votes or no date.
+    """
+    settings = read_run(run)[0] if run else {}
+    defaults = {"validation_fraction": 0.1, "test_fraction": 0.2, "split_seed": 0, "limit": 0, "votes": "best_share"}
+    splits = read_ranking_splits(files, [], [], *(settings.get(name, value) for name, value in defaults.items()))
+    if run and settings["data_checksums"]["questions"] != splits.checksum():
+        raise UserError(
+            f"{run}: was trained on other questions than those of the files; name its --train-files in their order"
+        )
+    candidates = [candidate for queries in splits.parts.values() for query in queries for candidate in query.candidates]
+    if not all(candidate.created and candidate.votes is not None for candidate in candidates):
+        raise UserError("not all answers have votes and dates; name files such as threads of Stack Exchange")
+    return splits.parts
 
 
 def features_of(query: Query, words: LexicalScorer) -> np.ndarray:
@@ -146,4 +166,5 @@ def ndcg(scores: Sequence[np.ndarray], relevance: Sequence[np.ndarray]) -> float
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with exit_on_user_error():
+        sys.exit(main())

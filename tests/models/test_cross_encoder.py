@@ -19,7 +19,7 @@ def make(pooling="mean"):
 
 
 def with_head(model):
-    """The model with a score head that is not zero."""
+    """The model with a score head of large weights, so that differences show."""
     model.score_head.kernel.assign(np.random.default_rng(2).normal(size=model.score_head.kernel.shape))
     return model
 

@@ -68,25 +68,11 @@ def test_evaluate_gives_the_figures_of_the_run(finished, tmp_path):
 def test_it_teaches_an_encoder(finished):
     folder, _ = finished
     size = ("--hidden-dim", 32, "--num-layers", 1, "--output-dim", 16, "--no-jit-compile", "--no-export", "--epochs", 1)
-    flags = (
-        *size,
-        "--limit",
-        60,
-        "--teacher",
-        folder,
-        "--loss",
-        "listwise",
-        "--run-dir",
-        "student",
-        "--tracking",
-        "off",
-    )
-    status, output, errors = run(*flags, cwd=folder.parent, script="train_ranking.py")
+    flags = (*size, "--limit", 60, "--teacher", folder, "--tracking", "off", "--run-dir", "student", "--loss")
+    status, output, errors = run(*flags, "listwise", cwd=folder.parent, script="train_ranking.py")
     assert status == 0, errors
     assert "listwise, test, own answers" in output
-    status, _, errors = run(
-        *flags[:-6], "--loss", "triplet", "--run-dir", "x", cwd=folder.parent, script="train_ranking.py"
-    )
+    status, _, errors = run(*flags, "triplet", cwd=folder.parent, script="train_ranking.py")
     assert status == 2 and "--teacher: triplet has no shares as targets" in error_line(errors)
 
 
@@ -131,10 +117,32 @@ def test_an_encoder_is_the_first_stage_and_a_baseline(tmp_path):
     assert "baseline first stage, test: NDCG@10 among all answers" in output
 
 
+def test_a_first_stage_that_knows_the_test_questions_is_refused(tmp_path):
+    questions_file(tmp_path / "q.jsonl")
+    sizes = (
+        "--hidden-dim",
+        32,
+        "--num-layers",
+        1,
+        "--output-dim",
+        16,
+        "--no-jit-compile",
+        "--no-export",
+        "--epochs",
+        1,
+    )
+    data = ("--train-files", "q.jsonl", "--tracking", "off", "--split-seed")
+    status, _, errors = run(*sizes, *data, 1, "--run-dir", "encoder", cwd=tmp_path, script="train_ranking.py")
+    assert status == 0, errors
+    status, _, errors = run(*SMALL, *data, 0, "--first-stage", "encoder", cwd=tmp_path, script=SCRIPT)
+    assert status == 2 and "--first-stage encoder: has learned from" in error_line(errors)
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("--depth", 0), "--depth 0: must be finite and more than 0"),
+        (("--depth", 0), "--depth 0: must be from 1 to 100,000"),
+        (("--slots", 1), "--slots 1: candidates of a question are compared with each other"),
         (("--first-stage", "runs/none"), "runs/none"),
         (("--train-files", "none.jsonl"), "none.jsonl"),
         (("--dropout", 1), "--dropout 1.0: must be at least 0 and less than 1"),

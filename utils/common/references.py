@@ -23,6 +23,8 @@ PUBLISHED_FILES = (
     "facts.tsv",
     "items.json",
     "training_summary.npz",
+    "first_stage.json",
+    "words.json",
 )
 """What a published folder holds, as far as a model of its task has it. Beside these it has a folder of examples."""
 EXAMPLES = "examples"
@@ -58,6 +60,20 @@ def model_folder(reference: str | Path) -> Path:
         published = ", ".join(published_models()) or "none"
         raise UserError(f"{name}: no finished run there, and no published model of that name (there are: {published})")
     raise UserError(f"{name}: no finished run there; name the --run-dir of a training, or a published model")
+
+
+def run_folder(reference: str | None) -> Path | None:
+    """The folder of a run of this project; None for other checkpoints, and where there is none.
+
+    Args:
+        reference: as of `model_folder`, or the folder or the name of a checkpoint of another project.
+    """
+    if not reference:
+        return None
+    is_published = (ZOO / reference / "results.json").is_file() and not Path(reference).exists()
+    if is_published or reference.startswith(HUB_PREFIX):
+        return model_folder(reference)
+    return Path(reference) if (Path(reference) / "best.keras").is_file() else None
 
 
 def published_models() -> list[str]:

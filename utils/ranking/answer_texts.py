@@ -24,7 +24,7 @@ def answer_texts(make_answerer: Callable) -> None:
     parser.add_argument("--file", type=Path, help="a file with a text per line in the place of the texts")
     parser.add_argument("--n-best", type=int, default=10, help="texts to show, at most (10)")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
-    parser.add_argument("--model", default="model.onnx", help="the encoder's file (model.onnx)")
+    parser.add_argument("--model", default="model.onnx", help="the model's file (model.onnx)")
     arguments = parser.parse_args()
     with exit_on_user_error():
         if not arguments.question.strip():
@@ -33,8 +33,6 @@ def answer_texts(make_answerer: Callable) -> None:
         texts = [line for line in (lines if arguments.file else arguments.texts) if line.strip()]
         if any(map(has_lone_surrogate, [arguments.question, *texts])):
             raise UserError("the question or a text is not UTF-8; correct it")
-        if not texts:
-            raise UserError("there is no text to rank; give some, or a file with --file")
         (ranking,) = make_answerer(arguments.model)([arguments.question], texts)
         if arguments.json:
             print(json.dumps(ranking[: max(arguments.n_best, 1)]))

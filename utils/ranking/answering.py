@@ -56,13 +56,10 @@ class RankingAnswerer:
             TypeError, ValueError: a question or a candidate is not a text or empty, or the numbers of questions and of lists of
                 candidates differ.
         """
-        questions = as_texts(questions, "questions")
-        if isinstance(candidates, str) or any(isinstance(candidate, str) for candidate in candidates):
-            texts = as_texts(candidates, "candidates")
-            return self.search(questions, texts, len(texts)) if questions else []
-        own_texts = [as_texts(texts, f"candidates[{number}]") for number, texts in enumerate(candidates)]
-        check_same_length(len(questions), len(own_texts), "questions", "lists of candidates")
-        return self.rank(questions, own_texts)
+        questions, texts, own_texts = checked_candidates(questions, candidates)
+        if own_texts is not None:
+            return self.rank(questions, own_texts)
+        return self.search(questions, texts, len(texts)) if questions else []
 
     def rank(self, questions: Sequence[str], candidates: Sequence[Sequence[str]]) -> list[list[dict]]:
         """Rank each question's own candidates.
@@ -125,6 +122,25 @@ class RankingAnswerer:
         places: dict[tuple[int, ...], int] = {}
         numbers = [places.setdefault(tuple(ids), len(places)) for ids in candidate_ids]
         return embed(self.candidate_encoder, list(places), self.padding_id)[numbers]
+
+
+def checked_candidates(
+    questions: Sequence[str], candidates: Sequence[str] | Sequence[Sequence[str]]
+) -> tuple[list[str], list[str], list[list[str]] | None]:
+    """The questions, and what is ranked for them: the same texts for all questions, or a list of texts for each.
+
+    Returns:
+        the questions; the texts for all of them; the texts of each, or None where the texts are for all.
+
+    Raises:
+        TypeError, ValueError: as of `RankingAnswerer.__call__`.
+    """
+    questions = as_texts(questions, "questions")
+    if isinstance(candidates, str) or any(isinstance(candidate, str) for candidate in candidates):
+        return questions, as_texts(candidates, "candidates"), None
+    own_texts = [as_texts(texts, f"candidates[{number}]") for number, texts in enumerate(candidates)]
+    check_same_length(len(questions), len(own_texts), "questions", "lists of candidates")
+    return questions, [], own_texts
 
 
 class TextSearcher:

@@ -23,7 +23,7 @@ from utils.ranking.text_numbers import text_numbers
 CEILING = "votes oracle"
 """Ranks by the votes that the grades are made from, so it is the ceiling for a question's own answers."""
 PLAIN = ("random", "bm25", "length", "age", "given order", "untrained", "bm25 + untrained", "first stage")
-"""Baselines that a trained encoder should beat; a data set has some of them."""
+"""Baselines that a trained model should beat; a data set has some of them."""
 VERSION = 4
 """Raise it when a baseline or a metric changes, so that cached values are computed again."""
 
@@ -90,7 +90,7 @@ def evaluate_baselines(
     scores = baseline_scores(evaluation_set.queries, evaluation_set.candidates)
     if untrained_name:
         scores["untrained"] = as_scores(untrained_scores())
-        scores["bm25 + untrained"] = FusedRanks(scores["bm25"], scores["untrained"])
+        scores["bm25 + untrained"] = FusedRanks((scores["bm25"], scores["untrained"]), evaluation_set.texts)
     evaluations = {name: evaluate_scores(evaluation_set, values) for name, values in scores.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_arrays(

@@ -36,11 +36,11 @@ class TeacherScores:
         Args:
             question: the question.
             candidates: the numbers of the candidates in its slots.
-            relevance: their relevance by the grades; what stands behind them is ignored.
+            relevance: their relevance by the grades.
         """
         scores = np.array([self.scores[question][int(candidate)] for candidate in candidates])
         probabilities = np.exp(scores - scores.max())
-        shares = relevance[: len(candidates)] / max(relevance.sum(), 1e-9)
+        shares = relevance / max(relevance.sum(), 1e-9)
         return self.weight * probabilities / probabilities.sum() + (1 - self.weight) * shares
 
 
@@ -131,9 +131,15 @@ def text_inputs(
     padding_id: int,
     longest: tuple[int, int] = (1, 1),
 ) -> dict[str, np.ndarray]:
-    """Inputs of `models.bi_encoder.BiEncoder` for these questions, whose slots are `filled` with these candidates.
+    """Inputs of `models.bi_encoder.BiEncoder` for some questions.
 
-    `longest` are the tokens of the longest question and candidate, where these questions are part of a larger batch.
+    Args:
+        features: the training questions.
+        questions: the numbers of these questions.
+        filled: the candidates in the slots of each, at most `slots`.
+        slots: slots of a question.
+        padding_id: id of the padding token.
+        longest: tokens of the longest question and candidate, where these questions are part of a larger batch.
     """
     query_ids = [features.query_ids[question] for question in questions]
     query_ids, query_mask = pad_texts(query_ids, padding_id, longest[0])
@@ -163,7 +169,9 @@ def slot_targets(
         slot_groups[row, : len(candidates)] = features.groups[features.owners[candidates]]
         relevance[row, : len(candidates)] = np.where(is_own, features.relevance[candidates], 0)
         if features.teacher is not None:
-            relevance[row, : len(candidates)] = features.teacher.targets(question, candidates, relevance[row])
+            relevance[row, : len(candidates)] = features.teacher.targets(
+                question, candidates, relevance[row, : len(candidates)]
+            )
     return np.column_stack([relevance, mask, slot_groups, features.groups[questions]]).astype(np.float32)
 
 

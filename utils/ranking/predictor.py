@@ -158,7 +158,7 @@ def read_searched_texts(
         UserError: the file cannot be used, or it is needed and missing.
     """
     if path is None and demo_seed is None:
-        raise UserError("a ranking run looks for answers in a file: name it with --file")
+        raise UserError("this run looks for answers in a file: name it with --file")
     if path is None:
         return named_answers(demo_rankings(demo_seed)), []
     reading = Reading(max_bad_fraction)

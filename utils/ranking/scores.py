@@ -125,24 +125,26 @@ class EqualScores(Scores):
 class FusedRanks(Scores):
     """Reciprocal rank fusion of several systems (Cormack, Clarke and Büttcher 2009): the sum of 1 / (60 + rank).
 
-    Candidates of equal scores share the mean of their ranks.
+    Candidates of equal scores share the mean of their ranks. Each text is ranked once.
 
     Args:
         systems: the scores of each system for the same questions and candidates.
+        texts: a number for the text of each candidate, integer `(candidates,)`, equal for equal texts.
     """
 
     has_whole_rows = True
     CONSTANT = 60
 
-    def __init__(self, *systems: Scores):
+    def __init__(self, systems: Sequence[Scores], texts: np.ndarray):
         super().__init__(*systems[0].shape)
         self.systems = systems
+        _, self.first, self.numbers = np.unique(texts, return_index=True, return_inverse=True)
 
     def block(self, questions: np.ndarray, candidates: slice) -> np.ndarray:
         every = slice(0, self.shape[1])
-        parts = (system.block(questions, every) for system in self.systems)
+        parts = (system.block(questions, every)[:, self.first] for system in self.systems)
         total = sum(1 / (self.CONSTANT + np.stack([mean_ranks(row) for row in part])) for part in parts)
-        return total[:, candidates]
+        return total[:, self.numbers[candidates]]
 
 
 def mean_ranks(scores: np.ndarray) -> np.ndarray:

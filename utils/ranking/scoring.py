@@ -18,18 +18,17 @@ from utils.ranking.features import build_features
 from utils.ranking.leaderboard import write_per_question
 from utils.ranking.plots import BM25_NAME, plot_test
 from utils.ranking.predictor import RankingPredictor
-from utils.ranking.records import VOTE_RULES, Candidate, Query
+from utils.ranking.records import VOTE_RULES, Candidate
 from utils.ranking.scores import Scores
 from utils.ranking.splits import RankingSplits, read_ranking_splits, read_test_queries
 from utils.ranking.stored import StoredDocuments, joined
 from utils.ranking.trec import write_runs
+from utils.ranking.unseen import question_keys
 from utils.text.embedding import token_rows
-from utils.text.words import split_words
 from utils.training.finished import damaged_run_as_user_error
 from utils.training.publish import Headline
 from utils.training.run_files import DataSource
 from utils.training.scored import FinishedRun, Scored, ScoringOptions
-from utils.training.training_summary import text_keys
 
 COLUMNS = {
     "ndcg@10": "NDCG@10 (own)",
@@ -51,11 +50,6 @@ def headlines(evaluation: Evaluation) -> list[Headline]:
         for name, answers in (("ndcg@10", "own"), ("ndcg@10_all", "all"))
         if name in evaluation.metrics
     ]
-
-
-def question_keys(queries: Sequence[Query]) -> np.ndarray:
-    """A key of each question's words, for `training_summary.npz`."""
-    return text_keys(" ".join(split_words(query.text)) for query in queries)
 
 
 def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> Scored:

@@ -50,9 +50,9 @@ class RankingConfig(CachedRunConfig):
     dropout: float = 0.1
     """Dropout rate of embeddings and residual branches. A pretrained encoder has no dropout of attention weights, which is slow."""
     query_length: int | None = None
-    """Maximal number of word pieces of a question; the rest is cut off. Left out: 64, or a pretrained encoder's own if less."""
+    """Maximal number of word pieces of a question; the rest is cut off. Left out: 64, or less if a pretrained encoder says so."""
     max_length: int | None = None
-    """Maximal number of word pieces of an answer; the rest is cut off. Left out: 128, or a pretrained encoder's own if less."""
+    """Maximal number of word pieces of an answer; the rest is cut off. Left out: 128, or less if a pretrained encoder says so."""
     # --- training
     margin: float = 0.2
     """Margin of the triplet loss."""
@@ -80,7 +80,7 @@ def check_ranking(config: RankingConfig) -> None:
     check_ranges(
         config,
         less_than_1="validation_fraction test_fraction dropout mine_margin",
-        more_than_0="slots hidden_dim num_layers num_heads",
+        more_than_0="hidden_dim num_layers num_heads",
         at_least_0="margin split_seed",
     )
     for name, minimum in (("query_length", 3), ("max_length", 3), ("vocabulary_size", 100)):
@@ -100,7 +100,7 @@ def check_settings(config) -> None:
     from components.losses import RANKING_LOSSES
 
     check_ranking(config)
-    check_ranges(config, more_than_0="chunks temperature", at_least_0="output_dim")
+    check_ranges(config, more_than_0="slots chunks temperature", at_least_0="output_dim")
     if not 0 <= config.teacher_weight <= 1:
         raise UserError(f"--teacher-weight {config.teacher_weight}: must be from 0 to 1")
     if config.batch_size % config.chunks:
@@ -112,10 +112,10 @@ def check_settings(config) -> None:
         unknown = [name for name in names if name not in RANKING_LOSSES]
         if unknown:
             raise UserError(f"{flag} {unknown[0]}: no such loss; choose from {', '.join(RANKING_LOSSES)}")
-    if config.teacher and config.loss not in TEACHABLE:
-        raise UserError(f"--teacher: {config.loss} has no shares as targets; choose --loss {' or '.join(TEACHABLE)}")
     if config.teacher and (config.suite or config.mine == "encoder"):
         raise UserError("--teacher: scores the same negatives once, in one run; leave out --suite and --mine encoder")
+    if config.teacher and config.loss not in TEACHABLE:
+        raise UserError(f"--teacher: {config.loss} has no shares as targets; choose --loss {' or '.join(TEACHABLE)}")
     if config.lexical and (config.learned_temperature or config.chunks > 1):
         raise UserError("--lexical: learns the scale of its scores, and takes whole batches; leave out the other flag")
     if config.learned_temperature and config.temperature < 0.01:

@@ -44,7 +44,7 @@ def write_runs(folder: Path, search: Search, own_search: Search | None = None) -
 
     def run(own: bool) -> Iterator[str]:
         for number in numbers:
-            ranking = ((own and own_search) or search).results[number]
+            ranking = ((own_search or search) if own else search).results[number]
             places, scores = ranking.best, ranking.best_scores
             if own:
                 order = np.argsort(-ranking.own_scores, kind="stable") if number in reranked else np.empty(0, int)

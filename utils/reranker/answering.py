@@ -7,8 +7,7 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from utils.common.inputs import as_texts, check_same_length
-from utils.ranking.answering import ranked
+from utils.ranking.answering import checked_candidates, ranked
 from utils.reranker.pairs import PairFormat, score_pairs
 from utils.text.embedding import token_ids
 
@@ -46,13 +45,8 @@ class RerankerAnswerer:
             TypeError, ValueError: a question or a candidate is not a text or empty, or the numbers of questions and of lists of
                 candidates differ.
         """
-        questions = as_texts(questions, "questions")
-        if isinstance(candidates, str) or any(isinstance(candidate, str) for candidate in candidates):
-            texts = as_texts(candidates, "candidates")
-            return self.rank(questions, [texts] * len(questions))
-        own_texts = [as_texts(texts, f"candidates[{number}]") for number, texts in enumerate(candidates)]
-        check_same_length(len(questions), len(own_texts), "questions", "lists of candidates")
-        return self.rank(questions, own_texts)
+        questions, texts, own_texts = checked_candidates(questions, candidates)
+        return self.rank(questions, [texts] * len(questions) if own_texts is None else own_texts)
 
     def rank(self, questions: Sequence[str], candidates: Sequence[Sequence[str]]) -> list[list[dict]]:
         """Rank each question's own candidates, by the model's score alone.

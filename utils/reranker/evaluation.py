@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from utils.common.evaluation import Evaluation
-from utils.ranking.evaluation import DEPTH, EvaluationSet, Search, TextsOf, evaluate_scores
-from utils.ranking.retrieval import QuestionRanking, best_of_all
+from utils.ranking.evaluation import DEPTH, EvaluationSet, Search, TextsOf, answerable, evaluate_scores
+from utils.ranking.metrics import ndcg, pad_arrays
+from utils.ranking.retrieval import QuestionRanking
 from utils.ranking.scores import Scores
 from utils.reranker.pairs import PairFormat, score_pairs
 
@@ -18,7 +19,10 @@ deviation of the first stage's scores there."""
 
 
 class RerankedScores(Scores):
-    """The scores of a first stage, with those of the texts that were read above all others.
+    """The order of a first stage, with the texts that were read above all others.
+
+    Only the order within a question means something: scores are shifted, so that those of the texts that were read are 0 or more,
+    and all others at most -1.
 
     Args:
         first: the scores of the first stage.
@@ -36,7 +40,7 @@ class RerankedScores(Scores):
         rows = np.array(self.first.block(questions, slice(0, self.shape[1])), np.float64)
         rows -= rows.max(axis=1, keepdims=True) + 1
         for row, question in zip(rows, questions, strict=True):
-            scores = self.scores[question]
+            scores = self.scores[question].astype(np.float64)
             row[self.places[question]] = scores - scores.min(initial=0)
         return rows[:, candidates]
 
@@ -47,20 +51,27 @@ class PairsToRead:
     Args:
         evaluation_set: the questions and what is searched for them.
         first: the first stage's scores of them.
-        depth: how many of the first stage's best are read.
+        depth: how many different texts of the first stage's best are read.
+
+    Attributes:
+        best: for each question, the ascending places of the first stage's best texts, with copies of them at other places.
+        own: for each question, the places of its own candidates.
+        read: for each question, the ascending places of both together.
+        first_scores: the first stage's scores of those that are read.
     """
 
     def __init__(self, evaluation_set: EvaluationSet, first: Scores, depth: int):
         self.evaluation_set, self.first = evaluation_set, first
         texts, searched = evaluation_set.texts, evaluation_set.searched
-        # With copies of the texts in other places, of which the search may take any.
-        self.places = [np.flatnonzero(np.isin(texts, texts[best])) for best, _ in best_of_all(first, depth)]
-        self.own = [np.arange(*searched.own(number).indices(len(texts))[:2]) for number in range(len(self.places))]
-        read = [np.union1d(places, own) for places, own in zip(self.places, self.own, strict=True)]
-        self.first_scores = [
-            first.block(np.array([number]), slice(0, first.shape[1]))[0][places] for number, places in enumerate(read)
-        ]
-        self.read = read
+        rng, everything = np.random.default_rng(0), slice(0, first.shape[1])
+        self.best, self.own, self.read, self.first_scores = [], [], [], []
+        for number in range(first.shape[0]):
+            row = first.block(np.array([number]), everything)[0]
+            own = searched.own(number)
+            self.best.append(np.flatnonzero(np.isin(texts, texts[best_places(row, searched.repeated, depth, rng)])))
+            self.own.append(np.arange(own.start, own.stop))
+            self.read.append(np.union1d(self.best[-1], self.own[-1]))
+            self.first_scores.append(np.array(row[self.read[-1]]))
 
     @classmethod
     def of(cls, evaluation_set: EvaluationSet, stage, depth: int) -> PairsToRead:
@@ -90,22 +101,55 @@ class PairsToRead:
             own = scores[number][np.searchsorted(read, self.own[number])]
             own_results.append(QuestionRanking(own, np.unique(own[is_relevant[searched.own(number)]])))
             mixed = scores[number] + weight * self.first_scores[number]
-            best_scores.append(mixed[np.searchsorted(read, self.places[number])])
-        reranked = RerankedScores(self.first, self.places, best_scores)
+            best_scores.append(mixed[np.searchsorted(read, self.best[number])])
+        reranked = RerankedScores(self.first, self.best, best_scores)
         return Search(self.evaluation_set, own_results), self.evaluation_set.search(reranked, DEPTH)
 
-    def evaluate(
-        self, scores: Sequence[np.ndarray], weight: float = 0.0, included: np.ndarray | None = None
-    ) -> Evaluation:
+    def evaluate(self, scores: Sequence[np.ndarray], weight: float = 0.0) -> Evaluation:
         """The metrics of `utils.ranking.evaluation.evaluate_scores`, for these scores."""
-        return evaluate_searches(*self.search(scores, weight), included)
+        return evaluate_searches(*self.search(scores, weight))
 
-    def best_weight(self, scores: Sequence[np.ndarray]) -> tuple[float, Evaluation]:
-        """The weight with the highest NDCG@10 among all answers, the smallest of equals; and its evaluation."""
+    def best_weight(self, scores: Sequence[np.ndarray]) -> float:
+        """The weight with the highest NDCG@10 of the texts that are read, the smallest of equals."""
         deviation = max(float(np.std(np.concatenate(self.first_scores))), 1e-9)
-        evaluations = {weight / deviation: self.evaluate(scores, weight / deviation) for weight in WEIGHTS}
-        best = max(evaluations, key=lambda weight: evaluations[weight].metrics["ndcg@10_all"])
-        return best, evaluations[best]
+        return max((weight / deviation for weight in WEIGHTS), key=lambda weight: self._ndcg(scores, weight))
+
+    def _ndcg(self, scores: Sequence[np.ndarray], weight: float) -> float:
+        """NDCG@10 among all answers, from the texts that are read alone: all others stand behind them."""
+        rows, relevance = [], []
+        for number in answerable(self.evaluation_set.queries):
+            read, own = self.read[number], self.own[number]
+            mixed = scores[number].astype(np.float64) + weight * self.first_scores[number]
+            is_own, is_best = np.isin(read, own), np.isin(read, self.best[number])
+            mixed[~is_best] = mixed.min() - 1  # own answers that the first stage does not find
+            texts = self.evaluation_set.texts[read]
+            counts = is_own | ~np.isin(texts, texts[is_own])  # of copies of an own answer, the own one counts
+            counts &= is_own | (np.unique(texts, return_index=True)[1][:, None] == np.arange(len(read))).any(axis=0)
+            grades = np.zeros(len(read))
+            grades[is_own] = self.evaluation_set.grades[own]
+            rows.append(mixed[counts])
+            relevance.append(grades[counts])
+        padded, mask = pad_arrays(rows)
+        return float(ndcg(padded, pad_arrays(relevance)[0], mask, 10).mean())
+
+
+def best_places(row: np.ndarray, repeated: np.ndarray, depth: int, rng: np.random.Generator) -> np.ndarray:
+    """The places of the best `depth` scores; which of those that equal the last one is random.
+
+    Otherwise a question's own answers, which stand first, would win every tie.
+
+    Args:
+        row: the scores, `(candidates,)`.
+        repeated: places that are left out, because their texts stand before them.
+        depth: how many.
+        rng: draws among equals.
+    """
+    allowed = np.delete(np.arange(len(row)), repeated)
+    if len(allowed) <= depth:
+        return allowed
+    last = np.partition(row[allowed], -depth)[-depth]
+    above, equal = allowed[row[allowed] > last], allowed[row[allowed] == last]
+    return np.append(above, rng.permutation(equal)[: depth - len(above)])
 
 
 def evaluate_searches(own: Search, everything: Search, included: np.ndarray | None = None) -> Evaluation:

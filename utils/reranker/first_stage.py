@@ -10,13 +10,13 @@ from utils.ranking.answering import TextSearcher, ranked
 from utils.ranking.bm25 import BM25, BM25Scores
 from utils.ranking.predictor import RankingPredictor
 from utils.ranking.scores import Scores
-from utils.ranking.text_numbers import text_numbers
+from utils.ranking.text_numbers import first_of_each, text_numbers
 from utils.text.embedding import token_rows
 
 BM25_STAGE = "bm25"
 
 
-def first_stage(name: str) -> BM25Stage | EncoderStage:
+def load_first_stage(name: str) -> BM25Stage | EncoderStage:
     """The first stage of this name.
 
     Args:
@@ -42,18 +42,23 @@ class BM25Stage:
 
 
 class BM25Searcher:
-    """Texts that are searched by BM25.
+    """Texts that are searched by BM25. Of equal texts only the first is indexed.
 
     Args:
         texts: at least one text.
     """
 
     def __init__(self, texts: Sequence[str]):
-        self.texts, self.index = texts, BM25(texts)
+        self.places = first_of_each(texts)
+        self.texts = [texts[place] for place in self.places]
+        self.index = BM25(self.texts)
 
     def search(self, questions: Sequence[str], n_best: int) -> list[list[dict]]:
         """The `n_best` texts for each question, as `utils.ranking.answering.ranked` gives them."""
-        return [ranked(self.index.scores(question), self.texts, n_best) for question in questions]
+        rankings = [ranked(self.index.scores(question), self.texts, n_best) for question in questions]
+        return [
+            [{**entry, "candidate": int(self.places[entry["candidate"]])} for entry in ranking] for ranking in rankings
+        ]
 
 
 class EncoderStage:
@@ -70,7 +75,7 @@ class EncoderStage:
         """The score of every question with every text."""
         predictor = self.predictor
         question_ids = token_rows(predictor.tokenizer, questions, predictor.query_length)
-        text_ids = token_rows(predictor.tokenizer, (texts[place] for place in range(len(texts))), predictor.max_length)
+        text_ids = token_rows(predictor.tokenizer, texts, predictor.max_length)
         return predictor.scores(question_ids, text_ids, questions, texts)
 
     def searcher(self, texts: Sequence[str]) -> TextSearcher:

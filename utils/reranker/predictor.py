@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,15 @@ from utils.common.references import model_folder
 from utils.ranking.data import NamedText
 from utils.ranking.predictor import MAX_TOKENS, read_searched_texts
 from utils.reranker.answering import RerankerAnswerer
-from utils.reranker.first_stage import BM25Stage, EncoderStage, first_stage
+from utils.reranker.first_stage import BM25_STAGE, BM25Stage, EncoderStage, load_first_stage
 from utils.text.tokenization import check_fits, load_tokenizer
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run, read_run_file
+from utils.training.run_files import checksum_of
 
-FIRST_STAGE = "first_stage.json"
-"""The file of a run that names the first stage, its depth, and the weight of its score."""
+FIRST_STAGE_FILE = "first_stage.json"
+"""The file of a run that names the first stage, the checksum of its weights, its depth, and the weight of its score."""
 MAX_DEPTH = 100_000
+"""Texts that a run may ask to read for a question."""
 
 
 class RerankerPredictor(RerankerAnswerer):
@@ -33,7 +36,9 @@ class RerankerPredictor(RerankerAnswerer):
         tokenizer: the `tokenizers.Tokenizer` that the model was trained with.
         query_length: maximal number of tokens of a question; the rest is cut off.
         max_length: maximal number of tokens of a text.
-        stage: finds texts in a search.
+        first_stage: name of what finds texts in a search, see `utils.reranker.first_stage.load_first_stage`. It is loaded by the
+            first search.
+        checksum: of the weights of an encoder as first stage; empty where it is not known.
         depth: how many of the texts that it finds are read.
         weight: what its score is multiplied by and then added to the model's, in a search.
         demo_seed: seed of the demo world that the model was trained on, or None.
@@ -46,13 +51,15 @@ class RerankerPredictor(RerankerAnswerer):
         *,
         query_length: int,
         max_length: int,
-        stage: BM25Stage | EncoderStage,
+        first_stage: str,
         depth: int,
         weight: float = 0.0,
+        checksum: str = "",
         demo_seed: int | None = None,
     ):
         super().__init__(model, tokenizer, query_length=query_length, max_length=max_length)
-        self.stage = stage
+        self.first_stage = first_stage
+        self.checksum = checksum
         self.depth = depth
         self.weight = weight
         self.demo_seed = demo_seed
@@ -65,7 +72,7 @@ class RerankerPredictor(RerankerAnswerer):
             run_dir: the run directory, the name of a published model, or `hf://owner/name`.
 
         Raises:
-            UserError: there is no finished run of this task, one of its files is damaged, or its first stage is not there.
+            UserError: there is no finished run of this task, or one of its files is damaged.
         """
         read_run(run_dir, "reranker")  # checks that the run is finished
         return cls.load_best_epoch(run_dir)
@@ -75,25 +82,43 @@ class RerankerPredictor(RerankerAnswerer):
         """Load the best epoch of a run that has been scored on validation questions.
 
         Raises:
-            UserError: a file of the run is missing or damaged, or its first stage is not there.
+            UserError: a file of the run is missing or damaged.
         """
         run_dir = model_folder(run_dir)
         with damaged_run_as_user_error(run_dir):
-            config, first = read_run_file(run_dir, "config.json"), read_run_file(run_dir, FIRST_STAGE)
+            config, first = read_run_file(run_dir, "config.json"), read_run_file(run_dir, FIRST_STAGE_FILE)
             lengths = {name: checked_number(config, name, 3, MAX_TOKENS) for name in ("query_length", "max_length")}
             demo_seed = None if config["train_files"] else checked_number(config, "split_seed", 0, MAX_SEED)
             model, tokenizer = load_model_and_tokenizer(run_dir)
             check_fits(tokenizer, model.encoder.config, sum(lengths.values()))
             depth, weight = checked_number(first, "depth", 1, MAX_DEPTH), checked_number(first, "weight", 0, 1e9, float)
-            stage = str(first["stage"])
-        return cls(
-            model, tokenizer, **lengths, stage=first_stage(stage), depth=depth, weight=weight, demo_seed=demo_seed
-        )
+            stage = {"first_stage": str(first["stage"]), "checksum": str(first["checksum"])}
+        return cls(model, tokenizer, **lengths, **stage, depth=depth, weight=weight, demo_seed=demo_seed)
+
+    @cached_property
+    def stage(self) -> BM25Stage | EncoderStage:
+        """The first stage.
+
+        Raises:
+            UserError: it is not there any more, or it is another one than in training.
+        """
+        if self.first_stage == BM25_STAGE:
+            return BM25Stage()
+        try:
+            folder = model_folder(self.first_stage)
+            if self.checksum and checksum_of(folder / "best.keras") != self.checksum:
+                raise UserError("has other weights than in the training of this re-ranker")
+            return load_first_stage(self.first_stage)
+        except (UserError, OSError) as error:
+            raise UserError(
+                f"the first stage of this re-ranker, {self.first_stage}: {error}; put it back, or train again with another "
+                "--first-stage"
+            ) from None
 
     def search(self, questions: Sequence[str], texts: Sequence[str], n_best: int = 10) -> list[list[dict]]:
         """Find the best texts of one collection for each question.
 
-        The first stage finds `depth` of them, or `n_best` if that is more, and the model reads these.
+        The model reads the best `depth` that the first stage finds. Where more are asked for, the others follow in its order.
 
         Args:
             questions: texts of the questions.
@@ -112,15 +137,22 @@ class RerankerPredictor(RerankerAnswerer):
     def rerank(self, questions: Sequence[str], entries: Sequence[list[dict]], n_best: int) -> list[list[dict]]:
         """The best of the texts that a first stage found for each question, with new scores.
 
+        The first `depth` are read. The others stay behind them, in their order and at their distances.
+
         Args:
             questions: texts of the questions.
-            entries: for each question dicts with `text` and the first stage's `score`.
+            entries: for each question dicts with `text` and the first stage's `score`, best first.
             n_best: maximal number of results per question.
         """
-        scores = self.scores(questions, [[entry["text"] for entry in found] for found in entries])
+        read = [found[: self.depth] for found in entries]
+        scores = self.scores(questions, [[entry["text"] for entry in found] for found in read])
         results = []
         for values, found in zip(scores, entries, strict=True):
-            values = values + self.weight * np.array([entry["score"] for entry in found])
+            first_scores = np.array([entry["score"] for entry in found])
+            values = values + self.weight * first_scores[: len(values)]
+            if len(found) > len(values):
+                others = first_scores[len(values) :]
+                values = np.append(values, values.min() - 1 - (others[0] - others))
             order = np.argsort(-values, kind="stable")[:n_best]
             results.append([{**found[place], "score": float(values[place])} for place in order])
         return results

@@ -37,10 +37,10 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
     model = predictor.model
     if options.onnx:
         predictor.model = OnnxModel(options.onnx, ("scores",))
-    evaluations, of_first_stage, own, search = evaluate_test(predictor, evaluation_set, is_unseen, split)
+    evaluations, first_stage_evaluation, own, search = evaluate_test(predictor, evaluation_set, is_unseen, split)
     baselines = evaluate_baselines(evaluation_set, options.cache_dir)
     if not isinstance(predictor.stage, BM25Stage):
-        baselines["first stage"] = of_first_stage
+        baselines["first stage"] = first_stage_evaluation
 
     def write(folder: Path) -> None:
         systems = {"reranker": evaluations[split], **baselines}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from utils.common.batching import round_up
 from utils.common.errors import UserError
+from utils.common.references import run_folder
 from utils.ranking.encoder import DEFAULT_LENGTHS, new_start
+from utils.ranking.predictor import MAX_TOKENS
 from utils.reranker.predictor import load_model_and_tokenizer
 from utils.text.pretrained.checkpoint import Checkpoint, assign
 from utils.text.pretrained.loading import load_sentence_encoder
+from utils.training.finished import checked_number, damaged_run_as_user_error, read_run_file
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ def read_start(config, texts: Iterable[str]) -> RerankerStart:
         return RerankerStart(
             start.tokenizer, start.arguments | {"max_length": round_up(length, 32), "num_segments": 2}, pooling
         )
-    if is_run(config.init_from):
-        model, tokenizer = load_model_and_tokenizer(config.init_from)
+    if folder := run_folder(config.init_from):
+        model, tokenizer = load_model_and_tokenizer(folder)
         if config.pooling not in (None, model.pooling):
             raise UserError(f"--pooling {config.pooling}: {config.init_from} has {model.pooling}; leave it out")
         checkpoint, encoder, pooling = None, model.encoder.config, model.pooling
@@ -83,11 +85,15 @@ def read_start(config, texts: Iterable[str]) -> RerankerStart:
     return RerankerStart(tokenizer, arguments, pooling, checkpoint, model)
 
 
-def is_run(name: str) -> bool:
-    """Whether a name is the folder of a finished run."""
-    return (Path(name) / "results.json").is_file()
+def lengths_of(config) -> dict[str, int]:
+    """The longest question and text of a run, in tokens. Those that are left out are as in the run that it starts from, or usual.
 
-
-def default_lengths(config) -> dict[str, int]:
-    """The lengths of a run, with those that are left out."""
-    return {name: getattr(config, name) or length for name, length in DEFAULT_LENGTHS.items()}
+    Raises:
+        UserError: that run is damaged.
+    """
+    lengths = dict(DEFAULT_LENGTHS)
+    if folder := run_folder(config.init_from):
+        with damaged_run_as_user_error(folder):
+            settings = read_run_file(folder, "config.json")
+            lengths = {name: checked_number(settings, name, 3, MAX_TOKENS) for name in lengths}
+    return {name: getattr(config, name) or length for name, length in lengths.items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.errors import UserError
-from utils.common.references import HUB_PREFIX, ZOO, model_folder
+from utils.common.references import run_folder
 from utils.squad.pretraining import TASK as PRETRAINING
 from utils.training.finished import damaged_run_as_user_error, read_run, read_run_file
 from utils.training.run_files import checksum_of
@@ -37,16 +37,6 @@ class InitialRun:
     encoder: dict
     weights: dict[str, np.ndarray]
     is_bert: bool
-
-
-def run_folder(reference: str | None) -> Path | None:
-    """The folder of a run of this project; None for other checkpoints, and where there is none."""
-    if not reference:
-        return None
-    is_published = (ZOO / reference / "results.json").is_file() and not Path(reference).exists()
-    if is_published or reference.startswith(HUB_PREFIX):
-        return model_folder(reference)
-    return Path(reference) if (Path(reference) / "best.keras").is_file() else None
 
 
 def shape_of_run(reference: str | None, names: Sequence[str]) -> dict:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 
 from utils.common.errors import UserError
-from utils.squad.initial_run import InitialRun, read_initial_run, run_folder, take_weights
+from utils.common.references import run_folder
+from utils.squad.initial_run import InitialRun, read_initial_run, take_weights
 from utils.squad.windows import LENGTH_MULTIPLE, padded_length
 from utils.text.pretrained.checkpoint import assign, check_width, reduced_embeddings
 from utils.text.pretrained.loading import load_pretrained

@@ -11,7 +11,7 @@ from utils.common.errors import UserError
 
 FILE_SETTINGS = ("facts", "templates", "train_files", "validation_files", "test_files", "truth")
 """The settings of the train scripts that name data files."""
-SIGNAL_SETTINGS = ("cloze_files", "teachers", "init_from")
+SIGNAL_SETTINGS = ("cloze_files", "teachers", "teacher", "init_from", "first_stage")
 """Those that name what a training learns from beside its data. A finished run is not scored on it."""
 TEXT_SETTINGS = ("text_files", "exclude_files")
 """Those of a training on text alone. A run keeps checksums of the text's parts, not of each setting."""

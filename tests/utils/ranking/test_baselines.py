@@ -135,7 +135,10 @@ def test_a_damaged_cache_is_computed_again(tmp_path, computed):
 
 def test_fused_ranks_by_hand():
     one, other = ArrayScores(np.array([[3.0, 2.0, 1.0, 1.0]])), ArrayScores(np.array([[0.0, 9.0, 0.0, 1.0]]))
-    fused = FusedRanks(one, other)
+    fused = FusedRanks((one, other), np.arange(4))
     expected = [1 / 61 + 1 / 63.5, 1 / 62 + 1 / 61, 1 / 63.5 + 1 / 63.5, 1 / 63.5 + 1 / 62]
     assert fused.block(np.array([0]), slice(0, 4))[0] == pytest.approx(expected)
     assert fused.block(np.array([0]), slice(2, 4))[0] == pytest.approx(expected[2:])
+    copies = [ArrayScores(np.append(system.array, system.array[:, :1], axis=1)) for system in (one, other)]
+    with_a_copy = FusedRanks(copies, np.array([5, 6, 7, 8, 5])).block(np.array([0]), slice(0, 5))[0]
+    assert with_a_copy == pytest.approx([*expected, expected[0]])

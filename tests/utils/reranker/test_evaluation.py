@@ -82,18 +82,37 @@ def test_copies_of_a_text_are_read_together():
     first = np.zeros((4, 8 + NUM_OTHERS), np.float32)
     first[:, 0] = first[:, 9] = 1
     pairs = PairsToRead(make_set(texts), ArrayScores(first), depth=1)
-    assert [places.tolist() for places in pairs.places] == [[0, 9]] * 4
+    assert [places.tolist() for places in pairs.best] == [[0, 9]] * 4
 
 
-def test_the_best_weight_is_that_of_the_validation_questions(tables):
+def test_of_texts_that_tie_at_the_depth_none_is_preferred():
+    first = np.zeros((4, 8 + NUM_OTHERS), np.float32)
+    chosen = np.concatenate([PairsToRead(make_set(), ArrayScores(first), depth=7).best for _ in range(1)]).ravel()
+    assert len(chosen) == 28 and np.isin(np.arange(8, 14), chosen).sum() >= 4  # not the own answers, which stand first
+
+
+def test_copies_take_no_place_of_other_texts():
+    texts = [f"text {number}" for number in range(8 + NUM_OTHERS)]
+    texts[9] = texts[10] = texts[8]
+    first = np.zeros((4, 8 + NUM_OTHERS), np.float32)
+    first[:, 8:11], first[:, 0] = 2, 1
+    pairs = PairsToRead(make_set(texts), ArrayScores(first), depth=2)
+    assert [places.tolist() for places in pairs.best] == [[0, 8, 9, 10]] * 4
+
+
+@pytest.mark.parametrize("depth", [3, 10, 14])
+def test_the_weight_has_the_best_ndcg_among_all(tables, depth):
     first, table = tables
-    pairs = PairsToRead(make_set(), ArrayScores(first), depth=5)
+    texts = [f"text {number}" for number in range(8 + NUM_OTHERS)]
+    texts[9], texts[11] = texts[0], texts[10]
+    pairs = PairsToRead(make_set(texts), ArrayScores(first), depth)
     scores = pairs.score(TableModel(table), FORMAT)
-    weight, evaluation = pairs.best_weight(scores)
     weights = np.array(WEIGHTS) / np.std(np.concatenate(pairs.first_scores))
     all_scores = [pairs.evaluate(scores, value).metrics["ndcg@10_all"] for value in weights]
-    assert weight == pytest.approx(weights[int(np.argmax(all_scores))])
-    assert evaluation.metrics["ndcg@10_all"] == max(all_scores)
+    if depth >= 10:
+        assert [pairs._ndcg(scores, value) for value in weights] == pytest.approx(all_scores)
+        assert pairs.best_weight(scores) == pytest.approx(weights[int(np.argmax(all_scores))])
+    assert pairs.best_weight(scores) in weights.tolist()
     useless = pairs.score(TableModel(np.zeros_like(table)), FORMAT)
     assert pairs.evaluate(useless, 1.0).metrics["mrr_all"] == pytest.approx(
         evaluate_scores(pairs.evaluation_set, first).metrics["mrr_all"]

@@ -14,7 +14,7 @@ from utils.common.errors import UserError
 from utils.ranking.data import NamedText
 from utils.ranking.index import build_index
 from utils.ranking.predictor import RankingPredictor
-from utils.reranker.predictor import FIRST_STAGE, RerankerPredictor
+from utils.reranker.predictor import FIRST_STAGE_FILE, RerankerPredictor
 from utils.text.tokenization import add_sentence_markers, load_tokenizer
 
 TEXTS = ["Mira Holt built the stone bridge.", "It is old.", "who wrote notes?", "The bridge is old."]
@@ -27,7 +27,7 @@ print(json.dumps(Answerer()({QUESTIONS!r}, {TEXTS!r})))
 """
 
 
-def make_run(folder, stage="bm25", weight=0.5, depth=2):
+def make_run(folder, stage="bm25", weight=0.5, depth=2, checksum=""):
     """What train_reranker.py leaves behind, as far as the predictor reads it."""
     tokenizer = add_sentence_markers(load_tokenizer(FIXTURES / "pretrained" / "bert"))
     keras.utils.set_random_seed(3)
@@ -39,7 +39,9 @@ def make_run(folder, stage="bm25", weight=0.5, depth=2):
     (folder / "tokenizer.json").write_text(tokenizer.to_str())
     settings = {"query_length": 9, "max_length": 20, "train_files": ["own.jsonl"], "split_seed": 0}
     (folder / "config.json").write_text(json.dumps(settings))
-    (folder / FIRST_STAGE).write_text(json.dumps({"stage": stage, "weight": weight, "depth": depth}))
+    (folder / FIRST_STAGE_FILE).write_text(
+        json.dumps({"stage": stage, "checksum": checksum, "weight": weight, "depth": depth})
+    )
     (folder / "results.json").write_text(json.dumps({"task": "reranker"}))
     return folder
 
@@ -74,7 +76,11 @@ def test_a_search_reads_what_bm25_finds_and_adds_its_score(predictor):
     expected = scores + 0.5 * np.array([entry["score"] for entry in found])
     assert {entry["text"] for entry in results} == {entry["text"] for entry in found}
     assert [entry["score"] for entry in results] == pytest.approx(sorted(expected, reverse=True), abs=1e-5)
-    assert len(predictor.search(["old bridge"], TEXTS, 3)[0]) == 3  # more than its depth
+    more = predictor.search(["old bridge"], [*TEXTS, TEXTS[3]], 4)[0]  # more than its depth; a copy is found once
+    found = predictor.stage.searcher(TEXTS).search(["old bridge"], 4)[0]
+    assert [entry["candidate"] for entry in more[:2]] == [entry["candidate"] for entry in results]
+    assert [entry["candidate"] for entry in more[2:]] == [entry["candidate"] for entry in found[2:]]
+    assert sorted((entry["score"] for entry in more), reverse=True) == [entry["score"] for entry in more]
 
 
 def test_an_encoder_finds_texts_in_memory_and_in_an_index(tmp_path):
@@ -100,18 +106,28 @@ def test_bm25_has_no_index_of_vectors(predictor, tmp_path):
     ("content", "said"),
     [
         (None, "first_stage.json"),
-        ({"stage": "bm25", "weight": -1, "depth": 2}, "weight is -1"),
-        ({"stage": "bm25", "weight": 0.0, "depth": 0}, "depth is 0"),
-        ({"stage": "runs/gone", "weight": 0.0, "depth": 2}, "runs/gone"),
+        ({"stage": "bm25", "checksum": "", "weight": -1, "depth": 2}, "weight is -1"),
+        ({"stage": "bm25", "checksum": "", "weight": 0.0, "depth": 0}, "depth is 0"),
     ],
 )
-def test_a_damaged_run_or_a_missing_first_stage_is_named(tmp_path, content, said):
+def test_a_damaged_run_is_named(tmp_path, content, said):
     run_dir = make_run(tmp_path / "run")
-    (run_dir / FIRST_STAGE).unlink()
+    (run_dir / FIRST_STAGE_FILE).unlink()
     if content is not None:
-        (run_dir / FIRST_STAGE).write_text(json.dumps(content))
+        (run_dir / FIRST_STAGE_FILE).write_text(json.dumps(content))
     with pytest.raises(UserError, match=said):
         RerankerPredictor.load(run_dir)
+
+
+@pytest.mark.parametrize(
+    ("stage", "checksum", "said"), [("runs/gone", "", "no finished run there"), (None, "0", "has other weights")]
+)
+def test_a_first_stage_that_is_gone_or_changed_is_named_by_the_search_alone(tmp_path, stage, checksum, said):
+    run_dir = make_run(tmp_path / "run", stage=stage or str(ranking_run()), checksum=checksum)
+    predictor = RerankerPredictor.load(run_dir)
+    assert len(predictor(QUESTIONS, TEXTS)[0]) == len(TEXTS)
+    with pytest.raises(UserError, match=f"the first stage of this re-ranker, .*{said}"):
+        predictor.search(QUESTIONS, TEXTS)
 
 
 @pytest.mark.tensorflow(reason="TensorFlow writes exports")

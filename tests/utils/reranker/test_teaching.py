@@ -7,19 +7,21 @@ import pytest
 
 from tests.helpers.ranking_questions import make_features, make_queries
 from utils.ranking.features import TeacherScores, slot_targets
-from utils.reranker.teaching import scores_by_teacher
+from utils.reranker import teaching
 
 NEGATIVES = [np.array([7]), np.array([0, 1]), np.array([], int), np.array([5])]
 
 
-def test_every_own_candidate_and_negative_has_the_teachers_score():
+def test_every_own_candidate_and_negative_has_the_teachers_score(monkeypatch):
     asked = []
 
     def scores(questions, texts):
         asked.extend(zip(questions, map(len, texts), strict=True))
         return [np.arange(len(own), dtype=np.float32) for own in texts]
 
-    result = scores_by_teacher(SimpleNamespace(scores=scores), make_queries(), make_features(), NEGATIVES)
+    monkeypatch.setattr(teaching.RerankerPredictor, "load", lambda run_dir: SimpleNamespace(scores=scores))
+    monkeypatch.setattr(teaching, "QUESTIONS_AT_ONCE", 3)
+    result = teaching.scores_by_teacher("runs/reader", make_queries(), make_features(), NEGATIVES)
     assert asked == [("text 0", 4), ("text 1", 4), ("text 2", 2), ("text 3", 2)]
     assert result == [{0: 0, 1: 1, 2: 2, 7: 3}, {3: 0, 4: 1, 0: 2, 1: 3}, {5: 0, 6: 1}, {7: 0, 5: 1}]
 
