@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.helpers.paths import FIXTURES
+from utils.reranker.predictor import FIRST_STAGE_FILE
 
 SIZE = {"hidden_dim": 6, "num_layers": 1, "num_heads": 2, "intermediate_dim": 5}
 CONTEXT = "Mira Holt built the stone bridge at Arnwick in 1812."
@@ -19,7 +20,7 @@ def _new_folder(name: str) -> Path:
 
 
 def _write(folder: Path, model, task: str, config: dict, details: dict | None = None, **files: str) -> Path:
-    """Write a run directory; `files` are its other files, with an underscore for the dot in their names."""
+    """Write a run directory; `files` are its other files; an underscore may stand for the dot in their names."""
     import keras
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -30,7 +31,7 @@ def _write(folder: Path, model, task: str, config: dict, details: dict | None = 
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "results.json").write_text(json.dumps({"task": task, "details": details or {}, "data": {}}))
     for name, content in files.items():
-        (folder / name.replace("_", ".")).write_text(content)
+        (folder / (name if "." in name else name.replace("_", "."))).write_text(content)
     return folder
 
 
@@ -214,11 +215,40 @@ def ask_ranking(run_dir):
     RankingPredictor.load(run_dir).search(["Who built it?"], ["Mira Holt built it.", "It is old."])
 
 
+def write_reranker(folder: Path, stage="bm25", weight=0.5, depth=2, checksum="") -> Path:
+    """A run of train_reranker.py, as far as the predictor reads it."""
+    import numpy as np
+
+    from models.cross_encoder import CrossEncoder
+    from utils.text.tokenization import add_sentence_markers, load_tokenizer
+
+    tokenizer = add_sentence_markers(load_tokenizer(FIXTURES / "pretrained" / "bert"))
+    model = CrossEncoder({"vocabulary_size": tokenizer.get_vocab_size(), **SIZE, "max_length": 32})
+    model.build()
+    model.score_head.kernel.assign(np.random.default_rng(1).normal(size=model.score_head.kernel.shape))
+    settings = {"query_length": 9, "max_length": 20, "train_files": ["x"], "split_seed": 0}
+    first = {"stage": stage, "checksum": checksum, "weight": weight, "depth": depth}
+    files = {"tokenizer_json": tokenizer.to_str(), FIRST_STAGE_FILE: json.dumps(first)}
+    return _write(folder, model, "reranker", settings, **files)
+
+
+@cache
+def reranker_run() -> Path:
+    return write_reranker(_new_folder("reranker"))
+
+
+def ask_reranker(run_dir):
+    from utils.reranker.predictor import RerankerPredictor
+
+    RerankerPredictor.load(run_dir).search(["Who built it?"], ["Mira Holt built it.", "It is old.", "No."], 2)
+
+
 RUNS = {
     "squad": (squad_run, ask_squad),
     "memnet": (memnet_run, ask_memnet),
     "tracing": (tracing_run, ask_tracing),
     "vectors": (vectors_run, ask_vectors),
     "ranking": (ranking_run, ask_ranking),
+    "reranker": (reranker_run, ask_reranker),
 }
 """Task to a function that makes a run directory, and one that asks the run in a directory."""

@@ -44,6 +44,7 @@ QUESTIONS = {
     "tracing": ("q1,q9", "--file", "history.csv"),
     "vectors": ("2,5", "--file", "v.npz"),
     "ranking": ("Who built it?", "--file", "texts.txt"),
+    "reranker": ("Who built it?", "--file", "texts.txt"),
 }
 
 
@@ -67,6 +68,7 @@ def test_one_question_is_answered_in_words_and_as_json(task, predict, tmp_path):
         "tracing": lambda answer: [entry["is_known"] for entry in answer["predictions"]] == [True, False],
         "vectors": lambda answer: answer["row"] in (2, 5) and len(answer["nearest"]) == 1,
         "ranking": lambda answer: answer["answers"][0]["id"] in "12" and answer["num_searched"] == 2,
+        "reranker": lambda answer: answer["answers"][0]["id"] in "12" and answer["num_searched"] == 2,
     }
     assert all(map(expected[task], answers))
 

@@ -2,20 +2,16 @@
 
 import json
 
-import keras
 import numpy as np
 import pytest
 
-from models.cross_encoder import CrossEncoder
 from tests.helpers.bare_python import run_bare
-from tests.helpers.paths import FIXTURES
-from tests.helpers.small_runs import SIZE, ranking_run
+from tests.helpers.small_runs import ranking_run, reranker_run, write_reranker
 from utils.common.errors import UserError
 from utils.ranking.data import NamedText
 from utils.ranking.index import build_index
 from utils.ranking.predictor import RankingPredictor
 from utils.reranker.predictor import FIRST_STAGE_FILE, RerankerPredictor
-from utils.text.tokenization import add_sentence_markers, load_tokenizer
 
 TEXTS = ["Mira Holt built the stone bridge.", "It is old.", "who wrote notes?", "The bridge is old."]
 QUESTIONS = ["Who built it?", "old " * 40]
@@ -27,33 +23,9 @@ print(json.dumps(Answerer()({QUESTIONS!r}, {TEXTS!r})))
 """
 
 
-def make_run(folder, stage="bm25", weight=0.5, depth=2, checksum=""):
-    """What train_reranker.py leaves behind, as far as the predictor reads it."""
-    tokenizer = add_sentence_markers(load_tokenizer(FIXTURES / "pretrained" / "bert"))
-    keras.utils.set_random_seed(3)
-    model = CrossEncoder({"vocabulary_size": tokenizer.get_vocab_size(), **SIZE, "max_length": 32})
-    model.build()
-    model.score_head.kernel.assign(np.random.default_rng(1).normal(size=model.score_head.kernel.shape))
-    folder.mkdir()
-    model.save(folder / "best.keras")
-    (folder / "tokenizer.json").write_text(tokenizer.to_str())
-    settings = {"query_length": 9, "max_length": 20, "train_files": ["own.jsonl"], "split_seed": 0}
-    (folder / "config.json").write_text(json.dumps(settings))
-    (folder / FIRST_STAGE_FILE).write_text(
-        json.dumps({"stage": stage, "checksum": checksum, "weight": weight, "depth": depth})
-    )
-    (folder / "results.json").write_text(json.dumps({"task": "reranker"}))
-    return folder
-
-
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("reranker") / "run")
-
-
-@pytest.fixture(scope="module")
-def predictor(run_dir):
-    return RerankerPredictor.load(run_dir)
+def predictor():
+    return RerankerPredictor.load(reranker_run())
 
 
 def test_texts_are_ranked_by_the_score_of_each_pair(predictor):
@@ -84,7 +56,7 @@ def test_a_search_reads_what_bm25_finds_and_adds_its_score(predictor):
 
 
 def test_an_encoder_finds_texts_in_memory_and_in_an_index(tmp_path):
-    predictor = RerankerPredictor.load(make_run(tmp_path / "run", stage=str(ranking_run())))
+    predictor = RerankerPredictor.load(write_reranker(tmp_path / "run", stage=str(ranking_run())))
     (in_memory,) = predictor.search(["old bridge"], TEXTS, 2)
     encoder = RankingPredictor.load(ranking_run())
     texts = [NamedText(f"line {number}", text, str(number)) for number, text in enumerate(TEXTS)]
@@ -111,7 +83,7 @@ def test_bm25_has_no_index_of_vectors(predictor, tmp_path):
     ],
 )
 def test_a_damaged_run_is_named(tmp_path, content, said):
-    run_dir = make_run(tmp_path / "run")
+    run_dir = write_reranker(tmp_path / "run")
     (run_dir / FIRST_STAGE_FILE).unlink()
     if content is not None:
         (run_dir / FIRST_STAGE_FILE).write_text(json.dumps(content))
@@ -123,7 +95,7 @@ def test_a_damaged_run_is_named(tmp_path, content, said):
     ("stage", "checksum", "said"), [("runs/gone", "", "no finished run there"), (None, "0", "has other weights")]
 )
 def test_a_first_stage_that_is_gone_or_changed_is_named_by_the_search_alone(tmp_path, stage, checksum, said):
-    run_dir = make_run(tmp_path / "run", stage=stage or str(ranking_run()), checksum=checksum)
+    run_dir = write_reranker(tmp_path / "run", stage=stage or str(ranking_run()), checksum=checksum)
     predictor = RerankerPredictor.load(run_dir)
     assert len(predictor(QUESTIONS, TEXTS)[0]) == len(TEXTS)
     with pytest.raises(UserError, match=f"the first stage of this re-ranker, .*{said}"):
