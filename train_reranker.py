@@ -2,7 +2,7 @@
 
 A cross-encoder (models/cross_encoder.py; Nogueira and Cho 2019), from scratch or pretrained, orders a question's own answers, and
 the texts that a first stage finds among the answers of all questions: BM25, or an encoder of train_ranking.py. That is slower than
-comparing vectors, and more exact. The losses compare a question's candidates with each other.
+comparing vectors, and more exact. A question is never compared with the candidates of another one.
 
     python train_reranker.py --train-files wikiqa/train --validation-files wikiqa/dev --test-files wikiqa/test --model minilm \\
         --slots 10 --query-length 32 --max-length 64 --epochs 3 --batch-size 16 --precision bfloat16 --run-dir runs/reader
