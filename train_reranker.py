@@ -62,7 +62,7 @@ class Config(RankingConfig):
     loss: Literal["listwise_own", "infonce_own", "list_mle", "approx_ndcg", "triplet", "margin_mse", "mse"] = (
         "listwise_own"
     )
-    """The loss, see components/losses: those that compare the candidates of a question with each other."""
+    """The loss, of those in components/losses that need no candidates of other questions."""
     temperature: float = 1.0
     """Divisor of the scores, in losses with exponentials."""
     slots: int = 8
