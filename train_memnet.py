@@ -28,24 +28,18 @@ from utils.common.errors import UserError, counted
 from utils.common.figures import model_and_data
 from utils.common.reading import Reading
 from utils.memnet.baselines import count_answers
-from utils.memnet.data import write_facts
-from utils.memnet.dataset import MemoryData
 from utils.memnet.evaluation import evaluate, repeated_tests
 from utils.memnet.evidence import FEATURES
 from utils.memnet.features import (
-    NOTHING,
     NUM_HASHES,
-    VOCABULARIES,
     Vocabulary,
     encode_facts,
-    read_vocabulary,
-    save_vocabulary,
     training_batches,
 )
 from utils.memnet.plots import attention_table, plot_test, plot_training
 from utils.memnet.predictor import MemnetPredictor
 from utils.memnet.report import format_scores, write_predictions, write_splits
-from utils.memnet.settings import check_evidence, load_data
+from utils.memnet.settings import check_evidence, load_data, write_vocabulary
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import RunConfig, as_flag, check_common, check_ranges
 
@@ -99,6 +93,9 @@ class Config(RunConfig):
     partial_names: float = 0.0
     """Fraction of the training questions that keep one word of their subject's name, drawn anew for each epoch. With --unanswerable
     a model answers "When was Einstein born?" only if it has seen such questions."""
+    unknown_words: float = 0.0
+    """Fraction of the training questions in which a word that asks becomes an unknown one, drawn anew for each epoch. With
+    --unanswerable the model then abstains where the other words do not tell what is asked. For questions with known relations."""
     sweep: list[int] = field(default_factory=lambda: [15, 100, 1000])
     """Numbers of distractors that the test is repeated with."""
     candidates: int = 100
@@ -154,7 +151,9 @@ def main(config: Config) -> int:
     features = data.scoring_features(question_ids, config.distractors, config.split_seed)
     train_ids, num_train = question_ids["train"], len(data.questions["train"])
     draws = config.distractors, config.seed, config.redraw, config.extra_distractors, config.unanswerable
-    features_of_epoch = data.training_features(train_ids, facts, *draws, config.partial_names)
+    features_of_epoch = data.training_features(
+        train_ids, facts, *draws, config.partial_names, config.unknown_words, vocabulary
+    )
     counts = ", ".join(f"{split} {len(questions):,}" for split, questions in data.questions.items())
     print(f"{counted(len(data.base.facts), 'fact')}, {len(vocabulary):,} words learned; questions: {counts}")
 
@@ -249,7 +248,7 @@ def check(config: Config) -> None:
     check_common(config)
     check_ranges(
         config,
-        less_than_1="validation_fraction test_fraction held_out_values unanswerable partial_names",
+        less_than_1="validation_fraction test_fraction held_out_values unanswerable partial_names unknown_words",
         more_than_0="hidden_dim num_hops candidates distractors",
         at_least_0="templates_each attention_supervision split_seed extra_distractors",
     )
@@ -274,18 +273,6 @@ def check(config: Config) -> None:
         if config.train_files and getattr(config, name) != getattr(Config(config.run_dir), name):
             flag = as_flag(name)
             raise UserError(f"{flag}: is for questions made from templates, not for --train-files; leave it out")
-
-
-def write_vocabulary(config: Config, data: MemoryData) -> Vocabulary:
-    """The vocabulary, which is written to the run directory with the facts; a resumed run uses the one there."""
-    path = config.run_dir / "vocabulary.json"
-    if not (config.resume and path.exists()):
-        write_facts(config.run_dir / "facts.tsv", data.base)
-        vocabulary = VOCABULARIES[config.vocabulary](data.base, data.questions["train"])
-        if config.unanswerable:
-            vocabulary = Vocabulary([*vocabulary.words, NOTHING], vocabulary.hashed)
-        save_vocabulary(path, vocabulary)
-    return read_vocabulary(path)
 
 
 def build_model(config: Config, vocabulary: Vocabulary, max_length: int = 64):

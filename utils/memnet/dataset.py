@@ -15,6 +15,7 @@ from utils.memnet.features import EncodedFacts, MemoryFeatures, Vocabulary, buil
 from utils.memnet.memories import MemoryDrawer, OpenMemories, draw_memories
 from utils.memnet.partial_names import NamesInQuestions
 from utils.memnet.records import KnowledgeBase, MemoryQuestion
+from utils.memnet.unknown_words import AskingWords
 
 
 @dataclass
@@ -108,6 +109,8 @@ class MemoryData:
         extra_distractors: int = 0,
         unanswerable: float = 0.0,
         partial_names: float = 0.0,
+        unknown_words: float = 0.0,
+        vocabulary: Vocabulary | None = None,
     ) -> Callable[[int], MemoryFeatures]:
         """Make a function of an epoch that gives the features of the training questions in this epoch.
 
@@ -120,6 +123,8 @@ class MemoryData:
             extra_distractors: facts beside these that retrieval finds for the question, see `OpenMemories`.
             unanswerable: fraction of the questions whose memory loses the facts that answer.
             partial_names: fraction of the questions that keep one word of their subject's name.
+            unknown_words: fraction of the questions in which a word that asks is unknown, see `AskingWords`.
+            vocabulary: of the question ids, for `unknown_words`.
         """
         latest = {}  # epoch to features
         questions = self.questions["train"]
@@ -129,8 +134,11 @@ class MemoryData:
             open_memories = OpenMemories(
                 self.base, questions, question_ids, facts.subjects, numbers, extra_distractors, unanswerable
             )
-        is_redrawn = redraw and (open_memories is not None or not self.has_memories or partial_names > 0)
+        is_redrawn = redraw and (
+            open_memories is not None or not self.has_memories or partial_names > 0 or unknown_words > 0
+        )
         names = NamesInQuestions(questions, question_ids) if partial_names else None
+        asking = AskingWords(questions, question_ids, vocabulary) if unknown_words else None
 
         def features_of_epoch(epoch: int) -> MemoryFeatures:
             epoch = epoch if is_redrawn else 0
@@ -142,7 +150,10 @@ class MemoryData:
                 ids = question_ids
                 if names is not None:
                     ids = names.shortened(partial_names, np.random.default_rng((seed, 5, epoch)))
-                latest[epoch] = build_features(self.base, questions, ids, memories, is_training=True)
+                is_open = None
+                if asking is not None:
+                    ids, is_open = asking.with_unknown(ids, unknown_words, np.random.default_rng((seed, 6, epoch)))
+                latest[epoch] = build_features(self.base, questions, ids, memories, True, is_open)
             return latest[epoch]
 
         return features_of_epoch

@@ -33,7 +33,7 @@ def word_weights(words: np.ndarray) -> np.ndarray:
 
 def subject_evidence(
     question_ids: np.ndarray, subject_ids: np.ndarray, weights: np.ndarray, num_learned: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How each question names the subjects of the facts in its memory.
 
     Args:
@@ -51,8 +51,9 @@ def subject_evidence(
             covered: the fraction of the question's words of names that the subject has: less than 1 where it is a part of the
                 name that is meant, as "Daylight" is of "Daylight Robbery";
             covered if named: the same where all words of the subject stand together in the question, else 0;
-        and which words of the question name its subject, bool `(questions, question words)`: those of the named subject with the
-        highest rarity.
+        which words of the question name its subject, bool `(questions, question words)`: those of the named subject with the
+            highest rarity;
+        and which are in the name of some subject, bool `(questions, question words)`.
     """
     is_word = weights > 0
     is_equal = (subject_ids[..., None] == question_ids[:, None, None]) & is_word[..., None]
@@ -72,4 +73,4 @@ def subject_evidence(
     rows, slot = np.arange(len(evidence)), evidence[..., 1].argmax(axis=1)
     start, place = stands_at[rows, slot].argmax(axis=1)[:, None], np.arange(question_ids.shape[1])
     length = (is_word[rows, slot].sum(-1) * is_named[rows, slot])[:, None]
-    return evidence, (place >= start) & (place < start + length)
+    return evidence, (place >= start) & (place < start + length), is_equal.any((1, 2))

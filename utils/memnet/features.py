@@ -92,6 +92,9 @@ def relation_word(relation: str) -> str:
 NOTHING = relation_word("")
 """The key of the slot that stands for "none of these facts answers", in the vocabulary of a model that was trained to say so. No
 relation is empty."""
+UNKNOWN = "<>?"
+"""Stands for a word of a question that is not listed and that no subject in the memory has, in the vocabulary of a model that was
+trained with such words. No word of a text equals it, and no relation's word does."""
 
 
 def open_vocabulary(base: KnowledgeBase, questions: Sequence[MemoryQuestion]) -> Vocabulary:
@@ -106,7 +109,7 @@ def open_vocabulary(base: KnowledgeBase, questions: Sequence[MemoryQuestion]) ->
     num_subjects = Counter()
     for subject, texts_of_subject in texts.items():
         name = split_words(subject)
-        num_subjects.update({word for text in texts_of_subject for word in _words_beside(name, split_words(text))})
+        num_subjects.update({word for text in texts_of_subject for word in words_beside(name, split_words(text))})
     relations = sorted(relation_word(relation) for relation in base.by_relation)
     asking = {word for word, count in num_subjects.items() if count > 1} - _characters_of_names(base)
     return Vocabulary([*relations, *sorted(asking)])
@@ -120,7 +123,7 @@ def _characters_of_names(base: KnowledgeBase) -> set[str]:
     return {word for word, count in counts.items() if count > MAX_NAMES_FRACTION * len(base.by_subject)}
 
 
-def _words_beside(name: list[str], words: list[str]) -> list[str]:
+def words_beside(name: list[str], words: list[str]) -> list[str]:
     """The words without those of a name, and without pairs of a character of the name and one of its neighbours."""
     start = place_of_words(name, words)
     if start is None:
@@ -159,6 +162,7 @@ class EncodedFacts:
             (`utils.memnet.evidence.word_weights`); None for a model that does not read evidence.
         num_learned: ids from here on are hashed names, which a model that reads evidence is not given.
         nothing: word id of `NOTHING`; 0 for a model without it.
+        unknown: word id of `UNKNOWN`; 0 for a model that is not told of unknown words.
     """
 
     subjects: np.ndarray
@@ -169,6 +173,7 @@ class EncodedFacts:
     weights: np.ndarray | None = None
     num_learned: int = 0
     nothing: int = 0
+    unknown: int = 0
 
     def slots(self, sizes) -> np.ndarray:
         """The slots, real and empty ones, that memories of these sizes are padded to."""
@@ -205,6 +210,7 @@ def encode_facts(
         weights=word_weights(subjects) if with_evidence else None,
         num_learned=len(vocabulary),
         nothing=vocabulary.ids([NOTHING])[0] if NOTHING in vocabulary else 0,
+        unknown=vocabulary.ids([UNKNOWN])[0] if UNKNOWN in vocabulary else 0,
     )
 
 
@@ -239,14 +245,20 @@ def build_features(
     question_ids: np.ndarray,
     memories,
     is_training: bool = False,
+    is_open: np.ndarray | None = None,
 ) -> MemoryFeatures:
-    """The features of questions whose memories are lists of fact numbers; in training with `KnowledgeBase.likely_gold`."""
+    """The features of questions whose memories are lists of fact numbers; in training with `KnowledgeBase.likely_gold`.
+
+    Questions that are `is_open`, bool `(questions,)`, are answered by no fact.
+    """
     memory, _ = pad_rows(memories, padding=-1)
     gold = np.zeros(memory.shape, bool)
     find_gold = base.likely_gold if is_training else base.gold
     for row, question, numbers in zip(gold, questions, memories, strict=True):
         answering = set(find_gold(question, numbers))
         row[: len(numbers)] = [number in answering for number in numbers]
+    if is_open is not None:
+        gold[is_open] = False
     return MemoryFeatures(question_ids, memory, gold)
 
 
@@ -289,8 +301,12 @@ def assemble(
     if facts.weights is not None:
         weights = facts.weights[memory] * mask[..., None]
         subjects = facts.subjects[memory]
-        evidence["evidence"], is_name = subject_evidence(inputs["question_ids"], subjects, weights, facts.num_learned)
-        inputs["question_ids"] *= (inputs["question_ids"] < facts.num_learned) & ~is_name
+        ids = inputs["question_ids"]
+        evidence["evidence"], is_name, is_of_a_name = subject_evidence(ids, subjects, weights, facts.num_learned)
+        is_learned = ids < facts.num_learned
+        inputs["question_ids"] = np.where(
+            is_learned & ~is_name, ids, np.where(is_learned | is_of_a_name, 0, facts.unknown)
+        )
     if facts.nothing:
         key_ids[:, -1, 0] = facts.nothing
         mask[:, -1] = True

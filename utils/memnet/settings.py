@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from utils.common.errors import UserError
 from utils.common.reading import Reading
-from utils.memnet.data import read_facts, read_templates
+from utils.memnet.data import read_facts, read_templates, write_facts
 from utils.memnet.dataset import MemoryData
 from utils.memnet.demo import demo_people
+from utils.memnet.features import NOTHING, UNKNOWN, VOCABULARIES, Vocabulary, read_vocabulary, save_vocabulary
 from utils.memnet.file_splits import split_files
 from utils.memnet.splits import split_templates
 
@@ -25,8 +26,25 @@ def check_evidence(config, is_pointer: bool) -> None:
         raise UserError(
             "--partial-names: is for --vocabulary open, in which every word of a name has an id; leave it out"
         )
+    if config.unknown_words and not (config.unanswerable and config.evidence):
+        raise UserError(
+            "--unknown-words: is for models with evidence that may abstain; give --unanswerable, and no --evidence False"
+        )
     if config.unanswerable and not is_pointer:
         raise UserError("--unanswerable: is for --model pointer, whose answer is a fact; leave it out")
+
+
+def write_vocabulary(config, data: MemoryData) -> Vocabulary:
+    """The vocabulary, which is written to the run directory with the facts; a resumed run uses the one there."""
+    path = config.run_dir / "vocabulary.json"
+    if not (config.resume and path.exists()):
+        write_facts(config.run_dir / "facts.tsv", data.base)
+        vocabulary = VOCABULARIES[config.vocabulary](data.base, data.questions["train"])
+        if config.unanswerable:
+            signs = [NOTHING, *([UNKNOWN] if config.unknown_words else [])]
+            vocabulary = Vocabulary([*vocabulary.words, *signs], vocabulary.hashed)
+        save_vocabulary(path, vocabulary)
+    return read_vocabulary(path)
 
 
 def load_data(config, reading: Reading) -> MemoryData:

@@ -38,7 +38,7 @@ def test_evidence_equals_loops_over_the_words():
         questions = rng.integers(1, 9, (3, 6)) * (np.arange(6) < lengths[:, None])
         subjects = rng.integers(1, 9, (3, 5, 8)) * (np.arange(8) < rng.integers(0, 4, (3, 5, 1)))
         weights = rng.random(subjects.shape) * (subjects > 0)
-        evidence, is_name = subject_evidence(questions, subjects, weights, num_learned)
+        evidence, is_name, _ = subject_evidence(questions, subjects, weights, num_learned)
         assert evidence.shape == (3, 5, len(FEATURES)) and evidence.dtype == np.float32
         for row in range(3):
             question = questions[row, : lengths[row]].tolist()
@@ -56,12 +56,12 @@ def test_evidence_equals_loops_over_the_words():
 def test_of_two_names_of_which_one_holds_the_other_the_longer_one_counts_more():
     question = np.array([[2, 10, 11, 0]])  # who / daylight / robbery
     subjects = np.array([[[10, 0], [10, 11]]])
-    evidence, is_name = subject_evidence(question, subjects, word_weights(subjects[0])[None], 5)
+    evidence, is_name, _ = subject_evidence(question, subjects, word_weights(subjects[0])[None], 5)
     part, whole = evidence[0]
     assert part[0] == whole[0] == 1 and (whole[[1, 3, 4]] > part[[1, 3, 4]]).all()
     assert is_name.tolist() == [[False, True, True, False]]
 
 
 def test_without_facts_no_word_is_a_name():
-    evidence, is_name = subject_evidence(np.array([[3, 4]]), np.zeros((1, 2, 3), int), np.zeros((1, 2, 3)), 1)
+    evidence, is_name, _ = subject_evidence(np.array([[3, 4]]), np.zeros((1, 2, 3), int), np.zeros((1, 2, 3)), 1)
     assert not evidence.any() and not is_name.any()
