@@ -141,7 +141,7 @@ def main(config: Config) -> int:
 
     def validate(model_in_training):
         scores = validation_pairs.score(model_in_training, pair_format, "validation")
-        return validation_row(validation_pairs.evaluate(scores, validation_pairs.best_weight(scores)))
+        return validation_row(validation_pairs.evaluate(scores, validation_pairs.best_weights(scores)))
 
     with start_tracking(config, "reranker") as tracker:
         rows = fit(
@@ -161,13 +161,14 @@ def main(config: Config) -> int:
         # --- evaluation, in float32, whatever the precision of the training
         best, _ = load_model_and_tokenizer(config.run_dir)
         scores = validation_pairs.score(best, pair_format, "validation")
-        weight = validation_pairs.best_weight(scores)
+        weights = validation_pairs.best_weights(scores)
         first = {"stage": config.first_stage, "checksum": checksums.get("first_stage", ""), "depth": config.depth}
-        write_json(config.run_dir / FIRST_STAGE_FILE, {**first, "weight": weight})
+        first |= {"weight": weights.search, "own_weight": weights.own}
+        write_json(config.run_dir / FIRST_STAGE_FILE, first)
         predictor = RerankerPredictor.load_best_epoch(config.run_dir)
         predictor.stage = stage  # which is in memory already
         evaluations, first_stage_evaluation, own, search = evaluate_test(predictor, test, splits.has_unseen_answers())
-        evaluations = {"validation": validation_pairs.evaluate(scores, weight), **evaluations}
+        evaluations = {"validation": validation_pairs.evaluate(scores, weights), **evaluations}
         baselines = {
             name: evaluate_baselines(part, config.cache_dir)
             for name, part in (("validation", validation), ("test", test))
@@ -204,7 +205,7 @@ def main(config: Config) -> int:
             details={
                 "loss": config.loss,
                 "init_from": config.init_from,
-                "first_stage": {**first, "weight": weight},
+                "first_stage": first,
                 "export": exports,
             },
             example_question=[splits.parts["test"][0].text, *(["--file", str(test_files[0])] if test_files else [])],

@@ -215,7 +215,7 @@ def ask_ranking(run_dir):
     RankingPredictor.load(run_dir).search(["Who built it?"], ["Mira Holt built it.", "It is old."])
 
 
-def write_reranker(folder: Path, stage="bm25", weight=0.5, depth=2, checksum="") -> Path:
+def write_reranker(folder: Path, stage="bm25", weight=0.5, depth=2, checksum="", own_weight=0.0) -> Path:
     """A run of train_reranker.py, as far as the predictor reads it."""
     import numpy as np
 
@@ -227,7 +227,7 @@ def write_reranker(folder: Path, stage="bm25", weight=0.5, depth=2, checksum="")
     model.build()
     model.score_head.kernel.assign(np.random.default_rng(1).normal(size=model.score_head.kernel.shape))
     settings = {"query_length": 9, "max_length": 20, "train_files": ["x"], "split_seed": 0}
-    first = {"stage": stage, "checksum": checksum, "weight": weight, "depth": depth}
+    first = {"stage": stage, "checksum": checksum, "depth": depth, "weight": weight, "own_weight": own_weight}
     files = {"tokenizer_json": tokenizer.to_str(), FIRST_STAGE_FILE: json.dumps(first)}
     return _write(folder, model, "reranker", settings, **files)
 

@@ -279,6 +279,7 @@ def test_files_that_cannot_be_learned_from_are_one_line(tmp_path, monkeypatch, c
         (("--unanswerable", "1"), "--unanswerable 1.0"),
         (("--partial-names", "0.5", "--model", "documented"), "--partial-names: is for --vocabulary open"),
         (("--unanswerable", "0.5", "--model", "tied"), "--unanswerable: is for --model pointer"),
+        (("--unknown-words", "0.5"), "--unknown-words: is for models with evidence that may abstain"),
         (("--evidence", "True", "--model", "documented"), "--evidence: is for --model pointer"),
         (("--evidence", "True", "--num-hops", "3"), "--evidence: is for --retrieval words"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,21 @@ from utils.reranker.pairs import PairFormat, score_pairs
 WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Weights of the first stage's score beside the re-ranker's that are tried on validation questions, divided by the standard
 deviation of the first stage's scores there."""
+
+
+class Weights(NamedTuple):
+    """The weights of the first stage's scores beside the re-ranker's.
+
+    Args:
+        own: among given texts, such as a question's own answers.
+        search: among the texts that a search has found.
+    """
+
+    own: float
+    search: float
+
+
+NO_WEIGHTS = Weights(0.0, 0.0)
 
 
 class RerankedScores(Scores):
@@ -52,6 +68,7 @@ class PairsToRead:
         evaluation_set: the questions and what is searched for them.
         first: the first stage's scores of them.
         depth: how many different texts of the first stage's best are read.
+        own_weight: whether the first stage's scores count among own answers, too.
 
     Attributes:
         best: for each question, the ascending places of the first stage's best texts, with copies of them at other places.
@@ -60,8 +77,8 @@ class PairsToRead:
         first_scores: the first stage's scores of those that are read.
     """
 
-    def __init__(self, evaluation_set: EvaluationSet, first: Scores, depth: int):
-        self.evaluation_set, self.first = evaluation_set, first
+    def __init__(self, evaluation_set: EvaluationSet, first: Scores, depth: int, own_weight: bool = False):
+        self.evaluation_set, self.first, self.own_weight = evaluation_set, first, own_weight
         texts, searched = evaluation_set.texts, evaluation_set.searched
         rng, everything = np.random.default_rng(0), slice(0, first.shape[1])
         self.best, self.own, self.read, self.first_scores = [], [], [], []
@@ -77,7 +94,8 @@ class PairsToRead:
     def of(cls, evaluation_set: EvaluationSet, stage, depth: int) -> PairsToRead:
         """The pairs for a first stage of `utils.reranker.first_stage`."""
         questions = [query.text for query in evaluation_set.queries]
-        return cls(evaluation_set, stage.scores(questions, TextsOf(evaluation_set.candidates)), depth)
+        scores = stage.scores(questions, TextsOf(evaluation_set.candidates))
+        return cls(evaluation_set, scores, depth, stage.scores_pairs)
 
     def score(self, model, pair_format: PairFormat, progress: str = "") -> list[np.ndarray]:
         """The re-ranker's score of each pair that is read, for each question."""
@@ -88,38 +106,58 @@ class PairsToRead:
         scores = score_pairs(model, pair_format, pairs, progress)
         return np.split(scores, np.cumsum([len(places) for places in self.read])[:-1])
 
-    def search(self, scores: Sequence[np.ndarray], weight: float = 0.0) -> tuple[Search, Search]:
+    def search(self, scores: Sequence[np.ndarray], weights: Weights = NO_WEIGHTS) -> tuple[Search, Search]:
         """What the scores find among a question's own answers, and among all answers.
 
         Args:
             scores: of the pairs that were read.
-            weight: of the first stage's score among all answers. Own answers are ranked without it.
+            weights: of the first stage's scores beside them.
         """
-        own_results, best_scores = [], []
+        best_scores = [
+            self._mixed(scores, number, weights.search)[np.searchsorted(read, self.best[number])]
+            for number, read in enumerate(self.read)
+        ]
+        reranked = RerankedScores(self.first, self.best, best_scores)
+        return self._search_own(scores, weights.own), self.evaluation_set.search(reranked, DEPTH)
+
+    def _search_own(self, scores: Sequence[np.ndarray], weight: float) -> Search:
+        """What the scores find among own answers."""
+        results = []
         is_relevant, searched = self.evaluation_set.grades > 0, self.evaluation_set.searched
         for number, read in enumerate(self.read):
-            own = scores[number][np.searchsorted(read, self.own[number])]
-            own_results.append(QuestionRanking(own, np.unique(own[is_relevant[searched.own(number)]])))
-            mixed = scores[number] + weight * self.first_scores[number]
-            best_scores.append(mixed[np.searchsorted(read, self.best[number])])
-        reranked = RerankedScores(self.first, self.best, best_scores)
-        return Search(self.evaluation_set, own_results), self.evaluation_set.search(reranked, DEPTH)
+            own = self._mixed(scores, number, weight)[np.searchsorted(read, self.own[number])]
+            results.append(QuestionRanking(own, np.unique(own[is_relevant[searched.own(number)]])))
+        return Search(self.evaluation_set, results)
 
-    def evaluate(self, scores: Sequence[np.ndarray], weight: float = 0.0) -> Evaluation:
+    def evaluate(self, scores: Sequence[np.ndarray], weights: Weights = NO_WEIGHTS) -> Evaluation:
         """The metrics of `utils.ranking.evaluation.evaluate_scores`, for these scores."""
-        return evaluate_searches(*self.search(scores, weight))
+        return evaluate_searches(*self.search(scores, weights))
 
-    def best_weight(self, scores: Sequence[np.ndarray]) -> float:
-        """The weight with the highest NDCG@10 of the texts that are read, the smallest of equals."""
+    def best_weights(self, scores: Sequence[np.ndarray]) -> Weights:
+        """The weights with the highest NDCG@10 among own answers and among the texts that are read, the smallest of equals.
+
+        Own answers have no weight where the first stage's scores depend on what else is searched.
+        """
         deviation = max(float(np.std(np.concatenate(self.first_scores))), 1e-9)
-        return max((weight / deviation for weight in WEIGHTS), key=lambda weight: self._ndcg(scores, weight))
+        weights = [weight / deviation for weight in WEIGHTS]
+        own = max(weights if self.own_weight else weights[:1], key=lambda weight: self._own_ndcg(scores, weight))
+        return Weights(own, max(weights, key=lambda weight: self._ndcg(scores, weight)))
+
+    def _mixed(self, scores: Sequence[np.ndarray], number: int, weight: float) -> np.ndarray:
+        """The scores of a question's texts that are read, with the weighted ones of the first stage."""
+        return scores[number].astype(np.float64) + weight * self.first_scores[number]
+
+    def _own_ndcg(self, scores: Sequence[np.ndarray], weight: float) -> float:
+        """NDCG@10 of own answers; 0 where there is nothing to rank."""
+        metrics = self._search_own(scores, weight).rerank()
+        return float(metrics["ndcg@10"].mean()) if metrics else 0.0
 
     def _ndcg(self, scores: Sequence[np.ndarray], weight: float) -> float:
         """NDCG@10 among all answers, from the texts that are read alone: all others stand behind them."""
         rows, relevance = [], []
         for number in answerable(self.evaluation_set.queries):
             read, own = self.read[number], self.own[number]
-            mixed = scores[number].astype(np.float64) + weight * self.first_scores[number]
+            mixed = self._mixed(scores, number, weight)
             is_own, is_best = np.isin(read, own), np.isin(read, self.best[number])
             mixed[~is_best] = mixed.min() - 1  # own answers that the first stage does not find
             texts = self.evaluation_set.texts[read]
@@ -175,7 +213,7 @@ def evaluate_test(
     """
     pairs = PairsToRead.of(test, predictor.stage, predictor.depth)
     scores = pairs.score(predictor.model, predictor.pair_format, split)
-    searches = pairs.search(scores, predictor.weight)
+    searches = pairs.search(scores, predictor.weights)
     evaluations = {split: evaluate_searches(*searches)}
     if is_unseen is not None and is_unseen.any() and not is_unseen.all():
         evaluations[f"{split}_unseen"] = evaluate_searches(*searches, is_unseen)

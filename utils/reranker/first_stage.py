@@ -31,6 +31,9 @@ def load_first_stage(name: str) -> BM25Stage | EncoderStage:
 class BM25Stage:
     """Scores by BM25, with the word frequencies of the texts that are searched."""
 
+    scores_pairs = False
+    """Whether the score of a question and a text is the same whatever else is searched."""
+
     def scores(self, questions: Sequence[str], texts: Sequence[str]) -> Scores:
         """The score of every question with every text; equal texts are indexed once."""
         _, indexed, places = np.unique(text_numbers(texts), return_index=True, return_inverse=True)
@@ -70,6 +73,19 @@ class EncoderStage:
 
     def __init__(self, predictor: RankingPredictor):
         self.predictor = predictor
+
+    @property
+    def scores_pairs(self) -> bool:
+        """Whether the score of a question and a text is the same whatever else is searched: not where words count."""
+        return self.predictor.lexical is None
+
+    def own_scores(self, questions: Sequence[str], texts: Sequence[Sequence[str]]) -> list[np.ndarray]:
+        """The scores of each question with its texts, float `(texts,)` each."""
+        scores = [np.empty(len(own)) for own in texts]
+        for values, ranking in zip(scores, self.predictor.rank(questions, texts), strict=True):
+            for entry in ranking:
+                values[entry["candidate"]] = entry["score"]
+        return scores
 
     def scores(self, questions: Sequence[str], texts: Sequence[str]) -> Scores:
         """The score of every question with every text."""

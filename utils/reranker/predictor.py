@@ -11,16 +11,18 @@ import numpy as np
 from utils.common.errors import UserError
 from utils.common.reading import MAX_BAD_FRACTION
 from utils.common.references import model_folder
+from utils.ranking.answering import ranked
 from utils.ranking.data import NamedText
 from utils.ranking.predictor import MAX_TOKENS, read_searched_texts
 from utils.reranker.answering import RerankerAnswerer
+from utils.reranker.evaluation import NO_WEIGHTS, Weights
 from utils.reranker.first_stage import BM25_STAGE, BM25Stage, EncoderStage, load_first_stage
 from utils.text.tokenization import check_fits, load_tokenizer
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run, read_run_file
 from utils.training.run_files import checksum_of
 
 FIRST_STAGE_FILE = "first_stage.json"
-"""The file of a run that names the first stage, the checksum of its weights, its depth, and the weight of its score."""
+"""The file of a run that names the first stage, the checksum of its weights, its depth, and the weights of its scores."""
 MAX_DEPTH = 100_000
 """Texts that a run may ask to read for a question."""
 
@@ -40,7 +42,7 @@ class RerankerPredictor(RerankerAnswerer):
             first search.
         checksum: of the weights of an encoder as first stage; empty where it is not known.
         depth: how many of the texts that it finds are read.
-        weight: what its score is multiplied by and then added to the model's, in a search.
+        weights: what the first stage's scores are multiplied by and then added to the model's.
         demo_seed: seed of the demo world that the model was trained on, or None.
     """
 
@@ -53,7 +55,7 @@ class RerankerPredictor(RerankerAnswerer):
         max_length: int,
         first_stage: str,
         depth: int,
-        weight: float = 0.0,
+        weights: Weights = NO_WEIGHTS,
         checksum: str = "",
         demo_seed: int | None = None,
     ):
@@ -61,7 +63,7 @@ class RerankerPredictor(RerankerAnswerer):
         self.first_stage = first_stage
         self.checksum = checksum
         self.depth = depth
-        self.weight = weight
+        self.weights = weights
         self.demo_seed = demo_seed
 
     @classmethod
@@ -91,9 +93,10 @@ class RerankerPredictor(RerankerAnswerer):
             demo_seed = None if config["train_files"] else checked_number(config, "split_seed", 0, MAX_SEED)
             model, tokenizer = load_model_and_tokenizer(run_dir)
             check_fits(tokenizer, model.encoder.config, sum(lengths.values()))
-            depth, weight = checked_number(first, "depth", 1, MAX_DEPTH), checked_number(first, "weight", 0, 1e9, float)
+            depth = checked_number(first, "depth", 1, MAX_DEPTH)
+            weights = Weights(*(checked_number(first, name, 0, 1e9, float) for name in ("own_weight", "weight")))
             stage = {"first_stage": str(first["stage"]), "checksum": str(first["checksum"])}
-        return cls(model, tokenizer, **lengths, **stage, depth=depth, weight=weight, demo_seed=demo_seed)
+        return cls(model, tokenizer, **lengths, **stage, depth=depth, weights=weights, demo_seed=demo_seed)
 
     @cached_property
     def stage(self) -> BM25Stage | EncoderStage:
@@ -115,6 +118,23 @@ class RerankerPredictor(RerankerAnswerer):
                 "--first-stage"
             ) from None
 
+    def rank(self, questions: Sequence[str], candidates: Sequence[Sequence[str]]) -> list[list[dict]]:
+        """Rank each question's own candidates.
+
+        Args:
+            questions: texts of the questions.
+            candidates: for each question the texts of its candidates.
+
+        Returns:
+            for each question its candidates, best first: `{"candidate": place in its list, "text": str, "score": float}`. The score
+            is the model's plus that of the first stage times its weight, which is 0 for BM25.
+        """
+        scores = self.scores(questions, candidates)
+        if self.weights.own:
+            first = self.stage.own_scores(questions, candidates)
+            scores = [own + self.weights.own * values for own, values in zip(scores, first, strict=True)]
+        return [ranked(values, texts) for values, texts in zip(scores, candidates, strict=True)]
+
     def search(self, questions: Sequence[str], texts: Sequence[str], n_best: int = 10) -> list[list[dict]]:
         """Find the best texts of one collection for each question.
 
@@ -126,7 +146,8 @@ class RerankerPredictor(RerankerAnswerer):
             n_best: maximal number of results per question.
 
         Returns:
-            for each question the results, best first, as of `rank`. The score is the model's plus `weight` times the first stage's.
+            for each question the results, best first, as of `rank`. The score is the model's plus that of the first stage times the
+            weight of a search.
         """
         return self.searcher(texts).search(questions, n_best)
 
@@ -149,7 +170,7 @@ class RerankerPredictor(RerankerAnswerer):
         results = []
         for values, found in zip(scores, entries, strict=True):
             first_scores = np.array([entry["score"] for entry in found])
-            values = values + self.weight * first_scores[: len(values)]
+            values = values + self.weights.search * first_scores[: len(values)]
             if len(found) > len(values):
                 others = first_scores[len(values) :]
                 values = np.append(values, values.min() - 1 - (others[0] - others))

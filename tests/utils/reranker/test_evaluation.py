@@ -7,7 +7,7 @@ from tests.helpers.ranking_questions import make_queries
 from utils.ranking.evaluation import EvaluationSet, evaluate_scores
 from utils.ranking.records import Candidate
 from utils.ranking.scores import ArrayScores
-from utils.reranker.evaluation import WEIGHTS, PairsToRead, RerankedScores
+from utils.reranker.evaluation import WEIGHTS, PairsToRead, RerankedScores, Weights
 from utils.reranker.pairs import PairFormat
 
 NUM_OTHERS = 6
@@ -50,8 +50,9 @@ def test_with_all_texts_read_the_scores_are_those_of_all_pairs(tables):
     expected = evaluate_scores(evaluation_set, table)
     assert pairs.evaluate(scores).metrics == pytest.approx(expected.metrics)
     mixed = evaluate_scores(evaluation_set, table + 2.0 * first).metrics
-    both = pairs.evaluate(scores, 2.0).metrics
+    both = pairs.evaluate(scores, Weights(0.0, 2.0)).metrics
     assert both["mrr_all"] == pytest.approx(mixed["mrr_all"]) and both["mrr"] == pytest.approx(expected.metrics["mrr"])
+    assert pairs.evaluate(scores, Weights(2.0, 2.0)).metrics == pytest.approx(mixed)
 
 
 def test_what_is_not_read_stays_below_in_the_order_of_the_first_stage(tables):
@@ -108,12 +109,16 @@ def test_the_weight_has_the_best_ndcg_among_all(tables, depth):
     pairs = PairsToRead(make_set(texts), ArrayScores(first), depth)
     scores = pairs.score(TableModel(table), FORMAT)
     weights = np.array(WEIGHTS) / np.std(np.concatenate(pairs.first_scores))
-    all_scores = [pairs.evaluate(scores, value).metrics["ndcg@10_all"] for value in weights]
+    all_scores = [pairs.evaluate(scores, Weights(0.0, value)).metrics["ndcg@10_all"] for value in weights]
     if depth >= 10:
         assert [pairs._ndcg(scores, value) for value in weights] == pytest.approx(all_scores)
-        assert pairs.best_weight(scores) == pytest.approx(weights[int(np.argmax(all_scores))])
-    assert pairs.best_weight(scores) in weights.tolist()
+        assert pairs.best_weights(scores).search == pytest.approx(weights[int(np.argmax(all_scores))])
+    assert pairs.best_weights(scores).search in weights.tolist()
+    assert pairs.best_weights(scores).own == 0
+    pairs.own_weight = True
+    own_scores = [pairs.evaluate(scores, Weights(value, 0.0)).metrics["ndcg@10"] for value in weights]
+    assert pairs.best_weights(scores).own == pytest.approx(weights[int(np.argmax(own_scores))])
     useless = pairs.score(TableModel(np.zeros_like(table)), FORMAT)
-    assert pairs.evaluate(useless, 1.0).metrics["mrr_all"] == pytest.approx(
+    assert pairs.evaluate(useless, Weights(0.0, 1.0)).metrics["mrr_all"] == pytest.approx(
         evaluate_scores(pairs.evaluation_set, first).metrics["mrr_all"]
     )

@@ -55,6 +55,17 @@ def test_a_search_reads_what_bm25_finds_and_adds_its_score(predictor):
     assert sorted((entry["score"] for entry in more), reverse=True) == [entry["score"] for entry in more]
 
 
+def test_an_encoder_counts_among_given_texts(tmp_path):
+    predictor = RerankerPredictor.load(write_reranker(tmp_path / "run", stage=str(ranking_run()), own_weight=3.0))
+    (ranking,) = predictor(["old bridge"], TEXTS)
+    cosines = RankingPredictor.load(ranking_run()).rank(["old bridge"], [TEXTS])[0]
+    cosine_of = {entry["candidate"]: entry["score"] for entry in cosines}
+    (scores,) = predictor.scores(["old bridge"], [TEXTS])
+    for entry in ranking:
+        place = entry["candidate"]
+        assert entry["score"] == pytest.approx(scores[place] + 3 * cosine_of[place], abs=1e-4)
+
+
 def test_an_encoder_finds_texts_in_memory_and_in_an_index(tmp_path):
     predictor = RerankerPredictor.load(write_reranker(tmp_path / "run", stage=str(ranking_run())))
     (in_memory,) = predictor.search(["old bridge"], TEXTS, 2)
@@ -78,8 +89,8 @@ def test_bm25_has_no_index_of_vectors(predictor, tmp_path):
     ("content", "said"),
     [
         (None, "first_stage.json"),
-        ({"stage": "bm25", "checksum": "", "weight": -1, "depth": 2}, "weight is -1"),
-        ({"stage": "bm25", "checksum": "", "weight": 0.0, "depth": 0}, "depth is 0"),
+        ({"stage": "bm25", "checksum": "", "own_weight": 0, "weight": -1, "depth": 2}, "weight is -1"),
+        ({"stage": "bm25", "checksum": "", "own_weight": 0, "weight": 0.0, "depth": 0}, "depth is 0"),
     ],
 )
 def test_a_damaged_run_is_named(tmp_path, content, said):
