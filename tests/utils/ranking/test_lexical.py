@@ -11,7 +11,7 @@ from components.lexical_weights import RATE
 from models.bi_encoder import BiEncoder
 from utils.ranking.bm25 import BM25
 from utils.ranking.encoder import new_start
-from utils.ranking.features import build_features, make_batch
+from utils.ranking.features import build_features, text_inputs
 from utils.ranking.lexical import WordAndVectorScores, scorer_of, scores_of_all
 from utils.ranking.predictor import RankingPredictor
 from utils.ranking.records import Candidate, Query
@@ -49,7 +49,7 @@ def test_a_batch_has_the_scores_of_the_predictor(predictor, parameters, vector_w
     with_parameters(predictor, parameters, vector_weight)
     features = build_features(QUERIES, np.arange(3), predictor.tokenizer, **LENGTHS, with_words=True)
     filled = {0: np.array([0, 1, 5]), 1: np.array([2, 3]), 2: np.array([4, 5, 0])}
-    inputs, _ = make_batch(features, [0, 1, 2], filled, 3, predictor.padding_id)
+    inputs = text_inputs(features, [0, 1, 2], filled, 3, predictor.padding_id)
     inputs |= features.words.inputs([0, 1, 2], [filled[number] for number in range(3)], 3, [0, 1, 2])
     assert inputs["query_words"].shape == (3, 512) and inputs["candidate_words"].shape == (3, 3, 512)
     vectors = ops.convert_to_numpy(predictor.model(inputs))
