@@ -10,7 +10,7 @@ from components.bert_encoder import BertEncoder
 class CrossEncoder(keras.Model):
     """Scores pairs of a question and a text with one encoder that reads both (Nogueira and Cho 2019, section 3).
 
-        score(q, c) = w . pool(h) + b        h: the token vectors of "[CLS] question [SEP] text [SEP]"
+        score(q, c) = w . pool(h)        h: the token vectors of "[CLS] question [SEP] text [SEP]"
 
     All weights start random; `utils.text.pretrained.checkpoint.assign` loads those of a published checkpoint into `encoder`.
 
@@ -43,7 +43,10 @@ class CrossEncoder(keras.Model):
         self.encoder = BertEncoder(**encoder, dtype=self.dtype_policy, name="encoder")
         # In float32: bfloat16 has too few digits to tell the scores of good texts apart.
         initializer = keras.initializers.TruncatedNormal(stddev=0.02)
-        self.score_head = keras.layers.Dense(1, kernel_initializer=initializer, dtype="float32", name="score_head")
+        # Without a bias, which would move all scores of a question alike: losses that compare them give it no gradient.
+        self.score_head = keras.layers.Dense(
+            1, use_bias=False, kernel_initializer=initializer, dtype="float32", name="score_head"
+        )
 
     def build(self, input_shape=None):
         self.encoder.build()
