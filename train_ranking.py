@@ -44,7 +44,7 @@ from utils.ranking.lexical import WORDS
 from utils.ranking.mining import NegativeMiner
 from utils.ranking.plots import BM25_NAME, plot_test, plot_training
 from utils.ranking.predictor import RankingPredictor
-from utils.ranking.settings import RankingConfig, check_settings
+from utils.ranking.settings import RankingConfig, check_settings, ranking_optimizer
 from utils.ranking.splits import read_ranking_splits
 from utils.ranking.suite import train_suite
 from utils.ranking.trec import write_runs
@@ -267,21 +267,15 @@ def build_model(config: Config, encoder):
 def compile_model(model, config: Config, total_steps: int) -> None:
     """Compile the model with its loss, and with AdamW under warm-up and linear decay."""
     from components.losses import RANKING_LOSSES
-    from utils.training.optimizers import make_optimizer
 
     loss = RANKING_LOSSES[config.loss].from_settings(
         temperature=1.0 if config.learned_temperature or config.lexical else config.temperature,
         margin=config.margin,
         dim=model.candidates.size,
     )
-    optimizer = make_optimizer(
-        config.learning_rate or (5e-5 if config.init_from else 5e-4),
-        total_steps,
-        warmup_steps=config.warmup_steps,
-        weight_decay=config.weight_decay,
-        decay="linear",
+    model.compile(
+        ranking_optimizer(config, total_steps), loss=loss, jit_compile=config.jit_compile and model.supports_jit
     )
-    model.compile(optimizer, loss=loss, jit_compile=config.jit_compile and model.supports_jit)
 
 
 if __name__ == "__main__":

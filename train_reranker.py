@@ -33,7 +33,7 @@ from utils.ranking.groups import question_groups
 from utils.ranking.leaderboard import write_per_question
 from utils.ranking.mining import NEGATIVES_PER_SLOT, mine_negatives
 from utils.ranking.plots import BM25_NAME, plot_test, plot_training
-from utils.ranking.settings import RankingConfig, check_ranking
+from utils.ranking.settings import RankingConfig, check_ranking, ranking_optimizer
 from utils.ranking.splits import read_ranking_splits
 from utils.ranking.trec import write_runs
 from utils.ranking.unseen import learned_questions, runs_of, weight_checksums
@@ -230,17 +230,9 @@ def check_slots_and_depth(config: Config) -> None:
 def compile_model(model, config: Config, total_steps: int) -> None:
     """Compile the model with its loss, and with AdamW under warm-up and linear decay."""
     from components.losses import RANKING_LOSSES
-    from utils.training.optimizers import make_optimizer
 
     loss = RANKING_LOSSES[config.loss].from_settings(temperature=config.temperature, margin=config.margin, dim=1)
-    optimizer = make_optimizer(
-        config.learning_rate or (5e-5 if config.init_from else 5e-4),
-        total_steps,
-        warmup_steps=config.warmup_steps,
-        weight_decay=config.weight_decay,
-        decay="linear",
-    )
-    model.compile(optimizer, loss=loss, jit_compile=config.jit_compile)
+    model.compile(ranking_optimizer(config, total_steps), loss=loss, jit_compile=config.jit_compile)
 
 
 if __name__ == "__main__":

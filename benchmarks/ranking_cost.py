@@ -100,10 +100,10 @@ def measure(name: str, depth: int, test_files: list[Path], search_files: list[Pa
     }
 
 
-def ndcg(found: list[float], ideal: list[float]) -> float:
+def ndcg(retrieved: list[float], ideal: list[float]) -> float:
     """NDCG@10 of the grades in the order in which texts were found."""
     discounts = 1 / np.log2(np.arange(2, N_BEST + 2))
-    gains = [np.array(grades[:N_BEST]) @ discounts[: len(grades[:N_BEST])] for grades in (found, ideal)]
+    gains = [np.array(grades[:N_BEST]) @ discounts[: len(grades[:N_BEST])] for grades in (retrieved, ideal)]
     return float(gains[0] / gains[1])
 
 

@@ -118,10 +118,10 @@ def weighted(features: dict[str, list[np.ndarray]], part: str, parts: dict[str, 
     shares = [values / values.sum() for values in map(grades, parts[part])]
     for _ in range(20):
         gradient, curvature = -PENALTY * weights, PENALTY * np.eye(len(weights))
-        for matrix, share in zip(features[part], shares, strict=True):
+        for matrix, vote_shares in zip(features[part], shares, strict=True):
             probabilities = np.exp(matrix @ weights - np.max(matrix @ weights))
             probabilities /= probabilities.sum()
-            gradient += matrix.T @ (share - probabilities)
+            gradient += matrix.T @ (vote_shares - probabilities)
             curvature += matrix.T @ (np.diag(probabilities) - np.outer(probabilities, probabilities)) @ matrix
         weights = weights + np.linalg.solve(curvature, gradient)
     print(f"weights fitted on {part}: {', '.join(f'{weight:.2f}' for weight in weights)}")

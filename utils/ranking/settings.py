@@ -128,3 +128,16 @@ def check_settings(config) -> None:
             raise UserError(f"--lexical: {name} cuts vectors, in which words have no order; choose another --loss")
         if config.learned_temperature and not loss.uses_temperature:
             raise UserError(f"--learned-temperature: {name} has no temperature; omit the flag")
+
+
+def ranking_optimizer(config: RankingConfig, total_steps: int):
+    """AdamW under warm-up and linear decay, for `total_steps` steps; by default slower from a pretrained encoder."""
+    from utils.training.optimizers import make_optimizer
+
+    return make_optimizer(
+        config.learning_rate or (5e-5 if config.init_from else 5e-4),
+        total_steps,
+        warmup_steps=config.warmup_steps,
+        weight_decay=config.weight_decay,
+        decay="linear",
+    )

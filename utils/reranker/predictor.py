@@ -165,17 +165,17 @@ class RerankerPredictor(RerankerAnswerer):
             entries: for each question dicts with `text` and the first stage's `score`, best first.
             n_best: maximal number of results per question.
         """
-        read = [found[: self.depth] for found in entries]
-        scores = self.scores(questions, [[entry["text"] for entry in found] for found in read])
+        read = [retrieved[: self.depth] for retrieved in entries]
+        scores = self.scores(questions, [[entry["text"] for entry in texts] for texts in read])
         results = []
-        for values, found in zip(scores, entries, strict=True):
-            first_scores = np.array([entry["score"] for entry in found])
+        for values, retrieved in zip(scores, entries, strict=True):
+            first_scores = np.array([entry["score"] for entry in retrieved])
             values = values + self.weights.search * first_scores[: len(values)]
-            if len(found) > len(values):
+            if len(retrieved) > len(values):
                 others = first_scores[len(values) :]
                 values = np.append(values, values.min() - 1 - (others[0] - others))
             order = np.argsort(-values, kind="stable")[:n_best]
-            results.append([{**found[place], "score": float(values[place])} for place in order])
+            results.append([{**retrieved[place], "score": float(values[place])} for place in order])
         return results
 
     def read_texts(

@@ -43,30 +43,30 @@ def vocabulary():
 
 
 def test_a_question_is_open_where_other_relations_have_the_words_that_are_left(vocabulary):
-    asked = [
+    memory_questions = [
         *questions(),
         MemoryQuestion("4", "what is the height of Sela", "Sela", ("9",), "height"),
         MemoryQuestion("5", "what is the height of Noro", "Noro", ("8",), "height"),
     ]
-    vocabulary = Vocabulary([*open_vocabulary(BASE, asked).words, NOTHING, UNKNOWN])
-    ids = encode_texts([question.text for question in asked], vocabulary)
-    asking, rng = AskingWords(asked, ids, vocabulary), np.random.default_rng(0)
+    vocabulary = Vocabulary([*open_vocabulary(BASE, memory_questions).words, NOTHING, UNKNOWN])
+    ids = encode_texts([question.text for question in memory_questions], vocabulary)
+    asking, rng = AskingWords(memory_questions, ids, vocabulary), np.random.default_rng(0)
     seen = set()
     for _ in range(60):
         changed, is_open = asking.with_unknown(ids, 1.0, rng)
         for row, (before, after) in enumerate(zip(ids, changed, strict=True)):
             (place,) = np.flatnonzero(before != after)
             assert after[place] >= len(vocabulary) and before[place] < len(vocabulary)  # names stay
-            word = asked[row].text.split()[place]
-            assert is_open[row] == (word in ("capital", "height")), asked[row].text
+            word = memory_questions[row].text.split()[place]
+            assert is_open[row] == (word in ("capital", "height")), memory_questions[row].text
             seen.add(word)
     assert seen == {"what", "is", "the", "capital", "height", "of", "which", "artist", "painted"}
 
 
 def test_none_or_a_fraction_of_the_questions_is_changed(vocabulary):
-    asked = questions() * 50
-    ids = encode_texts([question.text for question in asked], vocabulary)
-    asking = AskingWords(asked, ids, vocabulary)
+    memory_questions = questions() * 50
+    ids = encode_texts([question.text for question in memory_questions], vocabulary)
+    asking = AskingWords(memory_questions, ids, vocabulary)
     unchanged, is_open = asking.with_unknown(ids, 0.0, np.random.default_rng(0))
     assert (unchanged == ids).all() and not is_open.any()
     some, _ = asking.with_unknown(ids, 0.3, np.random.default_rng(0))
@@ -80,8 +80,8 @@ def test_the_model_reads_a_sign_for_words_that_nothing_knows(vocabulary):
     facts = encode_facts(BASE.facts, vocabulary, with_evidence=True)
     texts = ["what is the population of Sela", "which artist painted Mill", "who owns Narnia"]
     ids = encode_texts(texts, vocabulary)
-    asked = [MemoryQuestion(str(row), text, "Sela", ()) for row, text in enumerate(texts)]
-    features = build_features(BASE, asked, ids, [[0, 1, 2, 3]] * 3)
+    memory_questions = [MemoryQuestion(str(row), text, "Sela", ()) for row, text in enumerate(texts)]
+    features = build_features(BASE, memory_questions, ids, [[0, 1, 2, 3]] * 3)
     inputs = assemble(features, facts, np.arange(3))
     listed = {number: word for number, word in enumerate(vocabulary.words, start=1)} | {0: ""}
     read = [[listed[number] for number in row if number] for row in inputs["question_ids"].tolist()]
@@ -92,8 +92,8 @@ def test_the_model_reads_a_sign_for_words_that_nothing_knows(vocabulary):
 
 
 def test_an_open_question_has_nothing_as_its_target(vocabulary):
-    asked = questions()[:2]
-    ids = encode_texts([question.text for question in asked], vocabulary)
-    features = build_features(BASE, asked, ids, [[0, 1], [0, 1]], True, np.array([True, False]))
+    memory_questions = questions()[:2]
+    ids = encode_texts([question.text for question in memory_questions], vocabulary)
+    features = build_features(BASE, memory_questions, ids, [[0, 1], [0, 1]], True, np.array([True, False]))
     target = targets(features, np.arange(2), 4, has_nothing=True)
     assert target.tolist() == [[0, 0, 0, 1], [0, 1, 0, 0]]

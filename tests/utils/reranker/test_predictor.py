@@ -43,15 +43,15 @@ def test_texts_are_ranked_by_the_score_of_each_pair(predictor):
 
 def test_a_search_reads_what_bm25_finds_and_adds_its_score(predictor):
     (results,) = predictor.search(["old bridge"], TEXTS, 2)
-    found = predictor.stage.searcher(TEXTS).search(["old bridge"], 2)[0]
-    scores = predictor.scores(["old bridge"], [[entry["text"] for entry in found]])[0]
-    expected = scores + 0.5 * np.array([entry["score"] for entry in found])
-    assert {entry["text"] for entry in results} == {entry["text"] for entry in found}
+    retrieved = predictor.stage.searcher(TEXTS).search(["old bridge"], 2)[0]
+    scores = predictor.scores(["old bridge"], [[entry["text"] for entry in retrieved]])[0]
+    expected = scores + 0.5 * np.array([entry["score"] for entry in retrieved])
+    assert {entry["text"] for entry in results} == {entry["text"] for entry in retrieved}
     assert [entry["score"] for entry in results] == pytest.approx(sorted(expected, reverse=True), abs=1e-5)
     more = predictor.search(["old bridge"], [*TEXTS, TEXTS[3]], 4)[0]  # more than its depth; a copy is found once
-    found = predictor.stage.searcher(TEXTS).search(["old bridge"], 4)[0]
+    retrieved = predictor.stage.searcher(TEXTS).search(["old bridge"], 4)[0]
     assert [entry["candidate"] for entry in more[:2]] == [entry["candidate"] for entry in results]
-    assert [entry["candidate"] for entry in more[2:]] == [entry["candidate"] for entry in found[2:]]
+    assert [entry["candidate"] for entry in more[2:]] == [entry["candidate"] for entry in retrieved[2:]]
     assert sorted((entry["score"] for entry in more), reverse=True) == [entry["score"] for entry in more]
 
 

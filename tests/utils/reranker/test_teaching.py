@@ -13,16 +13,16 @@ NEGATIVES = [np.array([7]), np.array([0, 1]), np.array([], int), np.array([5])]
 
 
 def test_every_own_candidate_and_negative_has_the_teachers_score(monkeypatch):
-    asked = []
+    calls = []
 
     def scores(questions, texts):
-        asked.extend(zip(questions, map(len, texts), strict=True))
+        calls.extend(zip(questions, map(len, texts), strict=True))
         return [np.arange(len(own), dtype=np.float32) for own in texts]
 
     monkeypatch.setattr(teaching.RerankerPredictor, "load", lambda run_dir: SimpleNamespace(scores=scores))
     monkeypatch.setattr(teaching, "QUESTIONS_AT_ONCE", 3)
     result = teaching.scores_by_teacher("runs/reader", make_queries(), make_features(), NEGATIVES)
-    assert asked == [("text 0", 4), ("text 1", 4), ("text 2", 2), ("text 3", 2)]
+    assert calls == [("text 0", 4), ("text 1", 4), ("text 2", 2), ("text 3", 2)]
     assert result == [{0: 0, 1: 1, 2: 2, 7: 3}, {3: 0, 4: 1, 0: 2, 1: 3}, {5: 0, 6: 1}, {7: 0, 5: 1}]
 
 
