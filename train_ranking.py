@@ -73,7 +73,8 @@ class Config(RankingConfig):
     loss: str = "infonce"
     """Name of the loss, such as infonce, triplet or listwise; components/losses describes all, an unknown name lists them."""
     temperature: float = 0.05
-    """Divisor of the cosines, in losses with exponentials."""
+    """Divisor of the cosines, in losses with exponentials. With --lexical from a pretrained encoder, 1 / temperature is the first
+    weight of the cosine."""
     learned_temperature: bool = False
     """Learn the temperature, starting from --temperature."""
     slots: int = 4
@@ -261,6 +262,8 @@ def build_model(config: Config, encoder):
     )
     model.build()
     encoder.set_weights(model)
+    if config.lexical and config.init_from:  # its vectors are good from the first step, and it learns slowly
+        model.set_vector_weight(1 / config.temperature)
     return model
 
 

@@ -111,6 +111,10 @@ class BiEncoder(keras.Model):
         """Return w, a float32 scalar."""
         return RATE * self.vector_weight_
 
+    def set_vector_weight(self, weight):
+        """Let training start with this w, a float, in the place of 0; after `build`."""
+        self.vector_weight_.assign(weight / RATE)
+
     def towers(self):
         """Return a list of the encoders: one, or the candidates' and the queries'."""
         return [self.candidates] if self.config["shared"] else [self.candidates, self.queries]
