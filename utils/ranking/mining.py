@@ -45,19 +45,30 @@ def mine_negatives(
     """
     negatives, rng = [], np.random.default_rng(0)
     is_first = np.zeros(len(features.texts), bool)
-    is_first[np.unique(features.texts, return_index=True)[1]] = True
+    texts, first = np.unique(features.texts, return_index=True)
+    is_first[first] = True
+    same_text = np.zeros(texts.max(initial=-1) + 1, np.int64)
+    same_text[texts] = first  # the one candidate of a text that can be chosen
     candidate_groups = features.groups[features.owners]
     for question, row in enumerate(_rows(as_scores(scores))):
         own = features.own_candidates(question)
         best = row[own[features.relevance[own].argmax()]] if len(own) else math.inf
         is_other = candidate_groups != features.groups[question]
-        is_other &= is_first & ~np.isin(features.texts, features.texts[own])
-        allowed = rng.permutation(np.flatnonzero(is_other & (row <= best - margin * abs(best))))
-        top = allowed
-        if len(allowed):
-            top = allowed[np.argpartition(-row[allowed], min(max_negatives, len(allowed) - 1))[:max_negatives]]
+        is_other &= is_first & (row <= best - margin * abs(best))
+        is_other[same_text[features.texts[own]]] = False
+        top = rng.permutation(_highest(row, np.flatnonzero(is_other), max_negatives, rng))
         negatives.append(top[np.argsort(-row[top], kind="stable")])
     return negatives
+
+
+def _highest(row: np.ndarray, allowed: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """The `count` of the `allowed` places with the highest scores, in any order; of equal scores random ones."""
+    if len(allowed) <= count:
+        return allowed
+    scores = row[allowed]
+    lowest = np.partition(scores, -count)[-count]
+    certain = allowed[scores > lowest]
+    return np.concatenate([certain, rng.choice(allowed[scores == lowest], count - len(certain), replace=False)])
 
 
 def _rows(scores: Scores) -> Iterator[np.ndarray]:
