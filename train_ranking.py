@@ -44,7 +44,13 @@ from utils.ranking.lexical import WORDS
 from utils.ranking.mining import NegativeMiner
 from utils.ranking.plots import BM25_NAME, plot_test, plot_training
 from utils.ranking.predictor import RankingPredictor
-from utils.ranking.settings import RankingConfig, check_settings, ranking_optimizer
+from utils.ranking.settings import (
+    SCRATCH_LEARNING_RATE,
+    RankingConfig,
+    check_settings,
+    peak_learning_rate,
+    ranking_optimizer,
+)
 from utils.ranking.splits import read_ranking_splits
 from utils.ranking.suite import train_suite
 from utils.ranking.trec import write_runs
@@ -248,6 +254,7 @@ def choose_encoder(config: Config, splits):
 
 def build_model(config: Config, encoder):
     """The model, with the pretrained weights if there are any."""
+    from components.lexical_weights import RATE
     from models.bi_encoder import BiEncoder
 
     model = BiEncoder(
@@ -259,10 +266,11 @@ def build_model(config: Config, encoder):
         num_chunks=config.chunks,
         dense=[layer.config for layer in encoder.dense],
         lexical=config.lexical,
+        lexical_rate=RATE * SCRATCH_LEARNING_RATE / peak_learning_rate(config),  # words learn as fast from any start
     )
     model.build()
     encoder.set_weights(model)
-    if config.lexical and config.init_from:  # its vectors are good from the first step, and it learns slowly
+    if config.lexical and config.init_from:  # its vectors are good from the first step
         model.set_vector_weight(1 / config.temperature)
     return model
 

@@ -112,7 +112,9 @@ def main(config: Config) -> int:
         name: build_features(part, question_groups(part), start.tokenizer, *lengths)
         for name, part in splits.parts.items()
     }
-    validation = EvaluationSet.from_splits(splits.parts, features, "validation", ["validation"])
+    # Also among the training answers: a weight that is chosen in a small search would be wrong for a large one.
+    searched = [name for name in SEARCHED if name != "test"]
+    validation = EvaluationSet.from_splits(splits.parts, features, "validation", searched)
     document_ids = token_rows(start.tokenizer, (document.text for document in splits.documents), config.max_length)
     test = EvaluationSet.from_splits(splits.parts, features, "test", SEARCHED, splits.documents, document_ids)
     checksums = weight_checksums(runs)

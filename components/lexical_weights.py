@@ -8,7 +8,7 @@ from keras import ops
 K1, B = 1.5, 0.75
 """The parameters of `utils.ranking.bm25.BM25`, from which training starts."""
 RATE = 50.0
-"""How many times as fast the parameters move as the weights of an encoder: there are four of them, and they have far to go."""
+"""How many times as fast the parameters move as the weights of an encoder from scratch: there are few, and they have far to go."""
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
@@ -23,6 +23,7 @@ class LexicalWeights(keras.layers.Layer):
 
     Args:
         scale: float, the first value of s.
+        rate: float, how many times as fast the parameters move as other weights under the same optimizer.
 
     Call arguments:
         question_counts: float `(batch, words)`, f_q.
@@ -40,13 +41,14 @@ class LexicalWeights(keras.layers.Layer):
         ((2, 5), (2, 3, 5))
     """
 
-    def __init__(self, scale=0.2, **kwargs):
+    def __init__(self, scale=0.2, rate=RATE, **kwargs):
         super().__init__(**kwargs)
         self.scale = scale
+        self.rate = rate
         self.autocast = False
 
     def build(self, *_):
-        # The logarithms of s, p and k1, and the logit of b, each as a difference from its first value, divided by RATE.
+        # The logarithms of s, p and k1, and the logit of b, each as a difference from its first value, divided by the rate.
         self.parameters = self.add_weight(
             name="parameters", shape=(4,), initializer="zeros", dtype="float32", autocast=False
         )
@@ -54,7 +56,7 @@ class LexicalWeights(keras.layers.Layer):
 
     def values(self):
         """Return s, p, k1 and b, each a float32 scalar."""
-        scale, power, k1, b = ops.unstack(RATE * self.parameters, 4)
+        scale, power, k1, b = ops.unstack(self.rate * self.parameters, 4)
         return self.scale * ops.exp(scale), ops.exp(power), K1 * ops.exp(k1), ops.sigmoid(b + math.log(B / (1 - B)))
 
     def call(self, question_counts, idf, text_counts, text_lengths):
@@ -70,4 +72,4 @@ class LexicalWeights(keras.layers.Layer):
         return question_counts_shape, text_counts_shape
 
     def get_config(self):
-        return {**super().get_config(), "scale": self.scale}
+        return {**super().get_config(), "scale": self.scale, "rate": self.rate}

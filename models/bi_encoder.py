@@ -39,6 +39,7 @@ class BiEncoder(keras.Model):
             a graph without XLA.
         dense: dicts, layers after the pooling (see `models.text_encoder.TextEncoder`).
         lexical: bool, whether words count beside vectors. Then no temperature is learned, and there are no chunks.
+        lexical_rate: float, how many times as fast w and BM25's parameters move as the weights of the encoder.
 
     Inputs, a dict of int arrays:
         query_ids, query_mask: `(batch, query_length)`.
@@ -71,6 +72,7 @@ class BiEncoder(keras.Model):
         num_chunks=1,
         dense=(),
         lexical=False,
+        lexical_rate=RATE,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -88,11 +90,12 @@ class BiEncoder(keras.Model):
             "num_chunks": num_chunks,
             "dense": [dict(config) for config in dense],
             "lexical": lexical,
+            "lexical_rate": lexical_rate,
         }
         settings = {"pooling": pooling, "output_dim": output_dim, "dense": dense, "dtype": self.dtype_policy}
         self.candidates = TextEncoder(encoder, **settings, name="candidates")
         self.queries = self.candidates if shared else TextEncoder(encoder, **settings, name="queries")
-        self.lexical = LexicalWeights(name="lexical") if lexical else None
+        self.lexical = LexicalWeights(rate=lexical_rate, name="lexical") if lexical else None
 
     def build(self, input_shape=None):
         for tower in self.towers():
@@ -109,11 +112,11 @@ class BiEncoder(keras.Model):
 
     def vector_weight(self):
         """Return w, a float32 scalar."""
-        return RATE * self.vector_weight_
+        return self.config["lexical_rate"] * self.vector_weight_
 
     def set_vector_weight(self, weight):
         """Let training start with this w, a float, in the place of 0; after `build`."""
-        self.vector_weight_.assign(weight / RATE)
+        self.vector_weight_.assign(weight / self.config["lexical_rate"])
 
     def towers(self):
         """Return a list of the encoders: one, or the candidates' and the queries'."""

@@ -11,6 +11,8 @@ from utils.training.settings import CachedRunConfig, as_flag, check_common, chec
 
 TEACHABLE = ("listwise", "listwise_own")
 """Losses whose targets are shares of the candidates, so that a teacher's probabilities can be among them."""
+SCRATCH_LEARNING_RATE = 5e-4
+"""Peak learning rate of an encoder from scratch."""
 
 
 @dataclass
@@ -130,12 +132,17 @@ def check_settings(config) -> None:
             raise UserError(f"--learned-temperature: {name} has no temperature; omit the flag")
 
 
+def peak_learning_rate(config: RankingConfig) -> float:
+    """The highest learning rate of a training; by default lower from a pretrained encoder."""
+    return config.learning_rate or (5e-5 if config.init_from else SCRATCH_LEARNING_RATE)
+
+
 def ranking_optimizer(config: RankingConfig, total_steps: int):
-    """AdamW under warm-up and linear decay, for `total_steps` steps; by default slower from a pretrained encoder."""
+    """AdamW under warm-up and linear decay, for `total_steps` steps."""
     from utils.training.optimizers import make_optimizer
 
     return make_optimizer(
-        config.learning_rate or (5e-5 if config.init_from else 5e-4),
+        peak_learning_rate(config),
         total_steps,
         warmup_steps=config.warmup_steps,
         weight_decay=config.weight_decay,
