@@ -73,7 +73,7 @@ class SquadAnswerer:
                 `null_score`: how much "no answer" is preferred to the best text;
                 `n_best`: the best texts, each a dict of `text`, `probability`, `start`, `start_logit` and `end_logit`; their
                     probabilities sum to one over at least the 20 best. The first one has the best expected score, which is not
-                    always the highest probability.
+                    always the highest probability; the others follow by their probability.
 
         Raises:
             UserError: a record has no question or no context, or a question is too long for `max_length`.

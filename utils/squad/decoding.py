@@ -56,10 +56,11 @@ class Answers:
 
     Args:
         answers: the best non-empty text; empty only where the paragraph has no token.
-        n_best: a list of `{"text", "probability", "start", "start_logit", "end_logit"}`, best first, which is not always the
-            most probable (`expected_scores`); `start` is the text's first character in the paragraph, and probabilities sum to
-            one over the list. Spans whose texts are equal once normalised (case, punctuation, articles) are one answer: its
-            weight is the sum of theirs, and its text, place and logits are those of the best of them.
+        n_best: a list of `{"text", "probability", "start", "start_logit", "end_logit"}`: the answer first, which is not always
+            the most probable (`expected_scores`), then the others by their probability; `start` is the text's first character in
+            the paragraph, and probabilities sum to one over the list. Spans whose texts are equal once normalised (case,
+            punctuation, articles) are one answer: its weight is the sum of theirs, and its text, place and logits are those of
+            the best of them.
         null_scores: score of "no answer" minus the score of the best answer; above a threshold the question is taken to be
             unanswerable (SQuAD 2.0). Of several windows, the one with the lowest score of "no answer" counts.
     """
@@ -228,11 +229,14 @@ def _best_texts(context: str, spans: dict, characters: dict, length_penalty: flo
         best_span = {"start": first_character, "start_logit": start_logit, "end_logit": end_logit}
         entry = pooled.setdefault(key, {"text": text, "weight": 0.0, "best_span": best_span})
         entry["weight"] += float(np.exp(score - top)) / max(len(tokens), 1) ** length_penalty
+    if not pooled:
+        return []
     best = sorted(pooled.items(), key=lambda item: -item[1]["weight"])[:n_best]
     weights = np.array([entry["weight"] for _, entry in best])
     # Of the first N_BEST alone, so that the answer does not depend on how many others are listed.
     scores = expected_scores([tokens for tokens, _ in best[:N_BEST]], weights[:N_BEST] / weights[:N_BEST].sum())
-    order = [*np.argsort(-scores, kind="stable"), *range(len(scores), len(best))]
+    chosen = int(scores.argmax())
+    order = [chosen, *(place for place in range(len(best)) if place != chosen)]
     total = weights.sum()
     return [
         {"text": best[i][1]["text"], "probability": float(weights[i] / total), **best[i][1]["best_span"]} for i in order

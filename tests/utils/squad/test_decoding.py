@@ -125,10 +125,10 @@ def test_all_windows_of_all_questions_are_merged(tokenizer, seed, length_penalty
         probabilities = {
             normalize_answer(entry["text"]) or entry["text"]: entry["probability"] for entry in n_best
         }  # fmt: skip
-        first, rest = n_best[:N_BEST], n_best[N_BEST:]
-        expected_scores = [expected_score(entry["text"], first) for entry in first]
-        np.testing.assert_allclose(expected_scores, sorted(expected_scores, reverse=True), rtol=1e-12)
-        order = [min(entry["probability"] for entry in first), *(entry["probability"] for entry in rest)]
+        most_probable = sorted(n_best, key=lambda entry: -entry["probability"])[:N_BEST]
+        expected_scores = [expected_score(entry["text"], most_probable) for entry in most_probable]
+        np.testing.assert_allclose(expected_score(n_best[0]["text"], most_probable), max(expected_scores), rtol=1e-12)
+        order = [entry["probability"] for entry in n_best[1:]]
         assert order == sorted(order, reverse=True)
         assert len(n_best) == len(weights) and set(probabilities) == set(weights)
         for text, weight in weights.items():
