@@ -34,7 +34,9 @@ def oracle(sequences, truth: Truth, students: Sequence[int]) -> list[np.ndarray]
     return predictions
 
 
-def bayes_filter(sequences, discrimination: np.ndarray, thresholds: np.ndarray) -> list[np.ndarray]:
+def bayes_filter(
+    sequences, discrimination: np.ndarray, thresholds: np.ndarray, category_probabilities=gpcm_probabilities
+) -> list[np.ndarray]:
     """Predict with known items and an unknown ability that does not change, by the posterior given the responses so far.
 
     The prior is N(0, 1), on 401 nodes from -5 to 5.
@@ -43,8 +45,9 @@ def bayes_filter(sequences, discrimination: np.ndarray, thresholds: np.ndarray) 
         sequences: pairs of items and responses; items are rows of the parameters.
         discrimination: alpha, `(items,)`.
         thresholds: beta, `(items, categories - 1)`.
+        category_probabilities: the item response model, a function of `utils.tracing.item_response`.
     """
-    table = gpcm_probabilities(NODES, discrimination[:, None], thresholds[:, None, :])  # (items, nodes, categories)
+    table = category_probabilities(NODES, discrimination[:, None], thresholds[:, None, :])  # (items, nodes, categories)
     predictions = []
     for items, responses in sequences:
         posterior, probabilities = PRIOR / PRIOR.sum(), np.zeros((len(items), table.shape[2]))
