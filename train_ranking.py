@@ -218,7 +218,7 @@ def main(config: Config) -> int:
         plot_test(config.run_dir, search, evaluations["test"], baselines["test"][BM25_NAME], title, "test")
         exports = best.export(config.run_dir / "export") if config.export else {}
         print_scores(config.loss, evaluations, shorter)
-        headline, *more_headlines = headlines(evaluations["test"])
+        headline, *more_headlines = headlines(evaluations["test"], config.lexical)
         publish(
             config,
             "ranking",

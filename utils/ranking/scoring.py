@@ -43,11 +43,15 @@ OTHERS = "others"
 """Name of the questions of a split that are not scored, whose answers are searched all the same."""
 
 
-def headlines(evaluation: Evaluation) -> list[Headline]:
-    """The metrics of the verdicts: NDCG@10 among own answers, unless there is nothing to rank, and among all answers."""
+def headlines(evaluation: Evaluation, lexical: bool = False) -> list[Headline]:
+    """The metrics of the verdicts: NDCG@10 among own answers, unless there is nothing to rank, and among all answers.
+
+    The first is what a model is quoted for. Where words count (`lexical`) that is the search, which they are for.
+    """
+    metrics = [("ndcg@10", "own"), ("ndcg@10_all", "all")]
     return [
         Headline(name, f"NDCG@10 among {answers} answers", "val_score", PLAIN, digits=4)
-        for name, answers in (("ndcg@10", "own"), ("ndcg@10_all", "all"))
+        for name, answers in (metrics[::-1] if lexical else metrics)
         if name in evaluation.metrics
     ]
 
@@ -96,7 +100,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         predictor.model,
         evaluations,
         {name: {split: evaluation} for name, evaluation in baselines.items()},
-        headlines=tuple(headlines(evaluations[split])),
+        headlines=tuple(headlines(evaluations[split], bool(run.settings.get("lexical")))),
         columns=COLUMNS,
         compared=COMPARED,
         data={**splits.describe(files), "searched": len(evaluation_set.candidates)},
@@ -107,7 +111,12 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
 
 
 def make_evaluation_set(
-    predictor: RankingPredictor, splits: RankingSplits, split: str, numbers: np.ndarray, searched: Sequence[Candidate]
+    predictor: RankingPredictor,
+    splits: RankingSplits,
+    split: str,
+    numbers: np.ndarray,
+    searched: Sequence[Candidate],
+    validation_searches_training: bool = False,
 ) -> EvaluationSet:
     """Some questions of a split, and what is searched for them, as in training.
 
@@ -117,6 +126,7 @@ def make_evaluation_set(
         split: the split.
         numbers: the numbers of the questions, `(questions,)`.
         searched: more texts that are searched.
+        validation_searches_training: whether training answers are searched for validation questions too.
     """
     chosen, queries = set(numbers.tolist()), splits.parts[split]
     parts = {
@@ -124,7 +134,8 @@ def make_evaluation_set(
         split: [query for number, query in enumerate(queries) if number in chosen],
         OTHERS: [query for number, query in enumerate(queries) if number not in chosen],
     }
-    names = [split, OTHERS, *(SEARCHED[1:] if split == "test" else ())]
+    more = {"test": SEARCHED[1:], "validation": ("train",) if validation_searches_training else ()}
+    names = [split, OTHERS, *more.get(split, ())]
     lengths = predictor.query_length, predictor.max_length
     features = {
         name: build_features(parts[name], np.arange(len(parts[name])), predictor.tokenizer, *lengths)

@@ -33,7 +33,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
     splits, searched, notes = read_questions(run, source, options)
     numbers = options.drawn(len(splits.parts[split]))
     is_unseen = splits.has_unseen_answers()[numbers] if split == "test" and "train" in splits.parts else None
-    evaluation_set = make_evaluation_set(predictor, splits, split, numbers, searched)
+    evaluation_set = make_evaluation_set(predictor, splits, split, numbers, searched, validation_searches_training=True)
     model = predictor.model
     if options.onnx:
         predictor.model = OnnxModel(options.onnx, ("scores",))
