@@ -6,8 +6,8 @@
 Every student is a test student of one of `--folds` folds; fold F is trained with `--seed F`. Printed are, for each model and peer,
 the negative log-likelihood (NLL, nats per response) of all responses, each predicted from the student's responses before it, with
 a 95 % interval that resamples students; the difference from the best peer, model less peer, with its interval and the p value of a
-paired randomisation test over students; and the correlation of the model's thresholds with those of girth's partial credit model
-(the mean over the folds). `table.json` has the same.
+paired randomisation test over students; and the correlation of the model's thresholds with those that girth fits for the same item
+response model (the mean over the folds). `table.json` has the same.
 
 Peers learn from the training students of a fold, as the model does (which also chooses its epoch on validation students):
 
@@ -66,10 +66,11 @@ def main():
         for model in options.models:
             run = train_fold(model, fold, options, flags)
             probabilities[model] = read_predictions(run / "test_predictions.csv", data.num_categories)
-            parameters = TracingPredictor.load(run).item_parameters()
-            if "thresholds" in parameters:
-                estimates = parameters["thresholds"].ravel()
-                correlations.setdefault(model, []).append(float(np.corrcoef(estimates, thresholds[1:].ravel())[0, 1]))
+            predictor = TracingPredictor.load(run)
+            if predictor.head:
+                estimates, of_peer = predictor.item_parameters()["thresholds"], thresholds[predictor.head][1:]
+                correlation = np.corrcoef(estimates.ravel(), of_peer.ravel())[0, 1]
+                correlations.setdefault(model, []).append(float(correlation))
         for name, part in probabilities.items():
             losses.setdefault(name, []).append(negative_log_likelihood(part, responses))
     rows = compare(
@@ -101,8 +102,10 @@ def read_predictions(path: Path, num_categories: int) -> np.ndarray:
         return np.array([[float(row[f"p{k}"]) for k in range(num_categories)] for row in csv.DictReader(file)])
 
 
-def peer_predictions(data: ResponseData, training: Pairs, test: Pairs) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Each peer's probabilities of the test responses, and the thresholds of girth's partial credit model by item number."""
+def peer_predictions(
+    data: ResponseData, training: Pairs, test: Pairs
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Each peer's probabilities of the test responses, and girth's thresholds by item number, of `gpcm` and `graded`."""
     num_items, num_categories = len(data.item_numbers) + 1, data.num_categories
     counts = np.zeros((num_items, num_categories))
     for items, responses in training:
@@ -134,7 +137,7 @@ def peer_predictions(data: ResponseData, training: Pairs, test: Pairs) -> tuple[
             part = of_scale(test, scale)
             filtered = bayes_filter(part, discrimination, thresholds, category_probabilities)
             predictions[name][np.isin(items, scale)] = np.concatenate(filtered)
-    return predictions, thresholds_of_peers["girth pcm"]
+    return predictions, {"gpcm": thresholds_of_peers["girth pcm"], "graded": thresholds_of_peers["girth grm"]}
 
 
 def of_scale(pairs: Pairs, scale: np.ndarray) -> Pairs:

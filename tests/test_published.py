@@ -89,6 +89,8 @@ def people():
         ("memnet-people", "surnames", 20, 0),
         ("memnet-people", "two_steps", 0, 9),
         ("memnet-people", "unanswerable", 0, 16),
+        ("memnet-wikimovies", "questions", 34, 5),
+        ("memnet-wikimovies", "unanswerable", 0, 6),
     ],
 )
 def test_natural_questions(name, file, right, silent):
