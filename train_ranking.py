@@ -72,7 +72,8 @@ class Config(RankingConfig):
     output_dim: int = 128
     """Size of the vectors; 0 omits the projection."""
     lexical: bool = False
-    """Let words count beside vectors: a BM25 whose parameters are learned, and a learned weight of the cosine that starts at 0."""
+    """Let words count beside vectors: a BM25 whose parameters are learned, and a learned weight of the cosine, which starts at 0,
+    or from a pretrained encoder at 1 / temperature. They learn at one speed, whatever --learning-rate is."""
     shared: bool = True
     """Use one encoder for questions and answers; otherwise one for each."""
     # --- training

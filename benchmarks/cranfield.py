@@ -32,7 +32,7 @@ def main():
     texts = [fields["W"] for _, fields in read_records(options.folder, "cran.qry")]
     questions = [{"_id": str(number), "text": text} for number, text in enumerate(texts, 1)]
     judgements = ["query-id\tcorpus-id\tscore"]
-    for line in (options.folder / "cranqrel").read_text().splitlines():
+    for line in read_file(options.folder, "cranqrel").splitlines():
         question, document, code = line.split()
         if 1 <= int(code) <= LEAST_INTEREST:
             judgements.append(f"{question}\t{document}\t{LEAST_INTEREST + 1 - int(code)}")
@@ -49,13 +49,9 @@ def read_records(folder: Path, name: str) -> Iterator[tuple[str, dict[str, str]]
     """Yield the number of each record of a file, and its fields `T` (title) and `W` (text), each on one line.
 
     Raises:
-        SystemExit: the folder has neither the file nor `NAME.gz`.
+        SystemExit: the folder has no such file.
     """
-    path = next((path for path in (folder / f"{name}.gz", folder / name) if path.exists()), None)
-    if path is None:
-        raise SystemExit(f"{folder}: has no {name}.gz; give the folder of Cranfield 1400")
-    read = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    for record in f"\n{read.decode()}".split("\n.I ")[1:]:
+    for record in f"\n{read_file(folder, name)}".split("\n.I ")[1:]:
         number, *lines = record.split("\n")
         fields, field = {"T": [], "W": []}, None
         for line in lines:
@@ -64,6 +60,18 @@ def read_records(folder: Path, name: str) -> Iterator[tuple[str, dict[str, str]]
             elif field in fields:
                 fields[field].append(line)
         yield number.strip(), {field: " ".join(" ".join(part).split()) for field, part in fields.items()}
+
+
+def read_file(folder: Path, name: str) -> str:
+    """The text of a file, or of `NAME.gz`.
+
+    Raises:
+        SystemExit: the folder has neither.
+    """
+    path = next((path for path in (folder / f"{name}.gz", folder / name) if path.exists()), None)
+    if path is None:
+        raise SystemExit(f"{folder}: has no {name}; give the folder of Cranfield 1400")
+    return (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode()
 
 
 if __name__ == "__main__":

@@ -65,7 +65,9 @@ def main():
         probabilities, thresholds = peer_predictions(data, training, test)
         for model in options.models:
             run = train_fold(model, fold, options, flags)
-            probabilities[model] = read_predictions(run / "test_predictions.csv", data.num_categories)
+            probabilities[model], answers = read_predictions(run / "test_predictions.csv", data.num_categories)
+            if not np.array_equal(answers, responses):
+                sys.exit(f"error: {run}: was tested on other responses; leave out flags that change the data")
             predictor = TracingPredictor.load(run)
             if predictor.head:
                 estimates, of_peer = predictor.item_parameters()["thresholds"], thresholds[predictor.head][1:]
@@ -96,10 +98,12 @@ def train_fold(model: str, fold: int, options, flags: list[str]) -> Path:
     return folder
 
 
-def read_predictions(path: Path, num_categories: int) -> np.ndarray:
-    """The probabilities in a run's file of predictions, `(responses, categories)`."""
+def read_predictions(path: Path, num_categories: int) -> tuple[np.ndarray, np.ndarray]:
+    """The probabilities in a run's file of predictions, `(responses, categories)`, and the responses."""
     with path.open(newline="") as file:
-        return np.array([[float(row[f"p{k}"]) for k in range(num_categories)] for row in csv.DictReader(file)])
+        rows = list(csv.DictReader(file))
+    probabilities = np.array([[float(row[f"p{k}"]) for k in range(num_categories)] for row in rows])
+    return probabilities, np.array([int(row["response"]) for row in rows])
 
 
 def peer_predictions(
@@ -123,8 +127,8 @@ def peer_predictions(
 
     fits: dict[str, tuple[Callable, Callable]] = {
         "fitted items": (fitted, gpcm_probabilities),
-        "girth pcm": (lambda part, scale: fit_by_girth("pcm_mml", part, scale), gpcm_probabilities),
-        "girth grm": (lambda part, scale: fit_by_girth("grm_mml", part, scale), graded_probabilities),
+        "girth pcm": (lambda part, scale: fit_by_girth("pcm_mml", part, scale, num_categories), gpcm_probabilities),
+        "girth grm": (lambda part, scale: fit_by_girth("grm_mml", part, scale, num_categories), graded_probabilities),
     }
     thresholds_of_peers = {}
     for name, (fit, category_probabilities) in fits.items():
@@ -132,7 +136,7 @@ def peer_predictions(
         for scale in scales:
             discrimination[scale], thresholds[scale] = fit(of_scale(training, scale), scale)
         thresholds_of_peers[name] = thresholds
-        predictions[name] = np.empty((len(items), num_categories))
+        predictions[name] = by_item[items]  # stays where an item has no training response
         for scale in scales:
             part = of_scale(test, scale)
             filtered = bayes_filter(part, discrimination, thresholds, category_probabilities)
@@ -146,7 +150,7 @@ def of_scale(pairs: Pairs, scale: np.ndarray) -> Pairs:
     return [(items[keep], responses[keep]) for (items, responses), keep in zip(pairs, kept, strict=True)]
 
 
-def fit_by_girth(function: str, pairs: Pairs, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def fit_by_girth(function: str, pairs: Pairs, scale: np.ndarray, num_categories: int) -> tuple[np.ndarray, np.ndarray]:
     """Discrimination `(items,)` and thresholds `(items, categories - 1)` of the items of a scale, by a function of girth."""
     import girth
     from girth.utilities import INVALID_RESPONSE
@@ -155,7 +159,7 @@ def fit_by_girth(function: str, pairs: Pairs, scale: np.ndarray) -> tuple[np.nda
     for student, (items, responses) in enumerate(pairs):
         answers[np.searchsorted(scale, items), student] = responses
     fit = getattr(girth, function)(answers)
-    if np.isnan(fit["Difficulty"]).any():
+    if fit["Difficulty"].shape != (len(scale), num_categories - 1) or np.isnan(fit["Difficulty"]).any():
         sys.exit(f"error: an item has no training response in one of its categories, which {function} needs")
     return fit["Discrimination"], fit["Difficulty"]
 

@@ -69,5 +69,5 @@ def test_documents_questions_and_grades(monkeypatch, tmp_path, packed):
 
 
 def test_another_folder_is_one_line(monkeypatch, tmp_path):
-    with pytest.raises(SystemExit, match=r"has no cran\.all\.1400\.gz; give the folder of Cranfield 1400"):
+    with pytest.raises(SystemExit, match=r"has no cran\.all\.1400; give the folder of Cranfield 1400"):
         convert(monkeypatch, tmp_path, tmp_path / "out")

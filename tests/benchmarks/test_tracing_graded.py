@@ -14,7 +14,7 @@ from utils.tracing.splits import HeldOut, simulate
 def data(monkeypatch):
     data = simulate("static", HeldOut(), students=120, items=6, categories=3)
 
-    def fit(function, pairs, scale):
+    def fit(function, pairs, scale, num_categories):
         discrimination, thresholds = fit_items(pairs, len(data.item_numbers) + 1, data.num_categories)
         return discrimination[scale], np.sort(thresholds[scale], axis=1)
 
@@ -58,4 +58,15 @@ def test_differences_are_those_from_the_best_peer():
 
 def test_predictions_of_a_run_are_read(tmp_path):
     (tmp_path / "p.csv").write_text("student,step,item,response,p0,p1\na,1,x,0,0.25,0.75\na,2,y,1,0.5,0.5\n")
-    np.testing.assert_array_equal(read_predictions(tmp_path / "p.csv", 2), [[0.25, 0.75], [0.5, 0.5]])
+    probabilities, responses = read_predictions(tmp_path / "p.csv", 2)
+    np.testing.assert_array_equal(probabilities, [[0.25, 0.75], [0.5, 0.5]])
+    np.testing.assert_array_equal(responses, [0, 1])
+
+
+def test_girth_finds_the_items_that_this_project_finds():
+    pytest.importorskip("girth")
+    data = simulate("static", HeldOut(), students=400, items=6, categories=3)
+    training, scale = data.pairs("train"), np.arange(1, 7)
+    discrimination, thresholds = tracing_graded.fit_by_girth("pcm_mml", training, scale, 3)
+    fitted = fit_items(training, 7, 3)[1][1:]
+    assert np.corrcoef(thresholds.ravel(), fitted.ravel())[0, 1] > 0.95 and (discrimination > 0).all()

@@ -122,7 +122,8 @@ def make_evaluation_set(
 
     Args:
         predictor: the encoder, whose tokens the texts become.
-        splits: the questions. The answers of all splits are searched for test questions, those of its own for validation.
+        splits: the questions. The answers of all splits are searched for test questions, of validation questions those of
+            validation.
         split: the split.
         numbers: the numbers of the questions, `(questions,)`.
         searched: more texts that are searched.

@@ -120,7 +120,7 @@ def answer_texts(
     0.5 to the F1 of models on validation data, and took 0.2 from exact match (docs/squad.md).
 
     An answer neither starts nor ends within a word, where words have spaces between them. That added 0.18 to the F1 of
-    `squad-matching` on validation data (docs/squad.md).
+    a model on validation data (docs/squad.md).
 
     Args:
         model: returns `{"start", "end"}` logits of shape `(batch, sequence)` for the inputs of `assemble`.

@@ -7,7 +7,7 @@ from keras import ops
 
 from utils.training.schedules import WarmupThenDecay
 
-NOT_DECAYED = frozenset({"bias", "qkv_bias", "gamma", "beta", "gain", "log_scale", "ability_scale"})
+NOT_DECAYED = frozenset({"bias", "qkv_bias", "gamma", "beta", "gain", "log_scale", "ability_scale", "vector_weight"})
 """Last parts of the paths of variables without weight decay: biases, scales of layer norms, and single learned scales."""
 
 
