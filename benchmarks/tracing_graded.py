@@ -32,13 +32,13 @@ import numpy as np
 
 from utils.common.files import write_json
 from utils.common.statistics import bootstrap_interval, paired_randomisation
-from utils.tracing.baselines import ITEM_PRIOR
+from utils.tracing.baselines import category_frequencies, count_responses
 from utils.tracing.ceilings import bayes_filter, fit_items
 from utils.tracing.item_response import gpcm_probabilities, graded_probabilities
 from utils.tracing.metrics import negative_log_likelihood
 from utils.tracing.predictor import TracingPredictor
 from utils.tracing.splits import HeldOut, ResponseData, read_files
-from utils.training.comparison import train_or_read
+from utils.training.comparison import flags_of_model, folder_of_model, train_or_read
 
 Pairs = list[tuple[np.ndarray, np.ndarray]]
 """Item numbers and responses of each student."""
@@ -57,12 +57,12 @@ def main():
     students: list[np.ndarray] = []
     for fold in range(options.folds):
         data = read_files(options.train_files, HeldOut(folds=options.folds, fold=fold))
-        training, test = data.pairs("train"), data.pairs("test")
+        test = data.pairs("test")
         responses = np.concatenate([answers for _, answers in test])
         students.append(
             np.repeat([f"{fold} {number}" for number in range(len(test))], [len(items) for items, _ in test])
         )
-        probabilities, thresholds = peer_predictions(data, training, test)
+        probabilities, thresholds = peer_predictions(data, test)
         for model in options.models:
             run = train_fold(model, fold, options, flags)
             probabilities[model], answers = read_predictions(run / "test_predictions.csv", data.num_categories)
@@ -86,15 +86,9 @@ def main():
 
 def train_fold(model: str, fold: int, options, flags: list[str]) -> Path:
     """Train a model on the students of all folds but one, or read the finished run; its folder."""
-    name, *own_flags = model.split(":--")
-    folder = (
-        options.out
-        / "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in model)
-        / f"fold-{fold}"
-    )
+    folder = options.out / folder_of_model(model) / f"fold-{fold}"
     files = ["--train-files", *options.train_files, "--folds", options.folds, "--fold", fold, "--seed", fold]
-    own = [f"--{flag}" for flag in own_flags]
-    train_or_read("train_tracing.py", folder, ["--model", name, *files, *flags, *own, "--no-export"])
+    train_or_read("train_tracing.py", folder, [*flags_of_model(model, [*files, *flags]), "--no-export"])
     return folder
 
 
@@ -106,17 +100,11 @@ def read_predictions(path: Path, num_categories: int) -> tuple[np.ndarray, np.nd
     return probabilities, np.array([int(row["response"]) for row in rows])
 
 
-def peer_predictions(
-    data: ResponseData, training: Pairs, test: Pairs
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def peer_predictions(data: ResponseData, test: Pairs) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Each peer's probabilities of the test responses, and girth's thresholds by item number, of `gpcm` and `graded`."""
     num_items, num_categories = len(data.item_numbers) + 1, data.num_categories
-    counts = np.zeros((num_items, num_categories))
-    for items, responses in training:
-        np.add.at(counts, (items, responses), 1)
-    overall = counts.sum(axis=0) / counts.sum()
-    by_item = (counts + ITEM_PRIOR * overall) / (counts.sum(axis=1, keepdims=True) + ITEM_PRIOR)
-    items = np.concatenate([items for items, _ in test])
+    overall, by_item = category_frequencies(count_responses(data))
+    training, items = data.pairs("train"), np.concatenate([items for items, _ in test])
     predictions = {"majority": np.tile(overall, (len(items), 1)), "item majority": by_item[items]}
     skills = np.array([0, *data.item_skills[1:]]) if data.item_skills else np.zeros(num_items, int)
     scales = [np.flatnonzero(skills[1:] == skill) + 1 for skill in np.unique(skills[1:])]

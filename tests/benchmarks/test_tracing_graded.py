@@ -24,7 +24,7 @@ def data(monkeypatch):
 
 def test_one_scale_is_the_filter_with_fitted_items(data):
     training, test = data.pairs("train"), data.pairs("test")
-    predictions, thresholds = peer_predictions(data, training, test)
+    predictions, thresholds = peer_predictions(data, test)
     fitted = fit_items(training, len(data.item_numbers) + 1, data.num_categories)
     expected = np.concatenate(bayes_filter(test, *fitted))
     np.testing.assert_allclose(predictions["fitted items"], expected, rtol=1e-9)
@@ -37,10 +37,10 @@ def test_one_scale_is_the_filter_with_fitted_items(data):
 
 def test_a_skill_is_a_scale_of_its_own(data):
     data.item_skills = [0, 1, 1, 1, 2, 2, 2]
-    training, test = data.pairs("train"), data.pairs("test")
+    test = data.pairs("test")
     other = [(items, np.where(items > 3, 2 - responses, responses)) for items, responses in test]
     items = np.concatenate([items for items, _ in test])
-    predictions, changed = (peer_predictions(data, training, part)[0]["girth pcm"] for part in (test, other))
+    predictions, changed = (peer_predictions(data, part)[0]["girth pcm"] for part in (test, other))
     np.testing.assert_array_equal(predictions[items <= 3], changed[items <= 3])
     assert not np.allclose(predictions[items > 3], changed[items > 3])
 

@@ -24,7 +24,7 @@ class Weights(NamedTuple):
 
     Args:
         own: among given texts, such as a question's own answers.
-        search: among the texts that a search has found.
+        search: among the texts that the first stage brings.
     """
 
     own: float

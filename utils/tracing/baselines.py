@@ -66,11 +66,22 @@ class FittedBaselines:
 
 def fit_baselines(data: ResponseData) -> FittedBaselines:
     """Fit the baselines to the training students, all but their decision rules."""
-    training, num_items = data.pairs("train"), len(data.item_numbers) + 1
-    counts = np.zeros((num_items, data.num_categories))
-    for items, responses in training:
+    training, counts = data.pairs("train"), count_responses(data)
+    return FittedBaselines(counts, *fit_items(_drawn(training), *counts.shape))
+
+
+def count_responses(data: ResponseData) -> np.ndarray:
+    """How often the training students answered each item with each category, `(items, categories)`; item 0 is none of them."""
+    counts = np.zeros((len(data.item_numbers) + 1, data.num_categories))
+    for items, responses in data.pairs("train"):
         np.add.at(counts, (items, responses), 1)
-    return FittedBaselines(counts, *fit_items(_drawn(training), num_items, data.num_categories))
+    return counts
+
+
+def category_frequencies(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How often each category occurs of all responses, `(categories,)`, and of those of each item, `(items, categories)`."""
+    overall = counts.sum(axis=0) / counts.sum()
+    return overall, (counts + ITEM_PRIOR * overall) / (counts.sum(axis=1, keepdims=True) + ITEM_PRIOR)
 
 
 def _drawn(training: list[tuple[np.ndarray, np.ndarray]]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -136,9 +147,7 @@ def _predictors(data: ResponseData, fitted: FittedBaselines | None) -> dict:
     """Name to a function of a split that returns the probabilities of each sequence."""
     predictors, truth = {}, data.truth
     if fitted is not None:
-        counts = fitted.response_counts
-        overall = counts.sum(axis=0) / counts.sum()
-        item_frequencies = (counts + ITEM_PRIOR * overall) / (counts.sum(axis=1, keepdims=True) + ITEM_PRIOR)
+        overall, item_frequencies = category_frequencies(fitted.response_counts)
         predictors = {
             "majority": lambda split: (np.tile(overall, (len(items), 1)) for items, _ in data.pairs(split)),
             "item_majority": lambda split: (item_frequencies[items] for items, _ in data.pairs(split)),

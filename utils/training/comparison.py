@@ -49,14 +49,23 @@ def comparison_arguments(description: str):
     group_runs(options.out.name)
     runs = {}
     for model in options.models:
-        name, *own_flags = model.split(":--")
-        flags = ["--model", name, *common_flags, *(f"--{flag}" for flag in own_flags)]
-        folder = options.out / "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in model)
+        flags, folder = flags_of_model(model, common_flags), options.out / folder_of_model(model)
         runs[model] = {
             seed: (folder / f"seed-{seed}", [*flags, "--seed", str(seed), "--run-name", f"{folder.name}-{seed}"])
             for seed in options.seeds
         }
     return options, runs
+
+
+def flags_of_model(model: str, common_flags: Sequence) -> list:
+    """The flags of a training of a model that is written `NAME:--flag=value...`; its own come last, so that they win."""
+    name, *own_flags = model.split(":--")
+    return ["--model", name, *common_flags, *(f"--{flag}" for flag in own_flags)]
+
+
+def folder_of_model(model: str) -> str:
+    """The name of the folder for the runs of a model that is written `NAME:--flag=value...`."""
+    return "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in model)
 
 
 def train_or_read(script: str, run_dir: Path, flags: Sequence) -> dict:
