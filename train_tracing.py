@@ -2,8 +2,9 @@
 
 Models: DeepGPCM, a dynamic key-value memory with a generalised partial credit output (models/deep_gpcm.py, `--model deep_gpcm`);
 the same with a linear output (`--model dkvmn`), which with two categories and `--no-shared-embedding` is DKVMN as published;
-IntegratedAttentionGPCM, memory and attention in cycles (models/integrated_gpcm.py, `--model integrated`); a recurrent network
-(models/dkt.py, `--model dkt`); causal self-attention (models/sakt.py, `--model sakt`).
+IntegratedAttentionGPCM, memory and attention in cycles (models/integrated_gpcm.py, `--model integrated`); StateSpaceGPCM, a Bayes
+filter over level, practice and forgetting (models/state_space_gpcm.py, `--model state_space`); a recurrent network (models/dkt.py,
+`--model dkt`); causal self-attention (models/sakt.py, `--model sakt`).
 
 Papers: Zhang et al. 2017 (DKVMN); Yeung 2019 (Deep-IRT); Muraki 1992 (GPCM); Piech et al. 2015 (DKT); Pandey and Karypis
 2019 (SAKT).
@@ -36,15 +37,17 @@ from utils.training.settings import RunConfig, weighted_parts
 STEPS_PER_EXECUTION = 4
 GRADIENT_CLIP_NORM = 5.0
 
-MEMORY = ("num_slots", "key_dim", "value_dim", "summary_dim", "shared_embedding")
-ITEM_RESPONSE = ("head", "monotone", "item_discrimination", "ability_sees_item")
+RESPONSES = ("response_embedding", "dropout")
+MEMORY = (*RESPONSES, "num_slots", "key_dim", "value_dim", "summary_dim", "shared_embedding")
+ITEM_RESPONSE = ("head", "monotone", "item_discrimination", "ability_sees_item", "ability_filter")
 CYCLES = ("num_cycles", "num_heads", "forgetting", "attention", "refinement", "gate", "confident")
 MODEL_SETTINGS = {
     "deep_gpcm": (*MEMORY, *ITEM_RESPONSE),
     "integrated": (*MEMORY, *ITEM_RESPONSE, *CYCLES),
     "dkvmn": MEMORY,
-    "dkt": ("hidden_dim",),
-    "sakt": ("hidden_dim", "num_layers", "num_heads"),
+    "state_space": ("num_slots", "key_dim", "head", "monotone"),
+    "dkt": (*RESPONSES, "hidden_dim"),
+    "sakt": (*RESPONSES, "hidden_dim", "num_layers", "num_heads"),
 }
 """Model to the settings that it takes beside those that all models take."""
 
@@ -90,18 +93,18 @@ class Config(RunConfig):
     history: int = 0
     """Steps before a piece that the model sees without being scored on them."""
     # --- model
-    model: Literal["deep_gpcm", "integrated", "dkvmn", "dkt", "sakt"] = "deep_gpcm"
+    model: Literal["deep_gpcm", "integrated", "state_space", "dkvmn", "dkt", "sakt"] = "deep_gpcm"
     """The model to train."""
     response_embedding: Literal["ordered", "unordered", "linear_decay", "adjacent_weighted"] = "linear_decay"
-    """How a response becomes a vector."""
+    """How a response becomes a vector; state_space needs none."""
     item_scale: float = 0.03
     """How far apart items start: small for many items of few skills, 1 where each item is a skill of its own."""
     dropout: float = 0.0
     """Dropout of the summary of the memory; of the state for dkt; in the blocks for sakt."""
     num_slots: int = 10
-    """Slots of the memory."""
+    """Slots of the memory, or of the state of state_space."""
     key_dim: int = 20
-    """Size of an item's vector, for models with a memory."""
+    """Size of an item's vector, for models with slots."""
     value_dim: int = 50
     """Size of a slot's value."""
     summary_dim: int = 20
@@ -110,14 +113,16 @@ class Config(RunConfig):
     """Compute the vector of an answered item from the item's vector; otherwise it is a row of a table of its own. For models with a
     memory."""
     head: Literal["gpcm", "graded"] = "gpcm"
-    """How ability, discrimination and thresholds become probabilities, for deep_gpcm and integrated."""
+    """How ability, discrimination and thresholds become probabilities, for deep_gpcm, integrated and state_space."""
     monotone: bool = False
-    """Thresholds grow with the category, for deep_gpcm and integrated."""
+    """Thresholds grow with the category, for deep_gpcm, integrated and state_space."""
     item_discrimination: bool = True
     """Discrimination depends on the item alone, for deep_gpcm and integrated."""
     ability_sees_item: bool = False
     """Compute ability from the memory and the item, for deep_gpcm and integrated. This predicts better, but thresholds no longer
     describe the item alone."""
+    ability_filter: bool = True
+    """Ability is a distribution, by a Bayes filter that corrects what the network says, for deep_gpcm and integrated."""
     num_cycles: int = 2
     """How often integrated reads, attends and writes. A second cycle improved no score that was measured."""
     num_heads: int = 4
@@ -268,15 +273,17 @@ def build_model(config: Config, num_items: int, num_categories: int, item_skills
     from models.dkt import DKT
     from models.integrated_gpcm import IntegratedAttentionGPCM
     from models.sakt import SAKT
+    from models.state_space_gpcm import StateSpaceGPCM
 
     classes = {
         "deep_gpcm": DeepGPCM,
         "integrated": IntegratedAttentionGPCM,
         "dkvmn": partial(DeepGPCM, head="linear"),
+        "state_space": StateSpaceGPCM,
         "dkt": DKT,
         "sakt": SAKT,
     }
-    names = ("response_embedding", "item_scale", "dropout", *MODEL_SETTINGS[config.model])
+    names = ("item_scale", *MODEL_SETTINGS[config.model])
     settings = {name: getattr(config, name) for name in names}
     model = classes[config.model](num_items, num_categories, item_skills=item_skills, **settings)
     model.build()

@@ -18,7 +18,7 @@ from utils.training.comparison import comparison_arguments, train_or_read
 
 ORDERED = {"accuracy": "accuracy", "qwk": "QWK", "qwk_best_rule": "QWK, best rule", "nll": "NLL"}
 TWO_CATEGORIES = {"auc": "AUC", "auc_of_items": "AUC by item", "accuracy": "accuracy", "nll": "NLL"}
-RECOVERY = {"r_beta": "r(beta)", "r_alpha": "r(alpha)", "coverage_theta": "coverage"}
+RECOVERY = {"r_beta": "r(beta)", "r_alpha": "r(alpha)", "coverage_95": "coverage of 95 % bands"}
 
 
 def main():

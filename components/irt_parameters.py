@@ -22,7 +22,7 @@ class IRTParameters(keras.layers.Layer):
         initial_scale: float, initial value of `scale`.
 
     Call arguments:
-        summary: float `(..., summary_dim)`, the student's vector.
+        summary: float `(..., summary_dim)`, the student's vector; None leaves ability out, with `item_discrimination`.
         item: float `(..., item_dim)`.
 
     Returns:
@@ -54,31 +54,27 @@ class IRTParameters(keras.layers.Layer):
             layer.build((None, input_dim))
             return layer
 
-        summary_dim, item_dim = summary_shape[-1], item_shape[-1]
-        self.ability = dense(1, summary_dim, "ability")
-        discrimination_dim = item_dim if self.item_discrimination else summary_dim + item_dim
+        has_ability, item_dim = summary_shape is not None, item_shape[-1]
+        if has_ability:
+            self.ability = dense(1, summary_shape[-1], "ability")
+        discrimination_dim = item_dim if self.item_discrimination else summary_shape[-1] + item_dim
         self.discrimination = dense(1, discrimination_dim, "discrimination", bias=0.5413)  # softplus(0.5413) = 1
         self.thresholds = dense(self.num_categories - 1, item_dim, "thresholds")
-        self.ability_scale = self.add_weight(
-            name="ability_scale",
-            shape=(),
-            initializer=keras.initializers.Constant(self.initial_scale),
-            autocast=False,
-        )
+        if has_ability:
+            scale = keras.initializers.Constant(self.initial_scale)
+            self.ability_scale = self.add_weight(name="ability_scale", shape=(), initializer=scale, autocast=False)
 
     def call(self, summary, item):
         discrimination_inputs = item if self.item_discrimination else ops.concatenate([summary, item], axis=-1)
-        ability = ops.cast(self.ability(summary)[..., 0], "float32")
         discrimination = ops.cast(self.discrimination(discrimination_inputs)[..., 0], "float32")
         thresholds = ops.cast(self.thresholds(item), "float32")
         if self.monotone and self.num_categories > 2:
             increments = ops.concatenate([thresholds[..., :1], ops.softplus(thresholds[..., 1:])], axis=-1)
             thresholds = ops.cumsum(increments, axis=-1)
-        return {
-            "ability": self.ability_scale * ability,
-            "discrimination": ops.softplus(discrimination),
-            "thresholds": thresholds,
-        }
+        parameters = {"discrimination": ops.softplus(discrimination), "thresholds": thresholds}
+        if summary is None:
+            return parameters
+        return {"ability": self.ability_scale * ops.cast(self.ability(summary)[..., 0], "float32"), **parameters}
 
     def get_config(self):
         return {

@@ -7,6 +7,7 @@ import pkgutil
 LARGEST_SETTINGS = {
     **dict.fromkeys(("num_layers", "num_hops", "num_cycles", "hidden_dims"), 100),
     **dict.fromkeys(("max_length", "context_length", "hidden_dim", "value_dim"), 2**13),
+    "num_slots": 2**12,
 }
 """The largest value (of a list, length) of those settings from which a model computes something before it has weights. No other
 number is above `LARGEST_NUMBER`."""

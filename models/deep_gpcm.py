@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from components.ability_filter import AbilityFilter
 from components.dynamic_key_value_memory import DynamicKeyValueMemory
 from components.irt_logits import HEADS
 from components.irt_parameters import IRTParameters
@@ -12,6 +13,10 @@ from components.shared_response_embedding import response_embedding_layer
 MAX_PAIRS = 4096
 """Up to this many pairs of item and response, `DeepGPCM` computes what depends on an item, or on a pair, once for each of them: a
 usual batch has more steps than that."""
+
+OFFSET_SCALE = 0.1
+"""Initial scale of the network's ability where a filter estimates ability, too. So the filter learns first: where the network does
+its work, standard errors are too small."""
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
@@ -25,6 +30,9 @@ class DeepGPCM(keras.Model):
         s_t = tanh(W r_t + b), or tanh(W [r_t; q_t] + b)             summary
         theta_t, alpha_t, beta_t = IRTParameters(s_t, q_t)           ability, discrimination, thresholds
         logits_t = gpcm_logits(theta_t, alpha_t, beta_t)             Muraki 1992, equation 4; or graded_logits
+
+    With `ability_filter`, the ability of IRTParameters is the offset n_t of `components.ability_filter.AbilityFilter`, which gives
+    ability as a distribution; theta_t is its mean, and the logits are averaged over it.
 
     With `head="linear"` and two categories this is DKVMN as published: `logits_t = (0, w . s_t + b)`.
 
@@ -46,6 +54,7 @@ class DeepGPCM(keras.Model):
         item_scale: float, standard deviation of the items' initial vectors (`components.item_embedding`).
         dropout: float in [0, 1), fraction of the elements of `s_t` that is dropped in training, the same at all steps of a
             sequence (Gal and Ghahramani 2016).
+        ability_filter: bool, whether ability is a distribution. Without effect where the head is `linear`.
 
     Inputs, a dict of int arrays `(batch, steps)`:
         item_ids: which item was answered.
@@ -54,7 +63,8 @@ class DeepGPCM(keras.Model):
 
     Returns:
         A dict of float32 arrays: `logits` `(batch, steps, K)`; `address` `(batch, steps, num_slots)`, the attention over slots;
-        unless the head is `linear`, `ability` and `discrimination` `(batch, steps)` and `thresholds` `(batch, steps, K - 1)`.
+        unless the head is `linear`, `ability` and `discrimination` `(batch, steps)` and `thresholds` `(batch, steps, K - 1)`;
+        with `ability_filter`, `ability_error` `(batch, steps)`.
 
     Raises:
         ValueError: `head` is not one of the three.
@@ -84,6 +94,7 @@ class DeepGPCM(keras.Model):
         item_skills=None,
         item_scale=0.03,
         dropout=0.0,
+        ability_filter=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -105,6 +116,7 @@ class DeepGPCM(keras.Model):
             "item_skills": None if item_skills is None else [int(skill) for skill in item_skills],
             "item_scale": item_scale,
             "dropout": dropout,
+            "ability_filter": ability_filter and head != "linear",
         }
         policy = self.dtype_policy
         self.item_embedding = ItemEmbedding(
@@ -120,8 +132,12 @@ class DeepGPCM(keras.Model):
         if head == "linear":
             self.category_logits = keras.layers.Dense(num_categories - 1, dtype=policy, name="category_logits")
         else:
-            monotone = monotone or head == "graded"
-            self.irt = IRTParameters(num_categories, monotone, item_discrimination, dtype=policy, name="irt")
+            monotone, scale = monotone or head == "graded", OFFSET_SCALE if ability_filter else 1.0
+            self.irt = IRTParameters(num_categories, monotone, item_discrimination, scale, dtype=policy, name="irt")
+            if ability_filter:
+                self.ability_filter = AbilityFilter(
+                    num_categories, num_slots, head, dtype=policy, name="ability_filter"
+                )
 
     def build(self, input_shape=None):
         key, value, summary = ((None, None, self.config[name]) for name in ("key_dim", "value_dim", "summary_dim"))
@@ -134,6 +150,8 @@ class DeepGPCM(keras.Model):
             self.category_logits.build(summary)
         else:
             self.irt.build(summary, key)
+            if self.config["ability_filter"]:
+                self.ability_filter.build()
         self.built = True
 
     def call(self, inputs, training=None):
@@ -160,6 +178,9 @@ class DeepGPCM(keras.Model):
             return {"logits": ops.concatenate([ops.zeros_like(logits[..., :1]), logits], axis=-1), "address": address}
         item = queries if query_rows is None else ops.take(queries, query_rows, axis=0)
         irt = {name: ops.cast(value, "float32") for name, value in self.irt(summary, item).items()}
+        if self.config["ability_filter"]:
+            irt |= self.ability_filter(address, **irt, responses=inputs["responses"])
+            return {"address": address, **irt}
         return {"logits": HEADS[self.config["head"]](**irt), "address": address, **irt}
 
     def _summary(self, read, queries, query_rows):

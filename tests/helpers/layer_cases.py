@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from components.ability_filter import AbilityFilter, AbilityFilterCell
 from components.bert_encoder import BertEncoder
 from components.context_query_attention import ContextQueryAttention
 from components.convolution_block import ConvolutionBlock
@@ -126,6 +127,9 @@ def arrays(length=LENGTH):
         "word_idf": np.abs(normal(BATCH, KEY_DIM)),
         "text_counts": np.abs(normal(BATCH, LENGTH, KEY_DIM))[:, :length],
         "text_lengths": np.abs(normal(BATCH, LENGTH))[:, :length],
+        "discrimination": np.abs(normal(BATCH, LENGTH))[:, :length],
+        "thresholds": np.sort(normal(BATCH, LENGTH, CATEGORIES - 1))[:, :length],
+        "filter_states": [normal(BATCH, DIM), np.tile(np.eye(DIM, dtype="float32"), (BATCH, 1, 1))],
     }
 
 
@@ -152,6 +156,22 @@ BIASED = {**MASKED, "attention_bias": "bias"}
 CONTEXT = {"inputs": "context", "padding_mask": "context_mask"}
 
 LAYERS = [
+    LayerCase(
+        "ability_filter",
+        AbilityFilter,
+        {"num_categories": CATEGORIES, "num_slots": KEY_DIM, "head": "graded"},
+        {"address": "keys", "discrimination": "discrimination", "thresholds": "thresholds", "responses": "responses"},
+        lambda length: [(BATCH, length), (BATCH, length), (BATCH, length, CATEGORIES)],
+        float32=(0, 1, 2),
+    ),
+    LayerCase(
+        "ability_filter_cell",
+        AbilityFilterCell,
+        {"num_categories": CATEGORIES, "num_slots": DIM - 2, "head": "graded"},
+        {"inputs": "gates", "states": "filter_states"},
+        lambda length: [(BATCH, CATEGORIES + 2), (BATCH, DIM), (BATCH, DIM, DIM)],
+        float32=(0, 1, 2),
+    ),
     LayerCase(
         "bert",
         BertEncoder,

@@ -29,6 +29,7 @@ from models.recurrent_vectors import RecurrentVectors
 from models.replaced_token_pretrainer import ReplacedTokenPretrainer
 from models.sakt import SAKT
 from models.span_pretrainer import SpanPretrainer
+from models.state_space_gpcm import StateSpaceGPCM
 from models.text_encoder import TextEncoder
 from models.vector_transformer import VectorTransformer
 from tests.helpers import tracing_inputs, vector_inputs
@@ -309,8 +310,15 @@ CASES = (
         *TRACING,
     ),
     ModelCase("DeepGPCM-graded", DeepGPCM, SLOT_MEMORY | {"head": "graded", "ability_sees_item": True}, *TRACING),
+    ModelCase("DeepGPCM-filter", DeepGPCM, SLOT_MEMORY | {"ability_filter": True}, *TRACING),
     ModelCase("DKT", DKT, ITEMS | {"hidden_dim": 13, "item_skills": SKILLS}, *TRACING),
     ModelCase("IntegratedAttentionGPCM", IntegratedAttentionGPCM, SLOT_MEMORY | {"num_heads": 3}, *TRACING),
+    ModelCase(
+        "IntegratedAttentionGPCM-filter",
+        IntegratedAttentionGPCM,
+        SLOT_MEMORY | {"num_heads": 3, "ability_filter": True},
+        *TRACING,
+    ),
     ModelCase("KVMemNet", KVMemNet, WORDS | {"num_hops": 2}, *MEMORY),
     ModelCase(
         "KVMemNet-tied",
@@ -349,6 +357,7 @@ CASES = (
         selection_targets,
         selection_losses,
     ),
+    ModelCase("StateSpaceGPCM", StateSpaceGPCM, ITEMS | {"num_slots": 7, "key_dim": 13}, *TRACING),
     ModelCase(
         "SpanPretrainer-bert",
         SpanPretrainer,

@@ -50,7 +50,7 @@ def test_it_learns_between_majority_and_ceiling(finished):
     assert nll["oracle"] < nll["true_items"] < nll["item_majority"] < nll["majority"]
     assert nll["true_items"] < results["metrics"]["test"]["nll"] < nll["item_majority"]
     assert 0 < results["details"]["headroom_closed"]["nll"] < 1 and results["details"]["recovery"]["r_beta"] > 0.5
-    assert {"r_theta", "rmse_theta", "coverage_theta"} <= results["details"]["recovery"].keys()
+    assert {"r_theta", "rmse_theta", "coverage_95"} <= results["details"]["recovery"].keys()
     assert f"test: accuracy {results['metrics']['test']['accuracy']:.4f}" in output
     assert results["data"]["students"] == {"train": 86, "validation": 10, "test": 24}
     assert results["best_epoch"] == results["epochs"] == 6 and results["schema_version"] == 1
@@ -259,7 +259,7 @@ def test_the_best_epoch_is_that_of_the_lowest_loss_whatever_it_is_made_of(tmp_pa
         (("--folds", "9", "--students", "4"), "--folds 9: more folds than the 4 students"),
         (
             ("--model", "dkt", "--num-slots", "5", "--key-dim", "7"),
-            "--num-slots: only for --model deep_gpcm or integrated or dkvmn; leave it out for dkt",
+            "--num-slots: only for --model deep_gpcm or integrated or dkvmn or state_space; leave it out for dkt",
         ),
         (("--no-attention",), "--no-attention: only for --model integrated; leave it out for deep_gpcm"),
         (("--truth", "truth.json"), "--truth goes with --train-files"),

@@ -160,6 +160,8 @@ class TracingAnswerer:
             outputs: of the student's piece, from `outputs`.
             steps: steps of the piece, from 0.
         """
+        if "ability_error" in outputs:  # the model's own, see `components.ability_filter`
+            return outputs["ability_error"][list(steps)].tolist()
         ability, discrimination, thresholds = (outputs[name] for name in ("ability", "discrimination", "thresholds"))
         return [
             ability_error(ability[step], discrimination[:step], thresholds[:step], self.ability_deviation, self.head)

@@ -66,6 +66,7 @@ def _outputs(num_categories: int, num_slots: int | None) -> dict[str, Tensor]:
     return {
         "logits": Tensor((*STEPS, num_categories), "logits of the categories of each step's response", "float32"),
         "ability": Tensor(STEPS, "the student's ability before the response", "float32"),
+        "ability_error": Tensor(STEPS, "standard deviation of that ability, given the responses before", "float32"),
         "discrimination": Tensor(STEPS, "discrimination of the item", "float32"),
         "thresholds": Tensor((*STEPS, num_categories - 1), "thresholds of the item", "float32"),
         "address": Tensor((*STEPS, num_slots), "attention of the item over the slots of the memory", "float32"),

@@ -20,7 +20,7 @@ from utils.tracing.parameter_plots import (
     plot_wright_map,
 )
 from utils.tracing.predictor import TracingPredictor
-from utils.tracing.recovery import linking, recover
+from utils.tracing.recovery import Link, link_to_truth, recover, true_abilities
 from utils.tracing.splits import ResponseData
 
 MIN_DEVIATION = 0.01
@@ -43,7 +43,7 @@ def describe_parameters(
         predictor: the trained model; `ability_deviation` is set to the standard deviation among the validation students, if they
             are among the outputs.
         pieces: split to pieces.
-        outputs: split to `ability` and `skipped` of the model's outputs for the pieces, as far as it has them.
+        outputs: split to `ability`, `ability_error` and `skipped` of the model's outputs for the pieces, as far as it has them.
         split: the split to draw.
         run_dir: folder for the PNG files.
         model_and_data: the model's name and the data's, for the titles.
@@ -66,17 +66,18 @@ def describe_parameters(
     has_truth = data.truth is not None and has_ability and settings["item_discrimination"] and predictor.head == "gpcm"
     plot_items(items, data, predictor, outputs[split], run_dir, f"{model_and_data}, {split}")
     if has_ability:
-        scale = None
-        if has_truth:
-            rows = np.array([int(item) for item in data.item_names])
-            scale = linking(items["thresholds"], data.truth.thresholds[rows])
-        curves = student_curves(data, predictor, pieces[split], split, scale)
+        link = link_to_truth(data, items) if has_truth else None
+        curves = student_curves(data, predictor, pieces[split], split, link)
         on_scale = "the scale of the simulation" if has_truth else "the model's scale"
         title = f"Ability of students, on {on_scale}\n{model_and_data}, {split}"
         plot_abilities(curves, data.num_categories, run_dir / "abilities.png", title)
     if has_truth and split == "test":
-        abilities = predictor.last_abilities(outputs["test"])
-        pairs, details["recovery"] = recover(data, pieces["test"], items, abilities, predictor.ability_deviation)
+        abilities = [output["ability"] for output in outputs["test"]]
+        errors = [
+            predictor.steps_errors(piece, output, items)
+            for piece, output in zip(pieces["test"], outputs["test"], strict=True)
+        ]
+        pairs, details["recovery"] = recover(data, "test", pieces["test"], abilities, errors, items)
         title = f"True and estimated parameters\n{model_and_data}, {split}"
         plot_recovery(pairs, run_dir / "recovery.png", title)
     return details
@@ -116,7 +117,7 @@ def student_curves(
     predictor: TracingPredictor,
     pieces: Sequence[Piece],
     split: str,
-    scale: tuple[float, float] | None,
+    link: Link | None,
 ) -> list[StudentCurve]:
     """The abilities of the first students of a split whose responses are in one piece.
 
@@ -125,19 +126,19 @@ def student_curves(
         predictor: the trained model.
         pieces: those of the split.
         split: the split's name.
-        scale: slope and shift that bring the estimates to the scale of the truth; None where no truth is comparable.
+        link: from the model's scale to that of the truth; None where no truth is comparable.
     """
     num_pieces = Counter(piece.student for piece in pieces)
     whole = [number for number, piece in enumerate(pieces) if num_pieces[piece.student] == 1][:MAX_STUDENTS]
-    slope, shift = scale or (1.0, 0.0)
     drawn = [pieces[number] for number in whole]
     curves = []
     for piece, output in zip(drawn, predictor.outputs(drawn) if drawn else [], strict=True):
-        truth = None
-        if scale:
-            items, student = data.truth_pairs(split)[piece.student][0], data.truth_students[split][piece.student]
-            truth = data.truth.ability[student] + data.truth.gain[student] * data.truth.practice(items)
+        ability, truth = output["ability"], None
         errors = np.array(predictor.ability_errors(output, range(len(piece.items))))
+        if link:
+            skills = data.truth.skills[data.truth_pairs(split)[piece.student][0]]
+            ability, errors = link.on_true_scale(ability, skills), link.slope * errors
+            truth = true_abilities(data, split, piece.student)
         name = data.sequences[split][piece.student].student
-        curves.append(StudentCurve(name, slope * output["ability"] + shift, slope * errors, piece.responses, truth))
+        curves.append(StudentCurve(name, ability, errors, piece.responses, truth))
     return curves

@@ -121,6 +121,20 @@ class TracingPredictor(TracingAnswerer):
         """Each piece's ability before its last response, `(pieces,)`."""
         return np.array([output["ability"][-1] for output in outputs])
 
+    def steps_errors(self, piece: Piece, output: dict[str, np.ndarray], items: dict[str, np.ndarray]) -> np.ndarray:
+        """Standard error of ability before each response of a piece, `(steps,)`.
+
+        Args:
+            piece: the piece; responses to items that training does not have carry no information.
+            output: its `ability`, and `ability_error` if the model has it.
+            items: from `item_parameters`.
+        """
+        known = piece.items > 0
+        rows = np.maximum(piece.items - 1, 0)
+        discrimination = np.where(known, items["discrimination"][rows], 0.0)
+        parameters = {"discrimination": discrimination, "thresholds": items["thresholds"][rows]}
+        return np.array(self.ability_errors({**output, **parameters}, range(len(piece.items))))
+
     @staticmethod
     def skipped_cycles(pieces: Sequence[Piece], outputs: Sequence[dict[str, np.ndarray]]) -> float:
         """The fraction of later cycles that a model with cycles skipped, as a mean over pieces."""

@@ -1,19 +1,23 @@
 """How well a model recovers the parameters that produced simulated responses.
 
-The responses determine the parameters only up to the scale of ability: its unit and its zero are free. Before a comparison the
-estimates are therefore linked, which means brought to the scale of the truth; `linked` has the equations.
+The responses determine the parameters only up to the scale of ability: its unit is free, and its zero, for each skill. Before a
+comparison the estimates are therefore linked, which means brought to the scale of the truth (`linking`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
 from utils.tracing.features import Piece
-from utils.tracing.item_response import ability_error
 from utils.tracing.splits import ResponseData
+
+LEVELS = (50, 80, 95)
+"""Percent of the true abilities that bands around the estimates should hold."""
+THIRDS = ("first", "middle", "last")
 
 
 class Pair(NamedTuple):
@@ -23,93 +27,113 @@ class Pair(NamedTuple):
     estimate: np.ndarray
 
 
+class Link(NamedTuple):
+    """How a model's scale becomes that of the truth: `theta* = slope theta + shift`, with a shift for each skill, `(skills,)`."""
+
+    slope: float
+    shifts: np.ndarray
+
+    def on_true_scale(self, values: np.ndarray, skills: np.ndarray) -> np.ndarray:
+        """Abilities `(n,)` or thresholds `(n, categories - 1)` on the scale of the truth; `skills` are those of their items."""
+        shifts = self.shifts[skills]
+        return self.slope * values + shifts.reshape(len(shifts), *[1] * (np.ndim(values) - 1))
+
+
+def linking(thresholds: np.ndarray, true_thresholds: np.ndarray, skills: np.ndarray) -> Link:
+    """Mean and sigma linking (Kolen and Brennan 2014, section 6.2), with a shift of its own for each skill.
+
+    A model's ability may depend on the item. If it is higher by a constant for the items of one skill, and so are their thresholds,
+    no response tells. So each skill's thresholds get the mean of the true ones, and all the true ones' deviation within skills.
+
+    Args:
+        thresholds: the model's, `(items, categories - 1)`.
+        true_thresholds: of the same shape.
+        skills: skill of each item, `(items,)`.
+    """
+    known = np.unique(skills)
+    means, true_means = np.zeros(skills.max() + 1), np.zeros(skills.max() + 1)
+    for skill in known:
+        means[skill], true_means[skill] = (part[skills == skill].mean() for part in (thresholds, true_thresholds))
+    slope = (true_thresholds - true_means[skills, None]).std() / (thresholds - means[skills, None]).std()
+    return Link(float(slope), true_means - slope * means)
+
+
+def link_to_truth(data: ResponseData, items: dict[str, np.ndarray]) -> Link:
+    """The link of a model whose `items` are those of `recover`."""
+    rows = _true_rows(data)
+    return linking(items["thresholds"], data.truth.thresholds[rows], data.truth.skills[rows])
+
+
 def recover(
     data: ResponseData,
+    split: str,
     pieces: Sequence[Piece],
+    abilities: Sequence[np.ndarray],
+    errors: Sequence[np.ndarray],
     items: dict[str, np.ndarray],
-    abilities: np.ndarray,
-    ability_deviation: float,
 ) -> tuple[dict[str, Pair], dict[str, float]]:
-    """Compare a model's items and the test students' abilities with the truth.
+    """Compare a model's items, and its abilities of a split's students, with the truth.
 
     Args:
         data: has `truth`.
-        pieces: of the test students.
+        split: the split.
+        pieces: of its students.
+        abilities: each piece's abilities before each of its responses, `(steps,)`.
+        errors: their standard errors, of the same shapes.
         items: `discrimination` `(items,)` and `thresholds` `(items, categories - 1)` of the items of training.
-        abilities: each piece's ability before its last response, `(pieces,)`.
-        ability_deviation: standard deviation of ability among students, on the model's scale.
 
     Returns:
-        name to pair, and scores: correlations and errors, and where abilities are compared
-        `coverage_theta`, the fraction of true abilities within 1.96 standard errors.
+        name to pair: `alpha`, `beta`, and `theta`, the abilities before each piece's last response; and scores: correlations,
+        errors, and those of `coverage`. Abilities are left out where a student has several pieces.
     """
-    pairs = parameter_pairs(data, items, abilities)
-    scores = recovery_scores(pairs)
-    if "theta" in pairs:
-        slope, _ = linking(items["thresholds"], pairs["beta"].truth)
-        errors = slope * last_errors(pieces, abilities, items, ability_deviation)
-        scores["coverage_theta"] = coverage(*pairs["theta"], errors)
-    return pairs, scores
+    rows, link, truth = _true_rows(data), link_to_truth(data, items), data.truth
+    pairs = {
+        "alpha": Pair(truth.discrimination[rows], items["discrimination"] / link.slope),
+        "beta": Pair(truth.thresholds[rows], link.on_true_scale(items["thresholds"], truth.skills[rows])),
+    }
+    if len(pieces) != len(data.sequences[split]):
+        return pairs, recovery_scores(pairs)
+    true = [true_abilities(data, split, piece.student) for piece in pieces]
+    estimates = [
+        link.on_true_scale(ability, truth.skills[data.truth_pairs(split)[piece.student][0]])
+        for piece, ability in zip(pieces, abilities, strict=True)
+    ]
+    last = (np.array([values[-1] for values in part]) for part in (true, estimates))
+    pairs = {"theta": Pair(*last), **pairs}
+    distances = [
+        np.abs(t - estimate) / (link.slope * error) for t, estimate, error in zip(true, estimates, errors, strict=True)
+    ]
+    return pairs, recovery_scores(pairs) | coverage(distances)
 
 
-def parameter_pairs(data: ResponseData, items: dict[str, np.ndarray], abilities: np.ndarray) -> dict[str, Pair]:
-    """Pairs of truth and linked estimate, for the items of training and the last abilities of the test students.
-
-    `theta` is missing where abilities change, because then no single number is the truth, and where a student has several pieces.
-    Arguments are those of `recover`.
-    """
-    truth, students = data.truth, np.array(data.truth_students["test"])
-    rows = np.array([int(item) for item in data.item_names])
-    estimates = abilities, items["discrimination"], items["thresholds"]
-    true_items = truth.discrimination[rows], truth.thresholds[rows]
-    if truth.gain.any() or len(abilities) != len(students):
-        _, *item_estimates = linked(*estimates, true_thresholds=true_items[1])
-        return dict(zip(("alpha", "beta"), map(Pair, true_items, item_estimates), strict=True))
-    return linked_pairs(estimates, (truth.ability[students], *true_items))
+def true_abilities(data: ResponseData, split: str, student: int) -> np.ndarray:
+    """A student's true ability on each item before responding to it, `(steps,)`."""
+    items, row = data.truth_pairs(split)[student][0], data.truth_students[split][student]
+    return data.truth.ability[row] + data.truth.gain[row] * data.truth.practice(items)
 
 
-def last_errors(
-    pieces: Sequence[Piece], abilities: np.ndarray, items: dict[str, np.ndarray], ability_deviation: float
-) -> np.ndarray:
-    """Standard error of each piece's ability before its last response, under the partial credit model.
-
-    Responses to items that training does not have carry no information. Arguments are those of `recover`.
-    """
-    errors = []
-    for piece, ability in zip(pieces, abilities, strict=True):
-        rows = piece.items[:-1][piece.items[:-1] > 0] - 1
-        parameters = items["discrimination"][rows], items["thresholds"][rows]
-        errors.append(ability_error(ability, *parameters, ability_deviation))
-    return np.array(errors)
-
-
-def linking(thresholds: np.ndarray, true_thresholds: np.ndarray) -> tuple[float, float]:
-    """Slope A and shift B of mean and sigma linking (Kolen and Brennan 2014, section 6.2).
-
-    `A beta + B` has the mean and the standard deviation of the true thresholds.
-    """
-    slope = true_thresholds.std() / thresholds.std()
-    return slope, true_thresholds.mean() - slope * thresholds.mean()
-
-
-def linked(ability, discrimination, thresholds, true_thresholds) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The estimates on the scale of the truth: `theta* = A theta + B`, `alpha* = alpha / A`, `beta* = A beta + B`.
-
-    A and B are those of `linking`. The model's probabilities do not change.
-    """
-    slope, shift = linking(thresholds, true_thresholds)
-    return slope * ability + shift, discrimination / slope, slope * thresholds + shift
-
-
-def linked_pairs(estimates, truth) -> dict[str, Pair]:
-    """Link the estimates: `theta`, `alpha` and `beta` to their pairs.
+def coverage(distances: Sequence[np.ndarray]) -> dict[str, float]:
+    """Which fraction of true values lies in bands around their estimates, in all steps and in thirds of each student's.
 
     Args:
-        estimates: abilities `(students,)`, discriminations `(items,)` and thresholds `(items, categories - 1)`.
-        truth: the same for the truth.
+        distances: for each student the distances of truth and estimate in standard errors, `(steps,)`.
+
+    Returns:
+        `coverage_50`, `coverage_80`, `coverage_95`, which are 0.5, 0.8 and 0.95 where the errors are right and the estimates
+        normally distributed; and `coverage_95_first_third`, `coverage_95_middle_third`, `coverage_95_last_third`.
     """
-    pairs = map(Pair, truth, linked(*estimates, true_thresholds=truth[2]))
-    return dict(zip(("theta", "alpha", "beta"), pairs, strict=True))
+    widths = {level: NormalDist().inv_cdf(0.5 + level / 200) for level in LEVELS}
+    values = np.concatenate(distances)
+    thirds = np.concatenate([np.arange(len(part)) * 3 // len(part) for part in distances])
+    shares = {f"coverage_{level}": float((values <= width).mean()) for level, width in widths.items()}
+    for number, name in enumerate(THIRDS):
+        shares[f"coverage_95_{name}_third"] = float((values[thirds == number] <= widths[95]).mean())
+    return shares
+
+
+def _true_rows(data: ResponseData) -> np.ndarray:
+    """The rows of `data.truth` of the items of training."""
+    return np.array([int(item) for item in data.item_names])
 
 
 def recovery_scores(pairs: dict[str, Pair]) -> dict[str, float]:
@@ -119,8 +143,3 @@ def recovery_scores(pairs: dict[str, Pair]) -> dict[str, float]:
         scores[f"r_{name}"] = float(np.corrcoef(np.ravel(truth), np.ravel(estimate))[0, 1])
         scores[f"rmse_{name}"] = float(np.sqrt(((truth - estimate) ** 2).mean()))
     return scores
-
-
-def coverage(truth: np.ndarray, estimate: np.ndarray, errors: np.ndarray) -> float:
-    """Fraction of the true values within 1.96 standard errors of the estimates; 0.95 where the errors are right."""
-    return float((np.abs(truth - estimate) <= 1.96 * errors).mean())

@@ -38,7 +38,7 @@ COLUMNS = {
     "auc": "AUC",
     "calibration_error": "calibration error",
 }
-KEPT_OUTPUTS = ("logits", "ability", "skipped")
+KEPT_OUTPUTS = ("logits", "ability", "ability_error", "skipped")
 """What is kept of the model's outputs for a split; the others, such as the attention over slots, take many times as much memory."""
 COMPARED = ("nll", "auc", "accuracy", "qwk_best_rule")
 MAX_STEPS = 10**6
@@ -54,7 +54,7 @@ class TracingScores:
     """What a model predicts for some splits, and its scores.
 
     Args:
-        outputs: split to `ability` and `skipped` of the model's outputs for each piece, as far as it has them.
+        outputs: split to `ability`, `ability_error` and `skipped` of the model's outputs for each piece, as far as it has them.
         predictions: split to predictions.
         rule: the model's decision rule.
         evaluations: split to evaluation.

@@ -7,7 +7,21 @@ from keras import ops
 
 from utils.training.schedules import WarmupThenDecay
 
-NOT_DECAYED = frozenset({"bias", "qkv_bias", "gamma", "beta", "gain", "log_scale", "ability_scale", "vector_weight"})
+NOT_DECAYED = frozenset(
+    {
+        "bias",
+        "qkv_bias",
+        "gamma",
+        "beta",
+        "gain",
+        "log_scale",
+        "ability_scale",
+        "vector_weight",
+        "log_deviation",
+        "kept_logit",
+        "log_drift",
+    }
+)
 """Last parts of the paths of variables without weight decay: biases, scales of layer norms, and single learned scales."""
 
 

@@ -26,7 +26,7 @@ def test_a_model_with_ability_is_compared_with_the_truth(tmp_path):
     predictor, details = describe(DeepGPCM(6, 4, num_slots=3, key_dim=5, value_dim=7, summary_dim=4), tmp_path)
     assert details.keys() == {"abilities", "recovery"}
     assert predictor.ability_deviation == details["abilities"]["deviation"] > 0
-    assert details["recovery"].keys() >= {"r_theta", "r_alpha", "r_beta", "coverage_theta"}
+    assert details["recovery"].keys() >= {"r_theta", "r_alpha", "r_beta", "coverage_95"}
     plots = {path.stem for path in tmp_path.glob("*.png")}
     assert plots == {"addresses", "item_curves", "wright_map", "abilities", "recovery"}
 
