@@ -39,7 +39,9 @@ def test_it_is_the_bayes_filter_where_ability_does_not_change(head, function):
     for (items, responses), probabilities in zip(pairs, expected, strict=True):
         outputs = run(filter_of(head=head), truth, items, responses)
         differences = np.abs(np.exp(outputs["logits"]) - probabilities)
-        assert differences.mean() < 0.01 and differences.max() < 0.06  # of the normal distribution from the true posterior
+        assert (
+            differences.mean() < 0.01 and differences.max() < 0.06
+        )  # of the normal distribution from the true posterior
         assert outputs["ability"][0] == pytest.approx(0) and outputs["ability_error"][0] == pytest.approx(1, rel=1e-3)
         assert outputs["ability_error"][-1] < 0.4
 

@@ -63,7 +63,7 @@ def describe_parameters(
         predictor.ability_deviation = max(float(abilities.std()), MIN_DEVIATION)
         details["abilities"] = {"mean": float(abilities.mean()), "deviation": predictor.ability_deviation}
     # The truth is that of a partial credit model whose discrimination is the item's.
-    has_truth = data.truth is not None and has_ability and settings["item_discrimination"] and predictor.head == "gpcm"
+    has_truth = data.truth is not None and has_ability and settings.get("item_discrimination", True) and predictor.head == "gpcm"
     plot_items(items, data, predictor, outputs[split], run_dir, f"{model_and_data}, {split}")
     if has_ability:
         link = link_to_truth(data, items) if has_truth else None
@@ -131,14 +131,14 @@ def student_curves(
     num_pieces = Counter(piece.student for piece in pieces)
     whole = [number for number, piece in enumerate(pieces) if num_pieces[piece.student] == 1][:MAX_STUDENTS]
     drawn = [pieces[number] for number in whole]
+    true_of, skills_of = true_abilities(data, split) if link else ([], [])
     curves = []
     for piece, output in zip(drawn, predictor.outputs(drawn) if drawn else [], strict=True):
         ability, truth = output["ability"], None
         errors = np.array(predictor.ability_errors(output, range(len(piece.items))))
         if link:
-            skills = data.truth.skills[data.truth_pairs(split)[piece.student][0]]
-            ability, errors = link.on_true_scale(ability, skills), link.slope * errors
-            truth = true_abilities(data, split, piece.student)
+            ability, errors = link.on_true_scale(ability, skills_of[piece.student]), link.slope * errors
+            truth = true_of[piece.student]
         name = data.sequences[split][piece.student].student
         curves.append(StudentCurve(name, ability, errors, piece.responses, truth))
     return curves

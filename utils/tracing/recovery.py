@@ -93,10 +93,10 @@ def recover(
     }
     if len(pieces) != len(data.sequences[split]):
         return pairs, recovery_scores(pairs)
-    true = [true_abilities(data, split, piece.student) for piece in pieces]
+    true_of, skills_of = true_abilities(data, split)
+    true = [true_of[piece.student] for piece in pieces]
     estimates = [
-        link.on_true_scale(ability, truth.skills[data.truth_pairs(split)[piece.student][0]])
-        for piece, ability in zip(pieces, abilities, strict=True)
+        link.on_true_scale(ability, skills_of[piece.student]) for piece, ability in zip(pieces, abilities, strict=True)
     ]
     last = (np.array([values[-1] for values in part]) for part in (true, estimates))
     pairs = {"theta": Pair(*last), **pairs}
@@ -106,10 +106,13 @@ def recover(
     return pairs, recovery_scores(pairs) | coverage(distances)
 
 
-def true_abilities(data: ResponseData, split: str, student: int) -> np.ndarray:
-    """A student's true ability on each item before responding to it, `(steps,)`."""
-    items, row = data.truth_pairs(split)[student][0], data.truth_students[split][student]
-    return data.truth.ability[row] + data.truth.gain[row] * data.truth.practice(items)
+def true_abilities(data: ResponseData, split: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Each student's true ability on each item before responding to it, and the items' skills, `(steps,)`."""
+    truth, abilities, skills = data.truth, [], []
+    for (items, _), row in zip(data.truth_pairs(split), data.truth_students[split], strict=True):
+        abilities.append(truth.ability[row] + truth.gain[row] * truth.practice(items))
+        skills.append(truth.skills[items])
+    return abilities, skills
 
 
 def coverage(distances: Sequence[np.ndarray]) -> dict[str, float]:

@@ -12,7 +12,6 @@ from utils.tracing import answering as module
 from utils.tracing.data import ResponseFormat
 from utils.tracing.features import Piece, cut
 from utils.tracing.predictor import TracingPredictor
-from utils.tracing.recovery import last_errors
 from utils.tracing.sequences import NEW_STUDENT, ResponseSequence
 
 NUMBERS = {str(number): number for number in range(1, 6)}
@@ -59,8 +58,9 @@ def test_errors_of_abilities_shrink_with_each_response(predictor):
     known = [Piece(piece.items.clip(1), piece.responses) for piece in pieces]
     outputs = predictor.outputs(known)
     last = [predictor.ability_errors(output, [len(output["ability"]) - 1])[0] for output in outputs]
-    expected = last_errors(known, predictor.last_abilities(outputs), predictor.item_parameters(), 1.0)
-    np.testing.assert_allclose(last, expected, rtol=1e-4)
+    items = predictor.item_parameters()
+    by_items = [predictor.steps_errors(piece, output, items)[-1] for piece, output in zip(known, outputs, strict=True)]
+    np.testing.assert_allclose(last, by_items, rtol=1e-4)
 
 
 def test_two_students_together_are_answered_like_each_alone(predictor):
