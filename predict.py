@@ -5,6 +5,7 @@
     python predict.py memnet-people "Who invented the telephone?"
     python predict.py memnet-people "When was Ada Lovelace born?" --file facts.tsv
     python predict.py tracing-practice 17,4 --file history.csv
+    python predict.py tracing-practice --n-best 3 --file history.csv
     python predict.py vectors-wiki 7 --file article.npz
     python predict.py ranking-small "How should I store coffee beans?" --file answers.jsonl
 
@@ -36,6 +37,7 @@ from utils.training.finished import read_run
 from utils.training.run import run_script
 from utils.training.settings import check_ranges
 
+EMPTY = "the question is empty; give one, or a file of questions with --input"
 TASKS = ("squad", "memnet", "tracing", "vectors", "ranking", "reranker")
 OUTPUTS = {
     "squad": (".jsonl", ""),
@@ -73,7 +75,8 @@ class Config:
     nbest_predictions.json; for rankers NAME.trec, a TREC run; for vectors NAME.npz, the predicted vectors. Left out: lines of
     JSON on standard output."""
     n_best: int | None = None
-    """Answers to list for a question. Left out: 3; for --input of squad 20, in a TREC run 100."""
+    """Answers to list for a question. Left out: 3; for --input of squad 20, in a TREC run 100. For tracing, items to list, those
+    whose response would tell most of the student; left out, all that are named."""
     json: bool = False
     """Print the answer to one question as a line of JSON."""
 
@@ -115,8 +118,8 @@ def check(config: Config) -> None:
     check_ranges(config, less_than_1="max_bad_fraction", more_than_0="n_best")
     if config.file and config.text:
         raise UserError("a text and --file were given: leave one out")
-    if not config.input and not config.question.strip():
-        raise UserError("the question is empty; give one, or a file of questions with --input")
+    if not config.input and not config.question.strip() and not config.n_best:
+        raise UserError(EMPTY)
     if config.output and not config.input:
         raise UserError("--output goes with --input; one answer is printed, with --json as a line of JSON")
     if config.input and config.json:
@@ -137,12 +140,12 @@ def check_task(config: Config, task: str) -> None:
     """
     if task not in TASKS:
         raise UserError(f"{config.model}: is a run of the task {task[:80]!r}, which answers no questions")
+    if not config.input and not config.question.strip() and task != "tracing":
+        raise UserError(EMPTY)
     if config.text and task != "squad":
         raise UserError("only a squad run answers from a text: leave the text out, or give a file with --file")
     if config.input and config.question and task != "tracing":
         raise UserError("a question and --input were given: leave one out")
-    if task == "tracing" and config.n_best:
-        raise UserError("--n-best: a tracing run predicts every item that is named; leave it out")
     if task == "tracing" and config.input and config.file:
         raise UserError("--file and --input both name histories: leave one out")
     endings = OUTPUTS.get(task, (".jsonl",))

@@ -5,7 +5,17 @@ from keras import ops
 
 from components.ability_filter import AbilityFilter
 from components.irt_parameters import IRTParameters
-from components.item_embedding import ItemEmbedding
+from components.item_embedding import ItemEmbedding, with_mean_as_row_0
+
+
+def own_slot(shape, dtype=None):
+    """Initial B: each skill has a slot of its own, or shares one with few others; skills that start in one slot stay there.
+
+    Args:
+        shape: `(num_skills, num_slots)`.
+        dtype: str, type of the result.
+    """
+    return 4 * ops.one_hot(ops.arange(shape[0]) % shape[1], shape[1], dtype=dtype)
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
@@ -16,7 +26,7 @@ class StateSpaceGPCM(keras.Model):
     filter reads the responses, so its standard errors of ability are those of a Bayes filter. Its equations are those of
     `components.ability_filter.AbilityFilter`. With q_t the item's vector:
 
-        w_t = softmax(A q_t)                          to which slots the item belongs
+        w_t = softmax(A q_t + B[skill])               to which slots the item belongs; B only where skills are known
         alpha_t, beta_t = IRTParameters(q_t)          discrimination, thresholds
         logits_t, m_t, s_t = AbilityFilter(w, alpha, beta, responses before t)
 
@@ -76,11 +86,12 @@ class StateSpaceGPCM(keras.Model):
         self.item_embedding = ItemEmbedding(
             num_items, key_dim, item_skills, item_scale, dtype="float32", name="item_embedding"
         )
-        # Far apart at the start, so that skills come to use slots of their own.
-        apart = keras.initializers.RandomNormal(0.8)
-        self.address_logits = keras.layers.Dense(
-            num_slots, use_bias=False, kernel_initializer=apart, dtype="float32", name="address_logits"
-        )
+        self.address_logits = keras.layers.Dense(num_slots, use_bias=False, dtype="float32", name="address_logits")
+        if item_skills is not None:
+            num_skills = max(self.config["item_skills"]) + 1
+            self.skill_slots = keras.layers.Embedding(
+                num_skills, num_slots, own_slot, dtype="float32", name="skill_slots"
+            )
         monotone = monotone or head == "graded"
         self.irt = IRTParameters(num_categories, monotone, item_discrimination=True, dtype="float32", name="irt")
         self.ability_filter = AbilityFilter(num_categories, num_slots, head, dtype="float32", name="ability_filter")
@@ -89,13 +100,19 @@ class StateSpaceGPCM(keras.Model):
         item = (None, None, self.config["key_dim"])
         self.item_embedding.build((None, None))
         self.address_logits.build(item)
+        if self.config["item_skills"] is not None:
+            self.skill_slots.build()
         self.irt.build(None, item)
         self.ability_filter.build()
         self.built = True
 
     def call(self, inputs, training=None):
         item = self.item_embedding(inputs["item_ids"])  # q_t
-        address = ops.softmax(self.address_logits(item), axis=-1)  # w_t
+        logits = self.address_logits(item)
+        if self.config["item_skills"] is not None:
+            slots = self.skill_slots(ops.array(self.config["item_skills"]))
+            logits = logits + ops.take(with_mean_as_row_0(slots), inputs["item_ids"], axis=0)
+        address = ops.softmax(logits, axis=-1)  # w_t
         parameters = self.irt(None, item)  # alpha_t, beta_t
         return {
             "address": address,

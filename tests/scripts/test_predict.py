@@ -270,8 +270,23 @@ def test_memnet_reads_ids_before_questions(predict, tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("flag", "value"), [("--n-best", "3"), ("--file", "histories.csv")])
-def test_tracing_names_flags_that_it_would_ignore(predict, tmp_path, flag, value):
+def test_tracing_names_flags_that_it_would_ignore(predict, tmp_path):
     (tmp_path / "histories.csv").write_text("student,item,response\ns1,1,0\n")
-    status, output, errors = predict(tracing_run(), "1", "--input", "histories.csv", flag, value)
-    assert status == 2 and output == "" and flag in errors and "leave" in errors
+    status, output, errors = predict(tracing_run(), "1", "--input", "histories.csv", "--file", "histories.csv")
+    assert status == 2 and output == "" and "--file" in errors and "leave" in errors
+
+
+def test_tracing_lists_the_items_that_would_tell_most(predict, tmp_path):
+    (tmp_path / "histories.csv").write_text("student,item,response\ns1,1,0\ns1,2,1\n")
+    _, output, _ = predict(tracing_run(), "1,2,3,4", "--json")
+    informations = {p["item"]: p["information"] for p in json.loads(output)["predictions"]}
+    assert all(information > 0 for information in informations.values())
+    status, output, _ = predict(tracing_run(), "1,2,3,4", "--n-best", 2, "--json")
+    best = [prediction["item"] for prediction in json.loads(output)["predictions"]]
+    assert status == 0 and best == sorted(informations, key=lambda item: -informations[item])[:2]
+    for flags in (["--file", "histories.csv", "--json"], ["--input", "histories.csv"]):
+        status, output, _ = predict(tracing_run(), "--n-best", 9, *flags)
+        not_answered = {prediction["item"] for prediction in json.loads(output)["predictions"]}
+        assert status == 0 and not_answered and not not_answered & {"1", "2"}
+    status, _, errors = predict(tracing_run(), "--file", "histories.csv")
+    assert status == 2 and "the question is empty" in errors

@@ -10,7 +10,7 @@ from utils.common.errors import UserError, counted
 from utils.common.inputs import as_texts
 from utils.common.progress import with_progress
 from utils.tracing.features import Piece, assemble, cut
-from utils.tracing.item_response import ability_error, softmax
+from utils.tracing.item_response import ability_error, item_information, softmax
 from utils.tracing.sequences import ResponseSequence, as_sequence
 
 BATCH_SIZE = 64
@@ -68,7 +68,8 @@ class TracingAnswerer:
         Returns:
             a dict for each student: `student`, `num_responses`, `unknown_items` (items of the history that training did not have),
             and `predictions`, which holds a dict for each item: `item`, `is_known`, `probabilities` of the categories, and for a
-            model with ability `ability` and `ability_error`, its standard error.
+            model with ability `ability`, its standard error `ability_error`, and `information`, how much a response to the item
+            would tell of the ability (`utils.tracing.item_response.item_information`).
 
         Raises:
             UserError: a response is not one of the model's categories.
@@ -108,6 +109,8 @@ class TracingAnswerer:
         if "ability" in outputs:
             prediction["ability"] = float(outputs["ability"][-1])
             prediction["ability_error"] = self.ability_errors(outputs, [len(outputs["ability"]) - 1])[0]
+            item = (outputs[name][-1] for name in ("ability", "discrimination", "thresholds"))
+            prediction["information"] = float(item_information(*item, self.head))
         return prediction
 
     def outputs(self, pieces: Sequence[Piece], names: Sequence[str] = ()) -> list[dict[str, np.ndarray]]:

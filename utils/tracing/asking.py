@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from utils.common.asking import OrderedReport, Record, Request, answer_in_order, say_notes
 from utils.common.errors import UserError
 from utils.tracing.answering import answer_lines as answer_lines  # predict.py prints by it
+from utils.tracing.item_response import PROBABILITIES
 from utils.tracing.predictor import TracingPredictor
 from utils.tracing.sequences import NEW_STUDENT, ResponseSequence
 
@@ -25,14 +26,17 @@ def ask(predictor: TracingPredictor, request: Request) -> list[dict]:
     Raises:
         UserError: the request names no item.
     """
-    items = _named_items(request)
+    items = _named_items(request) or (list(predictor.item_numbers) if request.n_best else [])
     if not items:
-        raise UserError(f"{request.question!r}: names no item; give items, with commas between")
+        raise UserError(
+            f"{request.question!r}: names no item; give items, with commas between, or --n-best for the most informative of all"
+        )
+    _check_n_best(predictor, request)
     histories = [NEW_STUDENT]
     if request.file:
         histories, notes = predictor.read_histories(request.file, request.max_bad_fraction)
         say_notes(notes)
-    return [predict_student(predictor, history, items) for history in histories]
+    return [best_items(predict_student(predictor, history, items), history, request) for history in histories]
 
 
 def ask_file(predictor: TracingPredictor, request: Request, report: OrderedReport) -> Iterator[dict]:
@@ -46,11 +50,14 @@ def ask_file(predictor: TracingPredictor, request: Request, report: OrderedRepor
     say_notes(notes)
     records = (Record(history.student, f"student {history.student}", history) for history in histories)
     students_at_once = max(1, PREDICTIONS_AT_ONCE // len(items))
+    _check_n_best(predictor, request)
 
     def predict_students(histories: Sequence[ResponseSequence]) -> list[dict]:
         if len(items) <= PREDICTIONS_AT_ONCE:
-            return predictor.predict(histories, items)
-        return [predict_student(predictor, history, items) for history in histories]
+            students = predictor.predict(histories, items)
+        else:
+            students = [predict_student(predictor, history, items) for history in histories]
+        return [best_items(student, history, request) for student, history in zip(students, histories, strict=True)]
 
     return answer_in_order(records, predict_students, report, students_at_once)
 
@@ -62,6 +69,34 @@ def predict_student(predictor: TracingPredictor, history: ResponseSequence, item
         for start in range(0, len(items), PREDICTIONS_AT_ONCE)
     ]
     return {**parts[0], "predictions": [prediction for part in parts for prediction in part["predictions"]]}
+
+
+def best_items(student: dict, history: ResponseSequence, request: Request) -> dict:
+    """With the request's `n_best`, the predictions of that many items, those whose response would tell most of the student.
+
+    Items that the student has answered are left out, unless the request names the items or none would remain.
+
+    Args:
+        student: from `predict_student`.
+        history: the student's responses so far.
+        request: the request.
+    """
+    if not request.n_best:
+        return student
+    predictions = student["predictions"]
+    if not _named_items(request):
+        answered = set(history.items)
+        predictions = [prediction for prediction in predictions if prediction["item"] not in answered] or predictions
+    order = sorted(predictions, key=lambda prediction: -prediction["information"])
+    return {**student, "predictions": order[: request.n_best]}
+
+
+def _check_n_best(predictor: TracingPredictor, request: Request) -> None:
+    if request.n_best and predictor.head not in PROBABILITIES:
+        raise UserError(
+            "--n-best: the items of this model have no information, because it has no ability; leave it out, or train with --model "
+            "state_space"
+        )
 
 
 def _named_items(request: Request) -> list[str]:

@@ -49,8 +49,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def ability_error(ability: float, discrimination, thresholds, ability_deviation: float, head: str = "gpcm") -> float:
     """Standard error of an ability: `1 / sqrt(1 / ability_deviation^2 + sum of the information of the answered items)`.
 
-    The Fisher information of an item is `sum_k P_k'^2 / P_k` at this ability (Muraki 1993). The formula takes ability for constant
-    and the items for known. Where ability changes, the true error is larger.
+    The formula takes ability for constant and the items for known. Where ability changes, the true error is larger.
 
     Args:
         ability: theta.
@@ -59,7 +58,22 @@ def ability_error(ability: float, discrimination, thresholds, ability_deviation:
         ability_deviation: standard deviation of ability among students.
         head: a name in `PROBABILITIES`.
     """
+    information = item_information(ability, discrimination, thresholds, head).sum()
+    return float((ability_deviation**-2 + information) ** -0.5)
+
+
+def item_information(ability, discrimination, thresholds, head: str = "gpcm") -> np.ndarray:
+    """The Fisher information of a response on ability: `sum_k P_k'^2 / P_k` (Muraki 1993).
+
+    Args:
+        ability: theta, `(...)`.
+        discrimination: alpha, `(...)`.
+        thresholds: beta, `(..., categories - 1)`.
+        head: a name in `PROBABILITIES`.
+
+    Returns:
+        information `(...)`, in units of 1 / ability squared.
+    """
     step = 1e-3
     below, at, above = (PROBABILITIES[head](ability + d, discrimination, thresholds) for d in (-step, 0, step))
-    information = (((above - below) / (2 * step)) ** 2 / np.maximum(at, 1e-12)).sum()
-    return float((ability_deviation**-2 + information) ** -0.5)
+    return (((above - below) / (2 * step)) ** 2 / np.maximum(at, 1e-12)).sum(axis=-1)

@@ -63,7 +63,12 @@ def describe_parameters(
         predictor.ability_deviation = max(float(abilities.std()), MIN_DEVIATION)
         details["abilities"] = {"mean": float(abilities.mean()), "deviation": predictor.ability_deviation}
     # The truth is that of a partial credit model whose discrimination is the item's.
-    has_truth = data.truth is not None and has_ability and settings.get("item_discrimination", True) and predictor.head == "gpcm"
+    has_truth = (
+        data.truth is not None
+        and has_ability
+        and settings.get("item_discrimination", True)
+        and predictor.head == "gpcm"
+    )
     plot_items(items, data, predictor, outputs[split], run_dir, f"{model_and_data}, {split}")
     if has_ability:
         link = link_to_truth(data, items) if has_truth else None
