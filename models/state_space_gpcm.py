@@ -82,19 +82,17 @@ class StateSpaceGPCM(keras.Model):
             "item_skills": None if item_skills is None else [int(skill) for skill in item_skills],
             "item_scale": item_scale,
         }
-        # float32 at any precision: there is little to compute, and the filter's numbers add up.
+        policy = self.dtype_policy
         self.item_embedding = ItemEmbedding(
-            num_items, key_dim, item_skills, item_scale, dtype="float32", name="item_embedding"
+            num_items, key_dim, item_skills, item_scale, dtype=policy, name="item_embedding"
         )
-        self.address_logits = keras.layers.Dense(num_slots, use_bias=False, dtype="float32", name="address_logits")
+        self.address_logits = keras.layers.Dense(num_slots, use_bias=False, dtype=policy, name="address_logits")
         if item_skills is not None:
             num_skills = max(self.config["item_skills"]) + 1
-            self.skill_slots = keras.layers.Embedding(
-                num_skills, num_slots, own_slot, dtype="float32", name="skill_slots"
-            )
+            self.skill_slots = keras.layers.Embedding(num_skills, num_slots, own_slot, dtype=policy, name="skill_slots")
         monotone = monotone or head == "graded"
-        self.irt = IRTParameters(num_categories, monotone, item_discrimination=True, dtype="float32", name="irt")
-        self.ability_filter = AbilityFilter(num_categories, num_slots, head, dtype="float32", name="ability_filter")
+        self.irt = IRTParameters(num_categories, monotone, item_discrimination=True, dtype=policy, name="irt")
+        self.ability_filter = AbilityFilter(num_categories, num_slots, head, dtype=policy, name="ability_filter")
 
     def build(self, input_shape=None):
         item = (None, None, self.config["key_dim"])
@@ -108,12 +106,14 @@ class StateSpaceGPCM(keras.Model):
 
     def call(self, inputs, training=None):
         item = self.item_embedding(inputs["item_ids"])  # q_t
-        logits = self.address_logits(item)
+        logits = ops.cast(self.address_logits(item), "float32")
         if self.config["item_skills"] is not None:
-            slots = self.skill_slots(ops.array(self.config["item_skills"]))
-            logits = logits + ops.take(with_mean_as_row_0(slots), inputs["item_ids"], axis=0)
+            slots = with_mean_as_row_0(self.skill_slots(ops.array(self.config["item_skills"])))
+            logits = logits + ops.cast(ops.take(slots, inputs["item_ids"], axis=0), "float32")
         address = ops.softmax(logits, axis=-1)  # w_t
-        parameters = self.irt(None, item)  # alpha_t, beta_t
+        parameters = {
+            name: ops.cast(value, "float32") for name, value in self.irt(None, item).items()
+        }  # alpha_t, beta_t
         return {
             "address": address,
             **parameters,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.in_process import run_in_process
-from tests.helpers.small_runs import RUNS, memnet_run, ranking_run, squad_run, tracing_run, vectors_run
+from tests.helpers.small_runs import RUNS, ability_run, memnet_run, ranking_run, squad_run, tracing_run, vectors_run
 
 CONTEXT = "Mira Holt built the stone bridge at Arnwick in 1812."
 
@@ -277,16 +277,18 @@ def test_tracing_names_flags_that_it_would_ignore(predict, tmp_path):
 
 
 def test_tracing_lists_the_items_that_would_tell_most(predict, tmp_path):
-    (tmp_path / "histories.csv").write_text("student,item,response\ns1,1,0\ns1,2,1\n")
-    _, output, _ = predict(tracing_run(), "1,2,3,4", "--json")
+    (tmp_path / "histories.csv").write_text("student,item,response\ns1,q1,0\ns1,q2,1\n")
+    _, output, _ = predict(ability_run(), "q1,q2,q3,q4", "--json")
     informations = {p["item"]: p["information"] for p in json.loads(output)["predictions"]}
     assert all(information > 0 for information in informations.values())
-    status, output, _ = predict(tracing_run(), "1,2,3,4", "--n-best", 2, "--json")
+    status, output, _ = predict(ability_run(), "q1,q2,q3,q4", "--n-best", 2, "--json")
     best = [prediction["item"] for prediction in json.loads(output)["predictions"]]
     assert status == 0 and best == sorted(informations, key=lambda item: -informations[item])[:2]
     for flags in (["--file", "histories.csv", "--json"], ["--input", "histories.csv"]):
-        status, output, _ = predict(tracing_run(), "--n-best", 9, *flags)
+        status, output, _ = predict(ability_run(), "--n-best", 9, *flags)
         not_answered = {prediction["item"] for prediction in json.loads(output)["predictions"]}
-        assert status == 0 and not_answered and not not_answered & {"1", "2"}
-    status, _, errors = predict(tracing_run(), "--file", "histories.csv")
+        assert status == 0 and not_answered and not not_answered & {"q1", "q2"}
+    status, _, errors = predict(ability_run(), "--file", "histories.csv")
     assert status == 2 and "the question is empty" in errors
+    status, _, errors = predict(tracing_run(), "q1", "--n-best", 2)
+    assert status == 2 and "--n-best: the items of this model have no information" in errors
