@@ -31,6 +31,8 @@ SMALL = (
     "off",
     "--no-jit-compile",
 )
+WITHOUT_FILTER = (*SMALL, "--no-ability-filter")
+"""The filter is a loop over steps, whose compilation takes longer than these trainings."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,7 @@ def finished(tmp_path_factory):
     """One short run on students whose ability stays as it is, and what it printed."""
     cwd = tmp_path_factory.mktemp("tracing")
     flags = ("--data", "static", "--learning-rate", "0.02", "--run-dir", "run")
-    status, output, errors = run(*SMALL, *flags, cwd=cwd, script=SCRIPT)
+    status, output, errors = run(*WITHOUT_FILTER, *flags, cwd=cwd, script=SCRIPT)
     assert status == 0, errors
     return cwd / "run", output
 
@@ -164,7 +166,7 @@ def metrics_of(folder):
 
 def test_killed_and_resumed_gives_the_same_as_never_killed(finished, tmp_path):
     whole, _ = finished
-    options = (*SMALL, "--data", "static", "--learning-rate", "0.02", "--no-export", "--run-dir", "cut")
+    options = (*WITHOUT_FILTER, "--data", "static", "--learning-rate", "0.02", "--no-export", "--run-dir", "cut")
     killed = start(*options, cwd=tmp_path, script=SCRIPT, QKV_ZOO_SAVE_EVERY_SECONDS="0")
     deadline = time.monotonic() + 200
     while not (tmp_path / "cut" / "metrics.csv").exists() and time.monotonic() < deadline:
@@ -175,6 +177,21 @@ def test_killed_and_resumed_gives_the_same_as_never_killed(finished, tmp_path):
     status, output, errors = run(*options, "--resume", cwd=tmp_path, script=SCRIPT)
     assert status == 0 and "resumed after epoch" in output, errors
     assert metrics_of(tmp_path / "cut") == metrics_of(whole)
+
+
+def test_a_filter_says_how_well_it_knows_ability(tmp_path):
+    flags = ("--model", "state_space", "--data", "static", "--learning-rate", "0.02", "--run-dir", "run")
+    status, _, errors = run(*SMALL, *flags, cwd=tmp_path, script=SCRIPT)
+    assert status == 0, errors
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    nll = {name: scores["test"]["nll"] for name, scores in results["baselines"].items()}
+    assert results["metrics"]["test"]["nll"] < (nll["true_items"] + nll["item_majority"]) / 2
+    assert results["details"]["recovery"]["coverage_95"] == pytest.approx(0.95, abs=0.1)
+    assert set(results["details"]["export"]) == {"model.onnx", "saved_model"}
+    predictor = TracingPredictor.load(tmp_path / "run")
+    new, known = predictor([[], [("1", 2), ("3", 2), ("4", 1)] * 9], ["2"])
+    errors = [student["predictions"][0]["ability_error"] for student in (new, known)]
+    assert 2 * errors[1] < errors[0] < 2
 
 
 @pytest.mark.parametrize("model", ["dkvmn", "integrated"])
@@ -211,7 +228,16 @@ def test_repeated_rows_of_a_table_give_nothing_away(tmp_path):
             task, mark = rng.integers(20), ("false", "true")[rng.integers(2)]
             lines += [f"s{student};q{task};{mark};2020-01-01 10:00:{second:02};k{(task + n) % 5}" for n in range(3)]
     (tmp_path / "coins.txt").write_text("\n".join([*lines, "s0;q1;NA;2020-01-02;k1", "s0;q1;1;soon;k1"]) + "\n")
-    options = ("--train-files", "coins.txt", "--columns", "student=who", "item=task", "response=mark", "time=when")
+    options = (
+        "--no-ability-filter",
+        "--train-files",
+        "coins.txt",
+        "--columns",
+        "student=who",
+        "item=task",
+        "response=mark",
+        "time=when",
+    )
     more = ("--epochs", 4, "--tracking", "off", "--no-export", "--no-jit-compile", "--run-dir", "run")
     status, output, errors = run(*options, *more, cwd=tmp_path, script=SCRIPT)
     assert status == 0, errors
@@ -231,7 +257,7 @@ def test_repeated_rows_of_a_table_give_nothing_away(tmp_path):
 def test_the_best_epoch_is_that_of_the_lowest_loss_whatever_it_is_made_of(tmp_path):
     """Under soft QWK alone probabilities become extreme: their likelihood falls while agreement grows."""
     flags = ("--data", "static", "--loss", "soft_qwk", "--learning-rate", "0.02", "--run-dir", "run", "--no-export")
-    status, _, errors = run(*SMALL, *flags, cwd=tmp_path, script=SCRIPT)
+    status, _, errors = run(*WITHOUT_FILTER, *flags, cwd=tmp_path, script=SCRIPT)
     assert status == 0, errors
     rows = metrics_of(tmp_path / "run")
     best = min(rows, key=lambda row: float(row["val_loss"]))
