@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from components.ability_filter import WEIGHT_SCALE, AbilityFilter
+from components.ability_filter import AbilityFilter
+from components.ability_filter_cell import WEIGHT_SCALE
 from utils.tracing.ceilings import bayes_filter, practice_filter
 from utils.tracing.item_response import gpcm_probabilities, graded_probabilities
 from utils.tracing.simulation import simulate_practice, simulate_static

@@ -11,7 +11,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from components.ability_filter import AbilityFilter, AbilityFilterCell
+from components.ability_filter import AbilityFilter
+from components.ability_filter_cell import AbilityFilterCell
 from components.bert_encoder import BertEncoder
 from components.context_query_attention import ContextQueryAttention
 from components.convolution_block import ConvolutionBlock

@@ -74,6 +74,6 @@ def item_information(ability, discrimination, thresholds, head: str = "gpcm") ->
     Returns:
         information `(...)`, in units of 1 / ability squared.
     """
-    step = 1e-3
+    step, ability = 1e-3, np.asarray(ability, np.float64)
     below, at, above = (PROBABILITIES[head](ability + d, discrimination, thresholds) for d in (-step, 0, step))
     return (((above - below) / (2 * step)) ** 2 / np.maximum(at, 1e-12)).sum(axis=-1)
