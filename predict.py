@@ -37,7 +37,7 @@ from utils.training.finished import read_run
 from utils.training.run import run_script
 from utils.training.settings import check_ranges
 
-EMPTY = "the question is empty; give one, or a file of questions with --input"
+EMPTY = "the question is empty; give one (for tracing, items or --n-best), or a file of questions with --input"
 TASKS = ("squad", "memnet", "tracing", "vectors", "ranking", "reranker")
 OUTPUTS = {
     "squad": (".jsonl", ""),
@@ -76,7 +76,7 @@ class Config:
     JSON on standard output."""
     n_best: int | None = None
     """Answers to list for a question. Left out: 3; for --input of squad 20, in a TREC run 100. For tracing, items to list, those
-    whose response would tell most of the student; left out, all that are named."""
+    whose response would tell most of the student; left out, all that are named, or of --input all of training."""
     json: bool = False
     """Print the answer to one question as a line of JSON."""
 

@@ -5,6 +5,10 @@ from keras import ops
 
 from components.ability_filter_cell import AbilityFilterCell
 
+OFFSET_SCALE = 0.1
+"""Initial scale of the network's ability where a filter estimates ability, too. So the filter learns first: where the network does
+its work, standard errors are too small."""
+
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
 class AbilityFilter(keras.layers.Layer):
@@ -25,7 +29,8 @@ class AbilityFilter(keras.layers.Layer):
 
     The response changes the state by assumed-density filtering: ability's posterior is replaced by the normal distribution with
     its mean and variance (Minka 2001, chapter 3), both by Gauss-Hermite quadrature. A response model with such a state is a dynamic
-    item response model (Wang, Berger and Burdick 2013). Training with cross-entropy maximises its marginal likelihood. All
+    item response model (Wang, Berger and Burdick 2013). Training with cross-entropy maximises its marginal likelihood,
+    as far as these approximations go. All
     deviations, the factors f, l and the mean gain are learned, one each for level, gain and all slots. Computed in float32 at any
     precision.
 

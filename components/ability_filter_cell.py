@@ -79,7 +79,8 @@ class AbilityFilterCell(keras.layers.Layer):
         # Ability before the response: theta_t ~ N(m_t, s_t^2)
         with_ability = ops.einsum("bij,bj->bi", covariance, direction)  # covariance of the state with ability
         mean = offset + ops.sum(direction * state, axis=-1, keepdims=True)
-        deviation = ops.sqrt(ops.sum(direction * with_ability, axis=-1, keepdims=True))
+        # Rounding can make a variance of almost 0 negative.
+        deviation = ops.sqrt(ops.maximum(ops.sum(direction * with_ability, axis=-1, keepdims=True), 1e-8))
         logits = HEADS[self.head](mean + deviation * self.nodes, discrimination, thresholds[:, None, :])
         joint = ops.log_softmax(logits) + self.log_weights[:, None]  # (batch, nodes, K)
         output = ops.concatenate([ops.logsumexp(joint, axis=1), mean, deviation], axis=-1)

@@ -26,7 +26,8 @@ class IRTParameters(keras.layers.Layer):
         item: float `(..., item_dim)`.
 
     Returns:
-        A dict of float32 tensors: `ability` and `discrimination` `(...)`, and `thresholds` `(..., K - 1)`.
+        A dict of float32 tensors: `ability` (unless `summary` is None) and `discrimination` `(...)`, `thresholds`
+        `(..., K - 1)`.
 
     Raises:
         ValueError: `num_categories` is less than 2.

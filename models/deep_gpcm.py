@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from components.ability_filter import AbilityFilter
+from components.ability_filter import OFFSET_SCALE, AbilityFilter
 from components.dynamic_key_value_memory import DynamicKeyValueMemory
 from components.irt_logits import HEADS
 from components.irt_parameters import IRTParameters
@@ -13,10 +13,6 @@ from components.shared_response_embedding import response_embedding_layer
 MAX_PAIRS = 4096
 """Up to this many pairs of item and response, `DeepGPCM` computes what depends on an item, or on a pair, once for each of them: a
 usual batch has more steps than that."""
-
-OFFSET_SCALE = 0.1
-"""Initial scale of the network's ability where a filter estimates ability, too. So the filter learns first: where the network does
-its work, standard errors are too small."""
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")

@@ -5,7 +5,6 @@ import math
 import keras
 from keras import ops
 
-from components.ability_filter import AbilityFilter
 from components.dynamic_key_value_memory import DynamicKeyValueMemory
 from components.irt_logits import HEADS
 from components.irt_parameters import IRTParameters
@@ -13,7 +12,6 @@ from components.item_embedding import ItemEmbedding
 from components.multi_head_self_attention import MultiHeadSelfAttention
 from components.relative_position_bias import RelativePositionBias
 from components.shared_response_embedding import response_embedding_layer
-from models.deep_gpcm import OFFSET_SCALE
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
@@ -29,9 +27,8 @@ class IntegratedAttentionGPCM(keras.Model):
         x_t <- x_t + g_t (s_t - x_t),  g_t = sigmoid(G [x_t; s_t])         gated update of the state; first x_t = s_t
         v_t <- v_t + relu(LayerNorm(R [v_t; r_t; a_t]))                    refinement, written in the next cycle
 
-    After the last cycle, IRTParameters(x_t, q_t) gives ability, discrimination, thresholds and the logits, as in DeepGPCM, where
-    `ability_filter` is described, too. A cycle is one pass over the whole sequence, not a step in time: r_t, u_t and a_t depend on
-    the responses before t alone.
+    After the last cycle, IRTParameters(x_t, q_t) gives ability, discrimination, thresholds and the logits, as in DeepGPCM. A cycle
+    is one pass over the whole sequence, not a step in time: r_t, u_t and a_t depend on the responses before t alone.
 
     What the parts bring was measured on simulated students (docs/tracing.md): attention, forgetting and the gate lower the
     negative log-likelihood; a second cycle and the refinement bring nothing, and `confident` costs a little.
@@ -41,8 +38,8 @@ class IntegratedAttentionGPCM(keras.Model):
         num_categories: int, K, at least 2.
         num_slots, key_dim, value_dim, summary_dim: ints, sizes of the memory and of `s_t`; `summary_dim` must be a multiple of
             `num_heads`.
-        response_embedding, monotone, item_discrimination, ability_sees_item, shared_embedding, item_skills, item_scale, dropout,
-            ability_filter: as in `models.deep_gpcm.DeepGPCM`.
+        response_embedding, monotone, item_discrimination, ability_sees_item, shared_embedding, item_skills, item_scale, dropout:
+            as in `models.deep_gpcm.DeepGPCM`.
         head: str, `gpcm` or `graded`.
         num_cycles: int, at least 1. A second cycle brought nothing; 1 is a third faster.
         num_heads: int, attention heads.
@@ -62,7 +59,7 @@ class IntegratedAttentionGPCM(keras.Model):
     Returns:
         A dict of float32 arrays: `logits` `(batch, steps, K)`; `address` `(batch, steps, num_slots)`; `ability` and
         `discrimination` `(batch, steps)`; `thresholds` `(batch, steps, K - 1)`; `skipped` `(batch, steps)`, the fraction of the
-        later cycles that left the step as it was; with `ability_filter`, `ability_error` `(batch, steps)`.
+        later cycles that left the step as it was.
 
     Raises:
         ValueError: an unknown head, no cycle, or `confident` out of range.
@@ -99,7 +96,6 @@ class IntegratedAttentionGPCM(keras.Model):
         item_skills=None,
         item_scale=0.03,
         dropout=0.0,
-        ability_filter=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -130,7 +126,6 @@ class IntegratedAttentionGPCM(keras.Model):
             "item_skills": None if item_skills is None else [int(skill) for skill in item_skills],
             "item_scale": item_scale,
             "dropout": dropout,
-            "ability_filter": ability_filter,
         }
         policy = self.dtype_policy
 
@@ -157,10 +152,7 @@ class IntegratedAttentionGPCM(keras.Model):
             self.refinement_norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype=policy, name="refinement_norm")
         self.dropout = keras.layers.SpatialDropout1D(dropout, dtype=policy, name="dropout")
         monotone = monotone or head == "graded"
-        scale = OFFSET_SCALE if ability_filter else 1.0
-        self.irt = IRTParameters(num_categories, monotone, item_discrimination, scale, dtype=policy, name="irt")
-        if ability_filter:
-            self.ability_filter = AbilityFilter(num_categories, num_slots, head, dtype=policy, name="ability_filter")
+        self.irt = IRTParameters(num_categories, monotone, item_discrimination, dtype=policy, name="irt")
 
     def build(self, input_shape=None):
         key, value, summary = (self.config[name] for name in ("key_dim", "value_dim", "summary_dim"))
@@ -184,8 +176,6 @@ class IntegratedAttentionGPCM(keras.Model):
             self.refinement.build(sequence(2 * value + attended))
             self.refinement_norm.build(sequence(value))
         self.irt.build(sequence(summary), sequence(key))
-        if self.config["ability_filter"]:
-            self.ability_filter.build()
         self.built = True
 
     def call(self, inputs, training=None):
@@ -216,9 +206,6 @@ class IntegratedAttentionGPCM(keras.Model):
                     refined = self.refinement_norm(self.refinement(ops.concatenate([responses, *context], axis=-1)))
                     responses = responses + active * ops.relu(refined)  # v_t
         logits, irt = self._logits(state, item)
-        if self.config["ability_filter"]:
-            irt |= self.ability_filter(address, **irt, responses=inputs["responses"])
-            logits = irt.pop("logits")
         skipped = ops.cast(skipped, "float32") + ops.zeros_like(logits[..., 0])
         return {"logits": logits, "address": ops.cast(address, "float32"), "skipped": skipped, **irt}
 

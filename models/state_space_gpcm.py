@@ -1,9 +1,12 @@
 """StateSpaceGPCM: knowledge tracing by a Bayes filter over a student's state, with a partial-credit output."""
 
+import math
+
 import keras
 from keras import ops
 
 from components.ability_filter import AbilityFilter
+from components.irt_logits import HEADS
 from components.irt_parameters import IRTParameters
 from components.item_embedding import ItemEmbedding, with_mean_as_row_0
 
@@ -15,7 +18,8 @@ def own_slot(shape, dtype=None):
         shape: `(num_skills, num_slots)`.
         dtype: str, type of the result.
     """
-    return 4 * ops.one_hot(ops.arange(shape[0]) % shape[1], shape[1], dtype=dtype)
+    own = max(4.0, math.log(6 * max(shape[1] - 1, 1)))  # its weight in softmax is at least 0.85
+    return own * ops.one_hot(ops.arange(shape[0]) % shape[1], shape[1], dtype=dtype)
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")
@@ -51,6 +55,9 @@ class StateSpaceGPCM(keras.Model):
         A dict of float32 arrays: `logits` `(batch, steps, K)`; `ability`, `ability_error` (m and s) and `discrimination`
         `(batch, steps)`; `thresholds` `(batch, steps, K - 1)`; `address` `(batch, steps, num_slots)`.
 
+    Raises:
+        ValueError: an unknown head.
+
     Example:
 
     >>> model = StateSpaceGPCM(num_items=11, num_categories=5)
@@ -72,6 +79,8 @@ class StateSpaceGPCM(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if head not in HEADS:
+            raise ValueError(f"head {head!r} must be one of {', '.join(HEADS)}")
         self.config = {
             "num_items": num_items,
             "num_categories": num_categories,

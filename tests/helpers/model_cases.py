@@ -313,12 +313,6 @@ CASES = (
     ModelCase("DeepGPCM-filter", DeepGPCM, SLOT_MEMORY | {"ability_filter": True}, *TRACING),
     ModelCase("DKT", DKT, ITEMS | {"hidden_dim": 13, "item_skills": SKILLS}, *TRACING),
     ModelCase("IntegratedAttentionGPCM", IntegratedAttentionGPCM, SLOT_MEMORY | {"num_heads": 3}, *TRACING),
-    ModelCase(
-        "IntegratedAttentionGPCM-filter",
-        IntegratedAttentionGPCM,
-        SLOT_MEMORY | {"num_heads": 3, "ability_filter": True},
-        *TRACING,
-    ),
     ModelCase("KVMemNet", KVMemNet, WORDS | {"num_hops": 2}, *MEMORY),
     ModelCase(
         "KVMemNet-tied",
@@ -357,7 +351,9 @@ CASES = (
         selection_targets,
         selection_losses,
     ),
-    ModelCase("StateSpaceGPCM", StateSpaceGPCM, ITEMS | {"num_slots": 7, "key_dim": 13}, *TRACING),
+    ModelCase(
+        "StateSpaceGPCM", StateSpaceGPCM, ITEMS | {"num_slots": 7, "key_dim": 13, "item_skills": SKILLS}, *TRACING
+    ),
     ModelCase(
         "SpanPretrainer-bert",
         SpanPretrainer,

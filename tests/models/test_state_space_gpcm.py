@@ -2,9 +2,10 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
-from models.state_space_gpcm import StateSpaceGPCM
+from models.state_space_gpcm import StateSpaceGPCM, own_slot
 
 SKILLS = [0, 1, 1, 2, 2, 3, 3]
 
@@ -23,6 +24,17 @@ def test_each_skill_starts_in_a_slot_of_its_own():
     assert list(slots) == [SKILLS[item] for item in range(1, 7)] and address.max(axis=1).min() > 0.4
     without_skills = outputs_of([1, 2, 3, 4, 5, 6], [0] * 6, skills=None)["address"]
     assert without_skills.max() < 0.5
+
+
+def test_a_skill_has_most_of_its_slot_however_many_slots_there_are():
+    for slots in (1, 10, 1_000):
+        weights = ops.convert_to_numpy(ops.softmax(own_slot((3, slots)), axis=-1))
+        assert weights.max(axis=1).min() > 0.84
+
+
+def test_an_unknown_head_is_refused():
+    with pytest.raises(ValueError, match="head 'linear' must be one of gpcm, graded"):
+        StateSpaceGPCM(3, 2, head="linear")
 
 
 def test_an_unknown_item_belongs_to_the_slots_of_all():

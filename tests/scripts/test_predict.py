@@ -279,7 +279,7 @@ def test_tracing_names_flags_that_it_would_ignore(predict, tmp_path):
 def test_tracing_lists_the_items_that_would_tell_most(predict, tmp_path):
     (tmp_path / "histories.csv").write_text("student,item,response\ns1,q1,0\ns1,q2,1\n")
     _, output, _ = predict(ability_run(), "q1,q2,q3,q4", "--json")
-    informations = {p["item"]: p["information"] for p in json.loads(output)["predictions"]}
+    informations = {p["item"]: p["information"] * p["ability_error"] ** 2 for p in json.loads(output)["predictions"]}
     assert all(information > 0 for information in informations.values())
     status, output, _ = predict(ability_run(), "q1,q2,q3,q4", "--n-best", 2, "--json")
     best = [prediction["item"] for prediction in json.loads(output)["predictions"]]

@@ -74,6 +74,8 @@ def predict_student(predictor: TracingPredictor, history: ResponseSequence, item
 def best_items(student: dict, history: ResponseSequence, request: Request) -> dict:
     """With the request's `n_best`, the predictions of that many items, those whose response would tell most of the student.
 
+    These are the items with the most `information` in units of what is not known: times the squared `ability_error`.
+
     Items that the student has answered are left out, unless the request names the items or none would remain.
 
     Args:
@@ -87,7 +89,7 @@ def best_items(student: dict, history: ResponseSequence, request: Request) -> di
     if not _named_items(request):
         answered = set(history.items)
         predictions = [prediction for prediction in predictions if prediction["item"] not in answered] or predictions
-    order = sorted(predictions, key=lambda prediction: -prediction["information"])
+    order = sorted(predictions, key=lambda prediction: -prediction["information"] * prediction["ability_error"] ** 2)
     return {**student, "predictions": order[: request.n_best]}
 
 

@@ -69,7 +69,7 @@ def _outputs(num_categories: int, num_slots: int | None) -> dict[str, Tensor]:
         "ability_error": Tensor(STEPS, "standard deviation of that ability, given the responses before", "float32"),
         "discrimination": Tensor(STEPS, "discrimination of the item", "float32"),
         "thresholds": Tensor((*STEPS, num_categories - 1), "thresholds of the item", "float32"),
-        "address": Tensor((*STEPS, num_slots), "attention of the item over the slots of the memory", "float32"),
+        "address": Tensor((*STEPS, num_slots), "weights of the item over the slots", "float32"),
         "skipped": Tensor(STEPS, "fraction of the later cycles that left the step as it was", "float32"),
     }
 

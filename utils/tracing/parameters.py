@@ -79,7 +79,7 @@ def describe_parameters(
     if has_truth and split == "test":
         abilities = [output["ability"] for output in outputs["test"]]
         errors = [
-            predictor.steps_errors(piece, output, items)
+            predictor.errors_by_items(piece, output, items)
             for piece, output in zip(pieces["test"], outputs["test"], strict=True)
         ]
         pairs, details["recovery"] = recover(data, "test", pieces["test"], abilities, errors, items)

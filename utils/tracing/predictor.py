@@ -121,8 +121,9 @@ class TracingPredictor(TracingAnswerer):
         """Each piece's ability before its last response, `(pieces,)`."""
         return np.array([output["ability"][-1] for output in outputs])
 
-    def steps_errors(self, piece: Piece, output: dict[str, np.ndarray], items: dict[str, np.ndarray]) -> np.ndarray:
-        """Standard error of ability before each response of a piece, `(steps,)`.
+    def errors_by_items(self, piece: Piece, output: dict[str, np.ndarray], items: dict[str, np.ndarray]) -> np.ndarray:
+        """Standard error of ability before each response of a piece, `(steps,)`, as from `ability_errors`, from outputs without
+        the items' parameters, which would take much memory for all students.
 
         Args:
             piece: the piece; responses to items that training does not have carry no information.

@@ -39,29 +39,38 @@ class Link(NamedTuple):
         return self.slope * values + shifts.reshape(len(shifts), *[1] * (np.ndim(values) - 1))
 
 
-def linking(thresholds: np.ndarray, true_thresholds: np.ndarray, skills: np.ndarray) -> Link:
+def linking(
+    thresholds: np.ndarray, true_thresholds: np.ndarray, skills: np.ndarray, num_skills: int | None = None
+) -> Link:
     """Mean and sigma linking (Kolen and Brennan 2014, section 6.2), with a shift of its own for each skill.
 
     A model's ability may depend on the item. If it is higher by a constant for the items of one skill, and so are their thresholds,
     no response tells. So each skill's thresholds get the mean of the true ones, and all the true ones' deviation within skills.
+    Skills without items get the mean shift of the others. Where each skill has a single threshold, all skills have one shift.
 
     Args:
         thresholds: the model's, `(items, categories - 1)`.
         true_thresholds: of the same shape.
         skills: skill of each item, `(items,)`.
+        num_skills: number of skills; left out, as many as `skills` names.
     """
-    known = np.unique(skills)
-    means, true_means = np.zeros(skills.max() + 1), np.zeros(skills.max() + 1)
-    for skill in known:
+    num_skills = num_skills or skills.max() + 1
+    if thresholds.size == len(np.unique(skills)):
+        slope = true_thresholds.std() / thresholds.std()
+        return Link(float(slope), np.full(num_skills, true_thresholds.mean() - slope * thresholds.mean()))
+    shifts, means, true_means = np.full(num_skills, np.nan), np.zeros(num_skills), np.zeros(num_skills)
+    for skill in np.unique(skills):
         means[skill], true_means[skill] = (part[skills == skill].mean() for part in (thresholds, true_thresholds))
     slope = (true_thresholds - true_means[skills, None]).std() / (thresholds - means[skills, None]).std()
-    return Link(float(slope), true_means - slope * means)
+    shifts[skills] = (true_means - slope * means)[skills]
+    return Link(float(slope), np.where(np.isnan(shifts), np.nanmean(shifts), shifts))
 
 
 def link_to_truth(data: ResponseData, items: dict[str, np.ndarray]) -> Link:
     """The link of a model whose `items` are those of `recover`."""
     rows = _true_rows(data)
-    return linking(items["thresholds"], data.truth.thresholds[rows], data.truth.skills[rows])
+    skills = data.truth.skills
+    return linking(items["thresholds"], data.truth.thresholds[rows], skills[rows], int(skills.max()) + 1)
 
 
 def recover(

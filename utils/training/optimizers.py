@@ -20,6 +20,8 @@ NOT_DECAYED = frozenset(
         "log_deviation",
         "kept_logit",
         "log_drift",
+        "mean_gain",
+        "learning_logit",
     }
 )
 """Last parts of the paths of variables without weight decay: biases, scales of layer norms, and single learned scales."""

@@ -59,7 +59,9 @@ def test_errors_of_abilities_shrink_with_each_response(predictor):
     outputs = predictor.outputs(known)
     last = [predictor.ability_errors(output, [len(output["ability"]) - 1])[0] for output in outputs]
     items = predictor.item_parameters()
-    by_items = [predictor.steps_errors(piece, output, items)[-1] for piece, output in zip(known, outputs, strict=True)]
+    by_items = [
+        predictor.errors_by_items(piece, output, items)[-1] for piece, output in zip(known, outputs, strict=True)
+    ]
     np.testing.assert_allclose(last, by_items, rtol=1e-4)
 
 

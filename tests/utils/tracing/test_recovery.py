@@ -25,6 +25,13 @@ def test_another_scale_is_the_same_model_and_is_linked_back_skill_by_skill():
     np.testing.assert_allclose(link.on_true_scale(OTHER_SCALE[2], SKILLS), TRUTH[2])
 
 
+def test_a_skill_without_items_and_skills_of_one_threshold_are_linked_too():
+    link = linking(OTHER_SCALE[2], TRUTH[2], SKILLS, num_skills=5)
+    assert len(link.shifts) == 5 and link.shifts[1] == link.shifts[4] == pytest.approx(link.shifts[[0, 2]].mean())
+    one = linking(TRUTH[2][:, :1] / 3, TRUTH[2][:, :1], np.arange(7))
+    assert one.slope == pytest.approx(3) and np.ptp(one.shifts) == 0
+
+
 def test_right_errors_cover_the_truth_as_often_as_they_say():
     distances = [np.abs(RNG.normal(size=30)) for _ in range(2_000)]
     shares = coverage(distances)
