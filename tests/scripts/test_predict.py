@@ -202,7 +202,7 @@ def test_texts_are_ranked_for_questions(predict, tmp_path):
     ("arguments", "words"),
     [
         (("Who?", "A text.", "--file", "notes.txt"), "a text and --file were given"),
-        ((), "the question is empty; give one, or a file of questions with --input"),
+        ((), "the question is empty; give one (for tracing, items or --n-best)"),
         (("Who?", "A text.", "--output", "a.jsonl"), "--output goes with --input"),
         (("--input", "notes.txt", "--json"), "--json is for one question"),
         (("--input", "none.txt"), "none.txt: no such file"),
