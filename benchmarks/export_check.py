@@ -28,7 +28,7 @@ from benchmarks.harness import environment, fresh_process, report_head, write_re
 
 UNTRAINED = {
     "memnet": ("pointer", "tied", "untied", "documented"),
-    "tracing": ("deep_gpcm", "integrated", "dkvmn", "dkt", "sakt"),
+    "tracing": ("deep_gpcm", "integrated", "state_space", "dkvmn", "dkt", "sakt"),
     "vectors": ("amn", "lstm", "gru", "transformer"),
 }
 VECTOR_DIM = 384

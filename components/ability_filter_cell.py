@@ -72,7 +72,7 @@ class AbilityFilterCell(keras.layers.Layer):
         inputs, state, covariance = (ops.cast(part, "float32") for part in (inputs, *states))  # of x_t
         k = self.num_categories
         offset, discrimination, thresholds = inputs[:, :1], inputs[:, 1:2], inputs[:, 2 : k + 1]
-        response, address = inputs[:, k + 1 : 2 * k + 1], inputs[:, 2 * k + 1 :]
+        response, address = inputs[:, k + 1 : 2 * k + 1], inputs[:, 2 * k + 1 : 2 * k + 1 + self.num_slots]
         zeros = ops.zeros_like(offset)
         direction = ops.concatenate([zeros + 1, zeros, address], axis=-1)  # h_t
 
