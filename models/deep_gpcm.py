@@ -132,7 +132,7 @@ class DeepGPCM(keras.Model):
             self.irt = IRTParameters(num_categories, monotone, item_discrimination, scale, dtype=policy, name="irt")
             if ability_filter:
                 self.ability_filter = AbilityFilter(
-                    num_categories, num_slots, head, dtype=policy, name="ability_filter"
+                    num_categories, num_slots, head, dtype="float32", name="ability_filter"
                 )
 
     def build(self, input_shape=None):

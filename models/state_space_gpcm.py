@@ -101,7 +101,7 @@ class StateSpaceGPCM(keras.Model):
             self.skill_slots = keras.layers.Embedding(num_skills, num_slots, own_slot, dtype=policy, name="skill_slots")
         monotone = monotone or head == "graded"
         self.irt = IRTParameters(num_categories, monotone, item_discrimination=True, dtype=policy, name="irt")
-        self.ability_filter = AbilityFilter(num_categories, num_slots, head, dtype=policy, name="ability_filter")
+        self.ability_filter = AbilityFilter(num_categories, num_slots, head, dtype="float32", name="ability_filter")
 
     def build(self, input_shape=None):
         item = (None, None, self.config["key_dim"])
@@ -120,9 +120,7 @@ class StateSpaceGPCM(keras.Model):
             slots = with_mean_as_row_0(self.skill_slots(ops.array(self.config["item_skills"])))
             logits = logits + ops.cast(ops.take(slots, inputs["item_ids"], axis=0), "float32")
         address = ops.softmax(logits, axis=-1)  # w_t
-        parameters = {
-            name: ops.cast(value, "float32") for name, value in self.irt(None, item).items()
-        }  # alpha_t, beta_t
+        parameters = self.irt(None, item)  # alpha_t, beta_t
         return {
             "address": address,
             **parameters,
