@@ -15,6 +15,7 @@ A file of questions gives a file of answers, a line for each question in the sam
     python predict.py squad-matching --input dev-v1.1.json --output predictions/
     python predict.py memnet-people --input questions.txt --output answers.jsonl
     python predict.py tracing-practice --input histories.csv --output next.jsonl
+    python predict.py tracing-practice --input histories.csv --output students/
     python predict.py vectors-wiki --input articles.npz --output next.jsonl
     python predict.py ranking-small --input questions.jsonl --file corpus.jsonl --output run.trec
 
@@ -41,12 +42,20 @@ EMPTY = "the question is empty; give one (for tracing, items or --n-best), or a 
 TASKS = ("squad", "memnet", "tracing", "vectors", "ranking", "reranker")
 OUTPUTS = {
     "squad": (".jsonl", ""),
+    "tracing": (".jsonl", ""),
     "vectors": (".jsonl", ".npz"),
     "ranking": (".jsonl", ".trec"),
     "reranker": (".jsonl", ".trec"),
 }
 """Endings that the name of an output may have, for the tasks that have more than lines of JSON; "" is a folder."""
-FILES_IN_A_FOLDER = ("predictions.json", "nbest_predictions.json", "null_scores.json")
+FILES_IN_A_FOLDER = (
+    "predictions.json",
+    "nbest_predictions.json",
+    "null_scores.json",
+    "predictions.jsonl",
+    "mastery.csv",
+    "mastery.png",
+)
 
 
 @dataclass
@@ -72,8 +81,9 @@ class Config:
     # --- output
     output: Path | None = None
     """Where the answers to --input go: NAME.jsonl, lines of JSON. For squad also a folder, for predictions.json and
-    nbest_predictions.json; for rankers NAME.trec, a TREC run; for vectors NAME.npz, the predicted vectors. Left out: lines of
-    JSON on standard output."""
+    nbest_predictions.json; for tracing a folder, for predictions.jsonl and each student's mastery of each skill, as a table and a
+    picture (mastery.csv, mastery.png); for rankers NAME.trec, a TREC run; for vectors NAME.npz, the predicted vectors. Left out:
+    lines of JSON on standard output."""
     n_best: int | None = None
     """Answers to list for a question. Left out: 3; for --input of squad 20, in a TREC run 100. For tracing, items to list, those
     whose response would tell most of the student; left out, all that are named, or of --input all of training."""

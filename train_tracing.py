@@ -174,6 +174,8 @@ def main(config: Config) -> int:
     set_up_run(config, {"responses": data.checksum})
     set_up_keras(config)
     write_json(config.run_dir / "items.json", data.item_numbers)
+    if data.skill_of_item:
+        write_json(config.run_dir / "skills.json", data.skill_of_item)
     students = {split: [sequence.student for sequence in part] for split, part in data.sequences.items()}
     write_json(config.run_dir / "splits.json", students)
     pieces = {

@@ -149,7 +149,7 @@ def test_predict_prints_the_next_response_of_each_student(finished, tmp_path):
     assert status == 0, errors
     assert "item 99 (not in training, treated as an unknown item): 0: " in output
     assert "student bob, 31 responses\n  (not in training, treated as an unknown item: 77)\n" in output
-    rows = re.findall(r"item 4: 0: ([\d.]+) .* 3: ([\d.]+)  \(ability (\S+) ± (\S+)\)", output)
+    rows = re.findall(r"item 4: 0: ([\d.]+) .* 3: ([\d.]+)  \(ability (\S+) ± (\S+), information \S+\)", output)
     (ann_low, ann_high, ann, ann_error), (bob_low, bob_high, bob, _) = [[float(n) for n in row] for row in rows]
     assert ann_high > 3 * ann_low and bob_low > 3 * bob_high and ann > bob and 0 < ann_error < 1
     status, output, _ = run(folder, "4", cwd=tmp_path, script="predict.py")

@@ -13,8 +13,9 @@ from utils.app.limits import MAX_LINES, checked_lines, checked_text
 from utils.app.markup import bar, escaped, message, table
 from utils.app.page_model import PageModel
 from utils.common.errors import UserError, counted
+from utils.tracing.answering import most_informative
 from utils.tracing.features import cut
-from utils.tracing.item_response import PROBABILITIES, ability_error, softmax
+from utils.tracing.item_response import PROBABILITIES, softmax
 from utils.tracing.sequences import ResponseSequence
 
 MAX_ITEM = 200
@@ -49,7 +50,6 @@ class TracingTab:
 
     def __init__(self, model: PageModel):
         self.model = model
-        self._item_parameters: dict[str, np.ndarray] | None = None
 
     def answer(self, responses: str, item: str) -> dict:
         """Predict a student's response to an item. `responses` are those so far, a line each: item, colon, category from 0."""
@@ -130,32 +130,19 @@ class TracingTab:
         return "", item, self.show("", item)
 
     def next_item(self, responses: str) -> str:
-        """The item, among those not answered yet, after which the student's ability would be known best.
+        """The item, among those not answered yet, whose response would tell most of the student, as `predict.py --n-best` has it.
 
-        For a model without abilities it is the first of those items.
+        For a model without abilities it is the first of those items. Of more items than the list shows, the first are compared.
         """
         with self.model.predictor() as predictor:
-            items, _ = read_responses(responses, predictor.num_categories)
+            items, categories = read_responses(responses, predictor.num_categories)
             names = list(predictor.item_numbers)
             others = [name for name in names if name not in set(items)] or names
-            parameters = self.item_parameters(predictor) if predictor.ability_deviation else {}
-        if "thresholds" not in parameters:
-            return others[0]
-        ability = self.answer(responses, others[0])["abilities"][-1]
-        places = {name: place for place, name in enumerate(names)}
-
-        def error_after(name: str) -> float:
-            item = slice(places[name], places[name] + 1)
-            discrimination, thresholds = parameters["discrimination"][item], parameters["thresholds"][item]
-            return ability_error(ability, discrimination, thresholds, predictor.ability_deviation, predictor.head)
-
-        return min(others, key=error_after)
-
-    def item_parameters(self, predictor) -> dict[str, np.ndarray]:
-        """The parameters of all items, which are computed once."""
-        if self._item_parameters is None:
-            self._item_parameters = predictor.item_parameters()
-        return self._item_parameters
+            if predictor.head not in PROBABILITIES:
+                return others[0]
+            history = ResponseSequence("", tuple(items), np.array(categories, np.int64))
+            (student,) = predictor.predict([history], others[:MAX_CHOICES])
+        return most_informative(student["predictions"])[0]["item"]
 
     def build(self, page) -> None:
         """Lay out the tab in a page, a `gradio.Blocks`."""

@@ -22,6 +22,7 @@ PUBLISHED_FILES = (
     "vocabulary.json",
     "facts.tsv",
     "items.json",
+    "skills.json",
     "training_summary.npz",
     "first_stage.json",
     "words.json",

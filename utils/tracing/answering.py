@@ -172,6 +172,17 @@ class TracingAnswerer:
         ]
 
 
+def most_informative(predictions: Sequence[dict]) -> list[dict]:
+    """Predictions of a student's responses, ordered by how much a response to the item would tell of the student.
+
+    That is the item's `information` in units of what is not known: times the squared `ability_error`.
+
+    Args:
+        predictions: from `TracingAnswerer.predict`, of a model with ability.
+    """
+    return sorted(predictions, key=lambda prediction: -prediction["information"] * prediction["ability_error"] ** 2)
+
+
 def answer_lines(student: dict) -> Iterator[str]:
     """What is printed of a student."""
     yield f"student {student['student']}, {counted(student['num_responses'], 'response')}"
@@ -180,6 +191,7 @@ def answer_lines(student: dict) -> Iterator[str]:
     for prediction in student["predictions"]:
         line = "  ".join(f"{category}: {p:.3f}" for category, p in enumerate(prediction["probabilities"]))
         if "ability" in prediction:
-            line += f"  (ability {prediction['ability']:.2f} ± {prediction['ability_error']:.2f})"
+            line += f"  (ability {prediction['ability']:.2f} ± {prediction['ability_error']:.2f}"
+            line += f", information {prediction['information']:.2f})"
         unknown = "" if prediction["is_known"] else " (not in training, treated as an unknown item)"
         yield f"  item {prediction['item']}{unknown}: {line}"

@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 from utils.common.asking import OrderedReport, Record, Request, answer_in_order, say_notes
 from utils.common.errors import UserError
 from utils.tracing.answering import answer_lines as answer_lines  # predict.py prints by it
+from utils.tracing.answering import most_informative
 from utils.tracing.item_response import PROBABILITIES
+from utils.tracing.mastery import skill_mastery
+from utils.tracing.mastery import write_folder as write_folder  # predict.py writes by it
 from utils.tracing.predictor import TracingPredictor
 from utils.tracing.sequences import NEW_STUDENT, ResponseSequence
 
@@ -42,6 +45,8 @@ def ask(predictor: TracingPredictor, request: Request) -> list[dict]:
 def ask_file(predictor: TracingPredictor, request: Request, report: OrderedReport) -> Iterator[dict]:
     """The predictions for the students of a file of histories, in its order; for the request's items, or for all of training.
 
+    Each student has `mastery`, too, of the skills of these items, see `utils.tracing.mastery.skill_mastery`.
+
     A student with a response that the model does not know gets an error. Rows that cannot be read are left out of the histories
     and counted, as in training.
     """
@@ -57,6 +62,8 @@ def ask_file(predictor: TracingPredictor, request: Request, report: OrderedRepor
             students = predictor.predict(histories, items)
         else:
             students = [predict_student(predictor, history, items) for history in histories]
+        for student, history in zip(students, histories, strict=True):
+            student["mastery"] = skill_mastery(student["predictions"], history, predictor.skill_of_item)
         return [best_items(student, history, request) for student, history in zip(students, histories, strict=True)]
 
     return answer_in_order(records, predict_students, report, students_at_once)
@@ -74,8 +81,6 @@ def predict_student(predictor: TracingPredictor, history: ResponseSequence, item
 def best_items(student: dict, history: ResponseSequence, request: Request) -> dict:
     """With the request's `n_best`, the predictions of that many items, those whose response would tell most of the student.
 
-    These are the items with the most `information` in units of what is not known: times the squared `ability_error`.
-
     Items that the student has answered are left out, unless the request names the items or none would remain.
 
     Args:
@@ -89,8 +94,7 @@ def best_items(student: dict, history: ResponseSequence, request: Request) -> di
     if not _named_items(request):
         answered = set(history.items)
         predictions = [prediction for prediction in predictions if prediction["item"] not in answered] or predictions
-    order = sorted(predictions, key=lambda prediction: -prediction["information"] * prediction["ability_error"] ** 2)
-    return {**student, "predictions": order[: request.n_best]}
+    return {**student, "predictions": most_informative(predictions)[: request.n_best]}
 
 
 def _check_n_best(predictor: TracingPredictor, request: Request) -> None:

@@ -32,6 +32,8 @@ class TracingPredictor(TracingAnswerer):
         item_numbers: item to its number, from 1; all other items count as one unknown item.
         ability_deviation: standard deviation of ability among students, for standard errors; None for a model without ability.
         response_format: how the training files were read, for `read_histories`.
+        skill_of_item: item to the name of its skill, for `utils.tracing.mastery`; items that are not among them are skills of their
+            own.
     """
 
     def __init__(
@@ -40,10 +42,12 @@ class TracingPredictor(TracingAnswerer):
         item_numbers: dict[str, int],
         ability_deviation: float | None = None,
         response_format: ResponseFormat = COMMON_FORMAT,
+        skill_of_item: dict[str, str] | None = None,
     ):
         settings = model.get_config()
         super().__init__(model, item_numbers, settings["num_categories"], settings.get("head"), ability_deviation)
         self.response_format = response_format
+        self.skill_of_item = skill_of_item or {}
 
     @classmethod
     def load(cls, run_dir: str | Path) -> TracingPredictor:
@@ -72,7 +76,7 @@ class TracingPredictor(TracingAnswerer):
         highest = model.get_config()["num_items"] - 1
         for item in item_numbers:
             checked_number(item_numbers, item, 1, highest)
-        return cls(model, item_numbers, ability_deviation)
+        return cls(model, item_numbers, ability_deviation, skill_of_item=_skill_names(run_dir, model, item_numbers))
 
     def read_histories(
         self, path: str | Path, max_bad_fraction: float = MAX_BAD_FRACTION
@@ -151,6 +155,14 @@ class TracingPredictor(TracingAnswerer):
         from utils.tracing.export import export_tracing
 
         return export_tracing(self, folder)
+
+
+def _skill_names(run_dir: Path, model, item_numbers: dict[str, int]) -> dict[str, str]:
+    """Item to the name of its skill; a run of an earlier version has numbers alone. Empty where skills are unknown."""
+    if (run_dir / "skills.json").is_file():
+        return {item: str(skill) for item, skill in read_run_file(run_dir, "skills.json").items()}
+    skills = model.get_config().get("item_skills")
+    return {item: f"skill {skills[number]}" for item, number in item_numbers.items()} if skills else {}
 
 
 def _stored_format(stored: dict | None) -> ResponseFormat:

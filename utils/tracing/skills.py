@@ -14,15 +14,14 @@ COUNTED_TOGETHER = 2**20
 """Responses whose pairs of item and skill are counted at once."""
 
 
-def find_skills(sequences: Sequence[ResponseSequence], numbers: dict[str, int]) -> tuple[list[int] | None, list[str]]:
+def find_skills(sequences: Sequence[ResponseSequence]) -> tuple[dict[str, str] | None, list[str]]:
     """The skill of each item: the one that is named with it most often.
 
     Args:
         sequences: the training students.
-        numbers: item to number, from 1.
 
     Returns:
-        item number to the number of its skill, from 1, and 0 for item 0; or None where a student has no skills. And notes.
+        item to the name of its skill; or None where a student has no skills. And notes.
     """
     without_skills = sum(sequence.skills is None for sequence in sequences)
     if without_skills == len(sequences):
@@ -45,8 +44,21 @@ def find_skills(sequences: Sequence[ResponseSequence], numbers: dict[str, int]) 
             f"train: {len(ambiguous):,} items have several skills and keep their most frequent one "
             f"({ambiguous[0]}: {skill_of_item[ambiguous[0]]})"
         )
+    return skill_of_item, notes
+
+
+def number_skills(skill_of_item: dict[str, str], numbers: dict[str, int]) -> list[int]:
+    """Item number to the number of its skill, from 1 in the order of their names, and 0 for item 0.
+
+    >>> number_skills({"7 + 5": "addition", "7 x 5": "products"}, {"7 x 5": 1, "7 + 5": 2})
+    [0, 2, 1]
+
+    Args:
+        skill_of_item: item to the name of its skill.
+        numbers: item to number, from 1.
+    """
     skill_numbers = {skill: number for number, skill in enumerate(sorted(set(skill_of_item.values())), start=1)}
-    return [0] + [skill_numbers[skill_of_item[item]] for item in sorted(numbers, key=numbers.get)], notes
+    return [0] + [skill_numbers[skill_of_item[item]] for item in sorted(numbers, key=numbers.get)]
 
 
 def _pairs(sequences: Sequence[ResponseSequence]) -> Iterator[tuple[str, str, int]]:

@@ -26,7 +26,7 @@ from utils.tracing.features import item_numbers
 from utils.tracing.names import NumbersOfNames, distinct_names_of
 from utils.tracing.sequences import ResponseSequence, count_categories
 from utils.tracing.simulation import SIMULATIONS, Truth
-from utils.tracing.skills import find_skills
+from utils.tracing.skills import find_skills, number_skills
 
 SPLITS = ("train", "validation", "test")
 
@@ -64,6 +64,7 @@ class ResponseData:
         truth: the true parameters, or None. The name of an item, read as a number, is its row.
         truth_students: split to the row of `truth` of each sequence's student.
         item_skills: item number to the number of its skill, from 1; 0 for item 0. None where skills are unknown.
+        skill_of_item: item to the name of its skill; None where skills are unknown.
         response_format: how the files were read, with what the responses told; None for a simulation.
         reading: counts of what reading the files left out or noticed, by file.
         model_items: item to number of a trained model that these students are for; None: the training students have them.
@@ -76,6 +77,7 @@ class ResponseData:
     truth: Truth | None = None
     truth_students: dict[str, list[int]] = field(default_factory=dict)
     item_skills: list[int] | None = None
+    skill_of_item: dict[str, str] | None = None
     response_format: ResponseFormat | None = None
     reading: dict[str, dict] = field(default_factory=dict)
     model_items: dict[str, int] | None = None
@@ -221,7 +223,9 @@ def _divide(data: ResponseData, held_out: HeldOut) -> ResponseData:
             raise UserError(f"no {split} students are left; give more students, or change what is held out")
     if data.truth is not None:
         data.truth_students = {split: [rows[s.student] for s in part] for split, part in data.sequences.items()}
-    data.item_skills, skill_notes = find_skills(data.sequences["train"], data.item_numbers)
+    data.skill_of_item, skill_notes = find_skills(data.sequences["train"])
+    if data.skill_of_item:
+        data.item_skills = number_skills(data.skill_of_item, data.item_numbers)
     data.notes += (
         skill_notes
         + notes_on_unknown_items(data.sequences, data.item_numbers)
