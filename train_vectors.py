@@ -64,7 +64,7 @@ class Config(CachedRunConfig):
     model: Literal["amn", "lstm", "gru", "transformer", "all"] = "amn"
     """The model to train; `all` trains the four and compares them."""
     context_length: int = 20
-    """Vectors that a model sees, at most."""
+    """Vectors that a model sees, at most; less where no training document is as long."""
     min_context: int = 5
     """Vectors that must stand before a target."""
     query_head: bool = True
@@ -165,6 +165,7 @@ def main(config: Config) -> int:
     for line in splits.summary():
         print(line)
     train, validation, test = (splits.parts[name] for name in ("train", "validation", "test"))
+    config.context_length = min(config.context_length, train.longest_context)
     checksum = splits.checksum()
     set_up_run(config, {"vectors": checksum})
     mean = global_mean(train.data, train.documents)

@@ -10,11 +10,9 @@ from utils.common.errors import UserError
 from utils.common.progress import with_progress
 from utils.common.scratch import scratch_array
 from utils.vectors.data import VectorDocuments, as_documents
-from utils.vectors.features import contexts
+from utils.vectors.features import BATCH_SIZE, contexts, contexts_at_once
 from utils.vectors.metrics import EXCLUSION
 
-BATCH_SIZE = 256
-CONTEXTS_AT_ONCE = 8 * BATCH_SIZE
 CANDIDATES_AT_ONCE = 65_536
 MAX_PRINTED = 100
 """Characters of a text that are printed."""
@@ -108,8 +106,9 @@ class VectorsAnswerer:
             include_row: whether a context ends with the row itself; else with the one before.
         """
         outputs: dict[str, np.ndarray] = {}
-        for start in with_progress(range(0, len(rows), CONTEXTS_AT_ONCE), "predicting vectors"):
-            inputs = contexts(data, rows[start : start + CONTEXTS_AT_ONCE], self.context_length, include_row)
+        at_once = contexts_at_once(self.context_length, self.dim)
+        for start in with_progress(range(0, len(rows), at_once), "predicting vectors"):
+            inputs = contexts(data, rows[start : start + at_once], self.context_length, include_row)
             block = self.predict(shuffled(inputs, start) if shuffle else inputs)
             for name, array in block.items():
                 if name not in outputs:

@@ -15,7 +15,7 @@ from utils.common.evaluation import Evaluation
 from utils.common.files import write_arrays
 from utils.common.scratch import scratch_array
 from utils.vectors.data import VectorDocuments
-from utils.vectors.features import contexts
+from utils.vectors.features import contexts, contexts_at_once
 from utils.vectors.metrics import DEPTHS, EXCLUSION, chance, nearness, retrieval
 from utils.vectors.splits import VectorSplit, VectorSplits
 
@@ -236,8 +236,9 @@ def predict_in_blocks(data: VectorDocuments, rows: np.ndarray, context_length: i
     What is predicted for many rows is kept on the disk.
     """
     predicted = scratch_array((len(rows), data.dim))
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        inputs = contexts(data, rows[start : start + ROWS_AT_ONCE], context_length)
+    at_once = contexts_at_once(context_length, data.dim)
+    for start in range(0, len(rows), at_once):
+        inputs = contexts(data, rows[start : start + at_once], context_length)
         block = np.asarray(predict(inputs["vectors"], inputs["padding_mask"]), np.float32)
         norms = np.maximum(np.linalg.norm(block, axis=1, keepdims=True), 1e-12)
         predicted[start : start + len(block)] = block / norms

@@ -6,16 +6,16 @@ import numpy as np
 
 from utils.common.evaluation import Evaluation
 from utils.common.scratch import scratch_array
-from utils.vectors.answering import BATCH_SIZE, CONTEXTS_AT_ONCE
 from utils.vectors.data import VectorDocuments
-from utils.vectors.features import contexts
+from utils.vectors.features import BATCH_SIZE, contexts, contexts_at_once
 from utils.vectors.metrics import nearness, retrieval, variance_ratio
 from utils.vectors.predictor import VectorsPredictor
 from utils.vectors.splits import VectorSplit
 
 MAX_STEPS_AHEAD = 5
-INFLUENCE_CONTEXTS = 512
-"""Contexts in which the influence of each place is measured."""
+ROWS_AT_ONCE = 2048
+INFLUENCE_PREDICTIONS = 10_240
+"""Predictions for the influence of each place: one for each place of each context."""
 DRAWN_CONTEXTS = 4
 """Of these, the number that are drawn with their texts."""
 
@@ -61,7 +61,7 @@ def steps_ahead(
     outputs = _outputs_ahead(predictor, data, rows, max_steps)
     scores = []
     for step, (predicted, query) in enumerate(outputs):
-        blocks = (slice(start, start + CONTEXTS_AT_ONCE) for start in range(0, len(rows), CONTEXTS_AT_ONCE))
+        blocks = (slice(start, start + ROWS_AT_ONCE) for start in range(0, len(rows), ROWS_AT_ONCE))
         cosine = [(predicted[block] * data.take(rows[block] + step)).sum(axis=1) for block in blocks]
         retrieved = retrieval(data, rows + step, query, split.documents, ahead=step)
         means = Evaluation.from_examples({"cosine": np.concatenate(cosine), **retrieved}).metrics
@@ -74,8 +74,9 @@ def _outputs_ahead(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """The prediction and the query of each step, each `(rows, dim)`; many are kept on the disk."""
     outputs = [tuple(scratch_array((len(rows), data.dim)) for _ in range(2)) for _ in range(max_steps)]
-    for start in range(0, len(rows), CONTEXTS_AT_ONCE):
-        block = slice(start, start + CONTEXTS_AT_ONCE)
+    at_once = contexts_at_once(predictor.context_length, data.dim)
+    for start in range(0, len(rows), at_once):
+        block = slice(start, start + at_once)
         inputs = contexts(data, rows[block], predictor.context_length)
         for predictions, queries in outputs:
             step_outputs = predictor.predict(inputs, min(BATCH_SIZE, len(rows)))
@@ -99,11 +100,13 @@ def influence(predictor: VectorsPredictor, inputs: dict[str, np.ndarray]) -> np.
     vectors, mask = inputs["vectors"], inputs["padding_mask"]
     mean = vectors.sum(axis=1) / mask.sum(axis=1, keepdims=True)
     before, distance = predictor.predict(inputs)["predicted"], np.zeros(mask.shape)
-    for place in range(mask.shape[1]):
-        changed = vectors.copy()
-        changed[:, place] = mean * mask[:, place, None]
-        after = predictor.predict({"vectors": changed, "padding_mask": mask})["predicted"]
-        distance[:, place] = np.maximum(1 - (before * after).sum(axis=1), 0) * mask[:, place]
+    places = np.arange(mask.shape[1])
+    for number in range(len(mask)):
+        changed = np.repeat(vectors[number : number + 1], len(places), axis=0)
+        changed[places, places] = mean[number] * mask[number, :, None]
+        masks = np.repeat(mask[number : number + 1], len(places), axis=0)
+        after = predictor.predict({"vectors": changed, "padding_mask": masks})["predicted"]
+        distance[number] = np.maximum(1 - after @ before[number], 0) * mask[number]
     return distance / np.maximum(distance.sum(axis=1, keepdims=True), 1e-12)
 
 
@@ -123,7 +126,8 @@ def context_weights(
         (texts), `rank`, `weights` (title to `(texts,)`).
     """
     data, context_length = split.data, predictor.context_length
-    chosen = np.random.default_rng(0).permutation(len(split.rows))[:INFLUENCE_CONTEXTS]
+    num_contexts = max(DRAWN_CONTEXTS, INFLUENCE_PREDICTIONS // context_length)
+    chosen = np.random.default_rng(0).permutation(len(split.rows))[:num_contexts]
     rows = split.rows[chosen]
     weights = {"influence on the prediction": influence(predictor, contexts(data, rows, context_length))}
     if "attention" in predictions:

@@ -11,6 +11,19 @@ from utils.vectors.data import VectorDocuments
 
 GROUP_SIZE = 32
 """Targets of one document that stay together when batches are shuffled."""
+BATCH_SIZE = 256
+"""Contexts that a model answers at once."""
+CONTEXT_BYTES = 2**26
+"""Memory of the contexts that are built at once, unless a single batch needs more."""
+
+
+def contexts_at_once(context_length: int, dim: int) -> int:
+    """How many contexts are built at once: a multiple of `BATCH_SIZE`.
+
+    >>> contexts_at_once(context_length=20, dim=384), contexts_at_once(context_length=1000, dim=768)
+    (2048, 256)
+    """
+    return max(1, CONTEXT_BYTES // (4 * context_length * dim * BATCH_SIZE)) * BATCH_SIZE
 
 
 def contexts(

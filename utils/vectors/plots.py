@@ -18,7 +18,8 @@ from utils.vectors.splits import VectorSplit
 MAX_TEXTS = 10
 """Texts of a context that are drawn, the last ones."""
 MAX_PLACE_NUMBERS = 12
-"""With more places than this, not each one has its number."""
+"""Places that have their number in a plot, at most, beside the first one."""
+PLACE_STEPS = [step * 10**power for power in range(6) for step in (2, 5, 10)]
 
 
 def plot_training(
@@ -87,8 +88,11 @@ def plot_places(weights: dict[str, np.ndarray], path: str | Path, title: str) ->
         errors = 1.96 * values.std(axis=0, ddof=min(1, num_contexts - 1)) / np.sqrt(num_contexts)
         ax.bar(places, values.mean(axis=0), yerr=errors, error_kw={"linewidth": 1, "capsize": 2})
         ax.axhline(1 / num_places, color="black", linewidth=1, linestyle=":", label="equal weights")
-        step = -(-num_places // MAX_PLACE_NUMBERS)
-        ax.set_xticks(np.arange(1, num_places + 1, step if num_places <= 2 * MAX_PLACE_NUMBERS else 5))
+        numbers = np.arange(1, num_places + 1)
+        if num_places > MAX_PLACE_NUMBERS:
+            step = next(step for step in PLACE_STEPS if num_places <= step * MAX_PLACE_NUMBERS)
+            numbers = np.append(1, numbers[step - 1 :: step])
+        ax.set_xticks(numbers)
         ax.invert_xaxis()
         ax.set_xlabel("vectors before the target", fontsize=9)
         ax.set_ylabel("mean weight", fontsize=9)

@@ -45,6 +45,11 @@ class VectorSplit:
         """The document of each target; intervals resample these."""
         return self.data.document[self.rows]
 
+    @property
+    def longest_context(self) -> int:
+        """How many vectors stand before the last one of the longest document."""
+        return int(np.diff(self.data.starts)[self.documents].max()) - 1
+
 
 @dataclass(frozen=True)
 class VectorSplits:

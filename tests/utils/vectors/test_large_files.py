@@ -97,8 +97,9 @@ def test_outputs_and_searches_in_blocks(monkeypatch):
     monkeypatch.setattr(scratch, "MAX_BYTES_IN_MEMORY", 10)
     for size in (1, 7, 50):
         monkeypatch.setattr(answering, "CANDIDATES_AT_ONCE", size)
-        monkeypatch.setattr(answering, "CONTEXTS_AT_ONCE", size)
-        monkeypatch.setattr(evaluation, "CONTEXTS_AT_ONCE", size)
+        for module in (answering, evaluation):
+            monkeypatch.setattr(module, "contexts_at_once", lambda *_, size=size: size)
+        monkeypatch.setattr(evaluation, "ROWS_AT_ONCE", size)
         mapped, nearest_in_blocks, ahead_in_blocks = results()
         assert all(map(is_mapped, mapped.values()))
         assert nearest_in_blocks == nearest and ahead_in_blocks == ahead
