@@ -25,10 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from utils.common.errors import UserError
 from utils.common.reading import Reading
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
-from utils.training.settings import CachedRunConfig, check_common, check_held_out, check_ranges, weighted_parts
+from utils.training.settings import CachedRunConfig, weighted_parts
 
 MODELS = ("amn", "lstm", "gru", "transformer")
 STEPS_PER_EXECUTION = 10
@@ -63,8 +62,9 @@ class Config(CachedRunConfig):
     # --- model
     model: Literal["amn", "lstm", "gru", "transformer", "all"] = "amn"
     """The model to train; `all` trains the four and compares them."""
-    context_length: int = 20
-    """Vectors that a model sees, at most; less where no training document is as long."""
+    context_length: int = 0
+    """Vectors that a model sees, at most; less where no training document is as long. 0 is the model's own: 160 of `amn`, 80 of
+    the others."""
     min_context: int = 5
     """Vectors that must stand before a target."""
     query_head: bool = True
@@ -79,10 +79,10 @@ class Config(CachedRunConfig):
     """Of `amn`: size of keys and queries."""
     hidden_dims: tuple[int, int] = (256, 128)
     """Of `amn`: hidden sizes of the correction."""
-    hidden_dim: int = 512
-    """Of `lstm` and `transformer`: size of the state. The GRU's is that of the vectors."""
+    hidden_dim: int = 0
+    """Of `lstm` and `transformer`: size of the state; 0 means 256 and 128. The GRU's is that of the vectors."""
     num_layers: int = 0
-    """Of `lstm`, `gru` and `transformer`: number of layers; 0 means 2, 2 and 4."""
+    """Of `lstm`, `gru` and `transformer`: number of layers; 0 means 1, 1 and 2."""
     num_heads: int = 8
     """Of `transformer`: attention heads; must divide --hidden-dim."""
     dropout: float = 0.5
@@ -96,7 +96,7 @@ class Config(CachedRunConfig):
     temperature: float = 0.1
     """Of `info_nce`: cosines are divided by it."""
     # --- training
-    epochs: int = 6
+    epochs: int = 10
     """Passes over the training targets, at most."""
     batch_size: int = 128
     """Targets per step."""
@@ -112,12 +112,15 @@ class Config(CachedRunConfig):
 
 
 def main(config: Config) -> int:
-    check(config)
+    from utils.vectors.settings import check_settings, fill_in_own_settings
+
+    check_settings(config)
     check_run_dir(config)
     if config.model == "all":
         from utils.vectors.leaderboard import compare
 
         return compare(config, MODELS, unknown_flags={"amn": ("--num-layers",)})
+    fill_in_own_settings(config)
     from models import load_model
     from utils.common.figures import model_and_data
     from utils.training.fit import fit
@@ -248,34 +251,6 @@ def main(config: Config) -> int:
     return 0
 
 
-def check(config: Config) -> None:
-    """Check the settings before any work is done.
-
-    Raises:
-        UserError: a setting that cannot work.
-    """
-    from components.losses.vector_loss import VectorLoss
-
-    check_common(config)
-    check_ranges(
-        config,
-        less_than_1="validation_fraction test_fraction dropout",
-        more_than_0="context_length min_context encoder_dim hidden_dim num_heads temperature",
-        at_least_0="similarity_dim num_layers split_seed",
-    )
-    for flag, parts in (("--loss", config.loss), ("--query-loss", config.query_loss)):
-        weighted_parts(flag, parts, tuple(VectorLoss.PARTS))
-    if min(config.hidden_dims) < 1:
-        raise UserError(f"--hidden-dims {' '.join(map(str, config.hidden_dims))}: must be more than 0")
-    if config.model in ("transformer", "all") and config.hidden_dim % config.num_heads:
-        raise UserError(f"--hidden-dim {config.hidden_dim}: must be a multiple of --num-heads {config.num_heads}")
-    if config.num_layers and config.model == "amn":
-        raise UserError(f"--num-layers {config.num_layers}: --model amn has no such setting; leave it out")
-    if config.min_context > config.context_length:
-        raise UserError(f"--min-context {config.min_context}: must be at most --context-length {config.context_length}")
-    check_held_out(config, "documents")
-
-
 def build_model(config: Config, dim: int):
     """The model that the settings name, built, with fresh weights."""
     from models.amn import AMN
@@ -288,10 +263,10 @@ def build_model(config: Config, dim: int):
         common["query_correction"] = config.query_correction
         model = AMN(dim, encoder_dim=config.encoder_dim, hidden_dims=config.hidden_dims, **common)
     elif config.model == "transformer":
-        sizes = {"hidden_dim": config.hidden_dim, "num_layers": config.num_layers or 4, "num_heads": config.num_heads}
+        sizes = {"hidden_dim": config.hidden_dim, "num_layers": config.num_layers, "num_heads": config.num_heads}
         model = VectorTransformer(dim, **sizes, intermediate_dim=4 * config.hidden_dim, **common)
     else:
-        model = RecurrentVectors(dim, config.model, config.hidden_dim, config.num_layers or 2, **common)
+        model = RecurrentVectors(dim, config.model, config.hidden_dim, config.num_layers, **common)
     model.build()
     return model
 

@@ -149,8 +149,11 @@ def tracing_predictor(name: str):
 def vectors_predictor(name: str):
     from train_vectors import Config, build_model
     from utils.vectors.predictor import VectorsPredictor
+    from utils.vectors.settings import fill_in_own_settings
 
-    return VectorsPredictor(randomized(build_model(Config(Path("unused"), model=name), VECTOR_DIM)))
+    config = Config(Path("unused"), model=name)
+    fill_in_own_settings(config)
+    return VectorsPredictor(randomized(build_model(config, VECTOR_DIM)))
 
 
 UNTRAINED_PREDICTORS = {"memnet": memnet_predictor, "tracing": tracing_predictor, "vectors": vectors_predictor}

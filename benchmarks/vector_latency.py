@@ -44,11 +44,13 @@ def measure(name: str, sizes: str) -> dict:
     from benchmarks.vector_step import settings
     from train_vectors import Config, build_model
     from utils.training.litert import export_litert, latency
+    from utils.vectors.settings import fill_in_own_settings
 
     if sizes == "published":
         config, dim = settings(name, SimpleNamespace(context_length=5, batch_size=1, seed=0)), 768
     else:
         config, dim = Config(Path("unused"), model=name), 384
+        fill_in_own_settings(config)
     model = build_model(config, dim)
     inputs = {"vectors": (config.context_length, dim), "padding_mask": (config.context_length,)}
     with tempfile.TemporaryDirectory() as folder:

@@ -80,6 +80,7 @@ def settings(name: str, options):
     from train_vectors import Config
 
     sizes = {"encoder_dim": 256, "hidden_dims": (512, 256), "recency": False, "query_head": False, "dropout": 0.0}
+    sizes |= {"hidden_dim": 512, "num_layers": {"amn": 0, "lstm": 2, "gru": 2, "transformer": 4}[name]}
     common = {"context_length": options.context_length, "batch_size": options.batch_size, "seed": options.seed}
     return Config(Path("unused"), model=name, **common, **sizes)
 
