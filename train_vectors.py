@@ -10,8 +10,8 @@ Large Concept Models, section 4) see the same in models trained by squared error
 
     python train_vectors.py --train-files wiki_chunks_minilm.npz --run-dir runs/vectors
 
-This takes 45 s of training on one core of an AMD EPYC. With seed 0 it reaches cosine 0.5504, hit@5 0.3926 and MRR 0.2720 on the
-test articles; docs/vectors.md has all conditions. Other examples:
+This takes five minutes of training on one core beside other work. With seed 0 it reaches cosine 0.5554, hit@5 0.4259 and MRR 0.2971
+on the test articles; docs/vectors.md has all conditions. Other examples:
 
     python train_vectors.py --run-dir runs/demo-vectors
 
