@@ -10,8 +10,8 @@ Large Concept Models, section 4) see the same in models trained by squared error
 
     python train_vectors.py --train-files wiki_chunks_minilm.npz --run-dir runs/vectors
 
-This takes five minutes of training on one core beside other work. With seed 0 it reaches cosine 0.5554, hit@5 0.4259 and MRR 0.2971
-on the test articles; docs/vectors.md has all conditions. Other examples:
+This takes five to seven minutes of training on one core beside other work. With seed 0 it reaches cosine 0.5554, hit@5 0.4259 and
+MRR 0.2971 on the test articles; docs/vectors.md has all conditions. Other examples:
 
     python train_vectors.py --run-dir runs/demo-vectors
 
@@ -21,7 +21,7 @@ on the test articles; docs/vectors.md has all conditions. Other examples:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -64,7 +64,7 @@ class Config(CachedRunConfig):
     """The model to train; `all` trains the four and compares them."""
     context_length: int = 0
     """Vectors that a model sees, at most; less where no training document is as long. 0 is the model's own: 160 of `amn`, 80 of
-    the others."""
+    the others and of all in a comparison."""
     min_context: int = 5
     """Vectors that must stand before a target."""
     query_head: bool = True
@@ -80,10 +80,10 @@ class Config(CachedRunConfig):
     hidden_dims: tuple[int, int] = (256, 128)
     """Of `amn`: hidden sizes of the correction."""
     hidden_dim: int = 0
-    """Of `lstm` and `transformer`: size of the state; 0 means 256 and 128. The GRU's is that of the vectors."""
+    """Size of the state; 0 means 256 of `lstm` and 128 of `transformer`. The GRU's is that of the vectors."""
     num_layers: int = 0
-    """Of `lstm`, `gru` and `transformer`: number of layers; 0 means 1, 1 and 2."""
-    num_heads: int = 8
+    """Number of layers; 0 means 1 of `lstm` and `gru`, and 2 of `transformer`."""
+    num_heads: int = 4
     """Of `transformer`: attention heads; must divide --hidden-dim."""
     dropout: float = 0.5
     """Fraction of each layer's inputs that is dropped in training; of `transformer`, of each branch's outputs."""
@@ -112,14 +112,15 @@ class Config(CachedRunConfig):
 
 
 def main(config: Config) -> int:
-    from utils.vectors.settings import check_settings, fill_in_own_settings
+    from utils.vectors.settings import COMMON_CONTEXT, check_settings, fill_in_own_settings
 
     check_settings(config)
     check_run_dir(config)
     if config.model == "all":
         from utils.vectors.leaderboard import compare
 
-        return compare(config, MODELS, unknown_flags={"amn": ("--num-layers",)})
+        same_context = () if config.context_length else ("--context-length", str(COMMON_CONTEXT))
+        return compare(config, MODELS, unknown_flags={"amn": ("--num-layers",)}, added_flags=same_context)
     fill_in_own_settings(config)
     from models import load_model
     from utils.common.figures import model_and_data
@@ -168,21 +169,23 @@ def main(config: Config) -> int:
     for line in splits.summary():
         print(line)
     train, validation, test = (splits.parts[name] for name in ("train", "validation", "test"))
-    config.context_length = min(config.context_length, train.longest_context)
     checksum = splits.checksum()
     set_up_run(config, {"vectors": checksum})
     mean = global_mean(train.data, train.documents)
 
     # --- model
     set_up_keras(config)
-    model = build_model(config, splits.dim)
+    context_length = min(config.context_length, train.longest_context)
+    if context_length < config.context_length:
+        print(f"contexts hold {context_length} vectors at most: no training document is longer")
+    model = build_model(replace(config, context_length=context_length), splits.dim)
     steps_per_epoch = math.ceil(len(train.rows) / config.batch_size)
     compile_model(model, config, steps_per_epoch * config.epochs)
     print(f"{config.model}: {model.count_params():,} parameters, {steps_per_epoch} steps per epoch")
 
     # --- training
     def batches(*step_and_part):
-        options = config.context_length, config.batch_size, config.seed, *step_and_part
+        options = context_length, config.batch_size, config.seed, *step_and_part
         for inputs, targets in training_batches(train.data, train.rows, *options):
             yield inputs, dict.fromkeys(trained_outputs(config), targets)
 
@@ -215,7 +218,7 @@ def main(config: Config) -> int:
             for name, part in (("validation", validation), ("test", test))
         }
         evaluations = {name: evaluate(splits.parts[name], outputs, mean) for name, outputs in predictions.items()}
-        baselines, fitted = cached_baselines(splits, checksum, config.context_length, config.cache_dir)
+        baselines, fitted = cached_baselines(splits, checksum, context_length, config.cache_dir)
         test_baselines = {name: parts["test"] for name, parts in baselines.items()}
         details = describe_test(predictor, test, evaluations["test"], test_baselines, fitted)
 

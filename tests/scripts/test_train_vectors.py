@@ -45,6 +45,8 @@ def test_it_learns_more_than_the_means_and_says_so(finished):
     assert test["cosine"] > max(baselines[name]["cosine"] for name in ("mean", "last", "global_mean"))
     assert test["mrr"] > max(metrics["mrr"] for name, metrics in baselines.items() if name != "ridge")
     assert f"test: cosine {test['cosine']:.4f}" in output and "ridge, test:" in output
+    assert "contexts hold 98 vectors at most: no training document is longer" in output
+    assert VectorsPredictor.load(folder).context_length == 98
     low, high = results["intervals"]["test"]["cosine"]
     assert low < test["cosine"] < high
     assert set(details["shuffled_context"]) == {"cosine", "hit@5", "mrr"}

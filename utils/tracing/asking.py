@@ -39,7 +39,8 @@ def ask(predictor: TracingPredictor, request: Request) -> list[dict]:
     if request.file:
         histories, notes = predictor.read_histories(request.file, request.max_bad_fraction)
         say_notes(notes)
-    return [best_items(predict_student(predictor, history, items), history, request) for history in histories]
+    students = [predict_student(predictor, history, items) for history in histories]
+    return _with_mastery(students, histories, predictor, request)
 
 
 def ask_file(predictor: TracingPredictor, request: Request, report: OrderedReport) -> Iterator[dict]:
@@ -62,11 +63,22 @@ def ask_file(predictor: TracingPredictor, request: Request, report: OrderedRepor
             students = predictor.predict(histories, items)
         else:
             students = [predict_student(predictor, history, items) for history in histories]
-        for student, history in zip(students, histories, strict=True):
-            student["mastery"] = skill_mastery(student["predictions"], history, predictor.skill_of_item)
-        return [best_items(student, history, request) for student, history in zip(students, histories, strict=True)]
+        return _with_mastery(students, histories, predictor, request)
 
     return answer_in_order(records, predict_students, report, students_at_once)
+
+
+def _with_mastery(
+    students: Sequence[dict], histories: Sequence[ResponseSequence], predictor: TracingPredictor, request: Request
+) -> list[dict]:
+    """The predictions that the request asks for, and the mastery of the skills of all items that were predicted."""
+    return [
+        {
+            **best_items(student, history, request),
+            "mastery": skill_mastery(student["predictions"], history, predictor.skill_of_item),
+        }
+        for student, history in zip(students, histories, strict=True)
+    ]
 
 
 def predict_student(predictor: TracingPredictor, history: ResponseSequence, items: Sequence[str]) -> dict:

@@ -17,6 +17,8 @@ from utils.tracing.sequences import ResponseSequence
 
 MAX_DRAWN = 40
 """Students and skills in the picture, at most. The table has all."""
+COLUMNS = ("student", "skill", "num_items", "num_responses", "mastery")
+"""Columns of the table; models with ability have two more."""
 MAX_NAME = 24
 """Characters of a name in the picture."""
 
@@ -43,7 +45,7 @@ def skill_mastery(
     Args:
         predictions: of the student's response to each item, see `TracingAnswerer.predict`.
         history: the student's responses so far.
-        skill_of_item: item to the name of its skill; an item that is not among them is a skill of its own.
+        skill_of_item: item to the name of its skill; an item that is not among them is a skill of its own, `item NAME`.
 
     Returns:
         a dict for each skill, in the order of their names: `skill`; `num_items`, of the predictions;
@@ -71,7 +73,7 @@ def skill_mastery(
 
 
 def _skill(item: str, skill_of_item: Mapping[str, str]) -> str:
-    return skill_of_item.get(item, item)
+    return skill_of_item.get(item, f"item {item}")
 
 
 def _mean(values: Iterable[float]) -> float:
@@ -105,6 +107,9 @@ def write_folder(folder: Path, answers: Iterable[dict], predictor, report: Order
             num_students += 1
             num_responses.update({row["skill"]: row["num_responses"] for row in rows})
             drawn += rows if num_students <= MAX_DRAWN else []
+        if not num_students:
+            table.write((",".join(COLUMNS) + "\n").encode())
+    (folder / "mastery.png").unlink(missing_ok=True)
     if drawn:
         plot_mastery(drawn, folder / "mastery.png", num_students, num_responses)
 

@@ -30,9 +30,9 @@ def find_skills(sequences: Sequence[ResponseSequence]) -> tuple[dict[str, str] |
         return None, [f"train: {without_skills:,} students have no skills, so no skills are used"]
     counts = {}
     for item, skill, count in _pairs(sequences):
-        counts.setdefault(item, Counter())[skill or f"of item {item} alone"] += count
+        counts.setdefault(item, Counter())[skill or f"item {item}"] += count
     notes = []
-    unnamed = [item for item, skills in counts.items() if f"of item {item} alone" in skills]
+    unnamed = [item for item, skills in counts.items() if f"item {item}" in skills]
     if unnamed:
         notes.append(f"train: {len(unnamed):,} items have rows without a skill, which count as a skill of their own")
     skill_of_item = {

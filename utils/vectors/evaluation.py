@@ -14,10 +14,11 @@ from utils.vectors.splits import VectorSplit
 
 MAX_STEPS_AHEAD = 5
 ROWS_AT_ONCE = 2048
+"""Targets whose cosines are computed at once."""
 INFLUENCE_PREDICTIONS = 10_240
 """Predictions for the influence of each place: one for each place of each context."""
 DRAWN_CONTEXTS = 4
-"""Of these, the number that are drawn with their texts."""
+"""Contexts that are drawn with their texts."""
 
 
 def evaluate(split: VectorSplit, predictions: dict[str, np.ndarray], global_mean: np.ndarray | None) -> Evaluation:
@@ -100,13 +101,15 @@ def influence(predictor: VectorsPredictor, inputs: dict[str, np.ndarray]) -> np.
     vectors, mask = inputs["vectors"], inputs["padding_mask"]
     mean = vectors.sum(axis=1) / mask.sum(axis=1, keepdims=True)
     before, distance = predictor.predict(inputs)["predicted"], np.zeros(mask.shape)
-    places = np.arange(mask.shape[1])
-    for number in range(len(mask)):
-        changed = np.repeat(vectors[number : number + 1], len(places), axis=0)
-        changed[places, places] = mean[number] * mask[number, :, None]
-        masks = np.repeat(mask[number : number + 1], len(places), axis=0)
-        after = predictor.predict({"vectors": changed, "padding_mask": masks})["predicted"]
-        distance[number] = np.maximum(1 - after @ before[number], 0) * mask[number]
+    at_once = contexts_at_once(*vectors.shape[1:])
+    for number, places in enumerate(map(np.flatnonzero, mask)):
+        for start in range(0, len(places), at_once):
+            block = places[start : start + at_once]
+            changed = np.repeat(vectors[number : number + 1], len(block), axis=0)
+            changed[np.arange(len(block)), block] = mean[number]
+            masks = np.repeat(mask[number : number + 1], len(block), axis=0)
+            after = predictor.predict({"vectors": changed, "padding_mask": masks}, min(BATCH_SIZE, mask.shape[1]))
+            distance[number, block] = np.maximum(1 - after["predicted"] @ before[number], 0)
     return distance / np.maximum(distance.sum(axis=1, keepdims=True), 1e-12)
 
 

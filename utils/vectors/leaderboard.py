@@ -18,7 +18,9 @@ CHART_METRICS = {"mrr": "MRR, same document", "hit@5": "hit@5, same document", "
 """Metrics in the chart, which is sorted by the first, and their titles."""
 
 
-def compare(config, models: Sequence[str], unknown_flags: dict[str, Sequence[str]]) -> int:
+def compare(
+    config, models: Sequence[str], unknown_flags: dict[str, Sequence[str]], added_flags: Sequence[str] = ()
+) -> int:
     """Train each model with this command's flags, in a process and a folder of its own, and compare them.
 
     Models that are finished are read; one that was cut off is resumed.
@@ -27,6 +29,7 @@ def compare(config, models: Sequence[str], unknown_flags: dict[str, Sequence[str
         config: the settings of this command.
         models: names of the models.
         unknown_flags: model to the flags that it does not take.
+        added_flags: flags and values of all models beside this command's.
 
     Returns:
         the exit status.
@@ -37,7 +40,7 @@ def compare(config, models: Sequence[str], unknown_flags: dict[str, Sequence[str
     results = {}
     for model in models:
         print(f"\n{model}", flush=True)
-        own_flags = ["--model", model, *flags_of(flags, without=unknown_flags.get(model, ()))]
+        own_flags = ["--model", model, *added_flags, *flags_of(flags, without=unknown_flags.get(model, ()))]
         results[model] = train_or_read("train_vectors.py", config.run_dir / model, own_flags)
     data = data_name(config.test_files or config.train_files, config.data)
     print("", *write_leaderboard(results, config.run_dir, data), sep="\n")

@@ -14,6 +14,9 @@ OWN_SETTINGS = {
 }
 """What a setting of 0 stands for (docs/vectors.md, "Four networks with the same context"). Only AMN's was tuned."""
 
+COMMON_CONTEXT = 80
+"""The context of all models that are compared, so that they and the baselines see the same."""
+
 
 def fill_in_own_settings(config) -> None:
     """Give settings that are 0 the model's own value.
@@ -50,8 +53,8 @@ def check_settings(config) -> None:
         raise UserError(f"--hidden-dim {hidden_dim}: must be a multiple of --num-heads {config.num_heads}")
     if config.num_layers and config.model == "amn":
         raise UserError(f"--num-layers {config.num_layers}: --model amn has no such setting; leave it out")
-    models = OWN_SETTINGS if config.model == "all" else [config.model]
-    context_length = config.context_length or min(OWN_SETTINGS[model]["context_length"] for model in models)
+    own = COMMON_CONTEXT if config.model == "all" else OWN_SETTINGS[config.model]["context_length"]
+    context_length = config.context_length or own
     if config.min_context > context_length:
         raise UserError(f"--min-context {config.min_context}: must be at most --context-length {context_length}")
     check_held_out(config, "documents")

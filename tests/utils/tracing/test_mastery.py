@@ -7,7 +7,7 @@ import pytest
 from tests.helpers.small_runs import ability_run, tracing_run
 from utils.common import figures
 from utils.common.asking import OrderedReport, Request
-from utils.tracing.asking import ask_file, load
+from utils.tracing.asking import ask, ask_file, load
 from utils.tracing.mastery import MAX_DRAWN, plot_mastery, skill_mastery, write_folder
 from utils.tracing.sequences import ResponseSequence
 
@@ -35,7 +35,7 @@ def test_items_without_a_skill_are_skills_of_their_own_and_abilities_are_means()
     history = ResponseSequence("ann", (), np.array([], int))
     (row,) = skill_mastery(predictions, history, SKILLS)
     assert (row["ability"], row["ability_error"]) == pytest.approx((1.5, 0.3))
-    assert [row["skill"] for row in skill_mastery(predictions, history, {})] == ["q1", "q3"]
+    assert [row["skill"] for row in skill_mastery(predictions, history, {})] == ["item q1", "item q3"]
 
 
 @pytest.mark.parametrize(("run", "skills"), [(tracing_run, None), (ability_run, SKILLS)])
@@ -56,6 +56,27 @@ def test_a_folder_has_each_students_predictions_and_mastery(tmp_path, run, skill
     assert float(rows[0]["mastery"]) == answers[0]["mastery"][0]["mastery"]
     assert ("ability" in rows[0]) == (run is ability_run)
     assert (folder / "mastery.png").stat().st_size > 1000
+
+
+def test_a_folder_without_a_usable_student_has_no_old_picture(tmp_path):
+    (tmp_path / "mastery.png").write_bytes(b"of another file")
+    write_folder(tmp_path, [{"id": "ann", "error": "a response is 7"}], None, OrderedReport("histories.csv"))
+    assert (tmp_path / "mastery.csv").read_text() == "student,skill,num_items,num_responses,mastery\n"
+    assert not (tmp_path / "mastery.png").exists()
+
+
+def test_mastery_is_of_all_items_where_a_few_are_listed(tmp_path):
+    path = tmp_path / "histories.csv"
+    path.write_text(HISTORIES)
+    for request in (
+        Request(str(ability_run()), input=path, n_best=1),
+        Request(str(ability_run()), file=path, n_best=1),
+    ):
+        predictor = load(request)
+        predictor.skill_of_item = SKILLS
+        students = list(ask_file(predictor, request, OrderedReport(path)) if request.input else ask(predictor, request))
+        for student in students:
+            assert len(student["predictions"]) == 1 and sum(row["num_items"] for row in student["mastery"]) == 4
 
 
 def test_runs_keep_the_names_of_skills_and_older_ones_their_numbers(tmp_path):

@@ -17,6 +17,10 @@ def test_settings_of_0_are_filled_in_and_others_kept():
 
 def test_the_help_names_each_models_own_settings():
     text = Path("train_vectors.py").read_text()
-    for name, models in (("context_length", ("amn", "lstm")), ("num_layers", ("lstm", "transformer"))):
-        described = text.split(f"    {name}: int = 0\n")[1].split('"""')[1]
-        assert all(str(OWN_SETTINGS[model][name]) in described for model in models)
+    for name, described in (
+        ("context_length", "0 is the model's own: {amn} of `amn`, {lstm} of"),
+        ("hidden_dim", "0 means {lstm} of `lstm` and {transformer} of `transformer`"),
+        ("num_layers", "0 means {lstm} of `lstm` and `gru`, and {transformer} of `transformer`"),
+    ):
+        values = {model: own.get(name) for model, own in OWN_SETTINGS.items()}
+        assert described.format(**values) in text
