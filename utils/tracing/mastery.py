@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -48,7 +49,7 @@ def skill_mastery(
         skill_of_item: item to the name of its skill; an item that is not among them is a skill of its own, `item NAME`.
 
     Returns:
-        a dict for each skill, in the order of their names: `skill`; `num_items`, of the predictions;
+        a dict for each skill, in the order of their names, numbers in them by value: `skill`; `num_items`, of the predictions;
         `num_responses`, of the history; `mastery`; and for a model with ability `ability` and `ability_error`, means over the
         skill's items.
     """
@@ -68,12 +69,17 @@ def skill_mastery(
                 if name in part[0]
             },
         }
-        for skill, part in sorted(predictions_of.items())
+        for skill, part in sorted(predictions_of.items(), key=lambda pair: _numbers_by_value(pair[0]))
     ]
 
 
 def _skill(item: str, skill_of_item: Mapping[str, str]) -> str:
     return skill_of_item.get(item, f"item {item}")
+
+
+def _numbers_by_value(name: str) -> str:
+    """A sorting key that puts `unit 2` before `unit 10`."""
+    return re.sub("[0-9]+", lambda number: number[0].zfill(20), name)
 
 
 def _mean(values: Iterable[float]) -> float:
@@ -123,7 +129,7 @@ def _csv_lines(rows: list[dict], with_header: bool) -> bytes:
     return text.getvalue().encode()
 
 
-def plot_mastery(rows: Sequence[dict], path: Path, num_students: int, num_responses: Mapping[str, int]) -> None:
+def plot_mastery(rows: Sequence[dict], path: Path, num_students: int, num_responses: Counter[str]) -> None:
     """Draw a heat map with a row for each student and a column for each skill.
 
     Of more skills than `MAX_DRAWN`, those with the most responses are drawn; the title says so, and how many students there are.
@@ -136,8 +142,8 @@ def plot_mastery(rows: Sequence[dict], path: Path, num_students: int, num_respon
     """
     from utils.common.figures import figure_and_axes, save_figure
 
-    most = sorted(num_responses, key=lambda skill: -num_responses[skill])[:MAX_DRAWN]
-    skills = [skill for skill in num_responses if skill in set(most)]
+    most = {skill for skill, _ in num_responses.most_common(MAX_DRAWN)}
+    skills = [skill for skill in num_responses if skill in most]
     students = list(dict.fromkeys(row["student"] for row in rows))
     mastery = np.full((len(students), len(skills)), np.nan)
     row_of, column_of = ({name: place for place, name in enumerate(names)} for names in (students, skills))

@@ -1,5 +1,6 @@
 import csv
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -36,6 +37,13 @@ def test_items_without_a_skill_are_skills_of_their_own_and_abilities_are_means()
     (row,) = skill_mastery(predictions, history, SKILLS)
     assert (row["ability"], row["ability_error"]) == pytest.approx((1.5, 0.3))
     assert [row["skill"] for row in skill_mastery(predictions, history, {})] == ["item q1", "item q3"]
+
+
+def test_skills_are_in_the_order_of_their_numbers():
+    predictions = [prediction(f"q{n}", 0.5, 0.5) for n in (10, 2, 1)]
+    history = ResponseSequence("ann", (), np.array([], int))
+    skills = {f"q{n}": f"unit {n}" for n in (1, 2, 10)}
+    assert [row["skill"] for row in skill_mastery(predictions, history, skills)] == ["unit 1", "unit 2", "unit 10"]
 
 
 @pytest.mark.parametrize(("run", "skills"), [(tracing_run, None), (ability_run, SKILLS)])
@@ -101,5 +109,5 @@ def test_the_picture_of_many_students_and_skills_says_what_it_leaves_out(tmp_pat
     monkeypatch.setattr(figures, "figure_and_axes", figure_and_axes)
     count = MAX_DRAWN + 5
     rows = [{"student": f"s{n}", "skill": f"k{k}", "mastery": 0.5} for n in range(3) for k in range(count)]
-    plot_mastery(rows, tmp_path / "mastery.png", 1234, {f"k{k}": k for k in range(count)})
+    plot_mastery(rows, tmp_path / "mastery.png", 1234, Counter({f"k{k}": k for k in range(count)}))
     assert f"the first 3 of 1,234 students\nthe {MAX_DRAWN} of {count} skills" in titles[0]
