@@ -102,7 +102,7 @@ class Config(RunConfig):
     """Facts that retrieval from all facts gives the model."""
     retrieval: Literal["words", "vectors"] = "words"
     """How retrieval finds facts: by an inverted index of words, or as nearest neighbours of the question's vector. Vectors found
-    fewer answers and took longer (docs/memnet.md)."""
+    fewer answers and took longer (docs/large_data.md)."""
     split_seed: int = 0
     """Seed of the demo's people, of what is held out, of what --limit draws, and of the distractors of validation and test."""
     # --- model

@@ -67,7 +67,7 @@ class WordIndex:
 class VectorIndex:
     """Approximate nearest neighbours of key vectors by inner product (faiss, inverted lists, 16-bit vectors).
 
-    On a million facts it finds fewer answers than `WordIndex`, 90.6 % against 100 %, and takes longer (docs/memnet.md).
+    On a million facts it finds fewer answers than `WordIndex`, 90.6 % against 100 %, and takes longer (docs/large_data.md).
 
     Args:
         vectors: float32 `(facts, dim)`.
