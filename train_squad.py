@@ -128,6 +128,8 @@ class Config(CachedRunConfig):
     """Fraction of the words of question and paragraph that are hidden in training, drawn anew each epoch, 0-1."""
     name_swap: float = 0.0
     """Fraction of names and numbers that are replaced by others in training, alike in question and paragraph, 0-1."""
+    sentence_shuffle: float = 0.0
+    """Fraction of the windows whose sentences stand in another order in training, drawn anew each epoch, 0-1."""
     r_drop: float = 0.0
     """Weight of R-Drop: two predictions for each example, with other dropout (and other hidden words and swapped names), are to
     agree; 0 for none. It takes twice the time."""

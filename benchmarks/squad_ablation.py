@@ -55,6 +55,7 @@ LEVERS = {
     "layer-dropout": ("--layer-dropout", "0.1"),
     "word-dropout": ("--word-dropout", "0.1"),
     "name-swap": ("--name-swap", "0.2"),
+    "sentence-shuffle": ("--sentence-shuffle", "0.5"),
     "sentence-loss": ("--sentence-loss", "0.5"),
     "hashed-words": ("--hashed-words", "20000"),
     "label-smoothing": ("--label-smoothing", "0.1"),

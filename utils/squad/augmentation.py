@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from utils.squad.features import SquadFeatures
+from utils.squad.random_bits import as_fraction, key_of_batch, mixed_bits
 from utils.squad.tokenizer import mask_id_of
 from utils.squad.tokens import CAPITALISED, CAPITALS, DIGITS, PUNCTUATION, TokenizedTexts
 
@@ -93,12 +94,11 @@ class Augmentation:
         is_word = word_ids.ravel()[firsts] != 0
         firsts, lengths = firsts[is_word], lengths[is_word]
         row, place = np.divmod(firsts, length)
-        (batch_key,) = np.random.SeedSequence((*key, STREAM)).generate_state(1, np.uint64)
-        row_keys = _mixed(batch_key, np.asarray(rows))[row]
+        row_keys = mixed_bits(key_of_batch(key, STREAM), np.asarray(rows))[row]
         if self.name_swap:
             self._swap_names(token_ids, word_ids.ravel()[firsts], firsts, lengths, row_keys)
         if self.word_dropout:
-            is_hidden = _fraction(_mixed(row_keys, place)) < self.word_dropout
+            is_hidden = as_fraction(mixed_bits(row_keys, place)) < self.word_dropout
             token_ids.ravel()[_positions(firsts[is_hidden], lengths[is_hidden])] = self.hidden_id
 
     def _swap_names(self, token_ids, word_ids, firsts, lengths, row_keys) -> None:
@@ -112,10 +112,10 @@ class Augmentation:
         number = np.minimum(np.searchsorted(names.word_ids, word_ids), len(names.word_ids) - 1)
         name = names.places[number]
         is_swapped = (names.word_ids[number] == word_ids) & (names.lengths[name] == lengths)
-        is_swapped &= _fraction(_mixed(~row_keys, word_ids)) < self.name_swap
+        is_swapped &= as_fraction(mixed_bits(~row_keys, word_ids)) < self.name_swap
         name, firsts, lengths, row_keys = (values[is_swapped] for values in (name, firsts, lengths, row_keys))
         start, size = names.group_starts[name], names.group_sizes[name]
-        shift = 1 + (_fraction(_mixed(row_keys, ~start)) * (size - 1)).astype(np.int64)
+        shift = 1 + (as_fraction(mixed_bits(row_keys, ~start)) * (size - 1)).astype(np.int64)
         other = start + (name - start + shift) % size
         positions = _positions(firsts, lengths)
         piece = positions - np.repeat(firsts, lengths)
@@ -175,16 +175,3 @@ def _positions(firsts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """The positions of all tokens of some words, from their first token and their number of tokens."""
     before = np.cumsum(lengths) - lengths
     return np.repeat(firsts - before, lengths) + np.arange(int(lengths.sum()))
-
-
-def _mixed(key: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """64 random bits for each number under a key: the finaliser of SplitMix64 (Steele et al. 2014)."""
-    z = key + (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-def _fraction(bits: np.ndarray) -> np.ndarray:
-    """Random bits as numbers in [0, 1)."""
-    return (bits >> np.uint64(11)) * 2.0**-53

@@ -14,6 +14,7 @@ from utils.squad.cloze_mixture import ClozeMixture
 from utils.squad.features import SquadFeatures
 from utils.squad.question import Question
 from utils.squad.sentence_bounds import sentence_bounds, sentence_end_ids
+from utils.squad.sentence_order import SentenceShuffle
 from utils.squad.teachers import TeacherProbabilities, read_teachers, weights_of
 from utils.squad.windows import assemble, coarse_length
 from utils.training.run_files import checksum_of
@@ -32,6 +33,7 @@ class TrainingSignals:
         sentence_end_ids: token ids that end a sentence, where targets have the bounds of the answer's sentence; else None.
         teacher: predictions of other models for all windows, which targets have; None for none.
         clozes: puts questions made from text into the place of some windows; None for none.
+        shuffle: puts the sentences of windows into another order; None for none.
     """
 
     augmentation: Augmentation | None = None
@@ -39,6 +41,7 @@ class TrainingSignals:
     sentence_end_ids: tuple[int, ...] | None = None
     teacher: TeacherProbabilities | None = None
     clozes: ClozeMixture | None = None
+    shuffle: SentenceShuffle | None = None
 
     @property
     def details(self) -> dict:
@@ -61,7 +64,7 @@ def training_signals(config, features: SquadFeatures, tokenizer, clozes: Sequenc
     Raises:
         UserError: a teacher cannot be used, or no window of a cloze holds an answer.
     """
-    augmentation = mixture = teacher = None
+    augmentation = mixture = teacher = shuffle = None
     if config.word_dropout or config.name_swap:
         augmentation = Augmentation.prepare(features, tokenizer, config.word_dropout, config.name_swap)
     if clozes:
@@ -69,7 +72,9 @@ def training_signals(config, features: SquadFeatures, tokenizer, clozes: Sequenc
     if config.teachers:
         teacher = read_teachers(config.teachers, features, tokenizer, config.teacher_temperature, config.cache_dir)
     sentence_ends = sentence_end_ids(tokenizer) if config.sentence_loss else None
-    return TrainingSignals(augmentation, config.r_drop > 0, sentence_ends, teacher, mixture)
+    if config.sentence_shuffle:
+        shuffle = SentenceShuffle(config.sentence_shuffle, sentence_end_ids(tokenizer))
+    return TrainingSignals(augmentation, config.r_drop > 0, sentence_ends, teacher, mixture, shuffle)
 
 
 def signal_checksums(config) -> dict[str, str]:
@@ -119,7 +124,7 @@ def training_batches(
 
 
 def _targets(features, windows, rows, inputs, spans, key, signals: TrainingSignals) -> dict[str, np.ndarray]:
-    """The targets of some windows; their `inputs` are changed where clozes take their places and where words are hidden.
+    """The targets of some windows; their `inputs` and `spans` are changed by clozes, another order of sentences, and hidden words.
 
     Args:
         windows: all windows of the batch.
@@ -128,10 +133,12 @@ def _targets(features, windows, rows, inputs, spans, key, signals: TrainingSigna
         key: seed and global step; draws are for the whole batch, so that each process sees its rows of them.
     """
     is_cloze = np.zeros(len(rows), bool)
+    examples = rows // 2 if signals.pairs else rows  # both copies of a window have the same cloze and order
     if signals.clozes:
-        examples = rows // 2 if signals.pairs else rows  # both copies of a window have the same cloze
         longest = int(features.lengths[windows].max())
         is_cloze = signals.clozes.replace(inputs, spans, examples, key, longest)
+    if signals.shuffle:
+        places = signals.shuffle.apply(inputs, spans, examples, key)
     targets = {"start": spans[:, 0], "end": spans[:, 1]}
     if signals.sentence_end_ids is not None or signals.teacher:
         bounds = sentence_bounds(inputs, spans, signals.sentence_end_ids or ())  # before a full stop may be hidden
@@ -140,6 +147,8 @@ def _targets(features, windows, rows, inputs, spans, key, signals: TrainingSigna
         length = inputs["token_ids"].shape[1]
         for name, probabilities in signals.teacher.rows(windows[rows], length).items():
             probabilities[is_cloze] = 0
+            if signals.shuffle:
+                probabilities = np.take_along_axis(probabilities, places, axis=1)
             targets[name] = np.concatenate([targets[name], probabilities], axis=1)
     if signals.augmentation:
         signals.augmentation.apply(inputs, rows, key)

@@ -51,15 +51,23 @@ def sentence_bounds(inputs: dict[str, np.ndarray], spans: np.ndarray, end_ids) -
     positions = np.arange(context.shape[1])
     first_of_context = context.argmax(axis=1)[:, None]
     last_of_context = first_of_context + context.sum(axis=1, keepdims=True) - 2  # before the separator
-    is_end = _sentence_ends(inputs, end_ids) & context
+    is_end = sentence_ends(inputs, end_ids) & context
     first, last = spans[:, :1], spans[:, 1:]
     begin = np.where(is_end & (positions < first), positions + 1, first_of_context).max(axis=1)
     end = np.where(is_end & (positions >= last), positions, last_of_context).min(axis=1)
     return np.where(last > 0, np.column_stack([begin, end]), 0)
 
 
-def _sentence_ends(inputs: dict[str, np.ndarray], end_ids) -> np.ndarray:
-    """Where a sentence ends: bool `(rows, sequence)`."""
+def sentence_ends(inputs: dict[str, np.ndarray], end_ids) -> np.ndarray:
+    """Where a sentence ends, in the question too.
+
+    Args:
+        inputs: the model's inputs of some windows, `(rows, sequence)`.
+        end_ids: from `sentence_end_ids`.
+
+    Returns:
+        bool `(rows, sequence)`.
+    """
     shapes, words = inputs["shape_ids"], inputs["word_ids"]
     shape_before, word_before = np.zeros_like(shapes), np.zeros_like(words)
     shape_before[:, 1:], word_before[:, 1:] = shapes[:, :-1], words[:, :-1]

@@ -14,7 +14,7 @@ from utils.training.settings import as_flag, check_common, check_ranges
 
 FROM_SCRATCH = ("layer_dropout", "hashed_words")
 """Settings of the model that a pretrained encoder does not have."""
-NOT_MEMORISED = ("layer_dropout", "word_dropout", "name_swap", "r_drop", "teachers", "cloze_files")
+NOT_MEMORISED = ("layer_dropout", "word_dropout", "name_swap", "sentence_shuffle", "r_drop", "teachers", "cloze_files")
 """Settings that keep a model from memorising its questions, or that train it on others."""
 
 
@@ -84,6 +84,8 @@ def check_encoder(config) -> None:
 
 def _check_signals(config, is_pretrained: bool) -> None:
     """Check the settings of what is learned beside the answers, and print what should be known about the teachers."""
+    if not 0 <= config.sentence_shuffle <= 1:
+        raise UserError(f"--sentence-shuffle {config.sentence_shuffle}: must be at least 0 and at most 1")
     for name in ("teacher_weight", "cloze_fraction"):
         value = getattr(config, name)
         if not 0 < value <= 1:
