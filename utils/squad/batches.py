@@ -73,7 +73,7 @@ def training_signals(config, features: SquadFeatures, tokenizer, clozes: Sequenc
         teacher = read_teachers(config.teachers, features, tokenizer, config.teacher_temperature, config.cache_dir)
     sentence_ends = sentence_end_ids(tokenizer) if config.sentence_loss else None
     if config.sentence_shuffle:
-        shuffle = SentenceShuffle(config.sentence_shuffle, sentence_end_ids(tokenizer))
+        shuffle = SentenceShuffle.prepare(config.sentence_shuffle, tokenizer)
     return TrainingSignals(augmentation, config.r_drop > 0, sentence_ends, teacher, mixture, shuffle)
 
 
@@ -137,11 +137,18 @@ def _targets(features, windows, rows, inputs, spans, key, signals: TrainingSigna
     if signals.clozes:
         longest = int(features.lengths[windows].max())
         is_cloze = signals.clozes.replace(inputs, spans, examples, key, longest)
+    has_bounds = signals.sentence_end_ids is not None or signals.teacher
+    if has_bounds:
+        bounds = sentence_bounds(
+            inputs, spans, signals.sentence_end_ids or ()
+        )  # before a full stop may be hidden or move
     if signals.shuffle:
+        before = spans.copy()
         places = signals.shuffle.apply(inputs, spans, examples, key)
+        if signals.sentence_end_ids is not None:
+            bounds += spans - before
     targets = {"start": spans[:, 0], "end": spans[:, 1]}
-    if signals.sentence_end_ids is not None or signals.teacher:
-        bounds = sentence_bounds(inputs, spans, signals.sentence_end_ids or ())  # before a full stop may be hidden
+    if has_bounds:
         targets = {name: np.column_stack([position, bounds]).astype(np.float32) for name, position in targets.items()}
     if signals.teacher:
         length = inputs["token_ids"].shape[1]

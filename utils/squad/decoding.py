@@ -117,7 +117,7 @@ def answer_texts(
     length penalty does: it prefers the shorter of two.
 
     Of the `N_BEST` texts of highest weight, the answer is the one with the highest expected score (`expected_scores`). That added
-    0.5 to the F1 of models on validation data, and took 0.2 from exact match (docs/squad_decoding.md).
+    0.5 to the F1 of models on validation data, and took 0.3 from exact match (docs/squad_decoding.md).
 
     An answer neither starts nor ends within a word, where words have spaces between them. That added 0.18 to the F1 of
     a model on validation data (docs/squad_decoding.md).

@@ -11,6 +11,8 @@ from utils.squad.tokens import DIGITS, DIGITS_AND_OTHERS, LOWER_CASE, PUNCTUATIO
 
 SENTENCE_END = re.compile(r"""[.?!…。！？।؟۔]+["'”’»)\]]*""")
 """What ends a sentence, with closing quotes and brackets that a tokenizer may have joined to it."""
+CLOSING = re.compile(r"""["'”’»)\]]+""")
+"""What may follow the end of a sentence and belongs to it."""
 ABBREVIATIONS = (
     "mr mrs ms dr prof gen col lt capt sgt rev hon sen rep gov pres st mt ft jr sr vs no nos op vol fig ca cf ed eds al "
     "jan feb mar apr jun jul aug sept oct nov dec "
@@ -27,10 +29,23 @@ def sentence_end_ids(tokenizer) -> tuple[int, ...]:
     Args:
         tokenizer: `tokenizers.Tokenizer`.
     """
+    return _ids_of(tokenizer, SENTENCE_END)
+
+
+def closing_ids(tokenizer) -> tuple[int, ...]:
+    """Ids of the tokens that are closing quotes and brackets alone, in ascending order. A straight quote is one of them.
+
+    Args:
+        tokenizer: `tokenizers.Tokenizer`.
+    """
+    return _ids_of(tokenizer, CLOSING)
+
+
+def _ids_of(tokenizer, pattern: re.Pattern) -> tuple[int, ...]:
     ids = sorted(tokenizer.get_vocab().values())
     texts = tokenizer.decode_batch([[number] for number in ids], skip_special_tokens=False)
     return tuple(
-        number for number, text in zip(ids, texts, strict=True) if SENTENCE_END.fullmatch(text.strip(" \u0120\u2581"))
+        number for number, text in zip(ids, texts, strict=True) if pattern.fullmatch(text.strip(" \u0120\u2581"))
     )
 
 

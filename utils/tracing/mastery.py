@@ -77,9 +77,9 @@ def _skill(item: str, skill_of_item: Mapping[str, str]) -> str:
     return skill_of_item.get(item, f"item {item}")
 
 
-def _numbers_by_value(name: str) -> str:
+def _numbers_by_value(name: str) -> tuple[str, str]:
     """A sorting key that puts `unit 2` before `unit 10`."""
-    return re.sub("[0-9]+", lambda number: number[0].zfill(20), name)
+    return re.sub("[0-9]+", lambda number: number[0].zfill(20), name), name
 
 
 def _mean(values: Iterable[float]) -> float:

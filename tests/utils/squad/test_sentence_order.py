@@ -1,27 +1,28 @@
 """Sentences in another order: which tokens move, that answers move with them, and that rows do not depend on others."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
 
 from utils.common.batching import BatchPart
+from utils.common.errors import UserError
 from utils.squad.batches import TrainingSignals, training_batches
 from utils.squad.data import Answer, Question
 from utils.squad.features import build_features
-from utils.squad.sentence_bounds import sentence_end_ids
 from utils.squad.sentence_order import SentenceShuffle
 from utils.squad.windows import assemble
 from utils.text.tokenization import train_tokenizer
 
 SENTENCES = (
-    "Ada wrote it in 1843.",
-    "Bob has lived in London since May!",
-    "The cat was old.",
-    "Mr. Holt knew 2.5 of them.",
+    "Ada wrote it in 1843...",
+    'Bob said "London is old."',
+    "(The cat was old.)",
+    "Did Mr. Holt know 2.5 of them?!",
 )
 TEXT = " ".join(SENTENCES)
-ANSWERS = ("1843", "London", "cat", "Mr. Holt", "old. Mr. Holt knew", TEXT)
+ANSWERS = ("1843", "London", "cat", "Mr. Holt", "old.) Did Mr. Holt", TEXT)
 KEY = (5, 7)
 
 
@@ -40,7 +41,7 @@ def shuffled(features, tokenizer, rows, fraction=1.0, key=KEY, examples=None):
     before = assemble(features, np.asarray(rows), longest=100)
     spans = features.answer_spans[features.answer_offsets[:-1][rows]].copy()
     after, moved = {name: values.copy() for name, values in before.items()}, spans.copy()
-    shuffle = SentenceShuffle(fraction, sentence_end_ids(tokenizer))
+    shuffle = SentenceShuffle.prepare(fraction, tokenizer)
     places = shuffle.apply(after, moved, np.arange(len(rows)) if examples is None else examples, key)
     return before, after, spans, moved, places
 
@@ -56,7 +57,7 @@ def test_sentences_move_as_wholes_and_everything_else_stays(features_and_tokeniz
         assert (places[row][outside] == outside).all()
         inside = tokenizer.decode(after["token_ids"][row][first : last + 1].tolist())
         texts = [tokenizer.decode(tokenizer.encode(text, add_special_tokens=False).ids) for text in SENTENCES]
-        assert sorted(texts, key=inside.index) and sum(map(len, texts)) + 3 == len(inside)
+        assert all(text in inside for text in texts) and sum(map(len, texts)) + 3 == len(inside)
         orders.add(tuple(np.argsort([inside.index(text) for text in texts])))
     assert len(orders) > 15  # of 24
     for name, values in before.items():
@@ -78,7 +79,7 @@ def test_a_window_without_the_answer_keeps_its_mark(features_and_tokenizer):
     features, tokenizer = features_and_tokenizer
     inputs = assemble(features, np.zeros(8, int))
     spans = np.zeros((8, 2), np.int64)
-    places = SentenceShuffle(1.0, sentence_end_ids(tokenizer)).apply(inputs, spans, np.arange(8), KEY)
+    places = SentenceShuffle.prepare(1.0, tokenizer).apply(inputs, spans, np.arange(8), KEY)
     assert not spans.any() and (places != np.arange(places.shape[1])).any()
 
 
@@ -101,13 +102,27 @@ def test_rows_depend_on_seed_step_and_example_alone(features_and_tokenizer):
 
 def test_batches_are_alike_for_pairs_processes_and_resumed_trainings(features_and_tokenizer):
     features, tokenizer = features_and_tokenizer
-    ends = sentence_end_ids(tokenizer)
-    signals = TrainingSignals(pairs=True, sentence_end_ids=ends, shuffle=SentenceShuffle(1.0, ends))
+    shuffle = SentenceShuffle.prepare(1.0, tokenizer)
+    signals = TrainingSignals(pairs=True, sentence_end_ids=shuffle.end_ids, shuffle=shuffle)
     whole = list(islice(training_batches(features, 4, 3, signals=signals), 6))
-    for inputs, targets in whole:
+    plain = islice(training_batches(features, 4, 3, signals=replace(signals, shuffle=None)), 6)
+    num_moved = 0
+    for (inputs, targets), (before, old_targets) in zip(whole, plain, strict=True):
         assert (inputs["token_ids"][0::2] == inputs["token_ids"][1::2]).all()
-        for row, (start, begin, end) in enumerate(targets["start"].astype(int)):
-            assert begin <= start <= targets["end"][row, 0] <= end and inputs["segment_ids"][row, begin : end + 1].all()
+        assert (np.sort(inputs["token_ids"]) == np.sort(before["token_ids"])).all()
+        (starts, ends), (old_starts, old_ends) = (
+            [one[name].astype(int) for name in ("start", "end")] for one in (targets, old_targets)
+        )
+        for row in range(len(starts)):
+            # Position, first and last position of the sentence: all have moved by the same number of places.
+            assert len({*(starts[row] - old_starts[row]), *(ends[row] - old_ends[row])}) == 1
+            answer, old_answer = (
+                slice(starts[row, 0], ends[row, 0] + 1),
+                slice(old_starts[row, 0], old_ends[row, 0] + 1),
+            )
+            assert (inputs["token_ids"][row, answer] == before["token_ids"][row, old_answer]).all()
+            num_moved += (inputs["token_ids"][row] != before["token_ids"][row]).any()
+    assert num_moved > 20  # of 36, of which 6 are about the whole text
     resumed = islice(training_batches(features, 4, 3, first_step=4, signals=signals), 2)
     for (inputs, _), (again, _) in zip(whole[4:], resumed, strict=True):
         np.testing.assert_array_equal(inputs["token_ids"], again["token_ids"])
@@ -119,3 +134,23 @@ def test_batches_are_alike_for_pairs_processes_and_resumed_trainings(features_an
             rows = part.rows(len(inputs["token_ids"]))
             np.testing.assert_array_equal(own["token_ids"], inputs["token_ids"][rows])
             np.testing.assert_array_equal(own_targets["start"], targets["start"][rows])
+
+
+def test_a_teachers_probabilities_move_with_the_tokens(features_and_tokenizer):
+    class Teacher:
+        """Gives each place the id of its token."""
+
+        def rows(self, windows, length):
+            ids = assemble(features, windows, length)["token_ids"].astype(np.float32)
+            return {"start": ids.copy(), "end": ids.copy()}
+
+    signals = TrainingSignals(teacher=Teacher(), shuffle=SentenceShuffle.prepare(1.0, features_and_tokenizer[1]))
+    features = features_and_tokenizer[0]
+    for inputs, targets in islice(training_batches(features, 4, 3, signals=signals), 4):
+        for name in ("start", "end"):
+            assert (targets[name][:, 3:] == inputs["token_ids"]).all()
+
+
+def test_a_tokenizer_without_full_stops_is_refused():
+    with pytest.raises(UserError, match="no token of the tokenizer ends a sentence"):
+        SentenceShuffle.prepare(0.5, train_tokenizer(["no mark at all"], 60))

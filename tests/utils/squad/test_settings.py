@@ -28,6 +28,9 @@ def test_what_can_be_passes(capsys):
     [
         ({"word_dropout": 1.0}, "--word-dropout 1.0: must be at least 0 and less than 1"),
         ({"name_swap": -0.1}, "--name-swap -0.1: must be at least 0"),
+        ({"sentence_shuffle": 1.1}, "--sentence-shuffle 1.1: must be at least 0 and at most 1"),
+        ({"sentence_shuffle": float("nan")}, "--sentence-shuffle nan: must be at least 0 and at most 1"),
+        ({"overfit": 8, "sentence_shuffle": 0.5}, "is to memorise its questions: leave out --sentence-shuffle"),
         ({"layer_dropout": 1.0}, "--layer-dropout 1.0: must be"),
         ({"r_drop": -1.0}, "--r-drop -1.0: must be"),
         ({"sentence_loss": float("nan")}, "--sentence-loss nan: must be"),
