@@ -62,7 +62,7 @@ def training_signals(config, features: SquadFeatures, tokenizer, clozes: Sequenc
         clozes: from `utils.squad.cloze_mixture.read_clozes`.
 
     Raises:
-        UserError: a teacher cannot be used, or no window of a cloze holds an answer.
+        UserError: a teacher cannot be used, no window of a cloze holds an answer, or no token ends a sentence.
     """
     augmentation = mixture = teacher = shuffle = None
     if config.word_dropout or config.name_swap:
@@ -139,9 +139,8 @@ def _targets(features, windows, rows, inputs, spans, key, signals: TrainingSigna
         is_cloze = signals.clozes.replace(inputs, spans, examples, key, longest)
     has_bounds = signals.sentence_end_ids is not None or signals.teacher
     if has_bounds:
-        bounds = sentence_bounds(
-            inputs, spans, signals.sentence_end_ids or ()
-        )  # before a full stop may be hidden or move
+        # Before a full stop may move or be hidden.
+        bounds = sentence_bounds(inputs, spans, signals.sentence_end_ids or ())
     if signals.shuffle:
         before = spans.copy()
         places = signals.shuffle.apply(inputs, spans, examples, key)
