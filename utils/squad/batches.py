@@ -13,7 +13,7 @@ from utils.squad.batch_lengths import lengths_of_batches
 from utils.squad.cloze_mixture import ClozeMixture
 from utils.squad.features import SquadFeatures
 from utils.squad.question import Question
-from utils.squad.sentence_bounds import sentence_bounds, sentence_end_ids
+from utils.squad.sentence_bounds import SentenceMarks, sentence_bounds
 from utils.squad.sentence_order import SentenceShuffle
 from utils.squad.teachers import TeacherProbabilities, read_teachers, weights_of
 from utils.squad.windows import assemble, coarse_length
@@ -30,7 +30,7 @@ class TrainingSignals:
     Args:
         augmentation: changes tokens of the inputs; None changes nothing.
         pairs: whether each window stands in the batch twice, one copy after the other, for R-Drop.
-        sentence_end_ids: token ids that end a sentence, where targets have the bounds of the answer's sentence; else None.
+        sentence_marks: by which sentences end, where targets have the bounds of the answer's sentence; else None.
         teacher: predictions of other models for all windows, which targets have; None for none.
         clozes: puts questions made from text into the place of some windows; None for none.
         shuffle: puts the sentences of windows into another order; None for none.
@@ -38,7 +38,7 @@ class TrainingSignals:
 
     augmentation: Augmentation | None = None
     pairs: bool = False
-    sentence_end_ids: tuple[int, ...] | None = None
+    sentence_marks: SentenceMarks | None = None
     teacher: TeacherProbabilities | None = None
     clozes: ClozeMixture | None = None
     shuffle: SentenceShuffle | None = None
@@ -71,10 +71,10 @@ def training_signals(config, features: SquadFeatures, tokenizer, clozes: Sequenc
         mixture = ClozeMixture.prepare(config, tokenizer, clozes, total_steps=_total_steps(config, features))
     if config.teachers:
         teacher = read_teachers(config.teachers, features, tokenizer, config.teacher_temperature, config.cache_dir)
-    sentence_ends = sentence_end_ids(tokenizer) if config.sentence_loss else None
+    sentence_marks = SentenceMarks.of(tokenizer) if config.sentence_loss else None
     if config.sentence_shuffle:
         shuffle = SentenceShuffle.prepare(config.sentence_shuffle, tokenizer)
-    return TrainingSignals(augmentation, config.r_drop > 0, sentence_ends, teacher, mixture, shuffle)
+    return TrainingSignals(augmentation, config.r_drop > 0, sentence_marks, teacher, mixture, shuffle)
 
 
 def signal_checksums(config) -> dict[str, str]:
@@ -137,14 +137,14 @@ def _targets(features, windows, rows, inputs, spans, key, signals: TrainingSigna
     if signals.clozes:
         longest = int(features.lengths[windows].max())
         is_cloze = signals.clozes.replace(inputs, spans, examples, key, longest)
-    has_bounds = signals.sentence_end_ids is not None or signals.teacher
+    has_bounds = signals.sentence_marks is not None or signals.teacher
     if has_bounds:
         # Before a full stop may move or be hidden.
-        bounds = sentence_bounds(inputs, spans, signals.sentence_end_ids or ())
+        bounds = sentence_bounds(inputs, spans, signals.sentence_marks or SentenceMarks())
     if signals.shuffle:
         before = spans.copy()
         places = signals.shuffle.apply(inputs, spans, examples, key)
-        if signals.sentence_end_ids is not None:
+        if signals.sentence_marks is not None:
             bounds += spans - before
     targets = {"start": spans[:, 0], "end": spans[:, 1]}
     if has_bounds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,26 +20,28 @@ ABBREVIATIONS = (
     "a b c d e f g h i j k l m n o p q r s t u v w x y z"
 )
 """Words after which a full stop ends no sentence, in lower case; single letters are initials."""
+MAX_MARKS = 4
+"""Marks after the first one that end a sentence together."""
 WITH_DIGITS = (DIGITS, DIGITS_AND_OTHERS)
 """Shapes of words with digits."""
 
 
-def sentence_end_ids(tokenizer) -> tuple[int, ...]:
-    """Ids of the tokens that can end a sentence, in ascending order.
+@dataclass(frozen=True)
+class SentenceMarks:
+    """The tokens by which sentences end.
 
     Args:
-        tokenizer: `tokenizers.Tokenizer`.
+        end_ids: ids of those that can end a sentence, such as `.` and `?!`; without any, no sentence ends.
+        closing_ids: ids of closing quotes and brackets alone; a straight quote is one of them.
     """
-    return _ids_of(tokenizer, SENTENCE_END)
 
+    end_ids: tuple[int, ...] = ()
+    closing_ids: tuple[int, ...] = ()
 
-def closing_ids(tokenizer) -> tuple[int, ...]:
-    """Ids of the tokens that are closing quotes and brackets alone, in ascending order. A straight quote is one of them.
-
-    Args:
-        tokenizer: `tokenizers.Tokenizer`.
-    """
-    return _ids_of(tokenizer, CLOSING)
+    @classmethod
+    def of(cls, tokenizer) -> SentenceMarks:
+        """Those of a `tokenizers.Tokenizer`, in ascending order."""
+        return cls(_ids_of(tokenizer, SENTENCE_END), _ids_of(tokenizer, CLOSING))
 
 
 def _ids_of(tokenizer, pattern: re.Pattern) -> tuple[int, ...]:
@@ -49,15 +52,13 @@ def _ids_of(tokenizer, pattern: re.Pattern) -> tuple[int, ...]:
     )
 
 
-def sentence_bounds(inputs: dict[str, np.ndarray], spans: np.ndarray, end_ids) -> np.ndarray:
+def sentence_bounds(inputs: dict[str, np.ndarray], spans: np.ndarray, marks: SentenceMarks) -> np.ndarray:
     """The first and last position of the sentence that each answer stands in.
-
-    A sentence ends at a token of `end_ids`, but not after an abbreviation, within a number, or before a word in lower case.
 
     Args:
         inputs: the model's inputs of some windows, `(rows, sequence)`, see `utils.squad.windows.assemble`.
         spans: int `(rows, 2)`, first and last position of each answer; (0, 0) for "not in this window".
-        end_ids: ids of the tokens that end a sentence; without any, the sentence is all of the context.
+        marks: of the tokenizer; without any, the sentence is all of the context.
 
     Returns:
         int `(rows, 2)`; (0, 0) for the span (0, 0). An answer that goes beyond its sentence has all sentences that it touches.
@@ -66,19 +67,22 @@ def sentence_bounds(inputs: dict[str, np.ndarray], spans: np.ndarray, end_ids) -
     positions = np.arange(context.shape[1])
     first_of_context = context.argmax(axis=1)[:, None]
     last_of_context = first_of_context + context.sum(axis=1, keepdims=True) - 2  # before the separator
-    is_end = sentence_ends(inputs, end_ids) & context
+    is_end = sentence_ends(inputs, marks) & context
     first, last = spans[:, :1], spans[:, 1:]
     begin = np.where(is_end & (positions < first), positions + 1, first_of_context).max(axis=1)
     end = np.where(is_end & (positions >= last), positions, last_of_context).min(axis=1)
     return np.where(last > 0, np.column_stack([begin, end]), 0)
 
 
-def sentence_ends(inputs: dict[str, np.ndarray], end_ids) -> np.ndarray:
-    """Where a sentence ends, in the question too.
+def sentence_ends(inputs: dict[str, np.ndarray], marks: SentenceMarks) -> np.ndarray:
+    """The last mark of each sentence, in the question too.
+
+    A sentence ends at a token of `marks.end_ids`, but not after an abbreviation, within a number, or before a word in lower case.
+    Up to `MAX_MARKS` marks that follow it belong to the same sentence, such as `...` and `?!)`.
 
     Args:
         inputs: the model's inputs of some windows, `(rows, sequence)`.
-        end_ids: from `sentence_end_ids`.
+        marks: of the tokenizer.
 
     Returns:
         bool `(rows, sequence)`.
@@ -93,8 +97,13 @@ def sentence_ends(inputs: dict[str, np.ndarray], end_ids) -> np.ndarray:
     shape_after = np.take_along_axis(shapes, places, axis=1)
     next_shapes = shapes[:, np.minimum(np.arange(last + 1) + 1, last)]
     in_number = np.isin(shape_before, WITH_DIGITS) & np.isin(next_shapes, WITH_DIGITS)
-    is_end = np.isin(inputs["token_ids"], np.asarray(end_ids, np.int64))
-    return is_end & ~in_number & (shape_after != LOWER_CASE) & ~np.isin(word_before, _abbreviations())
+    is_end_mark = np.isin(inputs["token_ids"], np.asarray(marks.end_ids, np.int64))
+    is_end = is_end_mark & ~in_number & (shape_after != LOWER_CASE) & ~np.isin(word_before, _abbreviations())
+    is_mark = is_end_mark | np.isin(inputs["token_ids"], np.asarray(marks.closing_ids, np.int64))
+    for _ in range(MAX_MARKS):
+        is_end[:, 1:] |= is_end[:, :-1] & is_mark[:, 1:]
+    is_end[:, :-1] &= ~is_end[:, 1:]
+    return is_end
 
 
 @functools.cache

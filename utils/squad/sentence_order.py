@@ -8,12 +8,10 @@ import numpy as np
 
 from utils.common.errors import UserError
 from utils.squad.random_bits import as_fraction, key_of_batch, mixed_bits
-from utils.squad.sentence_bounds import closing_ids, sentence_end_ids, sentence_ends
+from utils.squad.sentence_bounds import SentenceMarks, sentence_ends
 
 STREAM = 4
 """Keeps these draws apart from others of the same seed and step."""
-MAX_MARKS = 4
-"""Marks after the first one that end a sentence together, such as `?!)`."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +20,11 @@ class SentenceShuffle:
 
     Args:
         fraction: fraction of the windows, 0-1.
-        end_ids: ids of the tokens that can end a sentence, from `utils.squad.sentence_bounds.sentence_end_ids`.
-        closing_ids: ids of the closing quotes and brackets, from `utils.squad.sentence_bounds.closing_ids`.
+        marks: the tokens by which sentences end.
     """
 
     fraction: float
-    end_ids: tuple[int, ...]
-    closing_ids: tuple[int, ...]
+    marks: SentenceMarks
 
     @classmethod
     def prepare(cls, fraction: float, tokenizer) -> SentenceShuffle:
@@ -41,9 +37,10 @@ class SentenceShuffle:
         Raises:
             UserError: it has no token that ends a sentence.
         """
-        if not (end_ids := sentence_end_ids(tokenizer)):
+        marks = SentenceMarks.of(tokenizer)
+        if not marks.end_ids:
             raise UserError("--sentence-shuffle: no token of the tokenizer ends a sentence; leave the flag out")
-        return cls(fraction, end_ids, closing_ids(tokenizer))
+        return cls(fraction, marks)
 
     def apply(
         self, inputs: dict[str, np.ndarray], spans: np.ndarray, examples: np.ndarray, key: tuple[int, int]
@@ -65,9 +62,8 @@ class SentenceShuffle:
         last = first + context.sum(axis=1, keepdims=True) - 2  # before the separator
         context &= positions <= last
 
-        is_end = self._ends(inputs) & context
         is_start = positions == first
-        is_start[:, 1:] |= is_end[:, :-1] & ~is_end[:, 1:]
+        is_start[:, 1:] |= (sentence_ends(inputs, self.marks) & context)[:, :-1]
         is_start &= ~((positions > spans[:, :1]) & (positions <= spans[:, 1:]))
         sentence = np.maximum.accumulate(np.where(is_start, positions, 0), axis=1)  # its first position
 
@@ -82,11 +78,3 @@ class SentenceShuffle:
         shift = (places == spans[:, :1]).argmax(axis=1) - spans[:, 0]
         spans += shift[:, None]
         return places
-
-    def _ends(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
-        """Where a sentence ends, with the marks that follow its first one: bool `(rows, length)`."""
-        is_end = sentence_ends(inputs, self.end_ids)
-        is_mark = np.isin(inputs["token_ids"], np.array([*self.end_ids, *self.closing_ids], np.int64))
-        for _ in range(MAX_MARKS):
-            is_end[:, 1:] |= is_end[:, :-1] & is_mark[:, 1:]
-        return is_end

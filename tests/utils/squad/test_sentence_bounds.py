@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from utils.squad.data import Answer, Question, read_squad_files
 from utils.squad.features import build_features
-from utils.squad.sentence_bounds import sentence_bounds, sentence_end_ids
+from utils.squad.sentence_bounds import SentenceMarks, sentence_bounds
 from utils.squad.windows import assemble
 from utils.text.sentences import split_sentences
 from utils.text.tokenization import train_tokenizer
@@ -23,12 +23,12 @@ SENTENCES = {
 }
 
 
-def sentences(questions, tokenizer, end_ids=None, **windows):
+def sentences(questions, tokenizer, marks=None, **windows):
     """The text of each window's sentence, and of its answer; None for a window without one."""
     features = build_features(questions, tokenizer, **({"max_length": 384, "doc_stride": 128} | windows))
     spans = features.answer_spans[features.answer_offsets[:-1]]
-    end_ids = sentence_end_ids(tokenizer) if end_ids is None else end_ids
-    bounds = sentence_bounds(assemble(features, np.arange(len(features))), spans, end_ids)
+    marks = SentenceMarks.of(tokenizer) if marks is None else marks
+    bounds = sentence_bounds(assemble(features, np.arange(len(features))), spans, marks)
     texts = []
     for window, ((first, last), span) in enumerate(zip(bounds, spans, strict=True)):
         question, context = features.window_question[window], features.window_context[window]
@@ -42,9 +42,9 @@ def sentences(questions, tokenizer, end_ids=None, **windows):
     return texts
 
 
-def questions_with(answers):
+def questions_with(answers, text=TEXT):
     return [
-        Question(f"q{number}", "", TEXT, "Who paid?", (Answer(answer, TEXT.index(answer)),))
+        Question(f"q{number}", "", text, "Who paid?", (Answer(answer, text.index(answer)),))
         for number, answer in enumerate(answers)
     ]
 
@@ -70,9 +70,16 @@ def test_by_hand(make_tokenizer):
     assert sentences(questions_with(SENTENCES), make_tokenizer()) == list(SENTENCES.values())
 
 
+def test_marks_that_follow_each_other_end_one_sentence():
+    by_answer = {"London": 'Ada said "London is old."', "Bob": "Bob knew it...", "She": "(She left?!)", "Why": "Why?"}
+    text = " ".join(by_answer.values())
+    tokenizer = train_tokenizer([text, "Who paid?"] * 5, 200)
+    assert sentences(questions_with(by_answer, text), tokenizer) == list(by_answer.values())
+
+
 def test_without_sentence_ends_it_is_the_context_of_the_window():
     tokenizer = train_tokenizer([TEXT, "Who paid?"] * 5, 200)
-    assert sentences(questions_with(["Why", "rained"]), tokenizer, end_ids=()) == [TEXT.strip()] * 2
+    assert sentences(questions_with(["Why", "rained"]), tokenizer, marks=SentenceMarks()) == [TEXT.strip()] * 2
 
 
 def test_a_window_has_its_part_of_the_sentence():
@@ -85,7 +92,7 @@ def test_a_window_has_its_part_of_the_sentence():
 
 def test_ends_of_sentences_in_other_scripts():
     tokenizer = train_tokenizer(["王明在北京。他是谁？ यह है। هل هو؟ Yes! No..."] * 5, 200)
-    ids = sentence_end_ids(tokenizer)
+    ids = SentenceMarks.of(tokenizer).end_ids
     assert {tokenizer.id_to_token(number) for number in ids} >= set("。？।؟!.")
     letters = tokenizer.encode("王明 Yes", add_special_tokens=False).ids
     assert not set(ids) & set(letters)

@@ -9,6 +9,7 @@ import pytest
 from utils.common.batching import BatchPart
 from utils.common.errors import UserError
 from utils.squad.batches import TrainingSignals, training_batches
+from utils.squad.cloze_mixture import ClozeMixture
 from utils.squad.data import Answer, Question
 from utils.squad.features import build_features
 from utils.squad.sentence_order import SentenceShuffle
@@ -103,7 +104,7 @@ def test_rows_depend_on_seed_step_and_example_alone(features_and_tokenizer):
 def test_batches_are_alike_for_pairs_processes_and_resumed_trainings(features_and_tokenizer):
     features, tokenizer = features_and_tokenizer
     shuffle = SentenceShuffle.prepare(1.0, tokenizer)
-    signals = TrainingSignals(pairs=True, sentence_end_ids=shuffle.end_ids, shuffle=shuffle)
+    signals = TrainingSignals(pairs=True, sentence_marks=shuffle.marks, shuffle=shuffle)
     whole = list(islice(training_batches(features, 4, 3, signals=signals), 6))
     plain = islice(training_batches(features, 4, 3, signals=replace(signals, shuffle=None)), 6)
     num_moved = 0
@@ -134,6 +135,25 @@ def test_batches_are_alike_for_pairs_processes_and_resumed_trainings(features_an
             rows = part.rows(len(inputs["token_ids"]))
             np.testing.assert_array_equal(own["token_ids"], inputs["token_ids"][rows])
             np.testing.assert_array_equal(own_targets["start"], targets["start"][rows])
+
+
+def test_clozes_are_shuffled_with_their_answers(features_and_tokenizer):
+    """With one draw of clozes and one order for both copies of a window."""
+    features, tokenizer = features_and_tokenizer
+    cloze = Question("cloze", "", TEXT, "Who was old?", (Answer("cat", TEXT.index("cat")),))
+    clozes = ClozeMixture.of_features(build_features([cloze], tokenizer, 200, 16), fraction=1.0, total_steps=1_000)
+    signals = TrainingSignals(pairs=True, clozes=clozes, shuffle=SentenceShuffle.prepare(1.0, tokenizer))
+    shuffled_batches = training_batches(features, 4, 3, signals=signals)
+    plain_batches = training_batches(features, 4, 3, signals=replace(signals, shuffle=None))
+    num_moved = 0
+    for (inputs, targets), (before, old_targets) in islice(zip(shuffled_batches, plain_batches, strict=True), 6):
+        assert (inputs["token_ids"][0::2] == inputs["token_ids"][1::2]).all()
+        for row, ids in enumerate(inputs["token_ids"]):
+            answer = slice(targets["start"][row], targets["end"][row] + 1)
+            old_answer = slice(old_targets["start"][row], old_targets["end"][row] + 1)
+            assert (ids[answer] == before["token_ids"][row, old_answer]).all()
+            num_moved += (ids != before["token_ids"][row]).any()
+    assert num_moved > 20
 
 
 def test_a_teachers_probabilities_move_with_the_tokens(features_and_tokenizer):
