@@ -42,14 +42,15 @@ def assign_values(variables: list, values: list) -> None:
             variable.assign(value)
 
 
-def inference_copy(model, weights=None):
-    """A copy of the model in float32 with the same weights, without optimizer and loss, to save, export and evaluate.
+def inference_copy(model, weights=None, policy="float32"):
+    """A copy of the model with the same weights, without optimizer and loss, to save, export and evaluate.
 
     Args:
         model: the model.
         weights: the values of its weights, for a model whose weights lie on several devices.
+        policy: the copy's dtype policy, such as `mixed_bfloat16`.
     """
-    copy = type(model).from_config({**model.get_config(), "dtype": "float32"})
+    copy = type(model).from_config({**model.get_config(), "dtype": policy})
     copy.build(None)
     copy.set_weights(model.get_weights() if weights is None else weights)
     return copy
