@@ -63,7 +63,9 @@ class DynamicKeyValueMemory(keras.layers.Layer):
             layer.build(value_shape)
             return layer
 
-        normal = keras.initializers.RandomNormal
+        def normal(stddev):
+            return keras.initializers.RandomNormal(stddev=stddev)  # its first argument is the mean
+
         self.keys = self.add_weight(
             name="keys", shape=(self.num_slots, query_shape[-1]), initializer=normal(query_shape[-1] ** -0.5)
         )
@@ -103,8 +105,11 @@ class DynamicKeyValueMemory(keras.layers.Layer):
         read = memory_scan(memory, write_address, erase, add, *factor)  # r_t
         return ops.cast(ops.swapaxes(read, 0, 1), self.compute_dtype), ops.swapaxes(address, 0, 1)
 
-    def compute_output_shape(self, query_shape, *_):
-        return (*query_shape[:-1], self.value_dim), (*query_shape[:-1], self.num_slots)
+    def compute_output_shape(
+        self, query_shape, value_shape, padding_mask_shape=None, rows_shape=None, query_rows_shape=None
+    ):
+        steps = query_shape[:-1] if query_rows_shape is None else query_rows_shape
+        return (*steps, self.value_dim), (*steps, self.num_slots)
 
     def get_config(self):
         return {

@@ -58,7 +58,7 @@ class ItemEmbedding(keras.layers.Layer):
 
     def build(self, input_shape=None):
         # Without autocast, the mean over items is computed in float32 at any precision.
-        normal = keras.initializers.RandomNormal(self.stddev)
+        normal = keras.initializers.RandomNormal(stddev=self.stddev)
         shape = (self.num_items, self.dim)
         self.item_vectors = self.add_weight(name="item_vectors", shape=shape, initializer=normal, autocast=False)
         if self.skills is not None:

@@ -18,7 +18,7 @@ class LexicalMatchBias(keras.layers.Layer):
         num_heads: int, number of attention heads.
 
     Call arguments:
-        maps: 0/1 tensor `(batch, 4, sequence, sequence)`, from `match_maps`.
+        maps: float 0/1 tensor `(batch, 4, sequence, sequence)`, from `match_maps`.
 
     Returns:
         float `(batch, num_heads, sequence, sequence)`.

@@ -17,7 +17,7 @@ class LexicalMatchFeatures(keras.layers.Layer):
         hidden_dim: int, width of the output.
 
     Call arguments:
-        maps: 0/1 tensor `(batch, 4, sequence, sequence)`, from `match_maps`.
+        maps: float 0/1 tensor `(batch, 4, sequence, sequence)`, from `match_maps`.
         segment_ids: integer `(batch, sequence)`, 0 for the question and 1 for the context.
 
     Returns:

@@ -1,6 +1,7 @@
 """A weighted mean of the vectors of a sequence, with learned weights by distance from its end and by similarity."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from components.similarity_weights import SimilarityWeights
@@ -17,7 +18,7 @@ class RecencyMean(keras.layers.Layer):
 
     a_j is a learned number for each distance j from the end of the sequence. g_j is 0, or with `similarity_dim` the output of
     `SimilarityWeights`. Signed weights may be negative, so that the sum can turn away from what earlier vectors say, and need not
-    sum to 1. The weights are computed in float32 at any precision.
+    sum to 1. The a_j and the softmax are computed in float32 at any precision, g_j in that of the layer.
 
     At the start `a_j = -decay * j`. With `signed` it is `softmax_j(-decay * j) - mean_fraction / context_length`: the exponentially
     weighted mean, minus a fraction of the plain mean.
@@ -55,10 +56,9 @@ class RecencyMean(keras.layers.Layer):
             )
 
     def build(self, *_):
-        start = -self.decay * ops.arange(self.context_length - 1, -1, -1, dtype="float32")
+        start = -self.decay * np.arange(self.context_length - 1, -1, -1, dtype=np.float32)
         if self.signed:
-            start = ops.softmax(start) - self.mean_fraction / self.context_length
-        start = ops.convert_to_numpy(start)
+            start = np.exp(start) / np.exp(start).sum() - self.mean_fraction / self.context_length
         self.weights_by_distance = self.add_weight(
             name="weights_by_distance",
             shape=(self.context_length,),

@@ -10,9 +10,9 @@ class SimilarityWeights(keras.layers.Layer):
 
         s_jk = x_j . x_k;  h_j = gelu(A s_j + d_j);  g_j = c . gelu(B h_j + b) + e
 
-    The inner products and `d` are ordered by distance from the end of the sequence. Rotating all vectors changes no inner product,
-    so what the network learns on some topics holds for others, and a few thousand sequences are enough to train it. c and e start
-    as zeros, so the weights do too.
+    The outer gelu is exact, that of h its tanh approximation. The inner products and `d` are ordered by distance from the end of
+    the sequence. Rotating all vectors changes no inner product, so what the network learns on some topics holds for others, and a
+    few thousand sequences are enough to train it. c and e start as zeros, so the weights do too.
 
     Args:
         context_length: int, the longest sequence.
@@ -45,7 +45,7 @@ class SimilarityWeights(keras.layers.Layer):
         shape = self.context_length, self.hidden_dim
         self.similarity = self.add_weight(name="similarity", shape=shape, initializer="glorot_uniform")  # A
         self.distance = self.add_weight(
-            name="distance", shape=shape, initializer=keras.initializers.RandomNormal(0.1)
+            name="distance", shape=shape, initializer=keras.initializers.RandomNormal(stddev=0.1)
         )  # d
         self.hidden.build((None, None, self.hidden_dim))
         self.output_weight.build((None, None, self.hidden_dim))

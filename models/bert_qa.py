@@ -20,7 +20,7 @@ class BertQA(keras.Model):
 
     Inputs, a dict of int arrays `(batch, sequence)`:
         token_ids: ids of "[CLS] question [SEP] context [SEP]", or "<s> question </s></s> context </s>" for RoBERTa and its kin.
-        segment_ids: 1 for the context, 0 elsewhere.
+        segment_ids: 1 for the context and the separator after it, 0 elsewhere.
         padding_mask: 1 for a real token.
         Other entries are ignored.
 

@@ -102,7 +102,7 @@ class BiEncoder(keras.Model):
         for tower in self.towers():
             tower.build()
         if self.config["temperature"]:
-            initial = keras.initializers.Constant(-float(ops.log(self.config["temperature"])))
+            initial = keras.initializers.Constant(-math.log(self.config["temperature"]))
             self.log_scale = self.add_weight(
                 name="log_scale", shape=(), initializer=initial, constraint=clip_log_scale, autocast=False
             )

@@ -50,15 +50,15 @@ class QATransformer(keras.Model):
 
     Inputs, a dict of int arrays `(batch, sequence)`:
         token_ids: ids of the tokens.
-        segment_ids: 1 for the context, 0 elsewhere.
+        segment_ids: 1 for the context and the separator after it, 0 elsewhere.
         padding_mask: 1 for a real token.
         word_ids, stem_ids: for the match options and `hashed_words`, equal for equal words (`components.lexical_match_maps`);
             0 for no word.
         shape_ids: for `match_features`, the shape of each token's word, 0 to 7.
 
     Returns:
-        A dict of `start` and `end`, float32 logits `(batch, sequence)`. An answer can start and end at the tokens of the context;
-        the first token stands for "no answer in this window". All other positions are -1e9.
+        A dict of `start` and `end`, float32 logits `(batch, sequence)`. Where no answer can start or end
+        they are -1e9, see `components.span_logits`; the first token stands for "no answer in this window".
 
     Example:
 

@@ -98,7 +98,9 @@ class StateSpaceGPCM(keras.Model):
         self.address_logits = keras.layers.Dense(num_slots, use_bias=False, dtype=policy, name="address_logits")
         if item_skills is not None:
             num_skills = max(self.config["item_skills"]) + 1
-            self.skill_slots = keras.layers.Embedding(num_skills, num_slots, own_slot, dtype=policy, name="skill_slots")
+            self.skill_slots = keras.layers.Embedding(
+                num_skills, num_slots, own_slot, dtype=policy.variable_dtype, name="skill_slots"
+            )  # gradients of many steps add up in few rows
         monotone = monotone or head == "graded"
         self.irt = IRTParameters(num_categories, monotone, item_discrimination=True, dtype=policy, name="irt")
         self.ability_filter = AbilityFilter(num_categories, num_slots, head, dtype="float32", name="ability_filter")

@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from components.dynamic_key_value_memory import DynamicKeyValueMemory
+from tests.helpers.drawn import assert_normal
 
 BATCH, SLOTS, DIM, QUERY, WRITE = 2, 5, 7, 3, 11
 RNG = np.random.default_rng(6)
@@ -88,3 +89,10 @@ def test_half_precision_keeps_the_state_in_float32():
     assert keras.backend.standardize_dtype(read.dtype) == "bfloat16"
     actual, expected = (ops.convert_to_numpy(ops.cast(array, "float32")) for array in (read, layer(query, value)[0]))
     np.testing.assert_allclose(actual, expected, atol=0.05)
+
+
+def test_keys_and_values_start_around_zero():
+    layer = DynamicKeyValueMemory(num_slots=60, value_dim=50)
+    layer.build((None, None, 25), (None, None, 10))
+    assert_normal(layer.keys, 0.2)
+    assert_normal(layer.values, 0.1)

@@ -5,6 +5,7 @@ import pytest
 from keras import ops
 
 from components.item_embedding import ItemEmbedding
+from tests.helpers.drawn import assert_normal
 
 IDS = np.array([[0, 3, 1], [2, 2, 4]])
 
@@ -30,3 +31,10 @@ def test_without_skills_it_is_a_table():
 def test_every_item_needs_a_skill():
     with pytest.raises(ValueError, match="skills are 2, num_items 5"):
         ItemEmbedding(5, 7, skills=[0, 1])
+
+
+@pytest.mark.parametrize("stddev", [0.03, 1.0])
+def test_items_start_around_zero_with_the_standard_deviation(stddev):
+    layer = ItemEmbedding(200, 30, stddev=stddev)
+    layer.build()
+    assert_normal(layer.item_vectors, stddev)

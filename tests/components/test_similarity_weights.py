@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from components.similarity_weights import SimilarityWeights
+from tests.helpers.drawn import assert_normal
 
 X = np.random.default_rng(1).normal(size=(2, 5, 3)).astype("float32")
 MASK = np.array([[1, 1, 1, 1, 1], [0, 0, 1, 1, 1]], "int32")
@@ -52,3 +53,9 @@ def test_at_the_start_it_gives_zeros():
     layer = SimilarityWeights(7, 6)
     layer.build()
     assert not call(layer, X, MASK).any()
+
+
+def test_the_biases_of_places_start_around_zero():
+    layer = SimilarityWeights(40, hidden_dim=50)
+    layer.build()
+    assert_normal(layer.distance, 0.1)
