@@ -77,7 +77,7 @@ class Config(CachedRunConfig):
     convolution_width: int | None = None
     """Width of the two gated convolutions before each block, odd; 0 for none. Left out: 7 for matching, 0 for plain."""
     context_query_attention: bool | None = None
-    """Use context-query attention in the middle of the encoder. Left out: for matching only."""
+    """Use context-query attention, after half of the blocks or at most two of them. Left out: for matching only."""
     layer_dropout: float = 0.0
     """Fraction of training examples for which the last block is skipped, 0-1; proportionally fewer for the blocks before it."""
     hashed_words: int = 0

@@ -42,7 +42,8 @@ class QATransformer(keras.Model):
             95 % interval -2.5 to 0.0).
         relative_positions: bool, add a `RelativePositionBias` to every block's attention.
         convolution_width: int, width of the two gated convolutions before each block; 0 for none. Of all options it brought most.
-        context_query_attention: bool, add one `ContextQueryAttention` after half of the blocks.
+        context_query_attention: bool, add one `ContextQueryAttention` after half of the blocks, or after the second one where half
+            are more: the blocks after it gain most (docs/squad_levers.md).
         layer_dropout: float in [0, 1), fraction of examples for which the last block is skipped in training, with its convolutions;
             block b of n, counted from 1, is skipped for b / n of it (`LayerDropout`).
         hashed_words: int, rows of an embedding of whole words and their stems, which is added to that of the tokens:
@@ -218,7 +219,7 @@ class QATransformer(keras.Model):
             x = block(x, padding_mask=padding_mask, attention_bias=bias, training=training)
             if self.layer_dropouts:
                 x = self.layer_dropouts[number](before, x, training=training)
-            if self.context_query is not None and number == (len(self.blocks) - 1) // 2:
+            if self.context_query is not None and number == min((len(self.blocks) - 1) // 2, 1):
                 x = self.context_query(x, segment_ids=segment_ids, padding_mask=padding_mask, training=training)
         return self.final_norm(x)
 

@@ -185,3 +185,18 @@ def test_a_model_that_was_saved_before_these_options_existed_loads():
 def test_hashed_words_and_layer_dropout_learn_a_fixed_batch():
     losses = train(FULL | HASHED | {"layer_dropout": 0.1}, 40, jit_compile=keras.backend.backend() != "torch")
     assert np.isfinite(losses).all() and min(losses[-5:]) < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize(("num_layers", "blocks_before"), [(1, 1), (2, 1), (3, 2), (4, 2), (5, 2), (7, 2)])
+def test_context_query_attention_comes_after_half_of_the_blocks_and_at_most_two(num_layers, blocks_before, monkeypatch):
+    model = make_model(FULL, num_layers=num_layers)
+    called = []
+    for layer in (*model.blocks, model.context_query):
+        call = layer.call
+        monkeypatch.setattr(
+            layer,
+            "call",
+            lambda x, *args, call=call, name=layer.name, **kw: (called.append(name), call(x, *args, **kw))[1],
+        )
+    model(make_batch())
+    assert called.index("context_query") == blocks_before and len(called) == num_layers + 1
