@@ -26,9 +26,10 @@ def gpcm_logits(ability, discrimination, thresholds):
 def graded_logits(ability, discrimination, thresholds):
     """Log-probabilities of ordered categories under the graded response model (Samejima 1969).
 
-        P(r > k) = sigmoid(alpha (theta - beta_{k+1}));  P(k) = P(r > k - 1) - P(r > k)
+        P(r > k) = sigmoid(alpha (theta - beta_{k+1}));  P(k) = P(r > k - 1) - P(r > k);  P(r > -1) = 1, P(r > K - 1) = 0
 
-    With one discrimination for all items this is the output of CORAL (Cao et al. 2020). Computed in float32.
+    With one discrimination and the same thresholds for all items this is the output of CORAL (Cao et al. 2020). Computed in
+    float32.
 
     Args:
         ability: theta, `(...)`.

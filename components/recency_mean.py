@@ -37,6 +37,9 @@ class RecencyMean(keras.layers.Layer):
     Returns:
         float `(batch, dim)`.
 
+    Raises:
+        ValueError: the sequence is longer than `context_length`.
+
     Example:
         >>> layer = RecencyMean(context_length=7)
         >>> tuple(layer(ops.ones((2, 5, 3)), ops.ones((2, 5))).shape)
@@ -69,6 +72,9 @@ class RecencyMean(keras.layers.Layer):
             self.similarity.build()
 
     def call(self, inputs, padding_mask):
+        length = inputs.shape[1]
+        if isinstance(length, int) and length > self.context_length:  # an exporter's symbolic length cannot be compared
+            raise ValueError(f"a sequence of {length} is longer than context_length {self.context_length}")
         mask = ops.cast(padding_mask, "float32")
         weights = self.weights_by_distance[self.context_length - ops.shape(inputs)[1] :]
         if self.similarity_dim:

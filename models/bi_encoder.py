@@ -54,6 +54,9 @@ class BiEncoder(keras.Model):
         temperature t gives the query's vector the norm 1 / t, at most 100 (Radford et al. 2021, section 2.5). With `lexical`
         `(batch, 1 + slots, dim + words)`: the query's vector is multiplied by w, and a number for each word follows.
 
+    Raises:
+        ValueError: `lexical` with a temperature or with several chunks; an unknown pooling.
+
     Example:
 
     >>> encoder = {"vocabulary_size": 11, "hidden_dim": 6, "num_layers": 1, "num_heads": 2, "intermediate_dim": 5}
@@ -139,11 +142,12 @@ class BiEncoder(keras.Model):
         # In the loop the weights are arguments: TensorFlow finds no gradient of a variable in it.
         values = [ops.convert_to_tensor(weight.value) for weight in weights]
         states = [ops.convert_to_tensor(seed.value) for seed in seeds]
-        numbers = ops.arange(num_chunks, dtype="int32")
+        calls = 2 if self.config["shared"] else 1  # of a dropout layer in a chunk: each takes the next counter
+        numbers = calls * ops.arange(num_chunks, dtype="int32")
         counters = ops.stack([ops.zeros_like(numbers), numbers], axis=1)  # a state is a seed and a counter
         chunk_states = [state + ops.cast(counters, state.dtype) for state in states]
         for seed, state in zip(seeds, states, strict=True):
-            seed.assign(state + ops.cast([0, num_chunks], state.dtype))
+            seed.assign(state + ops.cast([0, calls * num_chunks], state.dtype))
         chunks = {name: ops.reshape(array, (num_chunks, -1, *ops.shape(array)[1:])) for name, array in inputs.items()}
 
         @keras.remat

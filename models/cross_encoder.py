@@ -26,6 +26,9 @@ class CrossEncoder(keras.Model):
     Returns:
         float32 `(...)`, the scores: any numbers, a higher one for a better text.
 
+    Raises:
+        ValueError: `pooling` is neither `mean` nor `cls`.
+
     Example:
 
     >>> encoder = {"vocabulary_size": 11, "hidden_dim": 6, "num_layers": 1, "num_heads": 2, "intermediate_dim": 5}

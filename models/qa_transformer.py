@@ -61,6 +61,9 @@ class QATransformer(keras.Model):
         A dict of `start` and `end`, float32 logits `(batch, sequence)`. Where no answer can start or end
         they are -1e9, see `components.span_logits`; the first token stands for "no answer in this window".
 
+    Raises:
+        ValueError: a layer refuses its settings, such as an even `convolution_width`.
+
     Example:
 
     >>> model = QATransformer(vocabulary_size=11, hidden_dim=6, num_layers=1, num_heads=2, intermediate_dim=5)

@@ -44,7 +44,7 @@ class RecurrentVectors(keras.Model):
         A dict of float32 arrays `(batch, dim)` of unit norm: `predicted`, and `query` with `query_head`.
 
     Raises:
-        ValueError: `cell` is neither `lstm` nor `gru`.
+        ValueError: `cell` is neither `lstm` nor `gru`, or a context does not have `context_length` places.
 
     Example:
 
@@ -117,6 +117,8 @@ class RecurrentVectors(keras.Model):
     def call(self, inputs, training=None):
         vectors, padding_mask = inputs["vectors"], inputs["padding_mask"]
         steps = self.config["context_length"]
+        if isinstance(vectors.shape[1], int) and vectors.shape[1] != steps:
+            raise ValueError(f"a context has {vectors.shape[1]} vectors; it must be padded to context_length {steps}")
         state = ops.reshape(ops.cast(vectors, self.compute_dtype), (-1, steps, self.config["dim"]))
         # Masked steps leave the state at zero, so the padding before the vectors changes nothing.
         mask = ops.reshape(ops.cast(padding_mask, "bool"), (-1, steps))

@@ -53,3 +53,8 @@ def test_similarity_is_added_to_the_weights_and_is_nothing_at_the_start(signed):
         weights + 0.1 * similarity if signed else np.exp(weights + similarity) / np.exp(weights + similarity).sum()
     )
     np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(X, MASK))[0], weights @ X[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_longer_sequence_is_refused():
+    with pytest.raises(ValueError, match="a sequence of 5 is longer than context_length 4"):
+        RecencyMean(4)(X, MASK)

@@ -1,6 +1,7 @@
 """RecurrentVectors, LSTM and GRU: sizes, padding, learning."""
 
 import keras
+import numpy as np
 import pytest
 
 from models.recurrent_vectors import RecurrentVectors
@@ -30,6 +31,12 @@ def test_their_sizes_are_the_published_ones(cell, size):
 def test_an_unknown_cell_is_refused():
     with pytest.raises(ValueError, match="must be lstm or gru"):
         RecurrentVectors(DIM, "rnn")
+
+
+def test_contexts_of_another_length_are_refused():
+    vectors = np.ones((2, 2 * CONTEXT, DIM), "float32")
+    with pytest.raises(ValueError, match=f"must be padded to context_length {CONTEXT}"):
+        make("lstm")({"vectors": vectors, "padding_mask": np.ones((2, 2 * CONTEXT), "int32")})
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
