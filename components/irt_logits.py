@@ -48,6 +48,19 @@ def graded_logits(ability, discrimination, thresholds):
     return ops.concatenate([log_not_above[..., :1], between, log_above[..., -1:]], axis=-1)
 
 
+def with_reference_category(logits):
+    """Logits of all categories from those above the first, which has logit 0: the softmax leaves one free.
+
+    Args:
+        logits: `(..., K - 1)`.
+
+    Returns:
+        float32 `(..., K)`.
+    """
+    logits = ops.cast(logits, "float32")
+    return ops.concatenate([ops.zeros_like(logits[..., :1]), logits], axis=-1)
+
+
 def _float32(*arrays):
     return (ops.cast(array, "float32") for array in arrays)
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from components.masking import masking_bias
 from components.similarity_weights import SimilarityWeights
 
 SIGNED_SIMILARITY_SCALE = 0.1
@@ -79,7 +80,7 @@ class RecencyMean(keras.layers.Layer):
         weights = self.weights_by_distance[self.context_length - ops.shape(inputs)[1] :]
         if self.similarity_dim:
             weights = weights + self.similarity(inputs, padding_mask) * (SIGNED_SIMILARITY_SCALE if self.signed else 1)
-        weights = weights * mask if self.signed else ops.softmax(weights + (mask - 1) * 1e9, axis=-1)
+        weights = weights * mask if self.signed else ops.softmax(weights + masking_bias(mask, "float32"), axis=-1)
         return ops.einsum("bc,bcd->bd", ops.cast(weights, inputs.dtype), inputs)
 
     def compute_output_shape(self, inputs_shape, padding_mask_shape=None):

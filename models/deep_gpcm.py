@@ -5,7 +5,7 @@ from keras import ops
 
 from components.ability_filter import OFFSET_SCALE, AbilityFilter
 from components.dynamic_key_value_memory import DynamicKeyValueMemory
-from components.irt_logits import HEADS
+from components.irt_logits import HEADS, with_reference_category
 from components.irt_parameters import IRTParameters
 from components.item_embedding import ItemEmbedding
 from components.shared_response_embedding import response_embedding_layer
@@ -169,9 +169,7 @@ class DeepGPCM(keras.Model):
         address = ops.cast(address, "float32")
         summary = self.dropout(self._summary(read, queries, query_rows), training=training)  # s_t
         if self.config["head"] == "linear":
-            logits = ops.cast(self.category_logits(summary), "float32")
-            # The first category is the reference, with logit 0.
-            return {"logits": ops.concatenate([ops.zeros_like(logits[..., :1]), logits], axis=-1), "address": address}
+            return {"logits": with_reference_category(self.category_logits(summary)), "address": address}
         item = queries if query_rows is None else ops.take(queries, query_rows, axis=0)
         irt = {name: ops.cast(value, "float32") for name, value in self.irt(summary, item).items()}
         if self.config["ability_filter"]:

@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
+from components.irt_logits import with_reference_category
 from components.item_embedding import ItemEmbedding
+from components.previous_step import previous_step
 from components.shared_response_embedding import SharedResponseEmbedding
 
 
@@ -90,15 +92,13 @@ class DKT(keras.Model):
     def call(self, inputs, training=None):
         item = self.item_embedding(inputs["item_ids"])
         states = self.lstm(self.response_embedding(item, inputs["responses"]), training=training)
-        previous = ops.pad(states, ((0, 0), (1, 0), (0, 0)))[:, :-1]  # h_{t-1}
+        previous = previous_step(states)  # h_{t-1}
         previous = self.dropout(previous, training=training)
         weights = self.category_weights(item)  # of each step's item: C_k and, last, c_k
         batch, steps = ops.shape(inputs["item_ids"])  # of ids, because ONNX's converter loses the shape of `weights`
         weights = ops.reshape(weights, (batch, steps, self.config["num_categories"] - 1, self.config["hidden_dim"] + 1))
         logits = weights[..., -1] + ops.einsum("btkd,btd->btk", weights[..., :-1], previous)
-        logits = ops.cast(logits, "float32")
-        # The first category is the reference, with logit 0.
-        return {"logits": ops.concatenate([ops.zeros_like(logits[..., :1]), logits], axis=-1)}
+        return {"logits": with_reference_category(logits)}
 
     def get_config(self):
         return {**super().get_config(), **self.config}

@@ -10,6 +10,7 @@ from components.irt_logits import HEADS
 from components.irt_parameters import IRTParameters
 from components.item_embedding import ItemEmbedding
 from components.multi_head_self_attention import MultiHeadSelfAttention
+from components.previous_step import previous_step
 from components.relative_position_bias import RelativePositionBias
 from components.shared_response_embedding import response_embedding_layer
 
@@ -211,7 +212,7 @@ class IntegratedAttentionGPCM(keras.Model):
 
     def _attend(self, item, responses, read, mask, training):
         """Return a_t: attention of each step over itself and the steps before it, `(batch, steps, summary_dim)`."""
-        previous = ops.pad(responses, ((0, 0), (1, 0), (0, 0)))[:, :-1]  # v_{t-1}
+        previous = previous_step(responses)  # v_{t-1}
         x = self.attention_input(ops.concatenate([item, previous, read], axis=-1))  # u_t
         bias = self.position_bias(x)
         return self.attention(x, padding_mask=mask, attention_bias=bias, causal=True, training=training)

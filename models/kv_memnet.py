@@ -161,14 +161,14 @@ class KVMemNet(keras.Model):
             self.stop.build((None, self.config["hidden_dim"]))
         self.built = True
 
-    def call(self, inputs, training=None):
-        query = self.encode(inputs["question_ids"], training=training)
-        keys = self.encode(inputs["key_ids"], training=training)
+    def call(self, inputs):
+        query = self.encode(inputs["question_ids"])
+        keys = self.encode(inputs["key_ids"])
         mask, num_hops = inputs["memory_mask"], self.config["num_hops"]
         if self.evidence_weights is not None:
             return self._point(query, keys, inputs)
         values_are_used = num_hops > 1 or self.config["scoring"] != "pointer"
-        values = self.encode(inputs["value_ids"], training=training) if values_are_used else keys
+        values = self.encode(inputs["value_ids"]) if values_are_used else keys
         for number in range(num_hops):
             read, address = self.memory(query, keys, values, mask)
             if number < len(self.hops):
@@ -176,7 +176,7 @@ class KVMemNet(keras.Model):
         if self.config["scoring"] == "pointer":
             return {"scores": address, "address": address}
         if self.answer_embedding is not None:
-            values = self.encode(inputs["value_ids"], self.answer_embedding, training=training)
+            values = self.encode(inputs["value_ids"], self.answer_embedding)
         _, scores = self.memory(query, values, values, mask)
         return {"scores": scores, "address": address}
 
@@ -204,13 +204,12 @@ class KVMemNet(keras.Model):
         scores = ops.logsumexp(ops.stack([first, second]), axis=0)  # ONNX has no operation for logaddexp
         return {"scores": scores, "address": scores, "first": first, "second": second}
 
-    def encode(self, ids, embedding=None, training=None):
+    def encode(self, ids, embedding=None):
         """Encode texts as vectors.
 
         Args:
             ids: int `(..., words)`.
             embedding: the `HashedEmbedding` to use, A by default.
-            training: bool, whether dropout is on.
 
         Returns:
             float `(..., hidden_dim)`.
@@ -229,7 +228,7 @@ class KVMemNet(keras.Model):
         shape = ops.shape(ids)
         words = ops.reshape(words, (-1, shape[-1], self.config["hidden_dim"]))
         mask = ops.reshape(mask, (-1, shape[-1]))
-        words = self.norm(self.block(self.position(words), padding_mask=mask, training=training))
+        words = self.norm(self.block(self.position(words), padding_mask=mask))
         mean = ops.sum(words * mask[..., None], axis=-2) / ops.maximum(ops.sum(mask, axis=-1, keepdims=True), 1.0)
         return ops.reshape(mean, (*shape[:-1], self.config["hidden_dim"]))
 

@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
+from components.irt_logits import with_reference_category
 from components.item_embedding import ItemEmbedding
+from components.previous_step import previous_step
 from components.relative_position_bias import RelativePositionBias
 from components.shared_response_embedding import SharedResponseEmbedding
 from components.transformer_block import TransformerBlock
@@ -102,15 +104,13 @@ class SAKT(keras.Model):
     def call(self, inputs, training=None):
         item = self.item_embedding(inputs["item_ids"])  # q_t
         responses = self.response_embedding(item, inputs["responses"])  # v_t
-        previous = ops.pad(responses, ((0, 0), (1, 0), (0, 0)))[:, :-1]  # v_{t-1}
+        previous = previous_step(responses)  # v_{t-1}
         x = self.token(ops.concatenate([item, previous], axis=-1))
         bias = self.position_bias(x)
         for block in self.blocks:
             x = block(x, padding_mask=inputs["padding_mask"], attention_bias=bias, causal=True, training=training)
         logits = self.category_logits(ops.concatenate([self.norm(x), item], axis=-1))
-        logits = ops.cast(logits, "float32")
-        # The first category is the reference, with logit 0.
-        return {"logits": ops.concatenate([ops.zeros_like(logits[..., :1]), logits], axis=-1)}
+        return {"logits": with_reference_category(logits)}
 
     def get_config(self):
         return {**super().get_config(), **self.config}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from components.irt_logits import gpcm_logits, graded_logits
+from components.irt_logits import gpcm_logits, graded_logits, with_reference_category
 
 RNG = np.random.default_rng(2)
 
@@ -48,3 +48,10 @@ def test_extreme_abilities_have_finite_losses(categories, head):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none")
     for response in (0, categories - 1):
         assert np.isfinite(numpy_of(loss(np.full(2, response), logits))).all()
+
+
+def test_the_first_category_is_the_reference():
+    logits = RNG.normal(size=(2, 5, 3)).astype("float32")
+    actual = numpy_of(with_reference_category(logits))
+    np.testing.assert_array_equal(actual[..., 1:], logits)
+    assert actual.shape == (2, 5, 4) and not actual[..., 0].any()
