@@ -62,7 +62,7 @@ LEVERS = {
     "attention-dropout": ("--attention-dropout", "0.1"),
     "width-192": ("--hidden-dim", "192", "--intermediate-dim", "768"),
     "width-256": ("--hidden-dim", "256", "--intermediate-dim", "1024"),
-    "blocks-6": ("--num-layers", "6"),
+    "blocks-5": ("--num-layers", "5"),
     "epochs-2": ("--epochs", "2"),
     "epochs-6": ("--epochs", "6"),
     "no-match-bias": ("--match-bias", "False"),
