@@ -27,7 +27,7 @@ from utils.common.figures import model_and_data
 from utils.common.files import write_atomically, write_json
 from utils.common.reading import Reading
 from utils.ranking.baselines import by_name, evaluate_baselines
-from utils.ranking.encoder import MINILM, new_start, pretrained_start, untrained_model
+from utils.ranking.encoder import new_start, pretrained_start, untrained_model
 from utils.ranking.evaluation import (
     SEARCHED,
     EvaluationSet,
@@ -58,6 +58,7 @@ from utils.ranking.unseen import learned_questions, runs_of, weight_checksums
 from utils.ranking.word_scores import WordStatistics
 from utils.reranker.teaching import scores_by_teacher
 from utils.text.embedding import token_rows
+from utils.text.pretrained import MINILM
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.tracking import start_tracking
 

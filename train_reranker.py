@@ -25,7 +25,6 @@ from utils.common.figures import model_and_data
 from utils.common.files import write_atomically, write_json
 from utils.common.reading import Reading
 from utils.ranking.baselines import by_name, evaluate_baselines
-from utils.ranking.encoder import MINILM
 from utils.ranking.evaluation import SEARCHED, EvaluationSet, evaluate_scores, print_scores, validation_row
 from utils.ranking.examples import example_table
 from utils.ranking.features import build_features, training_batches
@@ -43,6 +42,7 @@ from utils.reranker.pairs import PairFormat
 from utils.reranker.predictor import FIRST_STAGE_FILE, MAX_DEPTH, RerankerPredictor, load_model_and_tokenizer
 from utils.reranker.start import lengths_of, read_start
 from utils.text.embedding import token_rows
+from utils.text.pretrained import MINILM
 from utils.training.run import check_run_dir, run_script, set_up_keras, set_up_run
 from utils.training.settings import check_ranges
 from utils.training.tracking import start_tracking

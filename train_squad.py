@@ -2,8 +2,8 @@
 
 Models: QATransformer (models/qa_transformer.py), a joint encoder of question and paragraph with lexical match, relative positions,
 gated convolutions and context-query attention (`--model matching`), or without these as a control (`--model plain`); BertQA
-(models/bert_qa.py), a pretrained DistilBERT or BERT with a span head (`--model distilbert`, `--model bert`; any checkpoint with
-`--init-from`).
+(models/bert_qa.py), a pretrained MiniLM, DistilBERT or BERT with a span head (`--model minilm`, `distilbert` or `bert`; any
+checkpoint with `--init-from`).
 
 Papers: Rajpurkar et al. 2016 (SQuAD); Chen et al. 2017 (exact match); Dauphin et al. 2017 (gated convolutions); Seo et al. 2017
 (context-query attention); Devlin et al. 2019 (BERT); Sanh et al. 2019 (DistilBERT).
@@ -50,7 +50,7 @@ class Config(CachedRunConfig):
     overfit: int = 0
     """Sanity check: memorise this many questions without dropout, smoothing, EMA or --limit; exit 1 unless EM and F1 are 100."""
     # --- model
-    model: Literal["matching", "plain", "distilbert", "bert"] = "matching"
+    model: Literal["matching", "plain", "minilm", "distilbert", "bert"] = "matching"
     """The encoder. The options below override its parts one by one; left out: the model's own value."""
     init_from: str | None = None
     """Pretrained checkpoint: a folder with config.json and model.safetensors, or a name on the Hugging Face hub. A model that is
@@ -101,7 +101,7 @@ class Config(CachedRunConfig):
     epochs: int | None = None
     """Passes over the training data, at most. Left out: 3."""
     learning_rate: float | None = None
-    """Peak learning rate of AdamW. Left out: 1e-3 for a model trained from scratch, 5e-5 for a pretrained encoder."""
+    """Peak learning rate of AdamW. Left out: 1e-3 from scratch, 2e-4 for minilm, 5e-5 for other pretrained encoders."""
     layer_decay: float = 1.0
     """Factor on the learning rate from one layer to the layer below, for a pretrained encoder."""
     decay: Literal["cosine", "linear", "polynomial", "constant"] = "cosine"
@@ -277,7 +277,7 @@ def build_model(config: Config, vocabulary_size: int, checkpoint=None):
     from models.qa_transformer import QATransformer
     from utils.squad.windows import padded_length
 
-    if config.model in ("distilbert", "bert"):
+    if config.word_vectors is None:  # a pretrained encoder
         dropout = {"dropout": config.dropout, "attention_dropout": config.attention_dropout}
         model = BertQA(checkpoint.encoder | dropout)
     else:

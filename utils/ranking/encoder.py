@@ -13,7 +13,6 @@ from utils.text.pretrained.loading import load_sentence_encoder
 from utils.text.pretrained.sentences import DenseLayer
 from utils.text.tokenization import add_sentence_markers, train_tokenizer
 
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_LENGTHS = {"query_length": 64, "max_length": 128}
 """Word pieces of a question and of an answer where the settings leave them out."""
 

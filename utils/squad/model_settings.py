@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from utils.common.errors import UserError
 from utils.squad.initial_run import shape_of_run
+from utils.text.pretrained import MINILM
 from utils.training.settings import as_flag
 
 PLAIN = {
@@ -39,6 +40,7 @@ MODELS = {
     "matching": MATCHING,
     "distilbert": PRETRAINED | {"init_from": "distilbert-base-uncased"},
     "bert": PRETRAINED | {"init_from": "bert-base-uncased"},
+    "minilm": PRETRAINED | {"init_from": MINILM, "learning_rate": 2e-4},
 }
 SHAPE_SETTINGS = (
     *("hidden_dim", "num_layers", "num_heads", "intermediate_dim"),
