@@ -22,9 +22,15 @@ NOT_DECAYED = frozenset(
         "log_drift",
         "mean_gain",
         "learning_logit",
+        "fading",
+        "recency_bias",
+        "weights_by_distance",
+        "distance",
+        "parameters",
     }
 )
-"""Last parts of the paths of variables without weight decay: biases, scales of layer norms, and single learned scales."""
+"""Last parts of the paths of variables without weight decay: biases, scales of layer norms, single learned scales, and numbers
+for which zero is no neutral value, such as weights by distance."""
 
 
 def make_optimizer(

@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 
 from models.bert_qa import BertQA
+from tests.helpers.three_steps import ONE_OF_EACH_CLASS
 from utils.training.optimizers import NOT_DECAYED, AdamW, LayerwiseAdamW, make_optimizer
 
 SIZE = {"vocabulary_size": 11, "hidden_dim": 6, "num_layers": 3, "num_heads": 2, "intermediate_dim": 5, "max_length": 7}
@@ -154,3 +155,11 @@ def test_layer_decay_needs_the_number_of_layers():
 def test_make_optimizer_cuts_the_warm_up_to_a_fifth():
     schedule = make_optimizer(1.0, 50, warmup_steps=500).get_config()["learning_rate"]["config"]
     assert schedule["warmup_steps"] == 10 and schedule["total_steps"] == 50
+
+
+@pytest.mark.parametrize("case", ONE_OF_EACH_CLASS, ids=lambda case: case.name)
+def test_weight_decay_leaves_out_what_is_no_matrix(case):
+    """Two vectors are weights like those of a matrix: they multiply the parts of a vector."""
+    model = case.make()
+    vectors = {variable.path.rsplit("/", 1)[-1] for variable in model.trainable_variables if len(variable.shape) < 2}
+    assert vectors <= NOT_DECAYED | {"product_weight", "attention"}
