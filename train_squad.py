@@ -77,7 +77,7 @@ class Config(CachedRunConfig):
     convolution_width: int | None = None
     """Width of the two gated convolutions before each block, odd; 0 for none. Left out: 7 for matching, 0 for plain."""
     context_query_attention: bool | None = None
-    """Use context-query attention, after half of the blocks or at most two of them. Left out: for matching only."""
+    """Use context-query attention, after the second block (the first of one or two). Left out: for matching only."""
     layer_dropout: float = 0.0
     """Fraction of training examples for which the last block is skipped, 0-1; proportionally fewer for the blocks before it."""
     hashed_words: int = 0
@@ -109,7 +109,7 @@ class Config(CachedRunConfig):
     warmup_steps: int = 500
     """Steps of linear warm-up (at most a fifth of all)."""
     weight_decay: float = 0.01
-    """AdamW's decoupled weight decay; biases, layer norms and single scales have none."""
+    """AdamW's decoupled weight decay; biases, scales and numbers such as weights by distance have none."""
     label_smoothing: float = 0.0
     """Fraction of the target that is spread over all positions, 0-1."""
     clip_norm: float = 1.0

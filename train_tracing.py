@@ -98,7 +98,7 @@ class Config(RunConfig):
     response_embedding: Literal["ordered", "unordered", "linear_decay", "adjacent_weighted"] = "linear_decay"
     """How a response becomes a vector; state_space needs none."""
     item_scale: float = 0.03
-    """How far apart items start: small for many items of few skills, 1 where each item is a skill of its own."""
+    """How far apart items start, a standard deviation: small for many items of few skills, 0.1 where each is a skill of its own."""
     dropout: float = 0.0
     """Dropout of the summary of the memory; of the state for dkt; in the blocks for sakt."""
     num_slots: int = 10

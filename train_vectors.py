@@ -105,7 +105,7 @@ class Config(CachedRunConfig):
     warmup_steps: int = 50
     """Steps of linear warm-up (at most a fifth of all)."""
     weight_decay: float = 0.2
-    """AdamW's decoupled weight decay; biases, layer norms and single scales have none."""
+    """AdamW's decoupled weight decay; biases, scales and numbers such as weights by distance have none."""
     # --- output
     export: bool = True
     """Write export/ (ONNX, SavedModel, a script that answers) and a LiteRT file at the end, and measure the latter's latency."""

@@ -1,7 +1,7 @@
 """The scores of one trained model in float32 and in bfloat16, and with windows of several lengths.
 
 The first row is the model as it is stored: float32, with the window length of its training. Each other row changes one thing.
-"gain" is its F1 less that of the first row, with a 95 % interval of a bootstrap over articles.
+"gain" is its F1 less that of the first row, with a 95 % interval of a bootstrap over articles. The seconds include compilation.
 
     python -m benchmarks.squad_precision squad-matching --files dev-v1.1.json.gz --max-lengths 256 192
 """
@@ -62,7 +62,7 @@ def measure(run: str, files: list[Path], max_lengths: list[int]) -> list[dict]:
     settings = [("float32", stored.max_length), ("bfloat16", stored.max_length)]
     for precision, max_length in [*settings, *(("float32", length) for length in max_lengths)]:
         predictor = in_precision(stored, precision)
-        stride = min(stored.doc_stride, max_length // 3)
+        stride = stored.doc_stride if max_length == stored.max_length else min(stored.doc_stride, max_length // 3)
         features = build_features(questions, stored.tokenizer, max_length, stride)
         start = time.perf_counter()
         answers = predictor.answer_features(features, questions).predictions(stored.null_threshold)

@@ -161,7 +161,7 @@ class KVMemNet(keras.Model):
             self.stop.build((None, self.config["hidden_dim"]))
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):  # an evaluation on several devices passes it, whether or not it is used
         query = self.encode(inputs["question_ids"])
         keys = self.encode(inputs["key_ids"])
         mask, num_hops = inputs["memory_mask"], self.config["num_hops"]

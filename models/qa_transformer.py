@@ -42,8 +42,9 @@ class QATransformer(keras.Model):
             95 % interval -2.5 to 0.0).
         relative_positions: bool, add a `RelativePositionBias` to every block's attention.
         convolution_width: int, width of the two gated convolutions before each block; 0 for none. Of all options it brought most.
-        context_query_attention: bool, add one `ContextQueryAttention` after half of the blocks, or after the second one where half
-            are more: the blocks after it gain most (docs/squad_levers.md).
+        context_query_attention: bool, add one `ContextQueryAttention`.
+        context_query_after: int, the number of blocks before it; None is 2, and 1 where there are no more than two. The blocks that
+            come after it gain most (docs/squad_levers.md).
         layer_dropout: float in [0, 1), fraction of examples for which the last block is skipped in training, with its convolutions;
             block b of n, counted from 1, is skipped for b / n of it (`LayerDropout`).
         hashed_words: int, rows of an embedding of whole words and their stems, which is added to that of the tokens:
@@ -91,6 +92,7 @@ class QATransformer(keras.Model):
         relative_positions=False,
         convolution_width=0,
         context_query_attention=False,
+        context_query_after=None,
         layer_dropout=0.0,
         hashed_words=0,
         **kwargs,
@@ -111,6 +113,7 @@ class QATransformer(keras.Model):
             "relative_positions": relative_positions,
             "convolution_width": convolution_width,
             "context_query_attention": context_query_attention,
+            "context_query_after": context_query_after or (2 if num_layers > 2 else 1),
             "layer_dropout": layer_dropout,
             "hashed_words": hashed_words,
         }
@@ -222,7 +225,7 @@ class QATransformer(keras.Model):
             x = block(x, padding_mask=padding_mask, attention_bias=bias, training=training)
             if self.layer_dropouts:
                 x = self.layer_dropouts[number](before, x, training=training)
-            if self.context_query is not None and number == min((len(self.blocks) - 1) // 2, 1):
+            if self.context_query is not None and number + 1 == self.config["context_query_after"]:
                 x = self.context_query(x, segment_ids=segment_ids, padding_mask=padding_mask, training=training)
         return self.final_norm(x)
 
@@ -238,3 +241,8 @@ class QATransformer(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), **self.config}
+
+    @classmethod
+    def from_config(cls, config):
+        # Models saved before the setting existed have it after half of their blocks.
+        return cls(**{"context_query_after": (config["num_layers"] + 1) // 2, **config})

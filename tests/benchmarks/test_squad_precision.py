@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from benchmarks.squad_precision import as_markdown, measure
+from benchmarks.squad_precision import as_markdown, in_precision, measure
 from utils.common.errors import UserError
+from utils.squad.predictor import SquadPredictor
 
 TEXT = "The report was written by Ada Lovelace in 1843. " + "Nobody read it for a long time. " * 12
 
@@ -35,6 +36,15 @@ def test_each_setting_has_a_row(questions):
     assert rows[2]["windows"] > rows[1]["windows"] == 2
     table = as_markdown({"rows": rows, "hardware": "two cores", "commit": "abc"})
     assert "| bfloat16 | 384 | 2 |" in table and "| float32 | 384 | 2 | 100.00 | 100.00 |  |" in table
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_model_computes_in_the_precision_that_is_named(precision):
+    stored = SquadPredictor.load("squad-matching")
+    predictor = in_precision(stored, precision)
+    assert (predictor.model.compute_dtype, predictor.length_penalty) == (precision, stored.length_penalty)
+    for weight, own in zip(stored.model.get_weights(), predictor.model.get_weights(), strict=True):
+        assert (weight == own).all()
 
 
 def test_windows_longer_than_those_of_the_training_are_refused(questions):

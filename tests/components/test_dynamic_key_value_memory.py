@@ -91,6 +91,12 @@ def test_half_precision_keeps_the_state_in_float32():
     np.testing.assert_allclose(actual, expected, atol=0.05)
 
 
+def test_the_shape_of_the_output_is_that_of_the_rows():
+    layer = DynamicKeyValueMemory(SLOTS, DIM)
+    assert layer.compute_output_shape((9, 3), (8, 4), None, (2, 6), (2, 6)) == ((2, 6, DIM), (2, 6, SLOTS))
+    assert layer.compute_output_shape((2, 6, 3), (2, 6, 4)) == ((2, 6, DIM), (2, 6, SLOTS))
+
+
 def test_keys_and_values_start_around_zero():
     layer = DynamicKeyValueMemory(num_slots=60, value_dim=50)
     layer.build((None, None, 25), (None, None, 10))

@@ -200,3 +200,10 @@ def test_context_query_attention_comes_after_half_of_the_blocks_and_at_most_two(
         )
     model(make_batch())
     assert called.index("context_query") == blocks_before and len(called) == num_layers + 1
+
+
+def test_a_model_saved_before_the_setting_has_the_attention_after_half_of_its_blocks():
+    config = make_model(FULL, num_layers=5).get_config()
+    assert QATransformer.from_config(config).config["context_query_after"] == 2
+    del config["context_query_after"]
+    assert QATransformer.from_config(config).config["context_query_after"] == 3

@@ -69,7 +69,7 @@ class RankingConfig(CachedRunConfig):
     warmup_steps: int = 50
     """Steps of linear warm-up (at most a fifth of all)."""
     weight_decay: float = 0.01
-    """AdamW's decoupled weight decay; biases, layer norms and single scales have none."""
+    """AdamW's decoupled weight decay; biases, scales and numbers such as weights by distance have none."""
 
 
 def check_ranking(config: RankingConfig) -> None:

@@ -32,7 +32,8 @@ class SentenceMarks:
 
     Args:
         end_ids: ids of those that can end a sentence, such as `.` and `?!`; without any, no sentence ends.
-        closing_ids: ids of closing quotes and brackets alone; a straight quote is one of them.
+        closing_ids: ids of closing quotes and brackets alone. A straight quote is one of them, so one that opens a sentence
+            counts to the sentence before.
     """
 
     end_ids: tuple[int, ...] = ()

@@ -29,8 +29,8 @@ NOT_DECAYED = frozenset(
         "parameters",
     }
 )
-"""Last parts of the paths of variables without weight decay: biases, scales of layer norms, single learned scales, and numbers
-for which zero is no neutral value, such as weights by distance."""
+"""Last parts of the paths of variables without weight decay: biases, scales, and numbers that stand for themselves (weights by
+distance, factors of forgetting, BM25's parameters)."""
 
 
 def make_optimizer(

@@ -41,7 +41,7 @@ class TrainingConfig:
     warmup_steps: int = 100
     """Steps of linear warm-up (at most a fifth of all)."""
     weight_decay: float = 0.0
-    """AdamW's decoupled weight decay; biases, layer norms and single scales have none."""
+    """AdamW's decoupled weight decay; biases, scales and numbers such as weights by distance have none."""
     seed: int = 0
     """Seed of weights, order and dropout."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"

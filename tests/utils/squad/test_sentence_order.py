@@ -152,6 +152,7 @@ def test_clozes_are_shuffled_with_their_answers(features_and_tokenizer):
             answer = slice(targets["start"][row], targets["end"][row] + 1)
             old_answer = slice(old_targets["start"][row], old_targets["end"][row] + 1)
             assert (ids[answer] == before["token_ids"][row, old_answer]).all()
+            assert tokenizer.decode(ids[answer].tolist()) == "cat"
             num_moved += (ids != before["token_ids"][row]).any()
     assert num_moved > 20
 

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from keras import ops
 
+from models.amn import AMN
 from models.bert_qa import BertQA
+from models.bi_encoder import BiEncoder
+from models.integrated_gpcm import IntegratedAttentionGPCM
 from tests.helpers.three_steps import ONE_OF_EACH_CLASS
 from utils.training.optimizers import NOT_DECAYED, AdamW, LayerwiseAdamW, make_optimizer
 
@@ -163,3 +166,20 @@ def test_weight_decay_leaves_out_what_is_no_matrix(case):
     model = case.make()
     vectors = {variable.path.rsplit("/", 1)[-1] for variable in model.trainable_variables if len(variable.shape) < 2}
     assert vectors <= NOT_DECAYED | {"product_weight", "attention"}
+
+
+def test_numbers_that_stand_for_themselves_have_no_weight_decay():
+    encoder = {"vocabulary_size": 11, "hidden_dim": 6, "num_layers": 1, "num_heads": 2, "intermediate_dim": 5}
+    models = (
+        AMN(dim=6, context_length=5, similarity_dim=4),
+        BiEncoder(encoder, lexical=True),
+        IntegratedAttentionGPCM(num_items=5, num_categories=3, forgetting=True),
+    )
+    left_out = set()
+    for model in models:
+        model.build()
+        optimizer = make_optimizer(0.1, 10, weight_decay=0.1)
+        optimizer.build(model.trainable_variables)
+        left_out |= {v.path.rsplit("/", 1)[-1] for v in model.trainable_variables if not optimizer._use_weight_decay(v)}
+    numbers = {"weights_by_distance", "recency_bias", "distance", "fading", "parameters", "vector_weight"}
+    assert numbers <= left_out
