@@ -15,7 +15,7 @@ def previous_step(sequence):
         `(batch, steps, dim)`.
 
     Example:
-        >>> previous_step(ops.array([[[1.0], [2.0], [3.0]]]))[0, :, 0].tolist()
+        >>> ops.convert_to_numpy(previous_step(ops.array([[[1.0], [2.0], [3.0]]])))[0, :, 0].tolist()
         [0.0, 1.0, 2.0]
     """
     return ops.pad(sequence, ((0, 0), (1, 0), (0, 0)))[:, :-1]

@@ -352,7 +352,10 @@ CASES = (
         selection_losses,
     ),
     ModelCase(
-        "StateSpaceGPCM", StateSpaceGPCM, ITEMS | {"num_slots": 7, "key_dim": 13, "item_skills": SKILLS}, *TRACING
+        "StateSpaceGPCM",
+        StateSpaceGPCM,
+        ITEMS | {"num_slots": 7, "key_dim": 13, "item_skills": SKILLS, "item_scale": 0.5},  # items of a skill differ
+        *TRACING,
     ),
     ModelCase(
         "SpanPretrainer-bert",
