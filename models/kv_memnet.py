@@ -38,8 +38,7 @@ class KVMemNet(keras.Model):
         a^1_i = softmax_i(q . A key_i + w . e_i);  r_j = sum_i a^1_i [object_i is subject_j and object_j is not subject_i]
         a^2_j = softmax_j(R q . A key_j + log(r_j + 1e-6));  the answer's attention is s_1 a^1 + s_2 a^2
 
-    The weight that the first step gives to the slot for "no fact answers" stays there (r is 1 for it): no second step starts
-    from it.
+    The slot for "no fact answers" keeps the weight that the first step gives it (its r is 1): no second step starts from it.
 
     The slots are scored as answers by `scoring`:
 
