@@ -25,6 +25,7 @@ ifeq ($(BACKEND),jax)
 # The tests compile most functions once and run them once, so compiling must be quick.
 test: export JAX_PLATFORMS = cpu
 test: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
+test: export XLA_FLAGS = --xla_cpu_use_fusion_emitters=false
 endif
 test: $(VENV)/installed-dev
 	$(VENV)/bin/python -m pytest $(TEST_FLAGS)

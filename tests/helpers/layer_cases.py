@@ -48,6 +48,7 @@ from components.shared_response_embedding import SharedResponseEmbedding
 from components.similarity_weights import SimilarityWeights
 from components.transformer_block import TransformerBlock
 from tests.helpers import ranking_batch
+from tests.helpers.compiled import call_compiled
 
 BATCH, LENGTH, REAL = 2, 13, 7
 """Places of the second row beyond REAL are padding."""
@@ -145,7 +146,8 @@ def flatten(outputs) -> list:
 
 def call(layer, inputs, **options):
     """Call a layer and return its outputs as a list of float32 NumPy arrays."""
-    return [ops.convert_to_numpy(ops.cast(output, "float32")) for output in flatten(layer(*inputs.values(), **options))]
+    results = call_compiled(layer, *inputs.values(), **options)
+    return [ops.convert_to_numpy(ops.cast(output, "float32")) for output in flatten(results)]
 
 
 def same(length):
