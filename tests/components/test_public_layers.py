@@ -190,6 +190,7 @@ dropping = [case for case in LAYERS if {"dropout", "rate"} & set(case.arguments)
 @pytest.mark.parametrize("case", dropping, ids=lambda case: case.name)
 def test_dropout_acts_in_training_only(case):
     layer, inputs = case.make(), case.arrays()
+    call(layer, inputs)  # builds it
     np.testing.assert_array_equal(call(layer, inputs, training=False)[0], call(layer, inputs)[0])
     first, second = (call(layer, inputs, training=True)[0] for _ in range(2))
     assert np.abs(first - second).max() > 1e-3

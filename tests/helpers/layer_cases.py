@@ -48,7 +48,7 @@ from components.shared_response_embedding import SharedResponseEmbedding
 from components.similarity_weights import SimilarityWeights
 from components.transformer_block import TransformerBlock
 from tests.helpers import ranking_batch
-from tests.helpers.compiled import call_compiled
+from tests.helpers.calls import call_compiled
 
 BATCH, LENGTH, REAL = 2, 13, 7
 """Places of the second row beyond REAL are padding."""

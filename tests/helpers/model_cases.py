@@ -33,7 +33,6 @@ from models.state_space_gpcm import StateSpaceGPCM
 from models.text_encoder import TextEncoder
 from models.vector_transformer import VectorTransformer
 from tests.helpers import tracing_inputs, vector_inputs
-from tests.helpers.compiled import call_compiled
 
 BATCH, LENGTHS = 3, (13, 5)
 VOCABULARY, BUCKETS, OUTPUT_DIM = 23, 11, 7
@@ -74,13 +73,6 @@ class ModelCase:
         model = self.model_class(**self.arguments, **settings)
         model.build()
         return model
-
-
-def outputs(model, inputs) -> dict:
-    """Call a model and return its outputs as NumPy arrays in a dict, `{"output": ...}` where there is but one."""
-    result = call_compiled(model, inputs)
-    result = result if isinstance(result, dict) else {"output": result}
-    return {name: keras.ops.convert_to_numpy(value) for name, value in result.items()}
 
 
 # --- squad: windows of "[CLS] question [SEP] context [SEP]"

@@ -16,7 +16,12 @@ import keras
 import numpy as np
 
 from models import load_model
-from tests.helpers.model_cases import BATCH, CASES, LENGTHS, outputs
+from tests.helpers.calls import outputs
+from tests.helpers.model_cases import (
+    BATCH,
+    CASES,
+    LENGTHS,
+)
 from utils.training.export import largest_difference
 from utils.training.optimizers import make_optimizer
 

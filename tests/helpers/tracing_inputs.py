@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from models import load_model
+from tests.helpers.calls import outputs
 
 BATCH, STEPS, ITEMS, CATEGORIES = 3, 19, 11, 5
 
@@ -19,11 +20,6 @@ def batch(steps=STEPS, categories=CATEGORIES, seed=1, batch_size=BATCH):
         "responses": (rng.integers(0, categories, (batch_size, steps)) * mask).astype("int32"),
         "padding_mask": mask,
     }
-
-
-def outputs(model, inputs, **settings):
-    """Call a model and return its outputs as NumPy arrays."""
-    return {name: ops.convert_to_numpy(array) for name, array in model(inputs, **settings).items()}
 
 
 def check_causality_and_padding(model):

@@ -2,9 +2,9 @@
 
 import keras
 import numpy as np
-from keras import ops
 
 from components.losses.vector_loss import VectorLoss
+from tests.helpers.calls import outputs
 
 BATCH, CONTEXT, DIM = 3, 7, 11
 
@@ -18,11 +18,6 @@ def batch(seed=1, batch_size=BATCH):
         "vectors": x / np.linalg.norm(x, axis=-1, keepdims=True) * mask[..., None].astype("float32"),
         "padding_mask": mask,
     }
-
-
-def outputs(model, inputs, **settings):
-    """Call a model and return its outputs as NumPy arrays."""
-    return {name: ops.convert_to_numpy(array) for name, array in model(inputs, **settings).items()}
 
 
 def check_outputs(model, names):

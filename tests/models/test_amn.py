@@ -6,7 +6,14 @@ import pytest
 from keras import ops
 
 from models.amn import AMN
-from tests.helpers.vector_inputs import CONTEXT, DIM, batch, check_learning, check_outputs, outputs
+from tests.helpers.calls import outputs
+from tests.helpers.vector_inputs import (
+    CONTEXT,
+    DIM,
+    batch,
+    check_learning,
+    check_outputs,
+)
 
 
 def make(**settings):

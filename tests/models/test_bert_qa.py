@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from models import load_model
 from models.bert_qa import BertQA
+from tests.helpers.calls import outputs
 
 SIZE = {
     "vocabulary_size": 37,
@@ -38,8 +38,8 @@ def make_batch(length=LENGTH):
 
 
 def logits(model, batch):
-    outputs = model(batch)
-    return np.stack([ops.convert_to_numpy(outputs[name]) for name in ("start", "end")])
+    results = outputs(model, batch)
+    return np.stack([results[name] for name in ("start", "end")])
 
 
 def test_padding_changes_nothing():

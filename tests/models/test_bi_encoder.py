@@ -7,6 +7,7 @@ from keras import ops
 
 from components.losses.info_nce import InfoNCE
 from models.bi_encoder import BiEncoder
+from tests.helpers.calls import call_compiled
 from tests.models.test_text_encoder import ENCODER
 
 IS_JAX = keras.backend.backend() == "jax"
@@ -31,7 +32,7 @@ def batch():
 
 
 def call(model, inputs):
-    return ops.convert_to_numpy(model(inputs))
+    return ops.convert_to_numpy(call_compiled(model, inputs))
 
 
 @pytest.mark.parametrize("shared", [True, False])

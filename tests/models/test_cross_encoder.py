@@ -7,6 +7,7 @@ from keras import ops
 
 from components.losses import RANKING_LOSSES
 from models.cross_encoder import CrossEncoder
+from tests.helpers.calls import call_compiled
 from tests.helpers.model_cases import pair_inputs
 from tests.models.test_text_encoder import ENCODER
 
@@ -25,7 +26,7 @@ def with_head(model):
 
 
 def call(model, inputs):
-    return ops.convert_to_numpy(model(inputs))
+    return ops.convert_to_numpy(call_compiled(model, inputs))
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])

@@ -7,6 +7,7 @@ import pytest
 from components.irt_logits import gpcm_logits
 from models import deep_gpcm
 from models.deep_gpcm import DeepGPCM
+from tests.helpers.calls import outputs
 from tests.helpers.tracing_inputs import (
     BATCH,
     CATEGORIES,
@@ -17,7 +18,6 @@ from tests.helpers.tracing_inputs import (
     check_dropout,
     check_learning,
     check_saved,
-    outputs,
 )
 
 SETTINGS = {

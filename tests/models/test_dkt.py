@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from models.dkt import DKT
+from tests.helpers.calls import outputs
 from tests.helpers.tracing_inputs import (
     BATCH,
     CATEGORIES,
@@ -13,7 +14,6 @@ from tests.helpers.tracing_inputs import (
     batch,
     check_causality_and_padding,
     check_dropout,
-    outputs,
 )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from components.irt_logits import gpcm_logits
 from models.integrated_gpcm import IntegratedAttentionGPCM
+from tests.helpers.calls import outputs
 from tests.helpers.tracing_inputs import (
     CATEGORIES,
     ITEMS,
@@ -14,7 +15,6 @@ from tests.helpers.tracing_inputs import (
     check_dropout,
     check_learning,
     check_saved,
-    outputs,
 )
 
 SETTINGS = {

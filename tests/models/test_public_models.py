@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from models import load_model, model_classes
-from tests.helpers.model_cases import BATCH, CASES, LENGTHS, outputs
+from tests.helpers.calls import outputs
+from tests.helpers.model_cases import (
+    BATCH,
+    CASES,
+    LENGTHS,
+)
 from utils.training.export import export_model
 from utils.training.signature import Signature, Tensor
 

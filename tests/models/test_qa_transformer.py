@@ -10,6 +10,7 @@ from keras import ops
 from components.layer_dropout import LayerDropout
 from components.losses.position_cross_entropy import PositionCrossEntropy
 from models.qa_transformer import QATransformer
+from tests.helpers.calls import outputs
 
 VOCABULARY, LENGTH = 31, 17
 SIZES = {"hidden_dim": 6, "num_layers": 2, "num_heads": 3, "intermediate_dim": 5, "max_length": 23}
@@ -53,16 +54,16 @@ def make_batch(length=LENGTH):
 
 def logits(model, batch):
     """`(rows, length, 2)`."""
-    outputs = model(batch)
-    return np.stack([ops.convert_to_numpy(outputs[end]) for end in ("start", "end")], axis=-1)
+    results = outputs(model, batch)
+    return np.stack([results[end] for end in ("start", "end")], axis=-1)
 
 
 @every_option
 def test_only_the_context_and_the_first_token_can_be_chosen(options):
     model, batch = make_model(options), make_batch()
-    outputs = model(batch)
-    assert list(outputs) == ["start", "end"]
-    for values in outputs.values():
+    results = model(batch)
+    assert list(results) == ["start", "end"]
+    for values in results.values():
         assert values.shape == (3, LENGTH) and keras.backend.standardize_dtype(values.dtype) == "float32"
     result = logits(model, batch)
     allowed = batch["segment_ids"] == 1

@@ -3,12 +3,12 @@
 import keras
 
 from models.sakt import SAKT
+from tests.helpers.calls import outputs
 from tests.helpers.tracing_inputs import (
     CATEGORIES,
     ITEMS,
     batch,
     check_causality_and_padding,
-    outputs,
 )
 
 

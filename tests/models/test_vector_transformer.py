@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from models.vector_transformer import VectorTransformer
-from tests.helpers.vector_inputs import CONTEXT, DIM, batch, check_learning, check_outputs, outputs
+from tests.helpers.calls import outputs
+from tests.helpers.vector_inputs import (
+    CONTEXT,
+    DIM,
+    batch,
+    check_learning,
+    check_outputs,
+)
 
 
 def make(**settings):

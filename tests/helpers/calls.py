@@ -22,3 +22,10 @@ def call_compiled(layer, *inputs, **options):
     for variable, state in zip(others, states, strict=True):  # such as the states of random generators
         variable.assign(state)
     return result
+
+
+def outputs(model, inputs, **options) -> dict:
+    """Call a model and return its outputs as NumPy arrays in a dict, `{"output": ...}` where there is but one."""
+    result = call_compiled(model, inputs, **options)
+    result = result if isinstance(result, dict) else {"output": result}
+    return {name: keras.ops.convert_to_numpy(value) for name, value in result.items()}
