@@ -98,6 +98,8 @@ def fit(
     callback = RunCallback(Path(run_dir), epochs, steps_per_epoch, evaluate, monitor, patience, tracker, step_log)
     if is_distributed():
         prepare(model)
+    elif keras.backend.backend() == "tensorflow":
+        build_loss(model, next(batches(0, part)))
     # The optimizer's variables must exist before they can be restored.
     model.optimizer.build(model.trainable_variables)
     if resume and has_any_checkpoint(callback.checkpoint):
@@ -137,6 +139,22 @@ def fit(
     if is_distributed():
         end_distribution()
     return callback.rows
+
+
+def build_loss(model, batch) -> None:
+    """Let Keras make the metrics that a loss of several outputs has.
+
+    Left to the first training step they would be variables that TensorFlow makes within a function, and it traces such a function
+    twice, which is most of the time before training begins.
+
+    Args:
+        model: compiled `keras.Model`.
+        batch: `(inputs, targets)`, or `(inputs, targets, sample_weight)`.
+    """
+    inputs, targets, *weights = batch
+    with keras.StatelessScope():  # random generators stay as they are
+        outputs = model(inputs, training=False)
+    model.compute_loss(inputs, targets, outputs, *weights, training=False)
 
 
 COMPILING_SECONDS = 3.0
