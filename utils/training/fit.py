@@ -98,8 +98,6 @@ def fit(
     callback = RunCallback(Path(run_dir), epochs, steps_per_epoch, evaluate, monitor, patience, tracker, step_log)
     if is_distributed():
         prepare(model)
-    elif keras.backend.backend() == "tensorflow":
-        build_loss(model, next(batches(0, part)))
     # The optimizer's variables must exist before they can be restored.
     model.optimizer.build(model.trainable_variables)
     if resume and has_any_checkpoint(callback.checkpoint):
@@ -110,10 +108,14 @@ def fit(
         model.jit_compile = True  # else Keras runs a step operation by operation, at several times the time
     elif keras.backend.backend() == "torch":
         model.jit_compile = False  # PyTorch would compile anew for every shape, a minute each, with a C++ compiler
+    builds_loss = keras.backend.backend() == "tensorflow" and not is_distributed()
     step_log.open(callback.all_steps)
     with contextlib.closing(step_log), callback.catch_signals():
         while callback.epoch < epochs and not callback.finished:
             steps = steps_per_epoch - callback.step
+            if builds_loss:
+                build_loss(model, next(batches(callback.all_steps, part)))
+                builds_loss = False
             try:
                 model.fit(
                     as_dataset(

@@ -247,3 +247,28 @@ def test_a_first_step_that_takes_long_is_explained_once(tmp_path, monkeypatch, c
     run(tmp_path, epochs=2, model=model)
     is_compiled = jit_compile or keras.backend.backend() == "jax"  # where every step is
     assert capsys.readouterr().err.count("compiling the training step (XLA)") == int(is_compiled)
+
+
+@pytest.mark.tensorflow(reason="it alone traces a function again that makes variables")
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_a_step_whose_loss_has_several_outputs_is_traced_once(tmp_path, jit_compile):
+    class Counting(keras.layers.Layer):
+        calls = 0
+
+        def call(self, inputs, training=None):
+            self.calls += bool(training)
+            return inputs
+
+    counting, inputs = Counting(), keras.Input((3,))
+    outputs = {name: keras.layers.Dense(2, name=name)(counting(inputs)) for name in ("first", "second")}
+    model = keras.Model(inputs, outputs)
+    model.compile(keras.optimizers.AdamW(0.1), loss={"first": "mse", "second": "mae"}, jit_compile=jit_compile)
+    counting.calls = 0
+
+    def two_targets(first_step, part):
+        return ((x, {"first": y, "second": y}) for x, y in batches(first_step, part))
+
+    evaluate = lambda model: {"val_score": 0.0}  # noqa: E731
+    settings = {"steps_per_epoch": STEPS, "epochs": 2, "evaluate": evaluate, "monitor": "val_score"}
+    fit(model, two_targets, run_dir=tmp_path, **settings)
+    assert counting.calls == len(outputs)
