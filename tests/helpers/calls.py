@@ -17,8 +17,8 @@ def call_compiled(layer, *inputs, **options):
     def call(trainable, others, inputs):
         return layer.stateless_call(trainable, others, *inputs, **options)
 
-    others = layer.non_trainable_variables
-    result, states = call([variable.value for variable in layer.trainable_variables], [v.value for v in others], inputs)
+    trainable, others = layer.trainable_variables, layer.non_trainable_variables
+    result, states = call([variable.value for variable in trainable], [variable.value for variable in others], inputs)
     for variable, state in zip(others, states, strict=True):  # such as the states of random generators
         variable.assign(state)
     return result

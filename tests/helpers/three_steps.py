@@ -17,11 +17,7 @@ import numpy as np
 
 from models import load_model
 from tests.helpers.calls import outputs
-from tests.helpers.model_cases import (
-    BATCH,
-    CASES,
-    LENGTHS,
-)
+from tests.helpers.model_cases import BATCH, CASES, LENGTHS
 from utils.training.export import largest_difference
 from utils.training.optimizers import make_optimizer
 

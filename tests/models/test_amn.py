@@ -7,13 +7,7 @@ from keras import ops
 
 from models.amn import AMN
 from tests.helpers.calls import outputs
-from tests.helpers.vector_inputs import (
-    CONTEXT,
-    DIM,
-    batch,
-    check_learning,
-    check_outputs,
-)
+from tests.helpers.vector_inputs import CONTEXT, DIM, batch, check_learning, check_outputs
 
 
 def make(**settings):

@@ -8,11 +8,7 @@ import pytest
 
 from models import load_model, model_classes
 from tests.helpers.calls import outputs
-from tests.helpers.model_cases import (
-    BATCH,
-    CASES,
-    LENGTHS,
-)
+from tests.helpers.model_cases import BATCH, CASES, LENGTHS
 from utils.training.export import export_model
 from utils.training.signature import Signature, Tensor
 

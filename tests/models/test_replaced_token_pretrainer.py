@@ -5,9 +5,7 @@ import pytest
 
 from models.replaced_token_pretrainer import ReplacedTokenPretrainer
 from tests.helpers.calls import outputs
-from tests.helpers.model_cases import (
-    CASES,
-)
+from tests.helpers.model_cases import CASES
 
 CASE = next(case for case in CASES if case.model_class is ReplacedTokenPretrainer)
 

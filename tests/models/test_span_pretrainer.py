@@ -5,9 +5,7 @@ import numpy as np
 
 from models.span_pretrainer import SpanPretrainer
 from tests.helpers.calls import outputs
-from tests.helpers.model_cases import (
-    CASES,
-)
+from tests.helpers.model_cases import CASES
 
 CASE = next(case for case in CASES if case.model_class is SpanPretrainer)
 

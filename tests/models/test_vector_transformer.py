@@ -6,13 +6,7 @@ import pytest
 
 from models.vector_transformer import VectorTransformer
 from tests.helpers.calls import outputs
-from tests.helpers.vector_inputs import (
-    CONTEXT,
-    DIM,
-    batch,
-    check_learning,
-    check_outputs,
-)
+from tests.helpers.vector_inputs import CONTEXT, DIM, batch, check_learning, check_outputs
 
 
 def make(**settings):

@@ -147,7 +147,7 @@ def build_loss(model, batch) -> None:
     """Let Keras make the metrics that a loss of several outputs has.
 
     Left to the first training step they would be variables that TensorFlow makes within a function, and it traces such a function
-    twice, which is most of the time before training begins.
+    twice.
 
     Args:
         model: compiled `keras.Model`.
