@@ -11,6 +11,7 @@ from models.bi_encoder import BiEncoder
 from models.integrated_gpcm import IntegratedAttentionGPCM
 from tests.helpers.three_steps import ONE_OF_EACH_CLASS
 from utils.training.optimizers import NOT_DECAYED, AdamW, LayerwiseAdamW, make_optimizer
+from utils.training.schedules import WarmupThenDecay
 
 SIZE = {"vocabulary_size": 11, "hidden_dim": 6, "num_layers": 3, "num_heads": 2, "intermediate_dim": 5, "max_length": 7}
 
@@ -81,6 +82,45 @@ def test_clipping_is_that_of_keras(norm):
         clipped.append([ops.convert_to_numpy(g) for g in optimizer._clip_gradients([*map(ops.array, gradients)])])
     for ours, reference in zip(*clipped, strict=True):
         np.testing.assert_array_equal(ours, reference)
+
+
+def test_steps_are_those_of_keras():
+    generator = np.random.default_rng(0)
+    shapes = [(3, 2), (2,), ()]
+    starts = [generator.normal(size=shape).astype("float32") for shape in shapes]
+    gradients = [[generator.normal(size=shape).astype("float32") for shape in shapes] for _ in range(5)]
+    ends = []
+    for kind in (AdamW, keras.optimizers.AdamW):
+        optimizer = kind(WarmupThenDecay(0.1, 2, 5), weight_decay=0.3, beta_1=0.8, beta_2=0.95, epsilon=1e-3)
+        variables = [keras.Variable(start, name="kernel") for start in starts]
+        for gradient in gradients:
+            optimizer.apply([*map(ops.array, gradient)], variables)
+        moments = optimizer._momentums + optimizer._velocities
+        ends.append([ops.convert_to_numpy(variable) for variable in variables + moments])
+    for ours, reference in zip(*ends, strict=True):
+        np.testing.assert_allclose(ours, reference, rtol=2e-5, atol=1e-7)
+
+
+def test_the_learning_rate_is_computed_no_oftener_for_more_weights():
+    class Counted(WarmupThenDecay):
+        calls = 0
+
+        def __call__(self, step):
+            self.calls += 1
+            return super().__call__(step)
+
+    counts = []
+    for number in (1, 7):
+        schedule = Counted(0.1, 2, 5)
+        variables = [keras.Variable(np.ones(2, "float32"), name="kernel") for _ in range(number)]
+        AdamW(schedule, weight_decay=0.1).apply([ops.ones(2)] * number, variables)
+        counts.append(schedule.calls)
+    assert counts[0] == counts[1] > 0
+
+
+def test_amsgrad_is_refused():
+    with pytest.raises(ValueError, match="amsgrad is not supported"):
+        AdamW(0.1, amsgrad=True)
 
 
 def test_second_moment_of_a_row_that_occurs_four_times_is_that_of_its_sum():
