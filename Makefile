@@ -21,8 +21,11 @@ app: $(VENV)/installed-app
 
 # `make test BACKEND=jax` runs the tests of what is written in Keras on JAX; tests/conftest.py tells which these are.
 test: export KERAS_BACKEND = $(BACKEND)
-ifeq ($(BACKEND),jax)
 # The tests compile most functions once and run them once, so compiling must be quick.
+ifeq ($(BACKEND),tensorflow)
+test: export XLA_FLAGS = --xla_backend_optimization_level=0
+endif
+ifeq ($(BACKEND),jax)
 test: export JAX_PLATFORMS = cpu
 test: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
 test: export XLA_FLAGS = --xla_cpu_use_fusion_emitters=false
