@@ -205,7 +205,10 @@ class MemnetAnswerer:
         answers = []
         for row, (memory, scores, address) in enumerate(zip(features.memory, slots.scores, slots.address, strict=True)):
             mask = memory >= 0
-            values, probabilities = ranked_values(scores[mask], self.facts.objects[memory[mask]], self.is_pointer)
+            named = None if slots.named is None else slots.named[row][mask]
+            values, probabilities = ranked_values(
+                scores[mask], self.facts.objects[memory[mask]], self.is_pointer, named
+            )
             nothing = None if slots.nothing is None else float(slots.nothing[row])
             if nothing is not None:
                 probabilities = probabilities * (1 - nothing)

@@ -44,7 +44,8 @@ class Baselines:
     ) -> dict[str, Evaluation]:
         """The evaluation of each baseline on these questions. Of values with equal scores, the first in the facts wins.
 
-        Questions that take two steps are answered by taking string match or BM25 twice.
+        Questions that take two steps are answered by taking string match or BM25 twice. Of a question about two subjects the scores
+        of both for a value are added up.
         """
         evaluations = {}
         for name in BASELINES[:2] if self.counts is None else BASELINES:
@@ -61,6 +62,8 @@ class Baselines:
             scores[row, mask] = baseline(question, memory[mask])
             if PATH in question.relation and baseline != self.majority_value:
                 scores[row, mask] = self._twice(question, memory[mask], scores[row, mask])
+            if question.second_subject:
+                scores[row, mask] = self._added_up(memory[mask], scores[row, mask])
         return SlotScores(scores, np.where(np.isfinite(scores), np.exp(np.maximum(scores, -50)), 0))
 
     def _twice(self, question: MemoryQuestion, numbers: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -75,6 +78,14 @@ class Baselines:
         facts = [self.base.facts[number] for number in numbers]
         leads = [fact.subject in best and question.subject not in (fact.subject, fact.object) for fact in facts]
         return np.where(leads, scores + [best.get(fact.subject, 0) for fact in facts], scores - 1e6)
+
+    def _added_up(self, numbers: np.ndarray, scores: np.ndarray) -> list[float]:
+        """For each fact the sum over all subjects of their best score for its object."""
+        best: dict[str, dict[str, float]] = {}
+        for fact, score in zip((self.base.facts[number] for number in numbers), scores.tolist(), strict=True):
+            of_object = best.setdefault(fact.object, {})
+            of_object[fact.subject] = max(score, of_object.get(fact.subject, -np.inf))
+        return [sum(best[self.base.facts[number].object].values()) for number in numbers]
 
     def string_match(self, question: MemoryQuestion, numbers: np.ndarray) -> list[int]:
         """5 for a fact whose whole subject stands in the question, and 1 for each word of its relation there, at most 4."""

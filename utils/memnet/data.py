@@ -17,7 +17,17 @@ from utils.common.records import KIND_NAMES, read_json_values, read_records
 from utils.common.tables import find_columns, find_separator, read_table
 from utils.memnet.markdown import without_markdown
 from utils.memnet.ntriples import STATEMENT, names_of_terms, read_ntriples
-from utils.memnet.records import INVERSE, MAX_FIELD_LENGTH, BadFactError, Fact, KnowledgeBase, fact_from
+from utils.memnet.records import (
+    AND,
+    INVERSE,
+    MAX_FIELD_LENGTH,
+    PATH,
+    SECOND,
+    BadFactError,
+    Fact,
+    KnowledgeBase,
+    fact_from,
+)
 from utils.text.words import split_words
 
 COLUMNS = {
@@ -256,11 +266,13 @@ def read_templates(path: str | Path, reading: Reading) -> dict[str, dict[str, li
     use; `train`, the default, for all others.
 
     The relation may be several, with ` -> ` between them, for questions that take several steps: what `author -> born_in` asks for
-    is where the author of the subject was born.
+    is where the author of the subject was born. Two relations with ` & ` between them are for questions about what two subjects
+    have in common; there, `{t}` stands for the second subject: `born_in & died_in`, "Where was {s} born and did {t} die?".
 
     Args:
         path: the file.
-        reading: counts rows that are not templates: without `{s}`, with an unknown split, or too long.
+        reading: counts rows that are not templates: without `{s}`, with `{t}` beside another number of relations than two, with an
+            unknown split, or too long.
 
     Returns:
         relation to split to templates.
@@ -300,6 +312,8 @@ def _problem_of_template(relation: str, template: str, split: str) -> str:
     """Why a row is not a template; empty where it is one."""
     if not relation or "{s}" not in template:
         return "it is not a relation and a template with {s} for the subject"
+    if SECOND in template and (relation.count(AND) != 1 or PATH in relation):
+        return f"it has {SECOND} for a second subject, and its relation is not two with '{AND}' between them"
     if split not in ("train", "test"):
         return "its split is not train or test"
     if len(template) > MAX_FIELD_LENGTH:

@@ -9,6 +9,7 @@ import numpy as np
 from utils.common.evaluation import Evaluation
 from utils.common.progress import with_progress
 from utils.memnet.dataset import MemoryData
+from utils.memnet.evidence import named_subjects
 from utils.memnet.features import EncodedFacts, MemoryFeatures, assemble, build_features, encode_texts
 from utils.memnet.memories import draw_memories
 from utils.memnet.metrics import SlotScores, evaluate_slots
@@ -37,6 +38,8 @@ def score_slots(
     shape = features.memory.shape
     scores, address = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.float32)
     nothing, steps = np.zeros(shape[0], np.float32), np.zeros((2, *shape), np.float32)
+    has_steps = facts.subject_numbers is not None
+    named = None if facts.weights is None or has_steps else np.full(shape, -1, np.int32)
     num_slots = facts.slots(features.sizes)
     for slots in np.unique(num_slots).tolist():
         same_size = np.flatnonzero(num_slots == slots)
@@ -44,7 +47,8 @@ def score_slots(
         for start in with_progress(range(0, len(same_size), batch_size), f"answering from {slots:,} facts"):
             rows = same_size[start : start + batch_size]
             filled = np.resize(rows, 1 << (len(rows) - 1).bit_length())
-            outputs = run(assemble(features, facts, filled, slots))
+            inputs = assemble(features, facts, filled, slots)
+            outputs = run(inputs)
             mask = features.memory[rows, :slots] >= 0
             logits = np.asarray(outputs["scores"])[: len(rows), : mask.shape[1]]
             scores[rows, :slots] = np.where(mask, logits, -np.inf)
@@ -52,15 +56,13 @@ def score_slots(
             address[rows, :slots] = np.where(mask, weights[:, : mask.shape[1]], 0)
             if facts.nothing:
                 nothing[rows] = weights[:, -1]
-            for step, name in enumerate(STEPS if facts.subject_numbers is not None else ()):
+            if named is not None:
+                is_named = (inputs["evidence"][: len(rows), : mask.shape[1], 0] > 0) & mask
+                named[rows, :slots] = named_subjects(is_named, facts.subjects[features.memory[rows, :slots]])
+            for step, name in enumerate(STEPS if has_steps else ()):
                 weights = np.exp(np.asarray(outputs[name])[: len(rows), : mask.shape[1]])
                 steps[step, rows, :slots] = np.where(mask, weights, 0)
-    return SlotScores(
-        scores,
-        address,
-        nothing if facts.nothing else None,
-        steps if facts.subject_numbers is not None else None,
-    )
+    return SlotScores(scores, address, nothing if facts.nothing else None, steps if has_steps else None, named)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from utils.memnet.questions import place_of_words
+
 FEATURES = ("named", "rarity if named", "share", "covered", "covered if named")
 """The columns of `subject_evidence`."""
 
@@ -74,3 +76,30 @@ def subject_evidence(
     start, place = stands_at[rows, slot].argmax(axis=1)[:, None], np.arange(question_ids.shape[1])
     length = (is_word[rows, slot].sum(-1) * is_named[rows, slot])[:, None]
     return evidence, (place >= start) & (place < start + length), is_equal.any((1, 2))
+
+
+def named_subjects(is_named: np.ndarray, subject_ids: np.ndarray) -> np.ndarray:
+    """Which of several subjects that a question names each slot is about.
+
+    A subject whose words stand in another one that is named ("Emma" in "Emma Stone") does not count.
+
+    Args:
+        is_named: whether all words of the slot's subject stand together in the question, bool `(questions, slots)`.
+        subject_ids: word ids of each subject, int `(questions, slots, words)`.
+
+    Returns:
+        int32 `(questions, slots)`: a number for each named subject of a question; -1 for other slots, and for all slots of a
+        question that does not name several.
+    """
+    numbers = np.full(is_named.shape, -1, np.int32)
+    first = subject_ids[np.arange(len(is_named)), is_named.argmax(axis=1)]
+    differs = (subject_ids != first[:, None]).any(axis=-1)
+    for row in np.flatnonzero((is_named & differs).any(axis=1)):
+        slots = np.flatnonzero(is_named[row])
+        names, place = np.unique(subject_ids[row, slots], axis=0, return_inverse=True)
+        names = [name[name > 0].tolist() for name in names]
+        is_part = [
+            any(len(name) < len(other) and place_of_words(name, other) is not None for other in names) for name in names
+        ]
+        numbers[row, slots] = np.where(np.array(is_part)[place.ravel()], -1, place.ravel())
+    return numbers

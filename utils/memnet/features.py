@@ -103,13 +103,10 @@ def open_vocabulary(base: KnowledgeBase, questions: Sequence[MemoryQuestion]) ->
     All other words, above all names, are hashed. So the model treats a name alike whether or not it was trained on it. In scripts
     whose characters are words, those that many names have are hashed as well, whatever stands in the questions.
     """
-    texts = {}
+    words_of_subject = {}
     for question in questions:
-        texts.setdefault(question.subject, []).append(question.text)
-    num_subjects = Counter()
-    for subject, texts_of_subject in texts.items():
-        name = split_words(subject)
-        num_subjects.update({word for text in texts_of_subject for word in words_beside(name, split_words(text))})
+        words_of_subject.setdefault(question.subject, set()).update(words_beside_names(question))
+    num_subjects = Counter(word for words in words_of_subject.values() for word in words)
     relations = sorted(relation_word(relation) for relation in base.by_relation)
     asking = {word for word, count in num_subjects.items() if count > 1} - _characters_of_names(base)
     return Vocabulary([*relations, *sorted(asking)])
@@ -121,6 +118,14 @@ def _characters_of_names(base: KnowledgeBase) -> set[str]:
         word for subject in base.by_subject for word in set(split_words(subject)) if is_of_characters(word)
     )
     return {word for word, count in counts.items() if count > MAX_NAMES_FRACTION * len(base.by_subject)}
+
+
+def words_beside_names(question: MemoryQuestion) -> list[str]:
+    """The words of a question without the names of its subjects."""
+    words = split_words(question.text)
+    for subject in question.subjects:
+        words = words_beside(split_words(subject), words)
+    return words
 
 
 def words_beside(name: list[str], words: list[str]) -> list[str]:

@@ -19,7 +19,8 @@ class MemoryDrawer:
     one kind, other facts take their place.
 
     A question that takes several steps has the facts of all of them in its memory, and facts about what other facts about its
-    subject lead to in the place of namesakes.
+    subject lead to in the place of namesakes. One about two subjects has all facts with one of its subjects and the relation
+    asked of it; those whose object both subjects have answer.
 
     Args:
         base: all facts, for their numbers.
@@ -40,16 +41,18 @@ class MemoryDrawer:
 
     def draw(self, rng: np.random.Generator, question: MemoryQuestion, count: int) -> list[int]:
         """The numbers of the facts that answer, and of `count` distractors (fewer if there are no more), in random order."""
-        own = self.by_subject.get(question.subject, [])
+        own = [number for subject in question.subjects for number in self.by_subject.get(subject, ())]
         if PATH in question.relation:
             *steps, last_step = self.base.follow(question.subject, question.relation, self.by_subject)
             needed = [number for step in steps for number in step]
             gold = self.base.gold(question, last_step)
             answering = {*needed, *last_step}
         else:
-            needed, gold = [], self.base.gold(question, own)
+            gold = self.base.gold(question, own)
             # A fact that would answer the question just as well is no distractor.
-            answering = {*gold, *(number for number in own if self.base.facts[number].relation == question.relation)}
+            facts, keys = self.base.facts, question.keys
+            asked_for = [number for number in own if (facts[number].subject, facts[number].relation) in keys]
+            needed, answering = asked_for if question.second_subject else [], {*gold, *asked_for}
         chosen: dict[int, None] = {}
 
         def choose(numbers: Iterable[int], limit: int) -> None:
@@ -63,10 +66,12 @@ class MemoryDrawer:
 
         choose(rng.permutation(own).tolist() if own else [], count // 3)
         neighbours = (
-            self._facts_beyond(rng, own) if needed else self._facts_about_namesakes(rng, question.subject, count)
+            self._facts_beyond(rng, own)
+            if PATH in question.relation and needed
+            else self._facts_about_namesakes(rng, question.subject, count)
         )
         choose(neighbours, count // 3)
-        same_relation = self.by_relation.get(question.relation, [])
+        same_relation = self.by_relation.get(question.keys[0][1], [])
         if same_relation:
             places = rng.integers(0, len(same_relation), count)
             choose((same_relation[place] for place in places), (count - len(chosen)) // 2)

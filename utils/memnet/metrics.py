@@ -11,6 +11,9 @@ from utils.common.evaluation import Evaluation
 from utils.memnet.features import EncodedFacts, MemoryFeatures
 from utils.memnet.records import KnowledgeBase, MemoryQuestion
 
+UNSEEN = 1e-4
+"""The probability that a named subject leaves for each value that its facts do not have."""
+
 
 @dataclass(frozen=True)
 class SlotScores:
@@ -21,6 +24,8 @@ class SlotScores:
         address: attention weight of the slot's key, float32 `(questions, slots)`, 0 for an empty slot.
         nothing: probability that no fact answers, float32 `(questions,)`, which sums to 1 with the weights of the memory; None
             where the model, or the baseline, cannot say so.
+        named: for a model that reads evidence and takes one step, which of several named subjects each slot is about, int32
+            `(questions, slots)`, see `utils.memnet.evidence.named_subjects`; None for others.
         steps: for a model that takes two steps the weights of the slots after the first one and after the second one, float32
             `(2, questions, slots)`, whose sum is `address`; None for others.
     """
@@ -29,22 +34,32 @@ class SlotScores:
     address: np.ndarray
     nothing: np.ndarray | None = None
     steps: np.ndarray | None = None
+    named: np.ndarray | None = None
 
     def of(self, rows: Sequence[int]) -> SlotScores:
         """The scores of some of the questions."""
         nothing = None if self.nothing is None else self.nothing[rows]
         steps = None if self.steps is None else self.steps[:, rows]
-        return SlotScores(self.scores[rows], self.address[rows], nothing, steps)
+        named = None if self.named is None else self.named[rows]
+        return SlotScores(self.scores[rows], self.address[rows], nothing, steps, named)
 
 
-def ranked_values(scores: np.ndarray, objects: np.ndarray, add_up: bool) -> tuple[np.ndarray, np.ndarray]:
+def ranked_values(
+    scores: np.ndarray, objects: np.ndarray, add_up: bool, named: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The distinct values in one memory, best first, and their probabilities.
+
+    Where a question names several subjects ("Which films starring Ada did Bo direct?"), the facts of each say how likely a value
+    is, and these probabilities are multiplied: p(v) is in proportion to the product over subjects s of (p_s(v) + `UNSEEN`). Sums
+    alone would prefer what one of them has. That is done only if the best value is one that several of them have, because a name
+    may stand in a question by chance.
 
     Args:
         scores: score of each slot that holds a fact, `(slots,)`.
         objects: number of each slot's value, `(slots,)`.
         add_up: whether the probabilities of slots with one value are added up, as for a pointer, which scores keys. Otherwise the
             best slot counts: a model that scores values gives equal values equal scores.
+        named: for each slot the number of the named subject that it is about, -1 for others; None where this is not known.
 
     Returns:
         numbers of the values `(values,)`, and probabilities `(values,)`, which sum to 1.
@@ -55,8 +70,23 @@ def ranked_values(scores: np.ndarray, objects: np.ndarray, add_up: bool) -> tupl
     slot_weights = np.exp(scores - scores.max())
     weights = np.zeros(len(values))
     (np.add if add_up else np.maximum).at(weights, place, slot_weights)
+    if named is not None:
+        weights = _weights_in_common(weights, scores, place, named)
     order = np.argsort(-weights, kind="stable")
     return values[order], (weights / weights.sum())[order]
+
+
+def _weights_in_common(weights: np.ndarray, scores: np.ndarray, place: np.ndarray, named: np.ndarray) -> np.ndarray:
+    """The weights of values, or their products over the subjects that a question names, see `ranked_values`."""
+    subjects = np.unique(named[named >= 0])
+    of_subject = np.zeros((len(subjects), len(weights)))
+    for row, subject in enumerate(subjects):
+        slots = named == subject
+        shares = np.exp(scores[slots] - scores[slots].max())
+        np.add.at(of_subject[row], place[slots], shares / shares.sum())
+    product = (of_subject + UNSEEN).prod(axis=0)
+    best_is_common = (of_subject[:, product.argmax()] > 0).sum() > 1
+    return product if best_is_common else weights
 
 
 def answer_ranks(
@@ -73,7 +103,8 @@ def answer_ranks(
     for row, question in enumerate(questions):
         mask = features.memory[row] >= 0
         objects = facts.objects[features.memory[row][mask]]
-        values, _ = ranked_values(slots.scores[row][mask], objects, add_up)
+        named = None if slots.named is None else slots.named[row][mask]
+        values, _ = ranked_values(slots.scores[row][mask], objects, add_up, named)
         correct = np.isin(values, [numbers[answer] for answer in question.answers if answer in numbers])
         if correct.any():
             ranks[row] = 1 + int(correct.argmax())

@@ -23,10 +23,11 @@ class NamesInQuestions:
         self.question_ids = question_ids
         self.places = []
         for row, question in enumerate(questions):
-            name = split_words(question.subject)
-            start = place_of_words(name, split_words(question.text)) if len(name) > 1 else None
-            if start is not None:
-                self.places.append((row, start, len(name)))
+            for subject in question.subjects:
+                name = split_words(subject)
+                start = place_of_words(name, split_words(question.text)) if len(name) > 1 else None
+                if start is not None:
+                    self.places.append((row, start, len(name)))
 
     def shortened(self, fraction: float, rng: np.random.Generator) -> np.ndarray:
         """The word ids, where a fraction of these names keep one word, every second time the last one; the others become 0."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,23 @@ import numpy as np
 from utils.common.errors import counted, some_of
 from utils.common.reading import FileReport
 from utils.memnet.question_files import QuestionRecord
-from utils.memnet.records import PATH, Fact, KnowledgeBase, MemoryQuestion
+from utils.memnet.records import AND, PATH, SECOND, Fact, KnowledgeBase, MemoryQuestion
 from utils.text.words import folded, split_words
 
 
 def questions_from_templates(
-    base: KnowledgeBase, templates, subjects: Iterable[str], split: str = "train", max_templates: int = 0, seed=0
+    base: KnowledgeBase,
+    templates,
+    subjects: Iterable[str],
+    split: str = "train",
+    max_templates: int = 0,
+    seed=0,
+    second_subjects: Collection[str] | None = None,
 ) -> list[MemoryQuestion]:
-    """Questions about every relation of every subject, and about what several relations lead to, one after the other.
+    """Questions about every relation of every subject, what several relations lead to, and what two subjects have in common.
 
-    A question of several steps does not have its subject as an answer ("Who starred in films with Ada?").
+    A question of several steps does not have its subject as an answer ("Who starred in films with Ada?"). A second subject is
+    drawn among those that have an answer in common with the first one.
 
     Args:
         base: the facts.
@@ -28,9 +36,18 @@ def questions_from_templates(
         split: the split whose templates are used.
         max_templates: use this many templates of each subject and relation, drawn at random; 0 is all.
         seed: seed of that draw.
+        second_subjects: the subjects that may stand beside those of `subjects`; left out, all.
     """
     rng = np.random.default_rng(seed)
     questions = []
+    second_subjects = base.by_subject if second_subjects is None else second_subjects
+
+    def drawn_templates(relation, are_about_two=False):
+        candidates = templates.get(relation, {}).get(split, ())
+        candidates = [template for template in candidates if (SECOND in template) == are_about_two]
+        drawn = rng.permutation(len(candidates))[: max_templates or None]
+        return [candidates[place] for place in sorted(drawn)]
+
     for subject in subjects:
         answers = {}
         for number in base.by_subject[subject]:
@@ -40,15 +57,38 @@ def questions_from_templates(
                 objects = [base.facts[number].object for number in base.follow(subject, path)[-1]]
                 answers[path] = [name for name in dict.fromkeys(objects) if name != subject]
         for relation, objects in answers.items():
-            if not objects:
-                continue
-            candidates = templates.get(relation, {}).get(split, ())
-            drawn = rng.permutation(len(candidates))[: max_templates or None]
-            for template in (candidates[place] for place in sorted(drawn)):
+            for template in drawn_templates(relation) if objects else ():
                 name = f"{subject}/{relation}/{template}"
                 text = template.replace("{s}", subject)
                 questions.append(MemoryQuestion(name, text, subject, tuple(objects), relation, template))
+        for relation in templates:
+            common = answers_in_common(base, subject, relation, second_subjects) if AND in relation else {}
+            for template in drawn_templates(relation, are_about_two=True) if common else ():
+                second = list(common)[rng.integers(len(common))]
+                name = f"{subject}/{second}/{relation}/{template}"
+                text = template.replace("{s}", subject).replace(SECOND, second)
+                question = MemoryQuestion(name, text, subject, tuple(common[second]), relation, template)
+                questions.append(replace(question, second_subject=second))
     return questions
+
+
+def answers_in_common(
+    base: KnowledgeBase, subject: str, relation: str, others: Collection[str]
+) -> dict[str, dict[str, None]]:
+    """The objects of the first of two relations (with `AND` between them) that others have of the second, by their names.
+
+    >>> base = KnowledgeBase.of([Fact("Ada", "plays", "chess"), Fact("Bo", "likes", "chess"), Fact("Bo", "likes", "tea")])
+    >>> answers_in_common(base, "Ada", "plays & likes", {"Bo"})
+    {'Bo': {'chess': None}}
+    """
+    first, _, second = relation.partition(AND)
+    common: dict[str, dict[str, None]] = {}
+    for number in base.by_subject[subject]:
+        fact = base.facts[number]
+        for other in base.subjects_of.get((second, fact.object), ()) if fact.relation == first else ():
+            if other != subject and other in others:
+                common.setdefault(other, {})[fact.object] = None
+    return common
 
 
 def questions_from_records(

@@ -21,6 +21,12 @@ INVERSE = "!"
 PATH = " -> "
 """Between the relations of a question that takes several steps: `written_by -> born_in`."""
 
+SECOND = "{t}"
+"""Stands for the second subject in the template of a question about two subjects."""
+AND = " & "
+"""Between the relations of a question about two subjects: `!starred_actors & !directed_by` asks for what both have, here the films
+with an actor by a director."""
+
 _ID = re.compile(r"<?https?://\S+|[QPL]\d+|/m/\w+|/c/[a-z]+/\S+|\d+|concept:\S+")
 """Names that are ids or addresses: of Wikidata, Freebase, ConceptNet, WordNet, NELL."""
 
@@ -95,11 +101,12 @@ class MemoryQuestion:
     Args:
         id: name of the question, unique in its file.
         text: the question.
-        subject: what it is about. Splits keep the questions about one subject together.
+        subject: what it is about, of two subjects the first. Splits keep the questions about one subject together.
         answers: the correct answers; each of them counts.
-        relation: the relation that it asks about, or several with `PATH` between them; empty where it is not known.
+        relation: the relation that it asks about, or several with `PATH` or `AND` between them; empty where it is not known.
         template: the template that it was made from; empty where there is none.
         memory: numbers of the facts that the data gives for it; None where the data gives none.
+        second_subject: the subject of the second relation after `AND`; empty for a question about one subject.
     """
 
     id: str
@@ -109,6 +116,18 @@ class MemoryQuestion:
     relation: str = ""
     template: str = ""
     memory: tuple[int, ...] | None = None
+    second_subject: str = ""
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The subjects that it names, one or two."""
+        return (self.subject, self.second_subject) if self.second_subject else (self.subject,)
+
+    @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """Subject and relation of the facts that it asks for, one pair for each of its subjects."""
+        relations = self.relation.split(AND) if self.second_subject else [self.relation]
+        return tuple(zip(self.subjects, relations, strict=True))
 
 
 @dataclass(frozen=True)
@@ -158,6 +177,14 @@ class KnowledgeBase:
             numbers.setdefault(getattr(fact, field), []).append(number)
         return numbers
 
+    @cached_property
+    def subjects_of(self) -> dict[tuple[str, str], list[str]]:
+        """The subjects of each pair of relation and object."""
+        subjects = {}
+        for fact in self.facts:
+            subjects.setdefault((fact.relation, fact.object), []).append(fact.subject)
+        return subjects
+
     def follow(self, subject: str, relation: str, by_subject: dict[str, list[int]] | None = None) -> list[list[int]]:
         """The numbers of the facts that each step of a relation, or of several with `PATH` between them, leads to.
 
@@ -184,9 +211,10 @@ class KnowledgeBase:
         """Those facts of `memory` that answer the question.
 
         The object of such a fact is a correct answer. Where the question's relation is known, the fact also has its subject and
-        relation; of a question that takes several steps, it is a fact of the last one.
+        relation, of two subjects one with its relation; of a question that takes several steps, it is a fact of the last one.
         """
         last_step = set(self.follow(question.subject, question.relation)[-1]) if PATH in question.relation else None
+        keys = question.keys
         return [
             number
             for number in memory
@@ -196,8 +224,7 @@ class KnowledgeBase:
                 or (
                     number in last_step
                     if last_step is not None
-                    else (self.facts[number].subject, self.facts[number].relation)
-                    == (question.subject, question.relation)
+                    else (self.facts[number].subject, self.facts[number].relation) in keys
                 )
             )
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from utils.common.errors import UserError
 from utils.common.splitting import hold_out
 from utils.memnet.dataset import MemoryData
 from utils.memnet.questions import questions_from_templates
-from utils.memnet.records import PATH, KnowledgeBase, MemoryQuestion
+from utils.memnet.records import AND, PATH, KnowledgeBase, MemoryQuestion
 from utils.text.words import split_words
 
 MIN_VALUES = 10
@@ -96,8 +96,11 @@ def split_templates(
             base.by_subject, validation_fraction=validation_fraction, test_fraction=test_fraction, seed=seed
         )
     held_out = held_out_values(base, templates, value_fraction, seed)
+    second_subjects = {"train": frozenset(subjects["train"])}  # training is about no other subjects
     all_questions = {
-        split: questions_from_templates(base, templates, subjects[split], "train", max_templates, seed)
+        split: questions_from_templates(
+            base, templates, subjects[split], "train", max_templates, seed, second_subjects.get(split)
+        )
         for split in ("train", "validation", "test")
     }
     train, validation = (
@@ -170,7 +173,7 @@ def _templates_with_test(base: KnowledgeBase, templates, notes: list[str]) -> di
         UserError: no relation has both facts and templates.
     """
     known = set(base.by_relation)
-    without_facts = sorted(path for path in templates if not known.issuperset(path.split(PATH)))
+    without_facts = sorted(path for path in templates if not known.issuperset(_relations_of(path, known)))
     if len(without_facts) == len(templates):
         raise UserError(
             f"the templates' relations ({', '.join(without_facts)[:80]}) are not those of the facts "
@@ -178,7 +181,7 @@ def _templates_with_test(base: KnowledgeBase, templates, notes: list[str]) -> di
         )
     if without_facts:
         notes.append(f"templates of relations that no fact has are left out: {', '.join(without_facts)}")
-    without_templates = sorted(known.difference(*(path.split(PATH) for path in templates)))
+    without_templates = sorted(known.difference(*(_relations_of(path, known) for path in templates)))
     if without_templates:
         names = ", ".join(without_templates)
         notes.append(f"relations without a template are never asked about, their facts only distract: {names}")
@@ -189,11 +192,18 @@ def _templates_with_test(base: KnowledgeBase, templates, notes: list[str]) -> di
     return templates
 
 
+def _relations_of(path: str, known: Collection[str]) -> list[str]:
+    """The relations of a template. A relation of the facts may have a separator in its name."""
+    return [path] if path in known else path.replace(AND, PATH).split(PATH)
+
+
 def held_out_values(base: KnowledgeBase, templates, fraction: float, seed: int) -> set[str]:
     """A fraction of the values of each relation that has templates and at least `MIN_VALUES` values."""
     rng = np.random.default_rng((seed, 3))
     held_out = set()
-    for relation in sorted({path.split(PATH)[-1] for path in templates} & set(base.by_relation)):
+    known = set(base.by_relation)
+    last = {relation for path in templates for relation in _relations_of(path.split(PATH)[-1], known)}
+    for relation in sorted(last & known):
         values = sorted({base.facts[number].object for number in base.by_relation[relation]})
         if len(values) >= MIN_VALUES:
             places = rng.permutation(len(values))[: round(fraction * len(values))]

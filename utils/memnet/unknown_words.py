@@ -8,9 +8,8 @@ from functools import cache
 
 import numpy as np
 
-from utils.memnet.features import NUM_HASHES, Vocabulary, words_beside
+from utils.memnet.features import NUM_HASHES, Vocabulary, words_beside_names
 from utils.memnet.records import MemoryQuestion
-from utils.text.words import split_words
 
 
 class AskingWords:
@@ -26,8 +25,8 @@ class AskingWords:
         self.question_ids, self.num_learned = question_ids, len(vocabulary)
         self.asking, relations = [], defaultdict(set)
         for question in questions:
-            words = words_beside(split_words(question.subject), split_words(question.text))
-            asking = frozenset(number for number in vocabulary.ids(words) if number < self.num_learned)
+            ids = vocabulary.ids(words_beside_names(question))
+            asking = frozenset(number for number in ids if number < self.num_learned)
             self.asking.append(asking if question.relation else frozenset())
             if question.relation:
                 relations[asking].add(question.relation)

@@ -33,6 +33,7 @@ def quantize_onnx(path: Path, per_channel: bool = True) -> Path:
             small,
             op_types_to_quantize=list(OPERATIONS),
             per_channel=per_channel,
+            reduce_range=True,
             weight_type=QuantType.QInt8,
             extra_options={"MatMulConstBOnly": True},
         )

@@ -81,9 +81,8 @@ class AdamW(keras.optimizers.AdamW):
 
     `gradient_norm` is a variable: the global norm of the last step's gradient before clipping, sqrt(sum_i g_i^2) over all weights.
 
-    What is the same for all weights, the learning rate and Adam's bias corrections, is computed once a step, where Keras computes it
-    for each weight; and on TensorFlow one kernel updates a weight and its two moments. So steps are traced and compiled two to three
-    times as fast (docs/speed.md).
+    The learning rate and Adam's bias corrections are computed once a step, not for each weight as in Keras, and on TensorFlow one
+    kernel updates a weight and its two moments. So steps are traced and compiled sooner (docs/speed.md).
 
     Takes the arguments of `keras.optimizers.AdamW`.
 

@@ -53,3 +53,20 @@ def test_a_question_of_two_steps_takes_the_baselines_twice():
     facts = EncodedFacts(*np.ones((3, 5, 2), np.int32), objects=np.array([0, 1, 2, 3, 4]))
     evaluations = Baselines(base, count_answers([question])).evaluate(features, facts, [question])
     assert [evaluation.metrics["accuracy"] for evaluation in evaluations.values()] == [1, 1, 1]
+
+
+def test_of_a_question_about_two_subjects_the_scores_of_both_are_added_up():
+    base = KnowledgeBase.of(
+        [
+            Fact("Ada Brown", "plays", "go"),
+            Fact("Ada Brown", "plays", "chess"),
+            Fact("Bob Brown", "likes", "tea"),
+            Fact("Bob Brown", "likes", "chess"),
+        ]
+    )
+    text = "what plays Ada Brown that Bob Brown likes"
+    question = MemoryQuestion("1", text, "Ada Brown", ("chess",), "plays & likes", second_subject="Bob Brown")
+    facts = EncodedFacts(*np.ones((3, 4, 2), np.int32), objects=np.array([0, 1, 2, 1]))
+    features = build_features(base, [question], np.ones((1, 2), np.int32), [[0, 1, 2, 3]])
+    evaluations = Baselines(base, None).evaluate(features, facts, [question])
+    assert [evaluations[name].metrics["accuracy"] for name in ("string_match", "bm25")] == [1, 1]

@@ -297,6 +297,8 @@ def test_templates_by_relation_and_split(tmp_path):
         ("", "no record in it can be used"),
         ("born\tWhere?\n", r"\{s\} for the subject \(line 1\)"),
         ("born\t{subject}?\n", r"\{s\} for the subject \(line 1\)"),
+        ("born\t{s} and {t}?\n", "its relation is not two with ' & ' between them"),
+        ("a & b -> c\t{s} and {t}?\n", "its relation is not two with ' & ' between them"),
         ("born\t{s}?\tdev\n", "its split is not train or test"),
         (f"born\t{{s}} {'long ' * 300}\n", "longer than 1,000 characters"),
         (TWICE, "line 2: .* stands under train and under test"),

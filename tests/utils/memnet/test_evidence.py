@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from utils.memnet.evidence import FEATURES, subject_evidence, word_weights
+from utils.memnet.evidence import FEATURES, named_subjects, subject_evidence, word_weights
 
 
 def test_rare_words_weigh_more_and_the_rarest_weigh_one():
@@ -65,3 +65,13 @@ def test_of_two_names_of_which_one_holds_the_other_the_longer_one_counts_more():
 def test_without_facts_no_word_is_a_name():
     evidence, is_name, _ = subject_evidence(np.array([[3, 4]]), np.zeros((1, 2, 3), int), np.zeros((1, 2, 3)), 1)
     assert not evidence.any() and not is_name.any()
+
+
+def test_named_subjects_are_told_apart_and_parts_of_longer_names_do_not_count():
+    subjects = np.array([[[5, 6, 0], [7, 0, 0], [5, 6, 0], [6, 0, 0], [9, 0, 0]]])
+    is_named = np.array([[True, True, True, True, False]])
+    numbers = named_subjects(is_named, subjects)[0]
+    assert numbers[0] == numbers[2] >= 0 and numbers[1] >= 0 and numbers[1] != numbers[0]
+    assert numbers[3] == numbers[4] == -1  # 6 stands in 5 6; 9 is not named
+    assert (named_subjects(is_named & (subjects[..., 0] == 5), subjects) == -1).all()  # one subject alone
+    assert (named_subjects(np.zeros_like(is_named), subjects) == -1).all()

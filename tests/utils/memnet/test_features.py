@@ -172,3 +172,12 @@ def test_nothing_is_in_the_last_slot_and_the_target_where_no_fact_answers():
     assert (inputs["key_ids"][:, -1, 0] == vocabulary.ids([NOTHING])).all() and not inputs["key_ids"][:, -1, 1:].any()
     target = targets(features, np.arange(3), 12, has_nothing=True)
     assert target.argmax(axis=1).tolist() == [0, 11, 11] and target.sum() == 3
+
+
+def test_the_second_name_of_a_question_is_no_word_that_asks():
+    base = KnowledgeBase.of([*BASE.facts, *(Fact("Zoe Hill", "knows", f"{name[0]}-job") for name in NAMES)])
+    templates = {"job & knows": {"train": ["which job of {s} does {t} know"]}}
+    questions = questions_from_templates(base, templates, NAMES)
+    assert {question.second_subject for question in questions} == {"Zoe Hill"} and len(questions) == len(NAMES)
+    vocabulary = open_vocabulary(base, questions)
+    assert {"which", "job", "know"} <= set(vocabulary.words) and not {"zoe", "hill", "ada"} & set(vocabulary.words)

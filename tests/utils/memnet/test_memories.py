@@ -79,3 +79,15 @@ def test_a_memory_that_the_data_gives_is_kept():
     assert len(memories[0]) == 3 + len(QUESTIONS[0].answers) and memories[1] == (4, 2)
     assert memories == draw_memories(MemoryDrawer(BASE), questions, 3, seed=5)
     assert memories != draw_memories(MemoryDrawer(BASE), questions, 3, seed=6)
+
+
+def test_a_memory_about_two_subjects_holds_all_that_is_asked_of_each():
+    base = KnowledgeBase.of([*BASE.facts, Fact("Gus Hill", "likes", "baker"), Fact("Gus Hill", "likes", "tea")])
+    (question,) = questions_from_templates(base, {"job & likes": {"train": ["{s} and {t}"]}}, ["Ada Brown"])
+    assert question.answers == ("baker",) and question.second_subject == "Gus Hill"
+    for seed in range(20):
+        memory = MemoryDrawer(base).draw(np.random.default_rng(seed), question, 6)
+        facts = [base.facts[number] for number in memory]
+        asked_for = [fact for fact in facts if (fact.subject, fact.relation) in question.keys]
+        assert len(memory) == 10 and len(asked_for) == 4  # two jobs, and two things that are liked
+        assert sorted(base.facts[number].subject for number in base.gold(question, memory)) == ["Ada Brown", "Gus Hill"]

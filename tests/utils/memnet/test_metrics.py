@@ -3,7 +3,15 @@
 import numpy as np
 
 from utils.memnet.features import EncodedFacts, build_features
-from utils.memnet.metrics import SlotScores, abstention_scores, abstentions, answer_ranks, evaluate_slots, ranked_values
+from utils.memnet.metrics import (
+    UNSEEN,
+    SlotScores,
+    abstention_scores,
+    abstentions,
+    answer_ranks,
+    evaluate_slots,
+    ranked_values,
+)
 from utils.memnet.records import Fact, KnowledgeBase, MemoryQuestion
 
 BASE = KnowledgeBase.of(
@@ -104,3 +112,21 @@ def test_a_question_that_is_not_answered_is_not_answered_correctly():
         0,
     ]
     assert evaluation.metrics["abstained_answerable"] == 0.5 and evaluation.metrics["answered_unanswerable"] == 0
+
+
+def test_what_several_named_subjects_have_in_common_comes_before_what_one_has():
+    objects, named = np.array([1, 2, 2, 3, 4]), np.array([0, 0, 1, 1, -1])
+    scores = np.log([0.5, 0.2, 0.01, 0.02, 0.27])
+    assert ranked_values(scores, objects, add_up=True)[0].tolist() == [1, 4, 2, 3]
+    values, probabilities = ranked_values(scores, objects, True, named)
+    shares = np.array([(5 / 7, 0), (2 / 7, 1 / 3), (0, 2 / 3), (0, 0)]) + UNSEEN
+    expected = shares.prod(axis=1) / shares.prod(axis=1).sum()
+    assert values.tolist()[0] == 2
+    np.testing.assert_allclose(probabilities, sorted(expected, reverse=True), rtol=1e-6)
+    # Nothing in common: the name of the second subject stands there by chance.
+    apart = np.array([1, 2, 5, 3, 4])
+    np.testing.assert_array_equal(ranked_values(scores, apart, True, named)[0], ranked_values(scores, apart, True)[0])
+    unnamed = np.full(5, -1)
+    np.testing.assert_array_equal(
+        ranked_values(scores, objects, True, unnamed)[1], ranked_values(scores, objects, True)[1]
+    )

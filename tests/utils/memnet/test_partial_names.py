@@ -22,3 +22,11 @@ def test_names_of_several_words_keep_one_mostly_the_last():
         kept.append(int(np.flatnonzero(name)[0]))
     assert kept.count(2) > 30 and {0, 1} < set(kept)
     assert (names.shortened(0.0, np.random.default_rng(0)) == ids).all() and ids[0].all()
+
+
+def test_both_names_of_a_question_are_shortened():
+    text = "Did Ada Lovelace know Mary Somerville?"
+    question = MemoryQuestion("1", text, "Ada Lovelace", ("x",), "a & b", second_subject="Mary Somerville")
+    ids = encode_texts([text], Vocabulary(["did", "know"]))
+    shortened = NamesInQuestions([question], ids).shortened(1.0, np.random.default_rng(0))
+    assert (shortened[0] > 0).sum() == 4

@@ -156,3 +156,23 @@ def test_questions_as_text_find_their_subject(tmp_path):
 def test_the_subject_with_most_words_is_found(text, subject):
     names = ("C", "C++", "C#", "!!!", "Ann", "Ann Lee", "World", "王", "王明", "मीना", "मोना", "Zoë", "?")
     assert subject_finder(KnowledgeBase.of(Fact(name, "r", "x") for name in names))(text) == subject
+
+
+def test_what_two_subjects_have_in_common_is_asked_about_with_both_names():
+    base = KnowledgeBase.of(
+        [
+            Fact("Ada", "plays", "chess"),
+            Fact("Ada", "plays", "go"),
+            Fact("Bo", "likes", "chess"),
+            Fact("Bo", "likes", "tea"),
+            Fact("Cid", "likes", "tea"),
+        ]
+    )
+    templates = {"plays & likes": {"train": ["What does {s} play that {t} likes?"]}, "plays": {"train": ["{s} plays?"]}}
+    questions = questions_from_templates(base, templates, list(base.by_subject))
+    (both,) = (question for question in questions if question.second_subject)
+    assert both.text == "What does Ada play that Bo likes?" and both.answers == ("chess",)
+    assert (both.subject, both.second_subject, both.relation) == ("Ada", "Bo", "plays & likes")
+    assert [question.text for question in questions if not question.second_subject] == ["Ada plays?"]
+    without_bo = questions_from_templates(base, templates, ["Ada"], second_subjects={"Ada", "Cid"})
+    assert [question.text for question in without_bo] == ["Ada plays?"]

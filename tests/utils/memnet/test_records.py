@@ -82,3 +82,21 @@ def test_of_facts_with_correct_objects_those_whose_relation_fits_the_answers_are
     assert base.likely_gold(known, range(6)) == base.gold(known, range(6)) == [3]
     assert base.without_answer(question, [5, 4, 3, 2]) == []  # Z is another film that Ada wrote
     assert base.without_answer(known, range(6)) == [0, 1, 2, 5]
+
+
+def test_two_subjects_have_a_relation_each_and_answers_are_objects_of_both():
+    base = KnowledgeBase.of(
+        [
+            Fact("Ada", "plays", "chess"),
+            Fact("Ada", "likes", "tea"),
+            Fact("Bo", "likes", "chess"),
+            Fact("Bo", "plays", "tea"),
+        ]
+    )
+    question = MemoryQuestion("1", "?", "Ada", ("chess",), "plays & likes", second_subject="Bo")
+    assert question.subjects == ("Ada", "Bo") and question.keys == (("Ada", "plays"), ("Bo", "likes"))
+    assert base.gold(question, range(4)) == base.likely_gold(question, range(4)) == [0, 2]
+    assert base.without_answer(question, range(4)) == [1, 3]
+    assert base.subjects_of["likes", "chess"] == ["Bo"]
+    alone = MemoryQuestion("2", "?", "Ada", ("chess",), "bed & breakfast")  # a relation may be called so
+    assert alone.subjects == ("Ada",) and alone.keys == (("Ada", "bed & breakfast"),)

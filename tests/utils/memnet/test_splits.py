@@ -110,3 +110,19 @@ def test_splits_without_questions_are_noted_and_left_out():
     data = split_templates(some_facts(people=200), TEMPLATES, value_fraction=0.0, **SMALL)
     assert "test_unseen_value" not in data.questions and "test_unseen_value: no questions" in data.notes
     assert {"train", "validation", "test"} <= set(data.questions)
+
+
+def test_templates_may_ask_about_two_subjects_and_relations_may_have_signs_in_their_names():
+    names = [f"Person {number}" for number in range(40)]
+    facts = [Fact(name, "bed & breakfast", f"inn {number}") for number, name in enumerate(names)]
+    facts += [Fact(name, "likes", f"game {number % 3}") for number, name in enumerate(names)]
+    templates = {
+        "bed & breakfast": {"train": ["Where does {s} stay?"]},
+        "likes & likes": {"train": ["What do {s} and {t} like?"]},
+    }
+    data = split_templates(KnowledgeBase.of(facts), templates, **SMALL)
+    assert not any("templates of relations that no fact has" in note for note in data.notes)
+    trained = {question.subject for question in data.questions["train"]}
+    pairs = [question for question in data.questions["train"] if question.second_subject]
+    assert pairs and {question.second_subject for question in pairs} <= trained
+    assert any(question.relation == "bed & breakfast" for question in data.questions["train"])
