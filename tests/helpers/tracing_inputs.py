@@ -6,6 +6,7 @@ from keras import ops
 
 from models import load_model
 from tests.helpers.calls import outputs
+from tests.helpers.learning import learn
 
 BATCH, STEPS, ITEMS, CATEGORIES = 3, 19, 11, 5
 
@@ -54,7 +55,7 @@ def check_learning(model):
     inputs["responses"] = np.repeat([[0], [2], [4]], STEPS, axis=1).astype("int32")
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.05), loss={"logits": loss})
-    model.fit(inputs, {"logits": inputs["responses"]}, epochs=60, batch_size=BATCH, verbose=0)
+    learn(model, inputs, {"logits": inputs["responses"]}, 60)
     predictions = outputs(model, inputs)["logits"].argmax(axis=-1)
     assert (predictions[:, 1:] == inputs["responses"][:, 1:]).all()
 

@@ -5,6 +5,7 @@ import numpy as np
 
 from components.losses.vector_loss import VectorLoss
 from tests.helpers.calls import outputs
+from tests.helpers.learning import learn
 
 BATCH, CONTEXT, DIM = 3, 7, 11
 
@@ -45,7 +46,7 @@ def check_learning(model, epochs=150):
     y_true = np.column_stack([targets, np.zeros(BATCH), 100.0 * np.arange(BATCH)]).astype("float32")
     losses = {"predicted": VectorLoss({"cosine": 1}), "query": VectorLoss({"info_nce": 1})}
     model.compile(keras.optimizers.Adam(0.01), loss=losses)
-    model.fit(inputs, {"predicted": y_true, "query": y_true}, epochs=epochs, batch_size=BATCH, verbose=0)
+    learn(model, inputs, {"predicted": y_true, "query": y_true}, epochs)
     results = outputs(model, inputs)
     assert (results["predicted"] * targets).sum(axis=1).min() > 0.98
     assert (results["query"] @ targets.T).argmax(axis=1).tolist() == list(range(BATCH))

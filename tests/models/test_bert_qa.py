@@ -7,6 +7,7 @@ import pytest
 from models import load_model
 from models.bert_qa import BertQA
 from tests.helpers.calls import outputs
+from tests.helpers.learning import learn
 
 SIZE = {
     "vocabulary_size": 37,
@@ -63,6 +64,6 @@ def test_a_fixed_batch_is_learned():
     spans = {"start": np.array([5, 6, 0]), "end": np.array([7, 6, 0])}
     loss = {name: keras.losses.SparseCategoricalCrossentropy(from_logits=True) for name in spans}
     model.compile(keras.optimizers.Adam(0.02), loss=loss)
-    model.fit(batch, spans, epochs=60, verbose=0)
+    learn(model, batch, spans, 60)
     predictions = logits(model, batch).argmax(axis=-1)
     np.testing.assert_array_equal(predictions, [spans["start"], spans["end"]])

@@ -8,6 +8,7 @@ from keras import ops
 from components.losses.info_nce import InfoNCE
 from models.bi_encoder import BiEncoder
 from tests.helpers.calls import call_compiled
+from tests.helpers.learning import learn
 from tests.models.test_text_encoder import ENCODER
 
 IS_JAX = keras.backend.backend() == "jax"
@@ -115,7 +116,7 @@ def test_it_learns():
     model, inputs = make(temperature=0.1), batch()
     y_true = np.array([[1, 0.5, 1, 1, 1, 1, 1], [1, 0, 1, 0, 2, 2, 2], [0, 1, 1, 1, 3, 3, 3]], "float32")
     model.compile(keras.optimizers.Adam(0.003), loss=InfoNCE(1.0))
-    losses = [float(model.train_on_batch(inputs, y_true)) for _ in range(100)]
+    losses = learn(model, inputs, y_true, 100)
     assert losses[-1] < 0.1 < losses[0]
     assert abs(float(ops.convert_to_numpy(model.log_scale)) - np.log(10)) > 1e-3
     vectors = call(model, inputs)

@@ -8,6 +8,7 @@ from keras import ops
 from components.losses import RANKING_LOSSES
 from models.cross_encoder import CrossEncoder
 from tests.helpers.calls import call_compiled
+from tests.helpers.learning import learn
 from tests.helpers.model_cases import pair_inputs
 from tests.models.test_text_encoder import ENCODER
 
@@ -59,7 +60,6 @@ def test_it_learns_to_order_the_slots(loss):
     targets = np.column_stack([[0, 1, 0], [1, 0, 1], *np.ones((2, 3)), groups, groups, groups]).astype("float32")
     settings = {"temperature": 1.0, "margin": 0.2, "dim": 1}
     model.compile(keras.optimizers.Adam(0.01), RANKING_LOSSES[loss].from_settings(**settings))
-    for _ in range(30):
-        model.train_on_batch(inputs, targets)
+    learn(model, inputs, targets, 30)
     first, second = call(model, inputs).T
     assert ((second > first) == (targets[:, 1] > targets[:, 0])).all()

@@ -8,6 +8,7 @@ from keras import ops
 from models import load_model
 from models.kv_memnet import KVMemNet
 from tests.helpers.calls import outputs
+from tests.helpers.learning import learn
 
 VOCABULARY, BATCH, SLOTS = 11, 3, 5
 KINDS = [
@@ -185,6 +186,7 @@ def test_thirty_two_questions_are_memorised(kind):
     keras.utils.set_random_seed(1)
     rng, words = np.random.default_rng(0), 61
     model = KVMemNet(words, **{"hidden_dim": 32, "num_heads": 2, "num_buckets": 13, **kind})
+    model.build()
     inputs = {
         "question_ids": rng.integers(1, words, (32, 4)).astype("int32"),
         "key_ids": rng.integers(1, words, (32, SLOTS, 3)).astype("int32"),
@@ -199,7 +201,7 @@ def test_thirty_two_questions_are_memorised(kind):
     is_jax = keras.backend.backend() == "jax"  # without it JAX compiles each operation by itself
     model.compile(keras.optimizers.Adam(0.02), loss=loss, jit_compile=is_jax)
     targets = {"scores": np.eye(SLOTS, dtype="float32")[target]}
-    model.fit(inputs, targets, batch_size=32, epochs=60, verbose=0)
+    learn(model, inputs, targets, 60)
     assert (outputs(model, inputs)["scores"].argmax(1) == target).all()
 
 

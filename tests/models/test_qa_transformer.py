@@ -11,6 +11,7 @@ from components.layer_dropout import LayerDropout
 from components.losses.position_cross_entropy import PositionCrossEntropy
 from models.qa_transformer import QATransformer
 from tests.helpers.calls import outputs
+from tests.helpers.learning import learn
 
 VOCABULARY, LENGTH = 31, 17
 SIZES = {"hidden_dim": 6, "num_layers": 2, "num_heads": 3, "intermediate_dim": 5, "max_length": 23}
@@ -123,7 +124,7 @@ def train(options, steps, jit_compile):
     loss = {end: PositionCrossEntropy(0.1) for end in ("start", "end")}
     model.compile(keras.optimizers.AdamW(0.02, global_clipnorm=1.0), loss=loss, jit_compile=jit_compile)
     batch, targets = make_batch(), {"start": np.array([5, 7, 0], "int32"), "end": np.array([6, 7, 0], "int32")}
-    return [float(model.train_on_batch(batch, targets, return_dict=True)["loss"]) for _ in range(steps)]
+    return learn(model, batch, targets, steps)
 
 
 def test_a_fixed_batch_is_learned_and_xla_learns_the_same():
