@@ -115,6 +115,7 @@ def certainty(slots: SlotScores, memory: np.ndarray, facts: EncodedFacts) -> np.
     """The weight of the most attended key of each memory, over all of its facts, `(questions,)`.
 
     A key has several facts where a subject has several objects. Each is an answer, so that none of them has all of the weight.
+    Where a question names several subjects, the weights of the most attended key of each are added up.
 
     Args:
         slots: the scores of the slots.
@@ -125,7 +126,15 @@ def certainty(slots: SlotScores, memory: np.ndarray, facts: EncodedFacts) -> np.
     has_first_key = memory >= 0
     for words in (facts.subjects, facts.keys):
         has_first_key &= (words[memory] == words[first][:, None]).all(axis=-1)
-    return (slots.address * has_first_key).sum(axis=1)
+    certainties = (slots.address * has_first_key).sum(axis=1)
+    for row in () if slots.named is None else np.flatnonzero((slots.named >= 0).any(axis=1)):
+        of_subjects = 0.0
+        for subject in np.unique(slots.named[row][slots.named[row] >= 0]):
+            at = np.flatnonzero(slots.named[row] == subject)
+            _, key = np.unique(facts.keys[memory[row, at]], axis=0, return_inverse=True)
+            of_subjects += np.bincount(key.ravel(), slots.address[row, at]).max()
+        certainties[row] = max(certainties[row], of_subjects)
+    return certainties
 
 
 def abstentions(slots: SlotScores, memory: np.ndarray, facts: EncodedFacts) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Metrics of memory answers against values worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from utils.memnet.features import EncodedFacts, build_features
@@ -9,6 +11,7 @@ from utils.memnet.metrics import (
     abstention_scores,
     abstentions,
     answer_ranks,
+    certainty,
     evaluate_slots,
     ranked_values,
 )
@@ -130,3 +133,15 @@ def test_what_several_named_subjects_have_in_common_comes_before_what_one_has():
     np.testing.assert_array_equal(
         ranked_values(scores, objects, True, unnamed)[1], ranked_values(scores, objects, True)[1]
     )
+
+
+def test_the_keys_of_several_named_subjects_are_certain_together():
+    keys = np.array([[1], [1], [2], [3]])
+    facts = EncodedFacts(np.array([[5], [5], [5], [6]]), keys, keys, objects=np.arange(4))
+    address = np.array([[0.2, 0.1, 0.05, 0.25]])
+    alone = SlotScores(address, address, nothing=np.array([0.4]))
+    both = replace(alone, named=np.array([[0, 0, 0, 1]]))
+    memory = np.arange(4)[None]
+    np.testing.assert_allclose(certainty(alone, memory, facts), [0.25])
+    np.testing.assert_allclose(certainty(both, memory, facts), [0.2 + 0.1 + 0.25])
+    assert abstentions(alone, memory, facts).all() and not abstentions(both, memory, facts).any()
