@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 
+import numpy as np
 import pytest
 
 from tests.helpers.in_process import run_in_process
@@ -32,8 +33,10 @@ def test_weights_in_8_bits_answer_alike(exported):
     import onnx
 
     folder, _ = exported
-    stored = {weight.data_type for weight in onnx.load(folder / "model_int8.onnx").graph.initializer}
-    assert onnx.TensorProto.INT8 in stored
+    weights = onnx.load(folder / "model_int8.onnx").graph.initializer
+    stored = [onnx.numpy_helper.to_array(weight) for weight in weights if weight.data_type == onnx.TensorProto.INT8]
+    matrices = [array.astype(int) for array in stored if array.ndim == 2]
+    assert matrices and max(np.abs(array).max() for array in matrices) <= 64  # more overflows on some processors
     exact, small = (Answerer(folder, name) for name in ("model.onnx", "model_int8.onnx"))
     assert exact.model.max_sizes == small.model.max_sizes == {"sequence": 64}
     null_scores = [answerer(["Who built it?"], CONTEXT)[0]["null_score"] for answerer in (exact, small)]
