@@ -10,14 +10,10 @@ import numpy as np
 import pytest
 
 from tests.helpers.paths import ROOT
+from tests.helpers.quick_jax import QUICK_JAX
 from tests.helpers.tiny_tasks import TASKS, commands
 
-SETTINGS = {
-    "KERAS_BACKEND": "jax",
-    "JAX_PLATFORMS": "cpu",
-    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # code that is compiled once and run a few times need not be fast
-    "PYTHONPATH": str(ROOT),
-}
+SETTINGS = {**QUICK_JAX, "PYTHONPATH": str(ROOT)}
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("jax") is None, reason="jax is not installed: requirements-dev.txt has it"
 )

@@ -7,6 +7,7 @@ import sys
 import time
 
 from tests.helpers.paths import ROOT
+from tests.helpers.quick_jax import QUICK_JAX
 
 
 def unused_address() -> str:
@@ -18,9 +19,8 @@ def unused_address() -> str:
 
 def start_process(*flags, module="tests.helpers.tiny_training", **environment) -> subprocess.Popen:
     """Start one process on JAX."""
-    settings = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    settings = os.environ | QUICK_JAX | environment
     command = [sys.executable, "-m", module, *map(str, flags)]
-    settings |= environment
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=ROOT, env=settings, **pipes)
 

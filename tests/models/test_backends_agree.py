@@ -14,6 +14,7 @@ import pytest
 
 from tests.helpers.model_cases import CASES
 from tests.helpers.paths import ROOT
+from tests.helpers.quick_jax import QUICK_JAX
 from tests.helpers.three_steps import ONE_OF_EACH_CLASS, read, read_weights, save, train, write_weights
 
 INSTALLED = {name: importlib.util.find_spec(name) is not None for name in ("jax", "torch")}
@@ -70,9 +71,7 @@ def folder(tmp_path_factory):
 
 def run_steps(folder, backend, *flags):
     """Train and read all cases in a process of its own."""
-    # Code that is compiled once and run three times need not be fast.
-    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false"}
-    settings = {"KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", **quick}
+    settings = QUICK_JAX | {"KERAS_BACKEND": backend}
     command = [sys.executable, "-m", "tests.helpers.three_steps", str(folder), *flags]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-5_000:]

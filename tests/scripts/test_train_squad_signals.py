@@ -8,6 +8,7 @@ import pytest
 
 from tests.helpers.cluster import unused_address
 from tests.helpers.killed import checkpoint_arrays, kill_after
+from tests.helpers.quick_jax import QUICK_JAX
 from tests.helpers.scripts import error_line, run, start
 from tests.scripts.test_train_squad import PRETRAINED, TINY, squad_file
 from tests.scripts.test_train_squad_clozes import write_clozes
@@ -85,14 +86,13 @@ def test_a_pretrained_teacher_of_a_student_with_its_tokenizer(world):
 def test_two_processes_learn_from_teachers_what_one_does(world):
     """Process 0 makes the predictions, the other reads them; the copies of an example may lie on different devices."""
     cwd, flags = world
-    settings = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     flags = (*flags, "--epochs", 1, "--log-every", 1, "--batch-size", 24)
     cluster = ("--distribute", "data", "--coordinator", unused_address(), "--processes", 2, "--process-id")
-    processes = [start(*flags, "--run-dir", "two", *cluster, number, cwd=cwd, **settings) for number in range(2)]
+    processes = [start(*flags, "--run-dir", "two", *cluster, number, cwd=cwd, **QUICK_JAX) for number in range(2)]
     outputs = [process.communicate(timeout=280) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     assert "teacher teacher1: predicts 48 windows" in outputs[0][0] and not outputs[1][0]
-    status, _, errors = run(*flags, "--run-dir", "one", cwd=cwd, **settings)
+    status, _, errors = run(*flags, "--run-dir", "one", cwd=cwd, **QUICK_JAX)
     assert status == 0, errors
     losses = []
     for name in ("one", "two"):

@@ -44,8 +44,8 @@ class Baselines:
     ) -> dict[str, Evaluation]:
         """The evaluation of each baseline on these questions. Of values with equal scores, the first in the facts wins.
 
-        Questions that take two steps are answered by taking string match or BM25 twice. Of a question about two subjects the scores
-        of both for a value are added up.
+        Questions that take two steps are answered by taking string match or BM25 twice. Of a question about two subjects the two
+        best scores that a value has from different subjects are added up.
         """
         evaluations = {}
         for name in BASELINES[:2] if self.counts is None else BASELINES:
@@ -80,12 +80,12 @@ class Baselines:
         return np.where(leads, scores + [best.get(fact.subject, 0) for fact in facts], scores - 1e6)
 
     def _added_up(self, numbers: np.ndarray, scores: np.ndarray) -> list[float]:
-        """For each fact the sum over all subjects of their best score for its object."""
+        """For each fact the sum of the two best scores that different subjects have for its object."""
         best: dict[str, dict[str, float]] = {}
         for fact, score in zip((self.base.facts[number] for number in numbers), scores.tolist(), strict=True):
             of_object = best.setdefault(fact.object, {})
             of_object[fact.subject] = max(score, of_object.get(fact.subject, -np.inf))
-        return [sum(best[self.base.facts[number].object].values()) for number in numbers]
+        return [sum(sorted(best[self.base.facts[number].object].values())[-2:]) for number in numbers]
 
     def string_match(self, question: MemoryQuestion, numbers: np.ndarray) -> list[int]:
         """5 for a fact whose whole subject stands in the question, and 1 for each word of its relation there, at most 4."""

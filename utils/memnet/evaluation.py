@@ -9,7 +9,7 @@ import numpy as np
 from utils.common.evaluation import Evaluation
 from utils.common.progress import with_progress
 from utils.memnet.dataset import MemoryData
-from utils.memnet.evidence import named_subjects
+from utils.memnet.evidence import FEATURES, named_subjects
 from utils.memnet.features import EncodedFacts, MemoryFeatures, assemble, build_features, encode_texts
 from utils.memnet.memories import draw_memories
 from utils.memnet.metrics import SlotScores, evaluate_slots
@@ -17,6 +17,7 @@ from utils.memnet.records import KnowledgeBase, MemoryQuestion
 
 STEPS = ("first", "second")
 """The outputs of a model that takes two steps, in the order of `SlotScores.steps`."""
+COVERED_IF_NAMED = FEATURES.index("covered if named")
 MAX_BATCH_SIZE = 2_048
 """Questions that the model is given at once, at most."""
 
@@ -57,7 +58,8 @@ def score_slots(
             if facts.nothing:
                 nothing[rows] = weights[:, -1]
             if named is not None:
-                is_named = (inputs["evidence"][: len(rows), : mask.shape[1], 0] > 0) & mask
+                # A name of words that ask, such as a film called "Movie", stands in questions by chance.
+                is_named = (inputs["evidence"][: len(rows), : mask.shape[1], COVERED_IF_NAMED] > 0) & mask
                 named[rows, :slots] = named_subjects(is_named, facts.subjects[features.memory[rows, :slots]])
             for step, name in enumerate(STEPS if has_steps else ()):
                 weights = np.exp(np.asarray(outputs[name])[: len(rows), : mask.shape[1]])

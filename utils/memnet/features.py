@@ -123,7 +123,7 @@ def _characters_of_names(base: KnowledgeBase) -> set[str]:
 def words_beside_names(question: MemoryQuestion) -> list[str]:
     """The words of a question without the names of its subjects."""
     words = split_words(question.text)
-    for subject in question.subjects:
+    for subject in sorted(question.subjects, key=len, reverse=True):  # one may be a part of the other
         words = words_beside(split_words(subject), words)
     return words
 

@@ -24,10 +24,10 @@ class SlotScores:
         address: attention weight of the slot's key, float32 `(questions, slots)`, 0 for an empty slot.
         nothing: probability that no fact answers, float32 `(questions,)`, which sums to 1 with the weights of the memory; None
             where the model, or the baseline, cannot say so.
-        named: for a model that reads evidence and takes one step, which of several named subjects each slot is about, int32
-            `(questions, slots)`, see `utils.memnet.evidence.named_subjects`; None for others.
         steps: for a model that takes two steps the weights of the slots after the first one and after the second one, float32
             `(2, questions, slots)`, whose sum is `address`; None for others.
+        named: for a model that reads evidence and takes one step, which of several named subjects each slot is about, int32
+            `(questions, slots)`, see `utils.memnet.evidence.named_subjects`; None for others.
     """
 
     scores: np.ndarray

@@ -62,33 +62,38 @@ def questions_from_templates(
                 text = template.replace("{s}", subject)
                 questions.append(MemoryQuestion(name, text, subject, tuple(objects), relation, template))
         for relation in templates:
-            common = answers_in_common(base, subject, relation, second_subjects) if AND in relation else {}
-            for template in drawn_templates(relation, are_about_two=True) if common else ():
-                second = list(common)[rng.integers(len(common))]
-                name = f"{subject}/{second}/{relation}/{template}"
+            for template in drawn_templates(relation, are_about_two=True):
+                second = drawn_second_subject(base, subject, relation, second_subjects, rng)
+                if second is None:
+                    break
                 text = template.replace("{s}", subject).replace(SECOND, second)
-                question = MemoryQuestion(name, text, subject, tuple(common[second]), relation, template)
-                questions.append(replace(question, second_subject=second))
+                name = f"{subject}/{second}/{relation}/{template}"
+                question = MemoryQuestion(name, text, subject, (), relation, template, second_subject=second)
+                questions.append(replace(question, answers=base.answers_in_common(question)))
     return questions
 
 
-def answers_in_common(
-    base: KnowledgeBase, subject: str, relation: str, others: Collection[str]
-) -> dict[str, dict[str, None]]:
-    """The objects of the first of two relations (with `AND` between them) that others have of the second, by their names.
+def drawn_second_subject(
+    base: KnowledgeBase, subject: str, relation: str, others: Collection[str], rng: np.random.Generator
+) -> str | None:
+    """One of `others` that has by the second of two relations what a subject has by the first; None where there is none.
 
     >>> base = KnowledgeBase.of([Fact("Ada", "plays", "chess"), Fact("Bo", "likes", "chess"), Fact("Bo", "likes", "tea")])
-    >>> answers_in_common(base, "Ada", "plays & likes", {"Bo"})
-    {'Bo': {'chess': None}}
+    >>> drawn_second_subject(base, "Ada", "plays & likes", {"Bo"}, np.random.default_rng(0))
+    'Bo'
     """
-    first, _, second = relation.partition(AND)
-    common: dict[str, dict[str, None]] = {}
-    for number in base.by_subject[subject]:
-        fact = base.facts[number]
-        for other in base.subjects_of.get((second, fact.object), ()) if fact.relation == first else ():
-            if other != subject and other in others:
-                common.setdefault(other, {})[fact.object] = None
-    return common
+    first, second = relation.split(AND, 1)
+    objects = [base.facts[number].object for number in base.by_subject[subject] if base.facts[number].relation == first]
+    for place in rng.permutation(len(objects)):
+        names = base.subjects_of.get((second, objects[place]), ())
+        start = (
+            rng.integers(len(names)) if names else 0
+        )  # a list of all that may be drawn would take long for 100,000 names
+        for step in range(len(names)):
+            name = names[(start + step) % len(names)]
+            if name != subject and name in others:
+                return name
+    return None
 
 
 def questions_from_records(

@@ -126,7 +126,7 @@ class MemoryQuestion:
     @property
     def keys(self) -> tuple[tuple[str, str], ...]:
         """Subject and relation of the facts that it asks for, one pair for each of its subjects."""
-        relations = self.relation.split(AND) if self.second_subject else [self.relation]
+        relations = self.relation.split(AND, 1) if self.second_subject else [self.relation]
         return tuple(zip(self.subjects, relations, strict=True))
 
 
@@ -184,6 +184,18 @@ class KnowledgeBase:
         for fact in self.facts:
             subjects.setdefault((fact.relation, fact.object), []).append(fact.subject)
         return subjects
+
+    def answers_in_common(self, question: MemoryQuestion) -> tuple[str, ...]:
+        """What both subjects of a question have, each by its relation.
+
+        >>> base = KnowledgeBase.of([Fact("Ada", "plays", "chess"), Fact("Bo", "likes", "chess"), Fact("Bo", "likes", "tea")])
+        >>> base.answers_in_common(MemoryQuestion("1", "?", "Ada", (), "plays & likes", second_subject="Bo"))
+        ('chess',)
+        """
+        first, second = (
+            dict.fromkeys(self.facts[number].object for number in self.follow(*key)[-1]) for key in question.keys
+        )
+        return tuple(name for name in first if name in second)
 
     def follow(self, subject: str, relation: str, by_subject: dict[str, list[int]] | None = None) -> list[list[int]]:
         """The numbers of the facts that each step of a relation, or of several with `PATH` between them, leads to.

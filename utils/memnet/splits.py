@@ -11,7 +11,7 @@ from utils.common.errors import UserError
 from utils.common.splitting import hold_out
 from utils.memnet.dataset import MemoryData
 from utils.memnet.questions import questions_from_templates
-from utils.memnet.records import AND, PATH, KnowledgeBase, MemoryQuestion
+from utils.memnet.records import AND, PATH, SECOND, KnowledgeBase, MemoryQuestion
 from utils.text.words import split_words
 
 MIN_VALUES = 10
@@ -179,6 +179,15 @@ def _templates_with_test(base: KnowledgeBase, templates, notes: list[str]) -> di
             f"the templates' relations ({', '.join(without_facts)[:80]}) are not those of the facts "
             f"({', '.join(sorted(base.by_relation))[:80]}); give them the same names"
         )
+    without_name = sorted(
+        path
+        for path, splits in templates.items()
+        if AND in path and path not in known and not any(SECOND in text for part in splits.values() for text in part)
+    )
+    if without_name:
+        notes.append(
+            f"templates of two relations without {SECOND} for the second subject are left out: {', '.join(without_name)}"
+        )
     if without_facts:
         notes.append(f"templates of relations that no fact has are left out: {', '.join(without_facts)}")
     without_templates = sorted(known.difference(*(_relations_of(path, known) for path in templates)))
@@ -194,7 +203,9 @@ def _templates_with_test(base: KnowledgeBase, templates, notes: list[str]) -> di
 
 def _relations_of(path: str, known: Collection[str]) -> list[str]:
     """The relations of a template. A relation of the facts may have a separator in its name."""
-    return [path] if path in known else path.replace(AND, PATH).split(PATH)
+    if path in known:
+        return [path]
+    return [relation for step in path.split(PATH) for relation in ([step] if step in known else step.split(AND))]
 
 
 def held_out_values(base: KnowledgeBase, templates, fraction: float, seed: int) -> set[str]:

@@ -13,8 +13,8 @@ def quantize_onnx(path: Path, per_channel: bool = True) -> Path:
     """Write `model_int8.onnx` beside `model.onnx`: weights in 8 bits, and what they are multiplied with rounded as it comes.
 
     Each column of a matrix has a scale of its own. With one scale for a whole matrix, vectors of MiniLM-L6 have a mean cosine of
-    0.870 with those of float32, with one for each column 0.992. Weights use 7 of the 8 bits: processors without VNNI add up two
-    products of 8 bits in 16, which overflows (docs/exports.md).
+    0.870 with those of float32, with one for each column 0.992. Weights use 7 of the 8 bits: processors without VNNI cut
+    the sum of two products of 8 bits off at 16 bits (docs/exports.md).
 
     Args:
         path: a model of `export_onnx`.

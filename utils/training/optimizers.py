@@ -81,7 +81,7 @@ class AdamW(keras.optimizers.AdamW):
 
     `gradient_norm` is a variable: the global norm of the last step's gradient before clipping, sqrt(sum_i g_i^2) over all weights.
 
-    The learning rate and Adam's bias corrections are computed once a step, not for each weight as in Keras, and on TensorFlow one
+    The learning rate and Adam's bias corrections are not computed anew for each weight, as Keras does, and on TensorFlow one
     kernel updates a weight and its two moments. So steps are traced and compiled sooner (docs/speed.md).
 
     Takes the arguments of `keras.optimizers.AdamW`.
@@ -134,7 +134,8 @@ class AdamW(keras.optimizers.AdamW):
         momentum, velocity = self._momentums[index], self._velocities[index]
         gradient = ops.cast(gradient, variable.dtype)
         learning_rate = ops.cast(learning_rate, variable.dtype)
-        if keras.backend.backend() == "tensorflow":
+        is_exact = keras.backend.standardize_dtype(variable.dtype) in ("float32", "float64")  # beta_2 is 1 in bfloat16
+        if keras.backend.backend() == "tensorflow" and is_exact:
             return _apply_adam(self, gradient, variable, momentum.value, velocity.value, learning_rate)
         self.assign_add(momentum, (gradient - momentum) * (1 - self.beta_1))
         self.assign_add(velocity, (ops.square(gradient) - velocity) * (1 - self.beta_2))

@@ -7,8 +7,17 @@ import pytest
 
 from utils.memnet.demo import demo_people
 from utils.memnet.evaluation import repeated_tests, score_slots
-from utils.memnet.features import NOTHING, EncodedFacts, MemoryFeatures, Vocabulary, open_vocabulary
+from utils.memnet.features import (
+    NOTHING,
+    EncodedFacts,
+    MemoryFeatures,
+    Vocabulary,
+    encode_facts,
+    encode_texts,
+    open_vocabulary,
+)
 from utils.memnet.predictor import MemnetPredictor
+from utils.memnet.records import Fact, KnowledgeBase
 from utils.memnet.splits import split_templates
 
 
@@ -83,3 +92,22 @@ def test_the_weight_of_nothing_is_kept_beside_those_of_the_facts():
         weights = np.exp(np.array([*keys, 9]) / 3)
         np.testing.assert_allclose(slots.nothing[row], weights[-1] / weights.sum(), rtol=1e-5)
         np.testing.assert_allclose(slots.address[row, : len(keys)], weights[:-1] / weights.sum(), rtol=1e-5)
+
+
+def test_names_of_words_that_ask_are_in_questions_by_chance():
+    base = KnowledgeBase.of(
+        [Fact("Emma", "author", "Austen"), Fact("Movie", "director", "Lee"), Fact("Frida", "director", "Lee")]
+    )
+    words = ["<author>", "<director>", "who", "wrote", "the", "movie", "and"]
+    vocabulary = Vocabulary(words)
+    facts = encode_facts(base.facts, vocabulary, with_evidence=True)
+    ids = encode_texts(["who wrote the movie Emma", "who wrote Emma and Frida"], vocabulary)
+    features = MemoryFeatures(ids, np.tile(np.arange(3), (2, 1)), np.zeros((2, 3), bool))
+
+    def run(inputs):
+        zeros = np.zeros(inputs["memory_mask"].shape, np.float32)
+        return {"scores": zeros, "address": zeros}
+
+    named = score_slots(run, features, facts).named
+    assert named[0].tolist() == [-1, -1, -1]
+    assert named[1, 1] == -1 and sorted(named[1, [0, 2]]) == [0, 1]

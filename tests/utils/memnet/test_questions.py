@@ -174,5 +174,6 @@ def test_what_two_subjects_have_in_common_is_asked_about_with_both_names():
     assert both.text == "What does Ada play that Bo likes?" and both.answers == ("chess",)
     assert (both.subject, both.second_subject, both.relation) == ("Ada", "Bo", "plays & likes")
     assert [question.text for question in questions if not question.second_subject] == ["Ada plays?"]
+    assert questions_from_templates(base, {"a & b & c": {"train": ["{s} and {t}?"]}}, ["Ada"]) == []
     without_bo = questions_from_templates(base, templates, ["Ada"], second_subjects={"Ada", "Cid"})
     assert [question.text for question in without_bo] == ["Ada plays?"]

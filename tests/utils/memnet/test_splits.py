@@ -116,12 +116,17 @@ def test_templates_may_ask_about_two_subjects_and_relations_may_have_signs_in_th
     names = [f"Person {number}" for number in range(40)]
     facts = [Fact(name, "bed & breakfast", f"inn {number}") for number, name in enumerate(names)]
     facts += [Fact(name, "likes", f"game {number % 3}") for number, name in enumerate(names)]
+    facts += [Fact(name, "visits", f"town {number % 5}") for number, name in enumerate(names)]
     templates = {
         "bed & breakfast": {"train": ["Where does {s} stay?"]},
         "likes & likes": {"train": ["What do {s} and {t} like?"]},
+        "likes & visits": {"train": ["What does {s} like?"]},
+        "likes -> bed & breakfast": {"train": ["Where is what {s} likes?"]},
     }
     data = split_templates(KnowledgeBase.of(facts), templates, **SMALL)
     assert not any("templates of relations that no fact has" in note for note in data.notes)
+    (note,) = (note for note in data.notes if "left out" in note and "templates" in note)
+    assert note.endswith("without {t} for the second subject are left out: likes & visits")
     trained = {question.subject for question in data.questions["train"]}
     pairs = [question for question in data.questions["train"] if question.second_subject]
     assert pairs and {question.second_subject for question in pairs} <= trained
