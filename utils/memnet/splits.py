@@ -182,7 +182,10 @@ def _templates_with_test(base: KnowledgeBase, templates, notes: list[str]) -> di
     without_name = sorted(
         path
         for path, splits in templates.items()
-        if AND in path and path not in known and not any(SECOND in text for part in splits.values() for text in part)
+        if AND in path
+        and PATH not in path
+        and path not in known
+        and not any(SECOND in text for part in splits.values() for text in part)
     )
     if without_name:
         notes.append(
