@@ -119,9 +119,9 @@ class AdamW(keras.optimizers.AdamW):
         if keras.backend.backend() == "torch" or _is_distributed():
             return super()._apply_weight_decay(variables)
         if self.weight_decay:
-            share = self.learning_rate * self.weight_decay
+            decay = self.learning_rate * self.weight_decay
             for variable in filter(self._use_weight_decay, variables):
-                variable.assign(variable - variable * ops.cast(share, variable.dtype))
+                variable.assign(variable - variable * ops.cast(decay, variable.dtype))
 
     def _backend_update_step(self, grads, trainable_variables, learning_rate):
         step = ops.cast(self.iterations + 1, "float32")
