@@ -11,6 +11,10 @@ from utils.common.evaluation import Evaluation
 from utils.memnet.features import EncodedFacts, MemoryFeatures
 from utils.memnet.records import KnowledgeBase, MemoryQuestion
 
+MINOR_KEY = 0.1
+"""A key of a subject counts if it has at least this fraction of the weight of the subject's most attended one."""
+MINOR_SUBJECT = 0.02
+"""A question is about a named subject if its most attended key has at least this fraction of the highest weight of a key."""
 UNSEEN = 1e-4
 """The probability that a named subject leaves for each value that its facts do not have."""
 
@@ -127,21 +131,45 @@ def certainty(slots: SlotScores, memory: np.ndarray, facts: EncodedFacts) -> np.
     for words in (facts.subjects, facts.keys):
         has_first_key &= (words[memory] == words[first][:, None]).all(axis=-1)
     certainties = (slots.address * has_first_key).sum(axis=1)
-    for row in () if slots.named is None else np.flatnonzero((slots.named >= 0).any(axis=1)):
-        of_subjects = 0.0
-        for subject in np.unique(slots.named[row][slots.named[row] >= 0]):
-            at = np.flatnonzero(slots.named[row] == subject)
-            _, key = np.unique(facts.keys[memory[row, at]], axis=0, return_inverse=True)
-            of_subjects += np.bincount(key.ravel(), slots.address[row, at]).max()
+    for row in _rows_with_several_subjects(slots):
+        of_subjects = sum(weight for weight, _ in _best_keys(slots, memory, facts, row))
         certainties[row] = max(certainties[row], of_subjects)
     return certainties
 
 
+def _rows_with_several_subjects(slots: SlotScores) -> np.ndarray:
+    return np.flatnonzero([] if slots.named is None else (slots.named >= 0).any(axis=1))
+
+
+def _best_keys(slots: SlotScores, memory: np.ndarray, facts: EncodedFacts, row: int) -> list[tuple[float, set[int]]]:
+    """The weight of each named subject's most attended key, and the objects of its keys that count."""
+    best = []
+    for subject in np.unique(slots.named[row][slots.named[row] >= 0]):
+        at = np.flatnonzero(slots.named[row] == subject)
+        numbers = memory[row, at]
+        _, keys = np.unique(facts.keys[numbers], axis=0, return_inverse=True)
+        weights = np.bincount(keys.ravel(), slots.address[row, at])
+        counts = weights[keys.ravel()] >= MINOR_KEY * weights.max()
+        best.append((float(weights.max()), set(facts.objects[numbers[counts]].tolist())))
+    return best
+
+
 def abstentions(slots: SlotScores, memory: np.ndarray, facts: EncodedFacts) -> np.ndarray:
-    """Whether "no fact answers" has more weight than any key of the memory, bool `(questions,)`; see `certainty`."""
+    """Whether a model that can say that no fact answers says so, bool `(questions,)`.
+
+    It does where "no fact answers" has more weight than the most attended key (see `certainty`), and where a question is about
+    several subjects whose keys have no object in common. Little attention does not count (`MINOR_SUBJECT`, `MINOR_KEY`), because a
+    name may stand in a question by chance.
+    """
     if slots.nothing is None:
         return np.zeros(len(memory), bool)
-    return slots.nothing > certainty(slots, memory, facts)
+    abstains = slots.nothing > certainty(slots, memory, facts)
+    for row in _rows_with_several_subjects(slots):
+        keys = _best_keys(slots, memory, facts, row)
+        highest = max(weight for weight, _ in keys)
+        objects = [objects for weight, objects in keys if weight >= MINOR_SUBJECT * highest]
+        abstains[row] |= not set.intersection(*objects)
+    return abstains
 
 
 def evaluate_slots(

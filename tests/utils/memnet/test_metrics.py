@@ -137,7 +137,7 @@ def test_what_several_named_subjects_have_in_common_comes_before_what_one_has():
 
 def test_the_keys_of_several_named_subjects_are_certain_together():
     keys = np.array([[1], [1], [2], [3]])
-    facts = EncodedFacts(np.array([[5], [5], [5], [6]]), keys, keys, objects=np.arange(4))
+    facts = EncodedFacts(np.array([[5], [5], [5], [6]]), keys, keys, objects=np.array([0, 1, 2, 1]))
     address = np.array([[0.2, 0.1, 0.05, 0.25]])
     alone = SlotScores(address, address, nothing=np.array([0.4]))
     both = replace(alone, named=np.array([[0, 0, 0, 1]]))
@@ -145,3 +145,19 @@ def test_the_keys_of_several_named_subjects_are_certain_together():
     np.testing.assert_allclose(certainty(alone, memory, facts), [0.25])
     np.testing.assert_allclose(certainty(both, memory, facts), [0.2 + 0.1 + 0.25])
     assert abstentions(alone, memory, facts).all() and not abstentions(both, memory, facts).any()
+
+
+def test_subjects_with_nothing_in_common_are_left_unanswered():
+    keys = np.array([[1], [1], [2], [3]])
+    facts = EncodedFacts(np.array([[5], [5], [5], [6]]), keys, keys, objects=np.array([0, 1, 2, 2]))
+    memory, nothing, named = np.arange(4)[None], np.array([0.0]), np.array([[0, 0, 0, 1]])
+
+    def abstains(*address, **change):
+        slots = SlotScores(np.array([address]), np.array([address]), nothing=nothing, named=named)
+        return bool(abstentions(replace(slots, **change), memory, facts)[0])
+
+    assert abstains(0.3, 0.3, 0.01, 0.39)  # the key that has object 2 has little of the first subject's attention
+    assert not abstains(0.2, 0.2, 0.21, 0.39)
+    assert not abstains(0.5, 0.49, 0.0, 0.01)  # the second name stands there by chance
+    assert not abstains(0.3, 0.3, 0.01, 0.39, nothing=None)  # a model that always answers
+    assert not abstains(0.3, 0.3, 0.01, 0.39, named=None)
