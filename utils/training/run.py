@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import sys
@@ -107,7 +108,12 @@ def is_read(stream) -> bool:
         stream.flush()
     except BrokenPipeError:
         return False
-    return True
+    if not hasattr(select, "poll"):  # Windows
+        return True
+    # A long text is written at once, and then nothing is left to flush.
+    pipe = select.poll()
+    pipe.register(stream.fileno(), 0)  # errors are always reported
+    return not pipe.poll(0)
 
 
 def with_run_dir(config):

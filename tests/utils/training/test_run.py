@@ -236,11 +236,13 @@ def test_a_run_directory_that_is_left_out_is_new_and_said_first(monkeypatch, tmp
 
 def test_output_that_nobody_reads_ends_the_script_quietly(monkeypatch, capfd):
     """`python train_squad.py ... | head -1`, and a script whose standard streams are closed."""
-    read, write = os.pipe()
-    os.close(read)
-    with open(write, "w") as pipe:
-        monkeypatch.setattr(sys, "stdout", pipe)
-        assert status_of(monkeypatch, main_that(lambda config: print("a line")), "--run-dir", "x") == 141
+    for length in (1, 100_000):  # what waits in the buffer, and what is written at once
+        read, write = os.pipe()
+        os.close(read)
+        with open(write, "w") as pipe:
+            monkeypatch.setattr(sys, "stdout", pipe)
+            action = main_that(lambda config, length=length: print("a" * length))
+            assert status_of(monkeypatch, action, "--run-dir", "x") == 141
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
     action = main_that(lambda config: print("a line", flush=True) or int(sys.stdout.isatty()))
