@@ -78,7 +78,7 @@ def questions_without_answer(
         for place in rng.integers(0, len(names), DRAWS):
             text = question.template.replace("{s}", question.subject).replace(SECOND, names[place])
             other = replace(question, text=text, second_subject=names[place], answers=())
-            if names[place] != question.subject and not base.answers_in_common(other):
+            if names[place] != question.subject and not base.objects_in_common(other.keys):
                 without.append(other)
                 break
     return without

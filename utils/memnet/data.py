@@ -267,7 +267,7 @@ def read_templates(path: str | Path, reading: Reading) -> dict[str, dict[str, li
 
     The relation may be several, with ` -> ` between them, for questions that take several steps: what `author -> born_in` asks for
     is where the author of the subject was born. Two relations with ` & ` between them are for questions about what two subjects
-    have in common; there, `{t}` stands for the second subject: `born_in & died_in`, "Where was {s} born and did {t} die?".
+    have in common, where `{t}` stands for the second subject: `born_in & died_in`, "Where was {s} born and did {t} die?".
 
     Args:
         path: the file.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,8 +67,9 @@ def questions_from_templates(
                     break
                 text = template.replace("{s}", subject).replace(SECOND, second)
                 name = f"{subject}/{second}/{relation}/{template}"
-                question = MemoryQuestion(name, text, subject, (), relation, template, second_subject=second)
-                questions.append(replace(question, answers=base.answers_in_common(question)))
+                answers = base.objects_in_common(zip((subject, second), relation.split(AND, 1), strict=True))
+                question = MemoryQuestion(name, text, subject, answers, relation, template, second_subject=second)
+                questions.append(question)
     return questions
 
 
@@ -86,9 +86,8 @@ def drawn_second_subject(
     objects = [base.facts[number].object for number in base.by_subject[subject] if base.facts[number].relation == first]
     for place in rng.permutation(len(objects)):
         names = base.subjects_of.get((second, objects[place]), ())
-        start = (
-            rng.integers(len(names)) if names else 0
-        )  # a list of all that may be drawn would take long for 100,000 names
+        # Names from a random place on: a list of those that may be drawn would take long where 100,000 have the object.
+        start = rng.integers(len(names)) if names else 0
         for step in range(len(names)):
             name = names[(start + step) % len(names)]
             if name != subject and name in others:

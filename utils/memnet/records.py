@@ -185,16 +185,14 @@ class KnowledgeBase:
             subjects.setdefault((fact.relation, fact.object), []).append(fact.subject)
         return subjects
 
-    def answers_in_common(self, question: MemoryQuestion) -> tuple[str, ...]:
-        """What both subjects of a question have, each by its relation.
+    def objects_in_common(self, keys: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+        """The objects that two pairs of subject and relation both have.
 
         >>> base = KnowledgeBase.of([Fact("Ada", "plays", "chess"), Fact("Bo", "likes", "chess"), Fact("Bo", "likes", "tea")])
-        >>> base.answers_in_common(MemoryQuestion("1", "?", "Ada", (), "plays & likes", second_subject="Bo"))
+        >>> base.objects_in_common([("Ada", "plays"), ("Bo", "likes")])
         ('chess',)
         """
-        first, second = (
-            dict.fromkeys(self.facts[number].object for number in self.follow(*key)[-1]) for key in question.keys
-        )
+        first, second = (dict.fromkeys(self.facts[number].object for number in self.follow(*key)[-1]) for key in keys)
         return tuple(name for name in first if name in second)
 
     def follow(self, subject: str, relation: str, by_subject: dict[str, list[int]] | None = None) -> list[list[int]]:

@@ -191,6 +191,7 @@ def _templates_with_test(base: KnowledgeBase, templates, notes: list[str]) -> di
         notes.append(
             f"templates of two relations without {SECOND} for the second subject are left out: {', '.join(without_name)}"
         )
+        templates = {path: splits for path, splits in templates.items() if path not in without_name}
     if without_facts:
         notes.append(f"templates of relations that no fact has are left out: {', '.join(without_facts)}")
     without_templates = sorted(known.difference(*(_relations_of(path, known) for path in templates)))
