@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.metadata
-import importlib.util
 import os
 import sys
 import time
@@ -33,6 +32,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.harness import ALLOCATOR, environment, fresh_process, report_head, write_report
+from benchmarks.pykt_dkvmn import named_weights, new_dkvmn, new_pykt_dkvmn, set_named_weights, weights_for_pykt
 from utils.training.environment import peak_memory_gib, usable_cores
 
 GOALS = {"speed": 3.0, "memory": 0.5}
@@ -168,22 +168,12 @@ def set_up_ours(options, steps: int, start_weights: dict | None = None):
     """
     import keras
 
-    from models.deep_gpcm import DeepGPCM
     from utils.training.batch_dataset import as_dataset
 
     keras.utils.set_random_seed(options.seed)
-    model = DeepGPCM(
-        options.items,
-        2,
-        options.slots,
-        *[options.dim] * 3,
-        response_embedding="unordered",
-        head="linear",
-        shared_embedding=False,
-    )
-    model.build()
+    model = new_dkvmn(options.items, options.dim, options.slots)
     if start_weights:
-        model.set_weights([start_weights[weight.path.split("/", 1)[1]] for weight in model.weights])
+        set_named_weights(model, start_weights)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3), loss={"logits": loss}, jit_compile=True)
 
@@ -201,8 +191,7 @@ def set_up_ours(options, steps: int, start_weights: dict | None = None):
     items, responses = batches[0]
     logits = keras.ops.convert_to_numpy(model(as_inputs(items[:2], responses[:2]))["logits"])
     TRAINING.update(train=run, batches=batches, memory=peak_memory_gib())
-    weights = {weight.path.split("/", 1)[1]: keras.ops.convert_to_numpy(weight) for weight in model.weights}
-    return weights, 1 / (1 + np.exp(-logits[..., 1]))
+    return named_weights(model), 1 / (1 + np.exp(-logits[..., 1]))
 
 
 def set_up_pykt(options, weights):
@@ -213,16 +202,9 @@ def set_up_pykt(options, weights):
     """
     import torch
 
-    # pykt's package imports all of its models, which need much that this one does not.
-    folder = Path(importlib.util.find_spec("pykt").origin).parent
-    spec = importlib.util.spec_from_file_location("pykt_dkvmn", folder / "models" / "dkvmn.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     torch.set_num_threads(options.threads)
-    model = module.DKVMN(options.items, options.dim, options.slots, dropout=0.0)
-    model.load_state_dict(
-        {name: torch.tensor(np.ascontiguousarray(array)) for name, array in pykt_weights(options, weights).items()}
-    )
+    model = new_pykt_dkvmn(options.items, options.dim, options.slots)
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in weights_for_pykt(weights).items()})
     optimizer = torch.optim.Adam(model.parameters(), 1e-3, eps=1e-7)
 
     def run(batches):
@@ -241,21 +223,6 @@ def set_up_pykt(options, weights):
         probabilities = model(*(torch.from_numpy(part[:2]) for part in batches[0])).numpy()
     TRAINING.update(train=run, batches=batches, memory=peak_memory_gib())
     return probabilities
-
-
-def pykt_weights(options, weights) -> dict[str, np.ndarray]:
-    """This project's weights under the names of pykt's model."""
-    vectors = weights["response_embedding/vectors"].reshape(options.items, 2, options.dim)
-    renamed = {
-        "k_emb_layer.weight": weights["item_embedding/item_vectors"],
-        "v_emb_layer.weight": np.concatenate([vectors[:, 0], vectors[:, 1]]),
-        "Mk": weights["memory/keys"],
-        "Mv0": weights["memory/values"],
-    }
-    layers = {"e_layer": "memory/erase", "a_layer": "memory/add", "f_layer": "summary", "p_layer": "category_logits"}
-    for name, layer in layers.items():
-        renamed |= {f"{name}.weight": weights[f"{layer}/kernel"].T, f"{name}.bias": weights[f"{layer}/bias"]}
-    return renamed
 
 
 # --- the report
