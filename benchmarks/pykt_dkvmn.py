@@ -59,10 +59,10 @@ def set_named_weights(model, weights: dict[str, np.ndarray]) -> None:
 def weights_for_pykt(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """This project's weights under pykt's names, in pykt's shapes."""
     renamed = {PYKT_NAMES[name]: weights[name] for name in PYKT_NAMES}
-    vectors = weights[
-        "response_embedding/vectors"
-    ]  # a row for each item and response; pykt's for each response and item
-    renamed["v_emb_layer.weight"] = vectors.reshape(-1, 2, vectors.shape[-1]).swapaxes(0, 1).reshape(vectors.shape)
+    # A row for each item holds its vectors of both responses. pykt has a row for each vector, all wrong responses first.
+    vectors = weights["response_embedding/vectors"]
+    items, both = vectors.shape
+    renamed["v_emb_layer.weight"] = vectors.reshape(items, 2, both // 2).swapaxes(0, 1).reshape(2 * items, both // 2)
     for name, layer in PYKT_LAYERS.items():
         renamed |= {f"{layer}.weight": weights[f"{name}/kernel"].T, f"{layer}.bias": weights[f"{name}/bias"]}
     return {name: np.ascontiguousarray(array) for name, array in renamed.items()}
