@@ -47,7 +47,7 @@ MODEL_SETTINGS = {
     "dkvmn": MEMORY,
     "state_space": ("num_slots", "key_dim", "head", "monotone"),
     "dkt": (*RESPONSES, "hidden_dim"),
-    "sakt": (*RESPONSES, "hidden_dim", "num_layers", "num_heads"),
+    "sakt": (*RESPONSES, "hidden_dim", "num_heads"),
 }
 """Model to the settings that it takes beside those that all models take."""
 
@@ -100,7 +100,7 @@ class Config(RunConfig):
     item_scale: float = 0.03
     """How far apart items start, a standard deviation: small for many items of few skills, 0.1 where each is a skill of its own."""
     dropout: float = 0.0
-    """Dropout of the summary of the memory; of the state for dkt; in the blocks for sakt."""
+    """Dropout of the summary of the memory; of the state for dkt; after each layer for sakt."""
     num_slots: int = 10
     """Slots of the memory, or of the state of state_space, where skills share slots if they are more."""
     key_dim: int = 20
@@ -140,8 +140,6 @@ class Config(RunConfig):
     that was measured."""
     hidden_dim: int = 64
     """Size of the vectors of dkt and sakt."""
-    num_layers: int = 1
-    """Blocks of sakt."""
     loss: list[str] = field(default_factory=lambda: ["cross_entropy=1"])
     """Parts of the loss with their weights, NAME or NAME=WEIGHT; components/losses/ordinal_loss.py describes them."""
     # --- training

@@ -38,6 +38,7 @@ from components.losses.vector_loss import VectorLoss
 from components.masked_word_head import MaskedWordHead
 from components.multi_head_self_attention import MultiHeadSelfAttention
 from components.next_vector_head import NextVectorHead
+from components.past_attention import PastAttention
 from components.positional_encoding import PositionalEncoding
 from components.projected_lstm_cell import ProjectedLSTMCell
 from components.question_span_selection import QuestionSpanSelection
@@ -346,6 +347,13 @@ LAYERS = [
         {"inputs": "sequence", "question_places": "places", "allowed": "mask"},
         lambda length: [(BATCH, 4, length)] * 2,
         float32=(0, 1),
+    ),
+    LayerCase(
+        "past_attention",
+        PastAttention,
+        {"num_heads": HEADS},
+        {"query": "sequence", "key": "sequence", "value": "sequence"},
+        lambda length: [(BATCH, length, DIM)],
     ),
     LayerCase(
         "recency_mean",

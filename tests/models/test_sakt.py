@@ -14,7 +14,7 @@ from tests.helpers.tracing_inputs import (
 
 def make(**settings):
     keras.utils.set_random_seed(8)
-    model = SAKT(ITEMS, CATEGORIES, hidden_dim=12, num_layers=2, num_heads=3, **settings)
+    model = SAKT(ITEMS, CATEGORIES, hidden_dim=12, num_heads=3, **settings)
     model.build()
     return model
 

@@ -23,6 +23,7 @@ NOT_DECAYED = frozenset(
         "mean_gain",
         "learning_logit",
         "fading",
+        "log_fading",
         "recency_bias",
         "weights_by_distance",
         "distance",
