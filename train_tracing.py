@@ -4,7 +4,7 @@ Models: DeepGPCM, a dynamic key-value memory with a generalised partial credit o
 the same with a linear output (`--model dkvmn`), which with two categories and `--no-shared-embedding` is DKVMN as published;
 IntegratedAttentionGPCM, memory and attention in cycles (models/integrated_gpcm.py, `--model integrated`); StateSpaceGPCM, a Bayes
 filter over level, practice and forgetting (models/state_space_gpcm.py, `--model state_space`); a recurrent network (models/dkt.py,
-`--model dkt`); causal self-attention (models/sakt.py, `--model sakt`).
+`--model dkt`); attention over the responses so far (models/sakt.py, `--model sakt`).
 
 Papers: Zhang et al. 2017 (DKVMN); Yeung 2019 (Deep-IRT); Muraki 1992 (GPCM); Piech et al. 2015 (DKT); Pandey and Karypis
 2019 (SAKT).

@@ -6,7 +6,8 @@ because the two draw different masks. A third side is this project's model from 
 process of its own.
 
 With `--optimizer sgd` the losses of pykt and its copy differ by rounding alone. With Adam they differ a little from the second step
-on, because Keras adds its epsilon in another place than PyTorch.
+on, because Keras adds its epsilon in another place than PyTorch. Items that no training student has answered are the one difference
+of the networks: pykt has a row for them, and this project takes the mean of all others.
 
     python -m benchmarks.dkvmn_curve assist2009_updated_train.csv --out runs/curve
 
@@ -18,6 +19,7 @@ Needs PyTorch (requirements-bench.txt) and `pip install --no-deps pykt-toolkit==
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import os
 import time
 from functools import partial
@@ -39,12 +41,16 @@ def main() -> int:
         peer = process.submit(train_pykt, options).result()
     with fresh_process() as process:
         copy = process.submit(train_ours, options, peer.pop("weights")).result()
+    with fresh_process() as process:
         own = process.submit(train_ours, options).result()
     sides = {PEER: peer, COPY: copy, OWN: own}
     rows = epoch_rows(sides, options.epochs)
     print(as_markdown(rows, sides))
     options.out.mkdir(parents=True, exist_ok=True)
-    write_report(report_head("dkvmn_curve", options, epochs=rows, sides=sides), options.out / "curve.json")
+    report = report_head("dkvmn_curve", options, epochs=rows, sides=sides)
+    report["versions"] |= {"pykt-toolkit": importlib.metadata.version("pykt-toolkit")}
+    report["settings"]["train_file"] = options.train_file.name
+    write_report(report, options.out / "curve.json")
     plot(sides, options.out / "curve.png")
     return 0
 
@@ -65,7 +71,7 @@ def epoch_rows(sides: dict[str, dict], epochs: int) -> list[dict]:
 
 
 def as_markdown(rows: list[dict], sides: dict[str, dict]) -> str:
-    """The rows as a table, and the seconds of each side's steps."""
+    """The rows as a table, and the seconds of each side's training, which include compilation."""
     lines = [f"| {' | '.join(rows[0])} |", f"|{'---|' * len(rows[0])}"]
     lines += [f"| {' | '.join(f'{value:.4g}' for value in row.values())} |" for row in rows]
     return "\n".join([*lines, "", *(f"- {name}: {side['seconds']} s" for name, side in sides.items())])
@@ -139,12 +145,12 @@ def train_side(data: Data, step, probabilities_of) -> dict:
     """Train one side.
 
     Args:
-        data: the data of both sides.
+        data: the data of all sides.
         step: inputs, responses and weights of a batch to the loss, after one step of training.
         probabilities_of: as for `Data.auc`.
 
     Returns:
-        `losses` of the steps, `auc` after each epoch, and the `seconds` of all steps.
+        `losses` of the steps, `auc` after each epoch, and the `seconds` of the training.
     """
     losses, auc, seconds = [], [], 0.0
     for batches in data.epochs():

@@ -11,16 +11,21 @@ from components.masking import masking_bias
 class PastAttention(keras.layers.Layer):
     """Attention of each step over the steps before it, in several heads.
 
-        w_tj = softmax_{j < t}(Q query_t . K key_j / sqrt(head_dim) - s (t - j))
-        output_t = W_O [head_1; ...; head_h],    head_t = sum_{j < t} w_tj V value_j
+    In each head, with the steps j before t:
+
+        l_tj = Q query_t . K key_j / sqrt(head_dim) - s (t - j)
+        w_tj = exp(l_tj) / (1 + sum_j exp(l_tj))
+        head_t = sum_j w_tj V value_j
+
+    and the output is W_O [head 1; ...; head h]. Q, K, V and W_O have biases, too.
 
     The step itself is left out: where values hold responses, no step sees its own. Each head has a learned factor s > 0, which
-    lets it look far back or at the last steps only. A bias that is linear in distance is that of ALiBi (Press et al. 2022), there
-    with fixed factors; FoLiBi (Im et al. 2023) brought it to knowledge tracing. Each softmax has one more logit, 0, whose value is
-    0: what a step finds nothing to attend to, the first one among them, gets the bias of W_O alone.
+    lets it look far back or at the last steps only. ALiBi has such a bias with fixed factors (Press et al. 2022), and FoLiBi
+    brought it to knowledge tracing (Im et al. 2023). Thanks to the 1 in the sum, a step can attend to nothing, as the first step
+    has to; it then gets the bias of W_O alone.
 
-    The factors start between 0.5 and 0.002, so that heads look back 2 to 500 steps. Weights are computed in float32 at any
-    precision.
+    The factors start between 0.5 for the first head, which sees about two steps, and 0.002 for the last one. Bias and softmax are
+    computed in float32 at any precision.
 
     Args:
         num_heads: int, number of heads h; must divide the size of the vectors.
@@ -72,7 +77,9 @@ class PastAttention(keras.layers.Layer):
         logits = ops.matmul(queries * head_dim**-0.5, ops.transpose(keys, (0, 1, 3, 2)))
         position = ops.arange(steps)
         distance = position[:, None] - position[None, :]  # t - j
-        fading = ops.exp(self.log_fading)[:, None, None] * ops.cast(ops.maximum(distance, 0), "float32")
+        fading = ops.exp(ops.cast(self.log_fading, "float32"))[:, None, None] * ops.cast(
+            ops.maximum(distance, 0), "float32"
+        )
         logits = ops.cast(logits, "float32") - fading + masking_bias(distance > 0, "float32")
         nothing = ops.zeros_like(logits[..., :1])
         weights = ops.softmax(ops.concatenate([nothing, logits], axis=-1), axis=-1)[..., 1:]

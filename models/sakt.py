@@ -22,8 +22,10 @@ class SAKT(keras.Model):
         x_t = q_t + a_t;  x_t = x_t + ffn(norm(x_t))
         logits_t = (0, C gelu(W [norm(x_t); q_t] + b) + c)
 
-    The paper has learned vectors of positions, where `components.past_attention` has a bias by distance, and one linear layer after
-    the last normalisation. A second block improved nothing that was measured (docs/tracing.md).
+    In the paper, keys are computed from items with their responses; here from items alone, as in AKT (Ghosh et al. 2020). In the
+    place of its vectors of positions, `PastAttention` has a bias by distance. Of this model are the normalisation before each layer
+    and the last hidden layer, which sees the item again. A second block did not improve the AUC on ASSISTments 2009
+    (docs/tracing.md).
 
     Args:
         num_items: int, number of item ids. Id 0 is an item that training did not have.
@@ -34,7 +36,7 @@ class SAKT(keras.Model):
             (`components.response_embedding`).
         item_skills: list of ints, the skill of each item, or None.
         item_scale: float, standard deviation of the items' initial vectors (`components.item_embedding`).
-        dropout: float in [0, 1), fraction that is dropped in training of the outputs of attention, feed-forward network and W.
+        dropout: float in [0, 1), fraction of the outputs of attention, feed-forward network and W that is dropped in training.
 
     Inputs, a dict of int arrays `(batch, steps)`:
         item_ids: which item was answered.
