@@ -1,6 +1,8 @@
-"""SAKT: outputs do not depend on later responses; the reference category."""
+"""SAKT: outputs do not depend on later responses; its equations, learning, dropout."""
 
 import keras
+import numpy as np
+from keras import ops
 
 from models.sakt import SAKT
 from tests.helpers.calls import outputs
@@ -9,6 +11,7 @@ from tests.helpers.tracing_inputs import (
     ITEMS,
     batch,
     check_causality_and_padding,
+    check_learning,
 )
 
 
@@ -23,6 +26,27 @@ def test_causality_and_padding():
     check_causality_and_padding(make())
 
 
-def test_the_first_category_is_the_reference():
-    logits = outputs(make(), batch())["logits"]
-    assert not logits[..., 0].any() and logits[..., 1:].all()
+def test_learning():
+    check_learning(make())
+
+
+def test_logits_equal_the_equations():
+    model, inputs = make(item_skills=[0] + [1, 2] * 5), batch()
+    logits = outputs(model, inputs)["logits"]
+    item = model.item_embedding(inputs["item_ids"])
+    x = item + model.attention(item, item, model.response_embedding(item, inputs["responses"]))
+    x = x + model.contract(model.expand(model.ffn_norm(x)))
+    hidden = keras.activations.gelu(
+        ops.matmul(ops.concatenate([model.norm(x), item], axis=-1), model.hidden.kernel), approximate=False
+    )
+    expected = ops.convert_to_numpy(ops.matmul(hidden, model.category_logits.kernel))  # the biases start at 0
+    assert not logits[..., 0].any()
+    np.testing.assert_allclose(logits[..., 1:], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_acts_in_training_alone():
+    model = make(dropout=0.5)
+    first, second = (outputs(model, batch(), training=True)["logits"] for _ in range(2))
+    assert np.abs(first - second).max() > 1e-4
+    first, second = (outputs(model, batch())["logits"] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
