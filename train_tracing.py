@@ -148,7 +148,7 @@ class Config(RunConfig):
     batch_size: int = 16
     """Pieces per step."""
     learning_rate: float = 3e-3
-    """Peak learning rate of AdamW."""
+    """Peak learning rate of AdamW. From a few thousand responses, state_space needs more, such as 0.02, to find the thresholds."""
     warmup_steps: int = 50
     """Steps of linear warm-up (at most a fifth of all)."""
 

@@ -21,8 +21,8 @@ PYKT_LAYERS = {"memory/erase": "e_layer", "memory/add": "a_layer", "summary": "f
 """This project's dense layers to those of pykt."""
 
 
-def new_pykt_dkvmn(num_items: int, dim: int, num_slots: int, dropout: float = 0.0):
-    """pykt's model with fresh weights; keys, values and summary have one size there.
+def new_pykt_dkvmn(num_items: int, dim: int, num_slots: int):
+    """pykt's model with fresh weights and without dropout; keys, values and summary have one size there.
 
     Only one file of pykt is read: its package imports all of its models, which need much that this one does not.
     """
@@ -30,7 +30,7 @@ def new_pykt_dkvmn(num_items: int, dim: int, num_slots: int, dropout: float = 0.
     spec = importlib.util.spec_from_file_location("pykt_dkvmn", folder / "models" / "dkvmn.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.DKVMN(num_items, dim, num_slots, dropout=dropout)
+    return module.DKVMN(num_items, dim, num_slots, dropout=0.0)
 
 
 def new_dkvmn(num_items: int, dim: int, num_slots: int):

@@ -201,18 +201,7 @@ def set_up_run(config, checksums: dict[str, str]) -> None:
             stored = json.loads(file.read_text())
             if not isinstance(stored, dict):
                 raise ValueError("it holds no settings")
-            different = [name for name in {**stored, **settings} if stored.get(name) != settings.get(name)]
-            if different == ["data_checksums"] and (files := changed_data(settings, stored, file)):
-                raise UserError(
-                    f"{files}: the data has changed since the run in {run_dir} began; give that data, or a new --run-dir"
-                )
-            if different:
-                changes = "; ".join(
-                    f"{name} was {stored.get(name)!r}, is now {settings.get(name)!r}" for name in different
-                )
-                raise UserError(
-                    f"{run_dir}: the run there had other settings ({changes}); give the same, or a new --run-dir"
-                )
+            check_same_run(settings, stored, file)
         else:
             if is_failed_start(run_dir):
                 remove_contents(run_dir)  # prepared data that was left there may belong to other settings
@@ -223,6 +212,33 @@ def set_up_run(config, checksums: dict[str, str]) -> None:
         raise UserError(f"{file}: cannot be read ({error}); start a new run in another --run-dir") from None
     except OSError as error:
         raise UserError(f"{run_dir}: cannot be used ({error.strerror}); name another --run-dir") from None
+
+
+def check_same_run(settings: dict, stored: dict, file: Path) -> None:
+    """Check that a resumed run has the settings and data that it began with.
+
+    Args:
+        settings: those of now.
+        stored: those of the run's `config.json`.
+        file: that file.
+
+    Raises:
+        UserError: something differs.
+    """
+    run_dir = file.parent
+    different = [name for name in {**stored, **settings} if stored.get(name) != settings.get(name)]
+    if names := sorted(name for name in different if name not in settings or name not in stored):
+        raise UserError(
+            f"{run_dir}: the run there began with a version of this script whose settings are others ({', '.join(names)}); "
+            "go on with the code that commits.txt names, or give a new --run-dir"
+        )
+    if different == ["data_checksums"] and (files := changed_data(settings, stored, file)):
+        raise UserError(
+            f"{files}: the data has changed since the run in {run_dir} began; give that data, or a new --run-dir"
+        )
+    if different:
+        changes = "; ".join(f"{name} was {stored[name]!r}, is now {settings[name]!r}" for name in different)
+        raise UserError(f"{run_dir}: the run there had other settings ({changes}); give the same, or a new --run-dir")
 
 
 def remove_contents(folder: Path) -> None:

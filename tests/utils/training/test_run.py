@@ -141,6 +141,15 @@ def test_a_resumed_run_needs_the_same_settings_and_data(started):
     assert "data_checksums was" in error_of(set_up_run, resumed, {"train": "99", "test": "23"})
 
 
+def test_a_run_of_a_version_with_other_settings_cannot_be_resumed(started):
+    file = started.run_dir / "config.json"
+    settings = json.loads(file.read_text())
+    del settings["epochs"]
+    file.write_text(json.dumps(settings | {"num_layers": 1}))
+    message = error_of(set_up_run, replace(started, resume=True, model="bert"), CHECKSUMS)
+    assert "settings are others (epochs, num_layers); go on with the code that commits.txt names" in message
+
+
 def test_a_damaged_config_cannot_be_resumed(started):
     (started.run_dir / "config.json").write_text("{")
     message = error_of(set_up_run, replace(started, resume=True), CHECKSUMS)
