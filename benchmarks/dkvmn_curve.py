@@ -109,7 +109,7 @@ class Data:
 
         config = Config(run_dir=options.out, train_files=[options.train_file], test_fraction=0.0)
         data = load_data(config, Reading(MAX_BAD_FRACTION))
-        self.options, self.numbers = options, data.item_numbers
+        self.options = options
         self.pieces = {
             split: cut(part, data.item_numbers, options.max_length) for split, part in data.sequences.items()
         }
