@@ -22,7 +22,7 @@ PYKT_LAYERS = {"memory/erase": "e_layer", "memory/add": "a_layer", "summary": "f
 
 
 def new_pykt_dkvmn(num_items: int, dim: int, num_slots: int):
-    """pykt's model with fresh weights and without dropout; keys, values and summary have one size there.
+    """pykt's model with fresh weights and without dropout. Its keys, values and summary are all of size `dim`.
 
     Only one file of pykt is read: its package imports all of its models, which need much that this one does not.
     """

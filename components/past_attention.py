@@ -77,9 +77,8 @@ class PastAttention(keras.layers.Layer):
         logits = ops.matmul(queries * head_dim**-0.5, ops.transpose(keys, (0, 1, 3, 2)))
         position = ops.arange(steps)
         distance = position[:, None] - position[None, :]  # t - j
-        fading = ops.exp(ops.cast(self.log_fading, "float32"))[:, None, None] * ops.cast(
-            ops.maximum(distance, 0), "float32"
-        )
+        factors = ops.exp(ops.cast(self.log_fading, "float32"))[:, None, None]  # s
+        fading = factors * ops.cast(ops.maximum(distance, 0), "float32")
         logits = ops.cast(logits, "float32") - fading + masking_bias(distance > 0, "float32")
         nothing = ops.zeros_like(logits[..., :1])
         weights = ops.softmax(ops.concatenate([nothing, logits], axis=-1), axis=-1)[..., 1:]
