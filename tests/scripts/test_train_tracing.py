@@ -10,9 +10,11 @@ import time
 import numpy as np
 import pytest
 
+from components.losses.ordinal_loss import OrdinalLoss
 from tests.helpers.in_process import run_in_process
 from tests.helpers.scripts import error_line, run, start
 from tests.helpers.tracing_sequences import write_three_lines
+from train_tracing import Config, build_model, compile_model
 from utils.common.errors import UserError
 from utils.tracing.predictor import TracingPredictor
 from utils.tracing.sequences import ResponseSequence
@@ -266,6 +268,16 @@ def test_the_best_epoch_is_that_of_the_lowest_loss_whatever_it_is_made_of(tmp_pa
     assert metrics["qwk"] == pytest.approx(float(best["val_qwk"]), abs=1e-4)
 
 
+def test_the_weights_are_averaged_and_the_rate_stays_where_that_is_asked_for():
+    model = build_model(Config(model="dkt"), 5, 2, None)
+    compile_model(model, Config(learning_rate=0.25, warmup_steps=0, decay="constant", ema=0.5), OrdinalLoss({}), 8)
+    optimizer = model.optimizer
+    assert (optimizer.use_ema, optimizer.ema_momentum) == (True, 0.5)
+    assert [float(optimizer._learning_rate(step)) for step in (0, 7)] == [0.25, 0.25]
+    compile_model(model, Config(learning_rate=0.25, warmup_steps=0), OrdinalLoss({}), 8)
+    assert not model.optimizer.use_ema and float(model.optimizer._learning_rate(7)) == 0
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
@@ -278,6 +290,7 @@ def test_the_best_epoch_is_that_of_the_lowest_loss_whatever_it_is_made_of(tmp_pa
         (("--categories", "1"), "--categories 1"),
         (("--epochs", "0"), "--epochs 0"),
         (("--dropout", "1"), "--dropout"),
+        (("--ema", "1"), "--ema 1"),
         (("--model", "integrated", "--num-heads", "3"), "--summary-dim 20: must be a multiple"),
         (("--num-cycles", "0"), "--num-cycles 0"),
         (("--model", "sakt", "--hidden-dim", "30"), "--hidden-dim 30: must be a multiple"),

@@ -66,7 +66,7 @@ def check_settings(config, model_settings: dict[str, tuple[str, ...]]) -> None:
     check_common(config)
     check_ranges(
         config,
-        less_than_1="validation_fraction test_fraction dropout",
+        less_than_1="validation_fraction test_fraction dropout ema",
         more_than_0="max_length num_slots key_dim value_dim summary_dim hidden_dim num_cycles num_heads item_scale",
         at_least_0="students items folds fold history split_seed credit_levels",
     )
