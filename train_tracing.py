@@ -154,8 +154,8 @@ class Config(RunConfig):
     decay: Literal["cosine", "linear", "polynomial", "constant"] = "cosine"
     """Course of the learning rate after its warm-up."""
     ema: float = 0.0
-    """Momentum of the moving average of the weights, which is evaluated and saved; 0 for none. On real students 0.99 with --decay
-    constant and more epochs raised the AUC."""
+    """Momentum of the moving average of the weights, which is evaluated and saved; 0 for none. 0.99 with --decay constant raised
+    the AUC on Statics 2011, and not on ASSISTments 2009 and 2015."""
 
 
 def main(config: Config) -> int:

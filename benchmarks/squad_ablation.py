@@ -37,7 +37,7 @@ from utils.common.statistics import bootstrap_interval
 from utils.squad.metrics import question_scores
 from utils.squad.predictions import read_predictions
 from utils.squad.splits import article_groups, load_splits
-from utils.training.comparison import train_or_read
+from utils.training.comparison import parse_with_flags_of_all, train_or_read
 from utils.training.finished import damaged_run_as_user_error, read_run
 from utils.training.settings import as_flag
 
@@ -154,9 +154,7 @@ def parse():
     )
     add("--only", nargs="+", default=[], help="names of variants; what they are compared with is trained too")
     add("--with-runs", nargs="+", type=Path, default=[], help="finished runs on the same data, for rows of their own")
-    arguments = sys.argv[1:]
-    position = arguments.index("--") if "--" in arguments else len(arguments)
-    return parser.parse_args(arguments[:position]), arguments[position + 1 :]
+    return parse_with_flags_of_all(parser)
 
 
 def study_variants(study: str, questions: list[int] | None = None) -> list[Variant]:

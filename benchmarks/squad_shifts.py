@@ -28,7 +28,7 @@ from utils.common.errors import UserError
 from utils.common.reading import Reading
 from utils.squad.data import read_squad_files
 from utils.squad.splits import check_disjoint
-from utils.training.comparison import ROOT, run_training, train_or_read
+from utils.training.comparison import ROOT, parse_with_flags_of_all, run_training, train_or_read
 from utils.training.finished import damaged_run_as_user_error, read_run
 from utils.training.run_files import checksum_of
 
@@ -85,9 +85,7 @@ def parse():
     add("--sizes", type=int, nargs="+", default=[100, 1000, 0], help="numbers of training questions, 0 for all")
     add("--seeds", type=int, nargs="+", default=[0])
     add("--out", type=Path, required=True, help="folder of the runs and of table.json")
-    arguments = sys.argv[1:]
-    position = arguments.index("--") if "--" in arguments else len(arguments)
-    return parser.parse_args(arguments[:position]), arguments[position + 1 :]
+    return parse_with_flags_of_all(parser)
 
 
 def all_starts(pretrained: list[Path], checkpoints: list[str], test_files: list[Path]) -> list[Start]:

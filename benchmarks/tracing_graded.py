@@ -38,7 +38,7 @@ from utils.tracing.item_response import gpcm_probabilities, graded_probabilities
 from utils.tracing.metrics import negative_log_likelihood
 from utils.tracing.predictor import TracingPredictor
 from utils.tracing.splits import HeldOut, ResponseData, read_files
-from utils.training.comparison import flags_of_model, folder_of_model, train_or_read
+from utils.training.comparison import flags_of_model, folder_of_model, parse_with_flags_of_all, train_or_read
 
 Pairs = list[tuple[np.ndarray, np.ndarray]]
 """Item numbers and responses of each student."""
@@ -50,8 +50,7 @@ def main():
     parser.add_argument("--models", nargs="+", required=True, metavar="NAME[:--flag=value...]")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--out", type=Path, required=True)
-    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
-    options, flags = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
+    options, flags = parse_with_flags_of_all(parser)
     losses: dict[str, list[np.ndarray]] = {}
     correlations: dict[str, list[float]] = {}
     students: list[np.ndarray] = []

@@ -268,7 +268,7 @@ def test_the_best_epoch_is_that_of_the_lowest_loss_whatever_it_is_made_of(tmp_pa
     assert metrics["qwk"] == pytest.approx(float(best["val_qwk"]), abs=1e-4)
 
 
-def test_the_weights_are_averaged_and_the_rate_stays_where_that_is_asked_for():
+def test_ema_averages_the_weights_and_constant_decay_keeps_the_rate():
     model = build_model(Config(model="dkt"), 5, 2, None)
     compile_model(model, Config(learning_rate=0.25, warmup_steps=0, decay="constant", ema=0.5), OrdinalLoss({}), 8)
     optimizer = model.optimizer

@@ -1,6 +1,6 @@
 """Trainings that are compared: each is run once by its train script, resumed if it was cut off, and read from then on.
 
-`benchmarks/*_compare.py`, `train_ranking.py --suite` and `train_vectors.py --model all` all go through here.
+Benchmarks that train several models, `train_ranking.py --suite` and `train_vectors.py --model all` all go through here.
 """
 
 from __future__ import annotations
@@ -41,11 +41,7 @@ def comparison_arguments(description: str):
     parser.add_argument("--models", nargs="+", required=True, metavar="NAME[:--flag=value...]")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs, table.json and scores.png")
-    arguments, common_flags = sys.argv[1:], []
-    if "--" in arguments:
-        position = arguments.index("--")
-        arguments, common_flags = arguments[:position], arguments[position + 1 :]
-    options = parser.parse_args(arguments)
+    options, common_flags = parse_with_flags_of_all(parser)
     group_runs(options.out.name)
     runs = {}
     for model in options.models:
@@ -55,6 +51,13 @@ def comparison_arguments(description: str):
             for seed in options.seeds
         }
     return options, runs
+
+
+def parse_with_flags_of_all(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, list[str]]:
+    """Parse this process' command line, and return the options and what stands after `--`: the flags of each training."""
+    arguments = sys.argv[1:]
+    position = arguments.index("--") if "--" in arguments else len(arguments)
+    return parser.parse_args(arguments[:position]), arguments[position + 1 :]
 
 
 def flags_of_model(model: str, common_flags: Sequence) -> list:

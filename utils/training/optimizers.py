@@ -56,7 +56,7 @@ def make_optimizer(
         clip_norm: global norm that gradients are clipped to.
         decay: what follows the warm-up, `cosine`, `linear`, `polynomial` or `constant`.
         ema_momentum: momentum of the moving average of the weights, 0 for no average. On SQuAD the average changed nothing that
-            could be measured (F1 by 0.0, 95 % interval -0.4 to 0.4; docs/squad.md).
+            could be measured (F1 by 0.0, 95 % interval -0.4 to 0.4; docs/squad.md); on few students it helped (docs/tracing.md).
         layer_decay: factor on the learning rate from one encoder block to the block below, in (0, 1].
         num_layers: blocks of the encoder; needed where `layer_decay` is below 1.
     """
