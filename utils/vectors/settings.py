@@ -12,7 +12,7 @@ OWN_SETTINGS = {
     "gru": {"context_length": 80, "num_layers": 1},
     "transformer": {"context_length": 80, "hidden_dim": 128, "num_layers": 2},
 }
-"""What a setting of 0 stands for (docs/vectors.md, "Four networks with the same context"). Only AMN's was tuned."""
+"""What a setting of 0 stands for (docs/vectors.md, "Four networks with the same context")."""
 
 COMMON_CONTEXT = 80
 """The context of all models that are compared, so that they and the baselines see the same."""
