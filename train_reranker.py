@@ -37,7 +37,7 @@ from utils.ranking.splits import read_ranking_splits
 from utils.ranking.trec import write_runs
 from utils.ranking.unseen import learned_questions, runs_of, weight_checksums
 from utils.reranker.evaluation import PairsToRead, evaluate_test
-from utils.reranker.first_stage import BM25_STAGE, load_first_stage
+from utils.reranker.first_stage import BM25_STAGE, load_first_stage, name_from_run
 from utils.reranker.pairs import PairFormat
 from utils.reranker.predictor import FIRST_STAGE_FILE, MAX_DEPTH, RerankerPredictor, load_model_and_tokenizer
 from utils.reranker.start import lengths_of, read_start
@@ -58,6 +58,10 @@ class Config(RankingConfig):
     """Folder or hub name of a pretrained encoder (BERT, MiniLM, ...) to start from, or a finished run of this script."""
     pooling: Literal["mean", "cls"] | None = None
     """How the vectors of the tokens become one: their mean, or the first (cls). Left out: mean, or that of --init-from RUN."""
+    query_length: int | None = None
+    """Maximal number of word pieces of a question; the rest is cut off. Left out: 64, or that of --init-from RUN."""
+    max_length: int | None = None
+    """Maximal number of word pieces of a text; the rest is cut off. Left out: 128, or that of --init-from RUN."""
     # --- training
     loss: Literal["listwise_own", "infonce_own", "list_mle", "approx_ndcg", "triplet", "margin_mse", "mse"] = (
         "listwise_own"
@@ -164,7 +168,8 @@ def main(config: Config) -> int:
         best, _ = load_model_and_tokenizer(config.run_dir)
         scores = validation_pairs.score(best, pair_format, "validation")
         weights = validation_pairs.best_weights(scores)
-        first = {"stage": config.first_stage, "checksum": checksums.get("first_stage", ""), "depth": config.depth}
+        stage_name = name_from_run(config.first_stage, config.run_dir)
+        first = {"stage": stage_name, "checksum": checksums.get("first_stage", ""), "depth": config.depth}
         first |= {"weight": weights.search, "own_weight": weights.own}
         write_json(config.run_dir / FIRST_STAGE_FILE, first)
         predictor = RerankerPredictor.load_best_epoch(config.run_dir)

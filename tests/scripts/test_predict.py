@@ -193,6 +193,9 @@ def test_texts_are_ranked_for_questions(predict, tmp_path):
     status, output, errors = predict(ranking_run(), "--input", pairs)
     (answer,) = parsed(output)
     assert status == 0 and {text["text"] for text in answer["answers"]} == {"Mira.", "A bridge."}, errors
+    (tmp_path / "pool.csv").write_text("query,candidate,relevance\nWho?,Mira.,\nWho?,A bridge.,1\nHow?,So.,\n")
+    status, output, errors = predict(ranking_run(), "--input", "pool.csv")  # a prediction needs no grades
+    assert status == 0 and [len(answer["answers"]) for answer in parsed(output)] == [2, 1], errors
     (tmp_path / "questions.txt").write_text("Who built it?\nIs it old?\n")
     status, _, errors = predict(ranking_run(), "--input", "questions.txt")
     assert status == 2 and "questions without candidates; name the texts to search with --file" in errors

@@ -44,7 +44,7 @@ class Collection:
             return index.with_trec_ids() if is_trec(request) else index
         texts, notes = predictor.read_texts(request.file, request.max_bad_fraction)
         say_notes(notes)
-        ids = distinct_names([named.id for named in texts]) if is_trec(request) else [named.id for named in texts]
+        ids = list(distinct_names(named.id for named in texts)) if is_trec(request) else [named.id for named in texts]
         return cls(predictor, [named._replace(id=name) for named, name in zip(texts, ids, strict=True)])
 
     def __len__(self) -> int:
@@ -104,7 +104,7 @@ def _own_candidates(request: Request) -> Iterator[Record]:
         raise UserError(f"{request.input}: holds questions without candidates; name the texts to search with --file")
     reading = Reading(request.max_bad_fraction)
     try:
-        queries = read_rankings(request.input, reading).queries
+        queries = read_rankings(request.input, reading, needs_grades=False).queries
     except UserError as error:
         raise UserError(f"{error}; or name texts to search for them with --file") from None
     say_notes(reading.notes)
@@ -119,7 +119,7 @@ def _rank(predictor, request: Request, pairs: Sequence[tuple[str, list[NamedText
     )
     answers = []
     for (question, texts), ranking in zip(pairs, rankings, strict=True):
-        ids = distinct_names([named.id for named in texts]) if is_trec(request) else [named.id for named in texts]
+        ids = list(distinct_names(named.id for named in texts)) if is_trec(request) else [named.id for named in texts]
         best = [{"id": ids[text["candidate"]], "text": text["text"], "score": text["score"]} for text in ranking]
         answers.append({"question": question, "answers": best[: request.n_best]})
     return answers

@@ -17,6 +17,7 @@ from utils.common.tables import find_columns
 from utils.ranking.formats.checks import checked_queries
 from utils.ranking.formats.collection import (
     LAYOUT,
+    collection_files,
     is_collection_folder,
     read_collection,
     read_collection_texts,
@@ -52,13 +53,16 @@ WITH_VOTES = ("posts", "threads")
 SNIFFED_RECORDS = 20
 
 
-def read_rankings(path: str | Path, reading: Reading, vote_rule: str = "best_share") -> Rankings:
+def read_rankings(
+    path: str | Path, reading: Reading, vote_rule: str = "best_share", needs_grades: bool = True
+) -> Rankings:
     """Read questions with their answers. `docs/data_formats.md` describes the formats.
 
     Args:
         path: a file, compressed or not, or a folder.
         reading: counts what is left out.
         vote_rule: how votes become grades, see `utils.ranking.records.grades_from_votes`. An accepted answer has at least grade 1.
+        needs_grades: leave out answers whose grade is empty; otherwise their grade is 0, which a prediction does not read.
 
     Returns:
         the questions, each with at least one answer; and the documents, where the answers are those of a collection.
@@ -73,7 +77,7 @@ def read_rankings(path: str | Path, reading: Reading, vote_rule: str = "best_sha
     if layout == "collection":
         return read_collection(path, reading)
     with reading.file(path) as report:
-        queries = _read_queries(path, layout, report)
+        queries = _read_queries(path, layout, report, needs_grades)
         return Rankings({"": checked_queries(queries, report, vote_rule if layout in WITH_VOTES else "")}, [])
 
 
@@ -109,6 +113,14 @@ def iterate_texts(path: str | Path, reading: Reading) -> Iterator[NamedText]:
     else:
         texts = named_answers(read_rankings(path, reading).queries)
     yield from (named for named in texts if seen.add(named.text))
+
+
+def files_of_texts(path: Path) -> list[Path]:
+    """The files from which `iterate_texts` reads: the one that is named, or those of a folder or of a collection."""
+    layout = find_layout(path)
+    if layout == "collection":
+        return collection_files(path)
+    return sorted(path.iterdir()) if layout == "wikiqa" and path.is_dir() else [path]
 
 
 def named_answers(queries: Sequence[Query]) -> list[NamedText]:
@@ -184,16 +196,16 @@ def _first(values: Iterator) -> list:
     return [value for value, _ in zip(values, range(SNIFFED_RECORDS), strict=False)]
 
 
-def _read_queries(path: Path, layout: str, report: FileReport) -> Iterator[Query]:
+def _read_queries(path: Path, layout: str, report: FileReport, needs_grades: bool) -> Iterator[Query]:
     readers = {"posts": read_posts, "mediqa": read_mediqa, "threads": read_threads, "wikiqa": read_wikiqa}
     if layout in readers:
         return readers[layout](path, report)
     if layout in ROWS:
-        return read_examples(path, read_rows(path, layout, report), report)
+        return read_examples(path, read_rows(path, layout, report), report, needs_grades)
     if layout == "records":
         is_json = content_kind(path) in ("json", "jsonl")
         values = read_json_values(path, report) if is_json else read_records(path, report, KNOWN_NAMES)
-        return read_examples(path, values, report)
+        return read_examples(path, values, report, needs_grades)
     known = ""
     if layout == "lines":
         first = next((line.strip() for _, line in read_lines(path) if line.strip()), "")

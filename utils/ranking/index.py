@@ -24,12 +24,12 @@ from utils.common.errors import UserError, exit_on_user_error
 from utils.common.files import read_json, write_json
 from utils.common.reading import Reading
 from utils.ranking.bm25 import BM25, BM25Scores
-from utils.ranking.data import NamedText, iterate_texts
+from utils.ranking.data import NamedText, files_of_texts, iterate_texts
 from utils.ranking.lexical import WordAndVectorScores
 from utils.ranking.predictor import RankingPredictor
 from utils.ranking.retrieval import best_of_all
 from utils.ranking.scores import VectorScores
-from utils.ranking.trec import escaped_name
+from utils.ranking.trec import distinct_names, escaped_name
 from utils.ranking.vector_files import encode_to_file
 from utils.ranking.vector_lists import VectorLists
 from utils.text.embedding import iterate_token_ids
@@ -88,17 +88,21 @@ class TextIndex:
         return {"name": name, "text": text, "id": id_, "score": float(score)}
 
     def with_trec_ids(self) -> TextIndex:
-        """The same index, whose ids have no white space."""
-        self.ids = _Escaped(self.ids)
+        """The same index, whose ids are different and have no white space."""
+        self.ids = _TrecNames(self.ids)
         return self
 
 
-class _Escaped:
+class _TrecNames:
+    """The names of `distinct_names`, of which only those that differ from the escaped ids are in memory."""
+
     def __init__(self, ids: TextRows):
         self.ids = ids
+        named = enumerate(zip(ids, distinct_names(ids), strict=True))
+        self.changed = {place: name for place, (id_, name) in named if name != escaped_name(id_)}
 
     def __getitem__(self, place: int) -> str:
-        return escaped_name(self.ids[place])
+        return self.changed.get(place) or escaped_name(self.ids[place])
 
 
 def is_index(folder: Path) -> bool:
@@ -188,6 +192,13 @@ def write_texts(texts: Iterable[NamedText], folder: Path) -> None:
             id_writer.add(text_row(named.id))
 
 
+def source_of(path: Path) -> str:
+    """Identifies the texts of a file or folder: its path, and size and time of change of each file that they are read from."""
+    stats = [file.stat() for file in files_of_texts(path)]
+    changes = [f"{details.st_size} {details.st_mtime_ns}" for details in stats]
+    return " ".join([str(path.resolve()), *changes])
+
+
 def read_state(folder: Path) -> dict:
     """What the folder holds.
 
@@ -220,9 +231,7 @@ def main() -> None:
         predictor, reading = RankingPredictor.load(arguments.run), Reading()
         if not arguments.file.exists():
             raise UserError(f"{arguments.file}: there is no such file")
-        details = arguments.file.stat()
-        source = f"{arguments.file.resolve()} {details.st_size} {details.st_mtime_ns}"
-        texts = iterate_texts(arguments.file, reading)
+        source, texts = source_of(arguments.file), iterate_texts(arguments.file, reading)
         build_index(predictor, texts, arguments.folder, source, arguments.dtype, arguments.approximate)
         for note in reading.notes:
             print(note, file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from utils.common.files import temporary_name
 from utils.ranking.evaluation import Search, answerable, rerankable
 from utils.ranking.records import Candidate
+from utils.ranking.text_numbers import SeenTexts
 
 TAG = "qkv_zoo"
 
@@ -71,7 +72,7 @@ def candidate_names(candidates: Sequence[Candidate], places: Sequence[int]) -> d
         candidates: all candidates.
         places: the places of those that are named, ascending.
     """
-    names, counts, used, documents = {}, Counter(), set(), {}
+    names, counts, used, documents = {}, Counter(), SeenTexts(), {}
     for place in places:
         candidate = candidates[place]
         key = (candidate.id, candidate.text)
@@ -84,23 +85,21 @@ def candidate_names(candidates: Sequence[Candidate], places: Sequence[int]) -> d
     return names
 
 
-def distinct_names(ids: Sequence[str]) -> list[str]:
-    """A name for each id, without white space and different from those before it.
+def distinct_names(ids: Iterable[str]) -> Iterator[str]:
+    """Yield a name for each id, without white space and different from those before it.
 
-    >>> distinct_names(["d 1", "7", "7"])
+    >>> list(distinct_names(["d 1", "7", "7"]))
     ['d%201', '7', '7#2']
     """
-    used: set[str] = set()
-    counts: Counter[str] = Counter()
-    return [_distinct(identifier, used, counts) for identifier in ids]
+    used, counts = SeenTexts(), Counter()
+    return (_distinct(identifier, used, counts) for identifier in ids)
 
 
-def _distinct(identifier: str, used: set[str], counts: Counter[str]) -> str:
+def _distinct(identifier: str, used: SeenTexts, counts: Counter[str]) -> str:
     name = plain = escaped_name(identifier)
-    while name in used:
+    while not used.add(name):
         counts[plain] += 1
         name = f"{plain}#{counts[plain] + 1}"
-    used.add(name)
     return name
 
 

@@ -20,7 +20,10 @@ rankings[0][0]["text"], rankings[0][0]["score"]
 
 
 def export_reranker(predictor, folder: Path) -> dict:
-    """Write a re-ranker's model to a folder that needs nothing else. The first stage is not a part of it.
+    """Write a re-ranker's model to a folder that needs nothing else.
+
+    The first stage is not a part of it. Where the run adds the first stage's score to the model's, the export ranks otherwise than
+    the run; a line and the README say so.
 
     Args:
         predictor: a `RerankerPredictor`.
@@ -29,7 +32,14 @@ def export_reranker(predictor, folder: Path) -> dict:
     Returns:
         what became of each format, see `write_export`.
     """
-    settings = predictor.model.encoder.config
+    settings, usage = predictor.model.encoder.config, USAGE
+    if predictor.weights.own:
+        note = (
+            f"scores are the model's alone; the run adds {predictor.weights.own:g} times those of its first stage, which is not a "
+            "part of the export, so its scores and order differ"
+        )
+        print(f"export: {note}")
+        usage += f"\n# {note}\n"
     pairs = ("batch", "sequence")
     signature = Signature(
         inputs={
@@ -50,7 +60,7 @@ def export_reranker(predictor, folder: Path) -> dict:
         settings={"query_length": predictor.query_length, "max_length": predictor.max_length},
         files={"tokenizer.json": predictor.tokenizer.to_str(pretty=True)},
         padding=PADDING,
-        usage=USAGE,
+        usage=usage,
     )
 
 

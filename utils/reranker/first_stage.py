@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -28,6 +30,17 @@ def load_first_stage(name: str) -> BM25Stage | EncoderStage:
     return BM25Stage() if name == BM25_STAGE else EncoderStage(RankingPredictor.load(name))
 
 
+def name_from_run(name: str, run_dir: Path) -> str:
+    """The name of a first stage as a run keeps it: that of a folder leads there from the run's, whatever the working directory."""
+    is_folder = name != BM25_STAGE and Path(name).exists()
+    return os.path.relpath(Path(name).resolve(), run_dir.resolve()) if is_folder else name
+
+
+def name_to_load(name: str, run_dir: Path) -> str:
+    """The name for `load_first_stage` of what a run keeps; runs before commit 1084633 keep it as it was typed."""
+    return str(run_dir / name) if name != BM25_STAGE and (run_dir / name).exists() else name
+
+
 class BM25Stage:
     """Scores by BM25, with the word frequencies of the texts that are searched."""
 
@@ -39,28 +52,44 @@ class BM25Stage:
         _, indexed, places = np.unique(text_numbers(texts), return_index=True, return_inverse=True)
         return BM25Scores(BM25(texts[place] for place in indexed), questions, places)
 
-    def searcher(self, texts: Sequence[str]) -> BM25Searcher:
+    def searcher(self, texts: Sequence[str]) -> DistinctSearcher:
         """These texts, ready to be searched several times."""
-        return BM25Searcher(texts)
+        return DistinctSearcher(texts, BM25Searcher)
 
 
 class BM25Searcher:
-    """Texts that are searched by BM25. Of equal texts only the first is indexed.
+    """Texts that are searched by BM25.
 
     Args:
         texts: at least one text.
     """
 
     def __init__(self, texts: Sequence[str]):
-        self.places = first_of_each(texts)
-        self.texts = [texts[place] for place in self.places]
-        self.index = BM25(self.texts)
+        self.texts = texts
+        self.index = BM25(texts)
 
     def search(self, questions: Sequence[str], n_best: int) -> list[list[dict]]:
         """The `n_best` texts for each question, as `utils.ranking.answering.ranked` gives them."""
-        rankings = [ranked(self.index.scores(question), self.texts, n_best) for question in questions]
+        return [ranked(self.index.scores(question), self.texts, n_best) for question in questions]
+
+
+class DistinctSearcher:
+    """Texts of which equal ones are searched once: only the first of them is an answer.
+
+    Args:
+        texts: at least one text.
+        make_searcher: makes what searches the different ones.
+    """
+
+    def __init__(self, texts: Sequence[str], make_searcher: Callable[[list[str]], BM25Searcher | TextSearcher]):
+        self.places = first_of_each(texts)
+        self.searcher = make_searcher([texts[place] for place in self.places])
+
+    def search(self, questions: Sequence[str], n_best: int) -> list[list[dict]]:
+        """The `n_best` texts for each question, as `utils.ranking.answering.ranked` gives them."""
         return [
-            [{**entry, "candidate": int(self.places[entry["candidate"]])} for entry in ranking] for ranking in rankings
+            [{**entry, "candidate": int(self.places[entry["candidate"]])} for entry in ranking]
+            for ranking in self.searcher.search(questions, n_best)
         ]
 
 
@@ -94,6 +123,6 @@ class EncoderStage:
         text_ids = token_rows(predictor.tokenizer, texts, predictor.max_length)
         return predictor.scores(question_ids, text_ids, questions, texts)
 
-    def searcher(self, texts: Sequence[str]) -> TextSearcher:
+    def searcher(self, texts: Sequence[str]) -> DistinctSearcher:
         """These texts, ready to be searched several times."""
-        return self.predictor.searcher(texts)
+        return DistinctSearcher(texts, self.predictor.searcher)

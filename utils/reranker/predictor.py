@@ -16,7 +16,7 @@ from utils.ranking.data import NamedText
 from utils.ranking.predictor import MAX_TOKENS, read_searched_texts
 from utils.reranker.answering import RerankerAnswerer
 from utils.reranker.evaluation import NO_WEIGHTS, Weights
-from utils.reranker.first_stage import BM25_STAGE, BM25Stage, EncoderStage, load_first_stage
+from utils.reranker.first_stage import BM25_STAGE, BM25Stage, EncoderStage, load_first_stage, name_to_load
 from utils.text.tokenization import check_fits, load_tokenizer
 from utils.training.finished import MAX_SEED, checked_number, damaged_run_as_user_error, read_run, read_run_file
 from utils.training.run_files import checksum_of
@@ -95,7 +95,7 @@ class RerankerPredictor(RerankerAnswerer):
             check_fits(tokenizer, model.encoder.config, sum(lengths.values()))
             depth = checked_number(first, "depth", 1, MAX_DEPTH)
             weights = Weights(*(checked_number(first, name, 0, 1e9, float) for name in ("own_weight", "weight")))
-            stage = {"first_stage": str(first["stage"]), "checksum": str(first["checksum"])}
+            stage = {"first_stage": name_to_load(str(first["stage"]), run_dir), "checksum": str(first["checksum"])}
         return cls(model, tokenizer, **lengths, **stage, depth=depth, weights=weights, demo_seed=demo_seed)
 
     @cached_property

@@ -13,7 +13,7 @@ from utils.ranking import index as module
 from utils.ranking import vector_files
 from utils.ranking.data import NamedText, iterate_texts, read_texts
 from utils.ranking.encoder import new_start
-from utils.ranking.index import TextIndex, build_index, is_index
+from utils.ranking.index import TextIndex, build_index, is_index, source_of
 from utils.ranking.predictor import RankingPredictor
 from utils.ranking.vector_lists import VectorLists
 from utils.ranking.word_scores import WordStatistics
@@ -101,6 +101,29 @@ def test_an_index_of_a_model_in_which_words_count_has_them_too(predictor, tmp_pa
     model.lexical.parameters.assign(model.lexical.parameters + 0.01)
     with pytest.raises(UserError, match="another encoder"):
         TextIndex(tmp_path / "index", lexical)
+
+
+def test_a_trec_run_has_a_name_for_each_text(predictor, tmp_path):
+    ids = ["7", "a b", "7", "7#2", "7"]
+    texts = [NamedText(f"line {place}", f"red fox {place}", id_) for place, id_ in enumerate(ids)]
+    build_index(predictor, iter(texts), tmp_path / "index")
+    index = TextIndex(tmp_path / "index", predictor)
+    assert sorted(answer["id"] for answer in index.search(["red"], 5)[0]["answers"]) == sorted(ids)
+    (answer,) = index.with_trec_ids().search(["red"], 5)
+    names = {text["text"]: text["id"] for text in answer["answers"]}
+    expected = ["7", "a%20b", "7#2", "7#2#2", "7#3"]
+    assert names == {named.text: name for named, name in zip(texts, expected, strict=True)}
+
+
+def test_the_source_changes_with_each_file_of_a_collection(tmp_path):
+    folder, judgements = tmp_path / "folder", tmp_path / "folder" / "qrels.txt"
+    folder.mkdir()
+    (folder / "corpus.jsonl").write_text('{"_id": "d1", "text": "one"}\n')
+    judgements.write_text("q1 0 d1 1\n")
+    before = [source_of(path) for path in (folder, judgements)]
+    (folder / "corpus.jsonl").write_text('{"_id": "d1", "text": "one"}\n{"_id": "d2", "text": "two"}\n')
+    after = [source_of(path) for path in (folder, judgements)]
+    assert before[0] != after[0] and before[1] != after[1]
 
 
 class Interrupted(Exception):

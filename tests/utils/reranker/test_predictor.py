@@ -1,6 +1,8 @@
 """The re-ranker as it is used: from Python, in a search, over an index, and exported."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from utils.common.errors import UserError
 from utils.ranking.data import NamedText
 from utils.ranking.index import build_index
 from utils.ranking.predictor import RankingPredictor
+from utils.reranker.first_stage import name_from_run
 from utils.reranker.predictor import FIRST_STAGE_FILE, RerankerPredictor
 
 TEXTS = ["Mira Holt built the stone bridge.", "It is old.", "who wrote notes?", "The bridge is old."]
@@ -66,6 +69,29 @@ def test_an_encoder_counts_among_given_texts(tmp_path):
         assert entry["score"] == pytest.approx(scores[place] + 3 * cosine_of[place], abs=1e-4)
 
 
+def test_copies_of_a_text_are_read_once_after_either_first_stage(tmp_path):
+    predictor = RerankerPredictor.load(write_reranker(tmp_path / "run", stage=str(ranking_run()), depth=3))
+    copies = [TEXTS[0]] * 4 + TEXTS[1:]
+    (results,) = predictor.search(["old bridge"], copies, 9)
+    assert len({entry["text"] for entry in results}) == len(results) == len(TEXTS)
+    (expected,) = predictor.search(["old bridge"], TEXTS, 9)
+    assert [(entry["text"], entry["score"]) for entry in results] == [
+        (entry["text"], pytest.approx(entry["score"], abs=1e-5)) for entry in expected
+    ]
+
+
+def test_a_first_stage_is_loaded_from_any_working_directory_and_moves_with_the_run(tmp_path, monkeypatch):
+    shutil.copytree(ranking_run(), tmp_path / "runs" / "encoder")
+    monkeypatch.chdir(tmp_path)
+    name = name_from_run("runs/encoder", Path("runs/reader"))
+    assert name == "../encoder" and name_from_run("bm25", Path("runs/reader")) == "bm25"
+    write_reranker(tmp_path / "runs" / "reader", stage=name)
+    (tmp_path / "runs").rename(tmp_path / "moved")
+    monkeypatch.chdir("/")
+    predictor = RerankerPredictor.load(tmp_path / "moved" / "reader")
+    assert len(predictor.search(QUESTIONS[:1], TEXTS)[0]) == len(TEXTS)
+
+
 def test_an_encoder_finds_texts_in_memory_and_in_an_index(tmp_path):
     predictor = RerankerPredictor.load(write_reranker(tmp_path / "run", stage=str(ranking_run())))
     (in_memory,) = predictor.search(["old bridge"], TEXTS, 2)
@@ -111,6 +137,14 @@ def test_a_first_stage_that_is_gone_or_changed_is_named_by_the_search_alone(tmp_
     assert len(predictor(QUESTIONS, TEXTS)[0]) == len(TEXTS)
     with pytest.raises(UserError, match=f"the first stage of this re-ranker, .*{said}"):
         predictor.search(QUESTIONS, TEXTS)
+
+
+@pytest.mark.tensorflow(reason="TensorFlow writes exports")
+def test_an_export_without_the_first_stages_score_says_so(tmp_path, capsys):
+    run_dir = write_reranker(tmp_path / "run", stage=str(ranking_run()), own_weight=3.0)
+    RerankerPredictor.load(run_dir).export(tmp_path / "export")
+    note = "the run adds 3 times those of its first stage"
+    assert note in capsys.readouterr().out and note in (tmp_path / "export" / "README.md").read_text()
 
 
 @pytest.mark.tensorflow(reason="TensorFlow writes exports")

@@ -38,8 +38,8 @@ def is_collection_folder(path: Path) -> bool:
 
 
 def is_trec_judgement(line: str) -> bool:
-    """Whether a line has the form of TREC's qrels: question, a field that is not used, document, grade."""
-    return re.fullmatch(r"\S+\s+\S+\s+\S+\s+[-+]?\d+(\.\d+)?\s*", line) is not None
+    """Whether a line has the form of TREC's qrels: question, a number or Q0, document, grade."""
+    return re.fullmatch(r"\S+\s+(\d+|Q0)\s+\S+\s+[-+]?\d+(\.\d+)?\s*", line) is not None
 
 
 def read_collection(path: Path, reading: Reading) -> Rankings:
@@ -80,11 +80,16 @@ def read_collection_texts(path: Path, reading: Reading) -> Iterator[tuple[str, s
 
     Documents with one id are all of them documents here. Questions and judgements are not read.
     """
-    for file in _files(path if path.is_dir() else _folder_of(path), COLLECTION):
+    for file in collection_files(path):
         with reading.file(file) as report:
             for _, id_, text in read_documents(file, report):
                 report.used += 1
                 yield id_, text
+
+
+def collection_files(path: Path) -> list[Path]:
+    """The files with the documents of a folder, or of the folder that a file with judgements is in."""
+    return _files(path if path.is_dir() else _folder_of(path), COLLECTION)
 
 
 def read_documents(path: Path, report: FileReport, needs_id: bool = True) -> Iterator[tuple[str, str, str]]:
@@ -111,7 +116,7 @@ def _has_no_header(path: Path) -> bool:
     if content_kind(path) != "text":
         return False
     _, first = next(read_table(path, known_columns=KNOWN_NAMES), (1, []))
-    return not {"id", "text"} <= set(find_columns(path, first, DOCUMENT_FIELDS))
+    return "text" not in find_columns(path, first, DOCUMENT_FIELDS)
 
 
 def _headerless(path: Path, report: FileReport) -> Iterator[tuple[str, str, str, str]]:
@@ -128,6 +133,8 @@ def _named(path: Path, report: FileReport, needs_id: bool) -> Iterator[tuple[str
         names = tuple(record)
         if names not in fields:
             fields[names] = find_columns(path, names, DOCUMENT_FIELDS)
+            if len(names) == 1 and content_kind(path) == "text":
+                report.remark(f"is a table of one column, {names[0]!r}, by its first line")
         values = list(record.values())
         document = {field: values[column] for field, column in fields[names].items()}
         if "text" not in document or (needs_id and "id" not in document):

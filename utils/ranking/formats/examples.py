@@ -19,6 +19,7 @@ from utils.ranking.formats.items import (
     first_value,
     items_of,
     layout_of,
+    num_labels,
     plain_text,
     used_fields,
 )
@@ -42,7 +43,9 @@ class _Question:
     candidates: dict[str, Candidate] = field(default_factory=dict)
 
 
-def read_examples(path: Path, values: Iterable[tuple[str, object]], report: FileReport) -> Iterator[Query]:
+def read_examples(
+    path: Path, values: Iterable[tuple[str, object]], report: FileReport, needs_grades: bool = True
+) -> Iterator[Query]:
     """Yield the questions of records.
 
     A record is an object with known fields (`utils.ranking.formats.fields`), or a list:
@@ -59,17 +62,19 @@ def read_examples(path: Path, values: Iterable[tuple[str, object]], report: File
         path: the file, for messages.
         values: the records with their places, such as `line 7`.
         report: counts what is left out.
+        needs_grades: leave out candidates whose grade is empty; otherwise their grade is 0.
 
     Raises:
         UserError: no record has a question with candidates, or a field without a known name may be the grade.
     """
-    return _Examples(path, report).read(values)
+    return _Examples(path, report, needs_grades).read(values)
 
 
 class _Examples:
-    def __init__(self, path: Path, report: FileReport):
+    def __init__(self, path: Path, report: FileReport, needs_grades: bool):
         self.path = path
         self.report = report
+        self.needs_grades = needs_grades
         self.layout = ""  # of the first record: graded, listed or paired
         self.questions: dict[str, _Question] = {}
         self.fields: dict[tuple, dict[str, list[str]]] = {}  # by the names of a record
@@ -119,6 +124,8 @@ class _Examples:
             self.report.leave_out(place, "its question contains half a character (a lone surrogate)")
         elif not items or (layout == "paired" and not items[0].grade):
             self.report.leave_out(place, "it has no candidate" if layout == "listed" else "it has no right answer")
+        elif layout == "listed" and num_labels(record, fields) > len(items):
+            self.report.leave_out(place, "it has more labels than candidates")
         elif (question := self._question(place, number, query, record, fields)) is not None:
             has_ids = layout == "graded" and "candidate_id" in fields
             for item in items:
@@ -143,6 +150,8 @@ class _Examples:
 
     def _add_candidate(self, place: str, question: _Question, item: Item, has_ids: bool) -> None:
         text, grade = plain_text(item.text), parse_grade(item.grade)
+        if grade is None and not self.needs_grades:
+            grade = 0.0
         if grade is None:
             self.report.skip(place, "a candidate has no grade")
         elif math.isnan(grade):

@@ -44,11 +44,10 @@ def text_layout(path: Path) -> str:
     if has_judgement_header(path):
         return "judgements"
     fields = set(find_fields(path, header))
-    if {"id", "text"} <= set(find_columns(path, header, DOCUMENT_FIELDS)) and not fields & {
-        "query",
-        "positive",
-        "relevance",
-    }:
+    names_text = "text" in find_columns(path, header, DOCUMENT_FIELDS)
+    if len(header) == 1 and names_text and _has_one_column(path):
+        return "documents"
+    if len(header) > 1 and names_text and not fields & {"query", "positive", "relevance"}:
         return "documents"
     if len(header) > 1 and fields & {"query", "candidate", "relevance", "positive", "negative"}:
         return "records"
@@ -69,6 +68,12 @@ def text_layout(path: Path) -> str:
     if width < 2 or sum(len(row) == width for row in rows) < 0.9 * len(rows):
         return "lines"
     return _row_layout(path, [row for row in rows if len(row) == width])
+
+
+def _has_one_column(path: Path) -> bool:
+    """Whether a file is a table of one column; commas and tabs that are not quoted are those of plain lines."""
+    rows = itertools.islice(read_table(path, known_columns=KNOWN_NAMES), SAMPLE)
+    return all(len(fields) == 1 for _, fields in rows)
 
 
 def _row_layout(path: Path, rows: list[list[str]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from utils.common.tables import find_columns
 from utils.ranking.formats.fields import DOCUMENT_FIELDS, FIELDS
 
 LAYOUTS = {
@@ -21,6 +22,9 @@ ITEM_FIELDS = DOCUMENT_FIELDS | {
 """Names in a candidate that is an object."""
 
 
+QUERY_NAMES = {"query": FIELDS["query"]}
+
+
 class Item(NamedTuple):
     """A candidate as a record names it."""
 
@@ -35,7 +39,7 @@ def as_record(value) -> dict:
     """The record as an object with known fields; an empty one where it is neither an object nor a list."""
     if isinstance(value, dict):
         texts = value.get("set") or value.get("texts")
-        if not isinstance(texts, list) or not texts or {"query", "question", "anchor"} & set(value):
+        if not isinstance(texts, list) or not texts or "query" in find_columns("", list(value), QUERY_NAMES):
             return value
         if "set" in value:
             return {"query": texts[0], "positive": texts[1:]}
@@ -84,8 +88,8 @@ def items_of(record: dict, fields: dict[str, list[str]], layout: str, number: st
         items = list(_items(first_value(record, fields, "candidates"), number))
         labels = first_value(record, fields, "labels") if "labels" in fields else None
         if isinstance(labels, list):
-            labels += [None] * (len(items) - len(labels))
-            items = [item._replace(grade=label) for item, label in zip(items, labels, strict=False)]
+            padded = [*labels, *[None] * (len(items) - len(labels))]
+            items = [item._replace(grade=label) for item, label in zip(items, padded, strict=False)]
         yield from items
     else:
         answer = next(field for field in ("positive", "candidates", "candidate") if field in fields)
@@ -96,6 +100,12 @@ def items_of(record: dict, fields: dict[str, list[str]], layout: str, number: st
             negatives = list(_items(record[name], number, start))
             start += len(negatives)
             yield from (item._replace(grade=0.0) for item in negatives)
+
+
+def num_labels(record: dict, fields: dict[str, list[str]]) -> int:
+    """How many labels a record lists; 0 where it has no list of them."""
+    labels = first_value(record, fields, "labels") if "labels" in fields else None
+    return len(labels) if isinstance(labels, list) else 0
 
 
 def _items(value, number: str, start: int = 0) -> Iterator[Item]:

@@ -184,6 +184,20 @@ def test_triplets_and_lists_have_right_and_wrong_answers(tmp_path, name):
     assert queries[0].text == "q q" and graded(queries[0]) == {"a a": 1, "b b": 0, "c c": 0}
 
 
+@pytest.mark.parametrize("name", ["prompt", "Question", "q", "query_text", "sentence1"])
+def test_texts_are_the_candidates_of_a_question_under_any_name(tmp_path, name):
+    values = ({name: f"q{place}", "texts": ["in the bin", "in a jar"], "labels": [0, 1]} for place in range(2))
+    queries, _ = read(tmp_path / "t.jsonl", json_lines(*values))
+    assert [query.text for query in queries] == ["q0", "q1"]
+    assert graded(queries[0]) == {"in the bin": 0.0, "in a jar": 1.0}
+
+
+def test_without_grades_candidates_can_still_be_ranked(tmp_path):
+    content = table(",", rows=[("q", "a", ""), ("q", "b", "NA"), ("r", "c", 1)])
+    queries, _ = read(tmp_path / "t.csv", content, needs_grades=False)
+    assert [graded(query) for query in queries] == [{"a": 0.0, "b": 0.0}, {"c": 1.0}]
+
+
 def test_ids_of_passages_are_kept_and_other_candidates_numbered(tmp_path):
     queries, _ = read(tmp_path / "p.jsonl", TRIPLETS["passages.jsonl"])
     assert [(q.id, [c.id for c in q.candidates]) for q in queries] == [("1", ["7", "8", "9"]), ("2", ["7"])]
@@ -224,6 +238,7 @@ def test_repeated_and_contradicting_candidates(tmp_path):
 
 
 GOOD = [(f"q{number}", "a", 1) for number in range(30)]
+MORE = [("q30", "a", 1)]
 IDS = ("query_id", "candidate_id", *NAMES)
 
 
@@ -261,6 +276,13 @@ def with_ids(*rows):
         ("t.jsonl", json_lines(*GOOD, ["q", "\ud800", 1]), "the answer contains half a character (a lone surrogate)"),
         ("t.jsonl", json_lines(*GOOD, 5), "it has no question with candidates (line 31)"),
         ("t.jsonl", json_lines(*GOOD) + "{\n", "it is not JSON (line 31)"),
+        (
+            "t.jsonl",
+            json_lines(
+                *({"query": q, "texts": [c], "labels": [1, 0][: 1 + (q == "q7")]} for q, c, _ in [*GOOD, *MORE])
+            ),
+            "it has more labels than candidates (line 8)",
+        ),
         (
             "t.jsonl",
             json_lines(*({"query": q, "pos": [c]} for q, c, _ in GOOD), {"query": "q", "pos": []}),

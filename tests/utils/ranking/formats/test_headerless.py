@@ -4,6 +4,8 @@ import pytest
 
 from tests.helpers.ranking_files import read
 from utils.common.errors import UserError
+from utils.common.reading import Reading
+from utils.ranking.data import read_texts
 
 
 @pytest.mark.parametrize(
@@ -20,6 +22,23 @@ from utils.common.errors import UserError
 def test_features_and_ids_are_no_texts(tmp_path, content, words):
     with pytest.raises(UserError, match=words):
         read(tmp_path / "t.txt", content)
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        ("It opened in 1887\nIt closed in 1920\n", ["It opened in 1887", "It closed in 1920"]),
+        ("Contents\nThe first, and more\n", ["Contents", "The first, and more"]),
+        ('text\n"Dry, in a jar."\nOld\n', ["Dry, in a jar.", "Old"]),
+        ('title,body\nBeans,"Dry, in a jar."\n', ["Beans Dry, in a jar."]),
+        ('title,text\nBeans,"Dry, in a jar."\n', ["Beans Dry, in a jar."]),
+    ],
+)
+def test_lines_and_tables_without_ids_are_texts_to_search(tmp_path, content, texts):
+    (tmp_path / "t.txt").write_text(content)
+    reading = Reading()
+    assert [named.text for named in read_texts(tmp_path / "t.txt", reading)] == texts
+    assert any("one column, 'text'" in note for note in reading.notes) == content.startswith("text\n")
 
 
 def test_a_question_and_an_answer_that_begin_with_numbers_are_texts(tmp_path):
