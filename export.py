@@ -48,6 +48,9 @@ def main(config: Config) -> int:
     out = config.out or default_folder(config.model)
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: is a file; name a folder with --out")
+    is_export = all((out / name).is_file() for name in ("answer.py", "settings.json"))
+    if out.is_dir() and any(out.iterdir()) and not is_export:
+        raise UserError(f"{out}: is not empty and holds no export; name an empty folder with --out")
 
     module = importlib.import_module(f"utils.{task}.predictor")
     predictor = getattr(module, f"{task.capitalize()}Predictor").load(config.model)

@@ -134,6 +134,7 @@ def main(config: Config) -> int:
     from utils.squad.pretraining.text_windows import prepare_windows, token_shapes
     from utils.squad.pretraining.texts import excluded_files, read_paragraphs, without_excluded
     from utils.squad.tokenizer import mask_id_of, tokenizer_for_texts
+    from utils.text.tokenization import number_of_ids
     from utils.training.spread_checkpoint import will_continue
 
     reading = Reading(config.max_bad_fraction)
@@ -141,7 +142,12 @@ def main(config: Config) -> int:
     for note in reading.notes:
         print(note)
     excluded = excluded_files(config.exclude_files)
-    paragraphs = without_excluded(paragraphs, excluded, leave_out=config.overlap == "leave_out")
+    paragraphs = without_excluded(
+        paragraphs,
+        excluded,
+        leave_out=config.overlap == "leave_out",
+        max_bad_fraction=config.max_bad_fraction,
+    )
     parts = dict(
         zip(("train", "validation"), split_paragraphs(paragraphs, config.validation_fraction, config.seed), strict=True)
     )
@@ -161,7 +167,7 @@ def main(config: Config) -> int:
     groups = np.array([numbers[names[paragraph]] for paragraph in text["validation"].windows.window_context])
 
     # --- model
-    mask_id, vocabulary_size = mask_id_of(tokenizer), tokenizer.get_vocab_size()
+    mask_id, vocabulary_size = mask_id_of(tokenizer), number_of_ids(tokenizer)
     masking = ReplacementMasking(config.word_fraction)
     if config.method == "spans":
         masking = SpanMasking(mask_id, config.word_fraction, config.max_questions)

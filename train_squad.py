@@ -165,6 +165,7 @@ def main(config: Config) -> int:
     from utils.squad.splits import describe_data, draw, load_splits, with_one_answer
     from utils.squad.tokenizer import prepare_tokenizer
     from utils.squad.unseen import learned_paragraphs
+    from utils.text.tokenization import number_of_ids
     from utils.training.spread_checkpoint import will_continue
 
     files = {"train": config.train_files, "validation": config.validation_files, "test": config.test_files}
@@ -197,7 +198,7 @@ def main(config: Config) -> int:
 
     # --- model
     steps_per_epoch = OVERFIT_STEPS if config.overfit else math.ceil(len(features["train"]) / config.batch_size)
-    model = build_model(config, tokenizer.get_vocab_size(), checkpoint)
+    model = build_model(config, number_of_ids(tokenizer), checkpoint)
     if not will_continue(config.run_dir):  # otherwise the checkpoint overwrites them
         set_initial_weights(model, config.word_vectors, checkpoint, features["train"])
     del checkpoint  # it may be as large as the model

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -43,13 +44,26 @@ def test_weights_in_8_bits_answer_alike(exported):
     assert null_scores[1] == pytest.approx(null_scores[0], abs=0.1) and null_scores[1] != null_scores[0]
 
 
+def test_models_of_an_earlier_export_are_removed(exported, tmp_path):
+    folder = tmp_path / "again"
+    shutil.copytree(exported[0], folder)
+    (folder / "saved_model_queries").mkdir()
+    assert run_in_process("export", squad_run(), "--out", folder) == 0
+    models = {path.name for path in folder.iterdir() if "model" in path.name}
+    assert models == {"model.onnx", "saved_model"}
+
+
 def test_a_wrong_request_is_one_line(tmp_path, capsys):
     (tmp_path / "file").write_text("")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "README.md").write_text("my notes")
     for arguments, problem in (
         ((tmp_path / "none",), "no finished run there"),
         ((squad_run(), "--out", tmp_path / "file"), "is a file; name a folder"),
+        ((squad_run(), "--out", tmp_path / "mine"), "mine: is not empty and holds no export"),
         ((tracing_run(), "--int8"), "--int8: is for runs of squad, memnet, vectors, ranking"),
     ):
         assert run_in_process("export", *arguments) == 2
         errors = capsys.readouterr().err
         assert problem in errors and len(errors.splitlines()) == 1
+    assert (tmp_path / "mine" / "README.md").read_text() == "my notes"

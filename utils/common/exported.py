@@ -56,7 +56,7 @@ def read_text_argument(text: str, file: Path | None) -> str:
     if file and text:
         raise UserError("a text and --file were given: leave one out")
     try:
-        text = file.read_text(encoding="utf-8") if file else text
+        text = file.read_text(encoding="utf-8-sig") if file else text
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UserError(f"{file}: cannot be read ({reason}); check the path") from None

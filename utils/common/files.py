@@ -51,9 +51,10 @@ _SNIFFED_BYTES = 2**20
 
 
 def file_kind(path: str | Path) -> str:
-    """The file's extension in lower case without `.gz`: `.json` for `data.JSON.gz`."""
+    """The file's extension in lower case without that of a compression: `.json` for `data.JSON.gz`."""
     path = Path(path)
-    return Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
+    is_compressed = path.suffix.lower() in (".gz", ".bz2", ".xz")
+    return Path(path.stem).suffix.lower() if is_compressed else path.suffix.lower()
 
 
 def content_kind(path: str | Path) -> str:
@@ -71,6 +72,8 @@ def content_kind(path: str | Path) -> str:
         return "folder"
     with errors_of(path), open_binary(path) as file:
         head = file.read(_SNIFFED_BYTES)
+        if head.lstrip()[:1] in (b"{", b"[") and b"\n" not in head:  # a long first line: is it the only one?
+            head += file.readline(MAX_LINE_BYTES) + file.read(_SNIFFED_BYTES)
     for magic, kind in ((b"PAR1", "parquet"), (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"\x93NUMPY", "npy")):
         if head.startswith(magic):
             return kind
@@ -89,7 +92,7 @@ def content_kind(path: str | Path) -> str:
 
 def _is_json_per_line(text: str) -> bool:
     """Whether at least half of the first lines, 2 or more, are JSON objects or lists; some may be damaged."""
-    lines = [line for line in text.splitlines() if line.strip()][:10]
+    lines = [line for line in text.split("\n") if line.strip()][:10]  # JSON may hold other ends of lines within a text
     num_values = 0
     for line in lines:
         try:

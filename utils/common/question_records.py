@@ -11,7 +11,7 @@ from utils.common.asking import OrderedReport, Record
 from utils.common.files import content_kind, has_lone_surrogate, read_lines
 from utils.common.records import read_json_values, read_records
 
-QUESTION = ("question", "query", "text", "query_text", "question_text", "title", "q")
+QUESTION = ("question", "query", "text", "query_text", "question_text", "q")
 IDENTIFIER = ("id", "_id", "qid", "query_id", "question_id", "topic_id")
 """The names of each field, in the order in which they are looked for."""
 _SEPARATORS = re.compile(r"[\t,;|]")

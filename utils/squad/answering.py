@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from utils.common.errors import UserError
 from utils.common.files import has_lone_surrogate
 from utils.common.inputs import as_texts, check_same_length
@@ -76,7 +78,8 @@ class SquadAnswerer:
                     always the highest probability; the others follow by their probability.
 
         Raises:
-            UserError: a record has no question or no context, or a question is too long for `max_length`.
+            UserError: a record has no question or no context, or its question has more than 64 tokens or leaves no room for the
+                context.
         """
         for number, record in enumerate(records):
             _check_record(number, record)
@@ -84,6 +87,12 @@ class SquadAnswerer:
             return []
         questions, contexts = ([record[name] for record in records] for name in ("question", "context"))
         windows = cut_windows(questions, contexts, self.tokenizer, self.max_length, self.doc_stride)
+        question_lengths = np.diff(windows.questions.offsets)
+        for number in np.flatnonzero(question_lengths > windows.question_lengths):
+            raise UserError(
+                f"record {number + 1}: its question has {question_lengths[number]:,} tokens, more than the "
+                f"{windows.question_lengths[number]} that the model reads; shorten it, and put what it is about into the context"
+            )
         answers = answer_texts(
             self.model,
             windows,

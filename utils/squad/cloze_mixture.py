@@ -121,7 +121,10 @@ def read_clozes(config, questions: Mapping[str, Sequence[Question]]) -> Sequence
     """
     if not config.cloze_files:
         return []
-    clozes = read_squad_files(config.cloze_files, Reading(config.max_bad_fraction), config.cache_dir)
+    reading = Reading(config.max_bad_fraction)
+    clozes = read_squad_files(config.cloze_files, reading, config.cache_dir)
+    for note in reading.notes:
+        print(note)
     return _without_scored_text(clozes, questions)
 
 

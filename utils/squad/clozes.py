@@ -58,7 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         paragraphs = read_paragraphs(options.text_files, reading)
         for note in reading.notes:
             print(note)
-        paragraphs = without_excluded(paragraphs, excluded, leave_out=options.overlap == "leave_out")
+        paragraphs = without_excluded(
+            paragraphs,
+            excluded,
+            leave_out=options.overlap == "leave_out",
+            max_bad_fraction=options.max_bad_fraction,
+        )
         questions = [
             question
             for paragraph in paragraphs

@@ -170,8 +170,13 @@ def _collect(
         earlier = questions.get(question.id) or known.get(question.id)
         if earlier and (question.context, question.question) == (earlier.context, earlier.question):
             added = tuple(answer for answer in question.answers if answer not in earlier.answers)
-            if not added or earlier.is_impossible or earlier.id not in questions:
+            if not added or earlier.is_impossible:
                 report.skip(entry.where(), "an earlier record has the same question")
+                continue
+            if earlier.id not in questions:
+                report.skip(
+                    entry.where(), "an earlier file has the same question, with other answers, which are kept alone"
+                )
                 continue
             report.skip(entry.where(), "an earlier record has the same question: their answers are joined")
             question = replace(earlier, answers=earlier.answers + added)

@@ -245,7 +245,9 @@ def _answers_in_columns(texts, starts) -> list[tuple[str, int | None]]:
     """Answers whose texts and offsets are two lists, as Hugging Face keeps them; or one answer."""
     if not isinstance(texts, list):
         return [] if texts is None and not starts else [_answer(texts, starts)]
-    starts = starts if isinstance(starts, list) and starts else [None] * len(texts)
+    if starts is None or starts in ([], ""):
+        starts = [None] * len(texts)
+    starts = starts if isinstance(starts, list) else [starts]
     if len(starts) != len(texts):
         raise BadRecord("the answers have more texts than offsets, or fewer")
     return [_answer(text, start) for text, start in zip(texts, starts, strict=True)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from utils.common.errors import UserError
+from utils.common.references import run_folder
 from utils.text.tokenization import load_tokenizer, special_token_ids
 from utils.text.tokenizer_files import tokenizer_notes
 from utils.training.finished import read_run
@@ -83,7 +84,7 @@ def check_encoder(config) -> None:
 
 
 def _check_signals(config, is_pretrained: bool) -> None:
-    """Check the settings of what is learned beside the answers, and print what should be known about the teachers."""
+    """Check the settings of what is learned beside the answers, and print what should be known about earlier runs."""
     if not 0 <= config.sentence_shuffle <= 1:
         raise UserError(f"--sentence-shuffle {config.sentence_shuffle}: must be at least 0 and at most 1")
     for name in ("teacher_weight", "cloze_fraction"):
@@ -96,12 +97,14 @@ def _check_signals(config, is_pretrained: bool) -> None:
         raise UserError(f"--overfit {config.overfit} is to memorise its questions: leave out {flags}")
     if config.hashed_words and (flags := _flags_in_use(config, ("word_dropout", "name_swap"))):
         raise UserError(f"--hashed-words shows the words that {flags} would hide: leave out one of them")
-    for run_dir in config.teachers:
-        settings, _ = read_run(run_dir, "squad")
-        if _held_out_by(vars(config)) != _held_out_by(settings):
+    earlier = {f"teacher {run_dir}": read_run(run_dir, "squad") for run_dir in config.teachers}
+    if folder := run_folder(config.init_from):
+        earlier[f"--init-from {config.init_from}"] = read_run(folder)
+    for name, (settings, results) in earlier.items():
+        if results["task"] == "squad" and _held_out_by(vars(config)) != _held_out_by(settings):
             print(
-                f"teacher {run_dir}: other questions were held out from it; if it was trained on validation paragraphs of this "
-                "run, validation scores will be too high: give all trainings the same --validation-files"
+                f"{name}: other questions were held out from it; if it was trained on validation paragraphs of this run, "
+                "validation scores will be too high: give all trainings the same --validation-files"
             )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from utils.common.errors import UserError, exit_on_user_error, one_line
 from utils.common.exported import read_exported, read_exported_tokenizer, read_text_argument
+from utils.common.files import finite_or_none
 from utils.common.onnx_model import OnnxModel
 from utils.squad.answering import SquadAnswerer, answer_lines
 
@@ -54,7 +55,7 @@ def main() -> None:
         record = {"question": arguments.question, "context": read_text_argument(arguments.text, arguments.file)}
         (result,) = Answerer(model=arguments.model).answer([record], max(arguments.n_best, 1))
         if arguments.json:
-            print(json.dumps(result))
+            print(json.dumps(finite_or_none(result)))
             return
         for line in answer_lines(result):
             print(one_line(line))

@@ -171,6 +171,15 @@ def lower_case_first(tokenizer):
     return tokenizer
 
 
+def number_of_ids(tokenizer) -> int:
+    """How many rows a table of token vectors needs: more than the tokenizer has tokens where its ids have gaps.
+
+    Args:
+        tokenizer: `tokenizers.Tokenizer`.
+    """
+    return 1 + max(tokenizer.get_vocab().values(), default=0)
+
+
 def check_fits(tokenizer, settings: dict, max_length: int) -> None:
     """Check that a model can read what a tokenizer gives. Backends take wrong ids and places in silence.
 
@@ -182,7 +191,7 @@ def check_fits(tokenizer, settings: dict, max_length: int) -> None:
     Raises:
         ValueError: the tokenizer has more ids than the model, or texts are longer than it reads.
     """
-    num_ids = 1 + max(tokenizer.get_vocab().values(), default=0)
+    num_ids = number_of_ids(tokenizer)
     if num_ids > settings["vocabulary_size"]:
         raise ValueError(f"the tokenizer has {num_ids:,} ids, the model {settings['vocabulary_size']:,}")
     if max_length > settings["max_length"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,7 @@ def write_export(
     """Write `model.onnx`, `saved_model/`, `answer.py` and what it needs, `request.json`, `requirements.txt` and `README.md`.
 
     Args:
-        folder: the folder to write; files of the same names are replaced.
+        folder: the folder to write; files of the same names are replaced, and models of an earlier export removed.
         task: name of the task, whose `utils/TASK/standalone.py` becomes `answer.py`.
         models: the models; those after the first have a suffix.
         settings: the content of `settings.json`, which `answer.py` reads.
@@ -65,6 +66,7 @@ def write_export(
     for part in models:
         for export in export_model(part.model, folder, part.signature, part.examples, part.suffix):
             exports[export.name] = export
+    _remove_other_models(folder, exports)
     write_json(folder / "settings.json", settings)
     for name, content in files.items():
         write_atomically(folder / name, content)
@@ -75,6 +77,13 @@ def write_export(
     write_atomically(folder / "request.json", json.dumps({"inputs": request}) + "\n")
     write_atomically(folder / "README.md", _readme(task, models, exports, files, padding, usage))
     return {name: export.summary() for name, export in exports.items()}
+
+
+def _remove_other_models(folder: Path, exports: Mapping[str, ExportedModel]) -> None:
+    """Remove the models of an earlier export, such as one in 8 bits, which would answer with the tokenizer of this one."""
+    for path in [*folder.glob("model*.onnx"), *folder.glob("saved_model*")]:
+        if path.name not in exports or exports[path.name].problem:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def requirement(package: str) -> str:

@@ -152,7 +152,7 @@ def find_data(
     elif split == "test":
         is_own = is_own and settings_of_named != {"validation_files"}
     if not paths or (has_split and is_own):
-        return _own_data(settings, recorded, paths)
+        return _own_data(settings, recorded, paths, split)
     if split != "test":
         raise UserError(f"--split {split}: is a part of the run's own data; name its files, or leave --split out")
     notes = [
@@ -175,7 +175,7 @@ def recorded_checksums(data: Mapping) -> dict[str, dict[str, str]]:
     return {f"{split}_files": {names[0]: checksums[split]} for split, names in files.items() if len(names) == 1}
 
 
-def _own_data(settings: Mapping, recorded: Mapping, paths: Mapping[str, Path]) -> DataSource:
+def _own_data(settings: Mapping, recorded: Mapping, paths: Mapping[str, Path], split: str) -> DataSource:
     """The run's own data: each file is the named one of its content, or lies where the run read it."""
     files, absent = {}, {}
     for setting in FILE_SETTINGS:
@@ -188,4 +188,8 @@ def _own_data(settings: Mapping, recorded: Mapping, paths: Mapping[str, Path]) -
                 files.setdefault(setting, []).append(path)
             else:
                 absent.setdefault(setting, []).append(path.name)
-    return DataSource(True, files, absent=absent)
+    notes = []
+    if split == "test" and files.get("test_files"):
+        others = [path for digest, path in paths.items() if digest not in recorded.get("test_files", {}).values()]
+        notes = [f"{path}: is one of the run's other files, which are not scored; its test data are" for path in others]
+    return DataSource(True, files, notes, absent)

@@ -42,7 +42,16 @@ def error_of(read, path):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("a.json", ".json"), ("A.JSON.GZ", ".json"), ("b.tar.gz", ".tar"), ("c", ""), ("d.gz", "")]
+    ("name", "kind"),
+    [
+        ("a.json", ".json"),
+        ("A.JSON.GZ", ".json"),
+        ("b.tar.gz", ".tar"),
+        ("c", ""),
+        ("d.gz", ""),
+        ("e.csv.bz2", ".csv"),
+        ("f.csv.XZ", ".csv"),
+    ],
 )
 def test_the_kind_of_a_file_is_that_before_gz(name, kind):
     assert file_kind(f"some.folder/{name}") == file_kind(Path(name)) == kind
@@ -186,6 +195,9 @@ def test_broken_json_is_one_line(tmp_path, content, problem):
         (b'{"a": 1}\n{"a": 2}\n', "jsonl"),
         (b'["a", "b"]\r\n["a", "b"]', "jsonl"),
         (b'{"a": 1\n{"a": 2}\n', "jsonl"),
+        ('{"a": "x\u2028y\x0cz"}\n{"a": "\x85"}\n{"a": "\u2029"}\n'.encode(), "jsonl"),
+        (b'{"a": "' + b"x" * 2**20 + b'"}\n{"a": 2}\n', "jsonl"),
+        (b'{"a": "' + b"x" * 2**20 + b'"}\n', "json"),
         (b'{"a": 1}\n\n', "json"),
         (b'{\n"a": 1}', "json"),
         (b'[{"a": 1},\n{"a": 2}]', "json"),

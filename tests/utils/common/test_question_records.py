@@ -31,6 +31,12 @@ def test_formats(tmp_path, content, questions):
     assert read(tmp_path / "questions", content)[0] == questions
 
 
+def test_the_title_of_an_article_is_no_question(tmp_path):
+    articles = {"data": [{"title": "Rivers", "paragraphs": [{"context": "A b.", "qas": [{"question": "What?"}]}]}]}
+    questions, report = read(tmp_path / "squad.json", json.dumps(articles))
+    assert questions == [] and report.num_bad == 1
+
+
 def test_what_is_no_question_is_counted(tmp_path):
     content = '{"id": "a", "question": ""}\n7\n{"id": true, "question": "Who?"}\n{"question": "\\ud800"}\n'
     questions, report = read(tmp_path / "questions", content)

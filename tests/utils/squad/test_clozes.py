@@ -299,6 +299,10 @@ def test_reading_leaves_out_validation_text_and_refuses_test_text(text, tmp_path
         read_clozes(settings, {"train": real, "validation": real, "test": bridge})
     unlabelled = [Question("b", "t", BRIDGE, "What?", ())]  # it is not scored
     assert read_clozes(settings, {"train": real, "validation": real, "test": unlabelled}) == clozes
+    out.write_text(out.read_text().replace('"question": "', '"question": "\\ud83d', 1))
+    settings.max_bad_fraction = 0.5
+    assert len(read_clozes(settings, {"train": real, "validation": real})) == number - 1
+    assert "1 of" in (output := capsys.readouterr().out) and "lone surrogate" in output
     everything = [Question("e", "t", f"{MOULD} {BRIDGE}", "What?", (Answer("Boston", 14),))]
     with pytest.raises(UserError, match="all clozes share text with validation data"):
         read_clozes(settings, {"train": real, "validation": everything})

@@ -224,6 +224,16 @@ def test_several_files(tmp_path):
         read_squad_files([])
 
 
+def test_other_answers_of_an_earlier_file_s_question_are_counted(tmp_path):
+    first = write(tmp_path, layout(entry("q1")), "first.json")
+    other = entry("q1", answers=[{"text": "island", "answer_start": 10}])
+    second = write(tmp_path, layout(other, entry("q2")), "second.json")
+    reading = Reading()
+    questions = read_squad_files([first, second], reading)
+    assert [answer.text for answer in questions[0].answers] == ["6,052"]
+    assert any("an earlier file has the same question, with other answers" in note for note in reading.notes)
+
+
 def test_describe(tmp_path):
     impossible, unlabelled = entry("q2", answers=[], is_impossible=True), entry("q4", answers=None)
     paths = [write(tmp_path, layout(entry(), impossible), "a.json")]

@@ -196,6 +196,16 @@ def test_texts_and_offsets_in_columns_of_lists(tmp_path):
     assert read_squad(write_table(tmp_path / "train.csv", rows)) == QUESTIONS[:1]
 
 
+@pytest.mark.parametrize(
+    "answers", [{"answers": ["Ada"], "answer_start": 15}, {"answers": {"text": ["Ada"], "answer_start": 15}}]
+)
+def test_one_text_in_a_list_keeps_its_offset(tmp_path, answers):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"id": "q", "context": "Ada met Ada in Ada.", "question": "Where?", **answers}))
+    (question,) = read_squad(path)
+    assert question.answers == (Answer("Ada", 15),)
+
+
 def test_answers_in_python_are_read_and_never_run(tmp_path):
     path, mark = tmp_path / "a.jsonl", tmp_path / "mark"
     attacks = [

@@ -113,6 +113,15 @@ def test_an_empty_record_is_named(predictor, record):
         predictor.answer([RECORDS[0], record])
 
 
+def test_a_question_that_would_be_cut_is_named(predictor, monkeypatch):
+    monkeypatch.setattr(predictor, "max_length", 200)  # room for 64 tokens of a question
+    long = {**RECORDS[1], "question": "Please tell me " * 30 + "who wrote it?"}
+    with pytest.raises(
+        UserError, match=r"^record 2: its question has \d+ tokens, more than the \d+ that the model reads"
+    ):
+        predictor.answer([RECORDS[0], long])
+
+
 def test_half_a_character_is_named(predictor):
     with pytest.raises(UserError, match=r"^record 1: its context holds half a character"):
         predictor.answer([{"question": "Who?", "context": "Ada \ud83d."}])

@@ -69,5 +69,15 @@ def test_a_teacher_from_which_others_were_held_out_is_named(tmp_path, capsys, of
     settings = {"data": "squad", "validation_fraction": 0.05, "seed": 0} | of_teacher
     (tmp_path / "config.json").write_text(json.dumps(settings))
     (tmp_path / "results.json").write_text(json.dumps({"task": "squad"}))
-    check(teachers=[str(tmp_path)], **own)
-    assert ("give all trainings the same --validation-files" in capsys.readouterr().out) == is_named
+    (tmp_path / "best.keras").touch()
+    for run in ({"teachers": [str(tmp_path)]}, {"init_from": str(tmp_path)}):
+        check(**run, **own)
+        assert ("give all trainings the same --validation-files" in capsys.readouterr().out) == is_named
+
+
+def test_a_pretraining_as_start_holds_out_nothing(tmp_path, capsys):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "results.json").write_text(json.dumps({"task": "pretraining"}))
+    (tmp_path / "best.keras").touch()
+    check(init_from=str(tmp_path))
+    assert capsys.readouterr().out == ""

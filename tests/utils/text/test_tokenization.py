@@ -1,9 +1,10 @@
 """Tokenizers: trained, saved, loaded, and files that are not tokenizers."""
 
 import pytest
+import tokenizers
 
 from utils.common.errors import UserError
-from utils.text.tokenization import SPECIAL_TOKENS, load_tokenizer, special_token_ids, train_tokenizer
+from utils.text.tokenization import SPECIAL_TOKENS, load_tokenizer, number_of_ids, special_token_ids, train_tokenizer
 
 TEXTS = ["The cat sat on the mat.", "A cat and a bat sat; the rat ran!", "Café prices in 1999 and 2001"] * 3
 
@@ -11,6 +12,12 @@ TEXTS = ["The cat sat on the mat.", "A cat and a bat sat; the rat ran!", "Café 
 @pytest.fixture(scope="module")
 def tokenizer():
     return train_tokenizer(TEXTS, 90)
+
+
+def test_rows_are_counted_by_the_largest_id():
+    vocabulary = {"[UNK]": 0, "a": 1, "b": 5}
+    with_gap = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, "[UNK]"))
+    assert (with_gap.get_vocab_size(), number_of_ids(with_gap)) == (3, 6)
 
 
 def encode(tokenizer, text):

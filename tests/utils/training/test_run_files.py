@@ -78,6 +78,9 @@ def test_the_run_s_test_files_alone_or_with_all_others_are_its_own_data(files):
     for named in ([files["test"]], [files["test"], files["train"]]):
         source = find_data(settings, results, {"test_files": named})
         assert source.is_own and source.files["test_files"] == [files["test"]]
+        assert source.notes == [
+            f"{path}: is one of the run's other files, which are not scored; its test data are" for path in named[1:]
+        ]
 
 
 def test_other_files_are_new_data_and_training_files_are_named(files):

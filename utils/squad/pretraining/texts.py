@@ -8,7 +8,7 @@ from pathlib import Path
 
 from utils.common.errors import UserError
 from utils.common.files import content_kind, file_kind, has_lone_surrogate, read_lines
-from utils.common.reading import FileReport, Reading
+from utils.common.reading import MAX_BAD_FRACTION, FileReport, Reading
 from utils.common.records import read_records
 from utils.squad.layouts import CONTEXT, KNOWN_COLUMNS, MAX_DEPTH, as_text, first_value
 from utils.squad.overlap import SharedText
@@ -123,7 +123,11 @@ def excluded_files(named: Sequence[Path]) -> list[Path]:
 
 
 def without_excluded(
-    paragraphs: Sequence[Paragraph], exclude_files: Sequence[str | Path], *, leave_out: bool = False
+    paragraphs: Sequence[Paragraph],
+    exclude_files: Sequence[str | Path],
+    *,
+    leave_out: bool = False,
+    max_bad_fraction: float = MAX_BAD_FRACTION,
 ) -> list[Paragraph]:
     """Check that no paragraph is, or has eight words in a row in common with, text that a model will be tested on.
 
@@ -131,6 +135,8 @@ def without_excluded(
         paragraphs: what is to be learned from.
         exclude_files: files whose paragraphs must not be among them, of any kind that `read_paragraphs` knows.
         leave_out: leave such paragraphs out and print how many they were, instead of raising an error.
+        max_bad_fraction: fraction of the records of an excluded file that may be unusable. They are named, as nothing is compared
+            with them.
 
     Returns:
         the paragraphs that stay.
@@ -140,7 +146,10 @@ def without_excluded(
     """
     if not exclude_files:
         return list(paragraphs)
-    excluded = read_paragraphs(exclude_files)
+    reading = Reading(max_bad_fraction)
+    excluded = read_paragraphs(exclude_files, reading)
+    for note in reading.notes:
+        print(f"--exclude-files: {note}")
     keys = dict(zip(text_keys(paragraph.text for paragraph in excluded).tolist(), excluded, strict=True))
     excluded_text = SharedText(paragraph.text for paragraph in excluded)
     kept, overlaps = [], []

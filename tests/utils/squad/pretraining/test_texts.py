@@ -63,6 +63,15 @@ def test_text_of_a_test_is_an_error_that_names_it(other, tmp_path):
         without_excluded([shared], [test], leave_out=True)
 
 
+def test_records_that_nothing_is_compared_with_are_named(tmp_path, capsys):
+    test, kept = tmp_path / "dev.jsonl", [Paragraph("A text of its own.", "x", "x, line 1")]
+    test.write_text('{"text": "One."}\n{"body": "Two."}\n')
+    assert without_excluded(kept, [test], max_bad_fraction=0.5) == kept
+    assert "--exclude-files: " in (output := capsys.readouterr().out) and "(line 2)" in output
+    with pytest.raises(UserError, match="more than --max-bad-fraction 0 allows"):
+        without_excluded(kept, [test], max_bad_fraction=0)
+
+
 def test_articles_are_held_out_whole():
     paragraphs = [Paragraph(f"text {number}", f"article {number // 5}", "") for number in range(100)]
     train, validation = split_paragraphs(paragraphs, 0.1, seed=0)
