@@ -62,6 +62,8 @@ def read_facts(paths: Sequence[str | Path], reading: Reading) -> KnowledgeBase:
     - N-Triples;
     - WikiMovies' knowledge base (`1 Kismet directed_by William Dieterle`), whose facts are taken in both directions.
 
+    Terms of RDF become names in all of them, see `names_of_terms`.
+
     Args:
         paths: the files, compressed or not.
         reading: counts what is left out: rows that lack a field, have more fields than columns, or have a field of more than 1,000
@@ -75,7 +77,7 @@ def read_facts(paths: Sequence[str | Path], reading: Reading) -> KnowledgeBase:
         with reading.file(path) as report:
             for place, fields in _rows(path, report):
                 try:
-                    fact = fact_from(fields)
+                    fact = fact_from(names_of_terms(fields))
                 except BadFactError as error:
                     (report.skip if error.is_natural else report.leave_out)(place, str(error))
                     continue
@@ -190,7 +192,7 @@ def _table_rows(path: Path, report: FileReport) -> Iterator[tuple[str, Sequence[
         relations[row[relation]] += 1
         if places is None and len(objects) <= MAX_RELATIONS:
             objects.add(row[object_])
-        yield f"line {line:,}", names_of_terms((row[subject], row[relation], row[object_]))
+        yield f"line {line:,}", (row[subject], row[relation], row[object_])
     if places is None:
         _remark_on_columns(header, relations, len(objects), report)
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from utils.common.files import read_lines
 from utils.common.reading import FileReport
+from utils.memnet.records import name_text
 
 _IRI = r"<(?:[^<>\"{}|^`\\\s]|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8})*>"
 _BLANK = r"_:[^\s<>\"]+"
@@ -49,15 +50,19 @@ def read_ntriples(path: str | Path, report: FileReport) -> Iterator[tuple[str, l
         report.remark(f"{len(shared):,} names stand for several IRIs (such as {first} and {second}), which become one")
 
 
-def names_of_terms(fields: Sequence[str]) -> Sequence[str]:
-    """The names of a subject, relation and object in a row of a table, where these are terms of RDF; otherwise as they are.
+def names_of_terms(fields: Sequence) -> Sequence:
+    """The names of a subject, relation and object, where these are terms of RDF; any other fields as they are.
 
-    Results of SPARQL and the files of YAGO are such tables.
+    Results of SPARQL and the files of YAGO are tables of such terms.
 
     >>> names_of_terms(["<Ada_Moor>", "<http://e.org/born_in>", '"Brom"@en'])
     ['Ada Moor', 'born_in', 'Brom']
     """
-    subject, relation, object_ = fields
+    if len(fields) != 3:
+        return fields
+    subject, relation, object_ = map(
+        name_text, fields
+    )  # as `fact_from` reads them, so that a written fact is read back the same
     if not (_IRI_ALONE(subject) and _IRI_ALONE(relation)):
         return fields
     return [_name(subject), _last_part(relation), _name(object_) if _TERM(object_) else object_]

@@ -17,6 +17,7 @@ from utils.common.reading import FileReport
 from utils.common.records import read_records
 from utils.common.tables import find_columns, find_separator
 from utils.memnet.data import COLUMNS, is_majority
+from utils.memnet.ntriples import names_of_terms
 from utils.memnet.records import MAX_FIELD_LENGTH, BadFactError, Fact, fact_from, name_text
 
 FIELDS = {
@@ -188,7 +189,7 @@ def _memory_facts(memory, place: str, report: FileReport) -> Iterator[Fact]:
             values = list(triple.values())
             triple = [values[places[column]] for column in COLUMNS] if len(places) == 3 else values
         try:
-            yield fact_from(triple if isinstance(triple, list) else [])
+            yield fact_from(names_of_terms(triple) if isinstance(triple, list) else [])
         except BadFactError as error:
             report.note(place, f"a fact of their memory is left out: {error}")
 

@@ -263,6 +263,35 @@ def test_written_facts_are_read_back_with_the_same_numbers(tmp_path):
     assert read_facts([tmp_path / "facts.tsv"], Reading(0)).facts == base.facts
 
 
+def test_terms_of_rdf_become_names_in_every_format_so_that_written_facts_are_read_back(tmp_path):
+    import pyarrow
+    from pyarrow import parquet
+
+    rows = [
+        {
+            "subject": "<http://e.org/Ada_Moor>",
+            "relation": "<http://e.org/born_in>",
+            "object": "<http://e.org/New_Brom>",
+        },
+        {"subject": " <http://e.org/Bo>", "relation": "<http://e.org/motto>", "object": '"say no"@en'},
+    ]
+    expected = (Fact("Ada Moor", "born_in", "New Brom"), Fact("Bo", "motto", "say no"))
+    triples = [list(row.values()) for row in rows]
+    lists = [rows[0] | {"object": [rows[0]["object"]]}, rows[1]]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "f.parquet")
+    texts = [json.dumps(rows), json.dumps(triples), json.dumps(lists), "\n".join("\t".join(row) for row in triples)]
+    for path in [tmp_path / "f.parquet", *(write(tmp_path / f"f{n}", text) for n, text in enumerate(texts))]:
+        base = read_facts([path], Reading(0))
+        assert base.facts == expected
+        write_facts(tmp_path / "facts.tsv", base)
+        assert facts_of(tmp_path / "facts.tsv") == expected
+    numbers = [["<http://e.org/Bo>", "<http://e.org/height>", 1.8], ["<b>", 7, "<c>"]]
+    assert facts_of(write(tmp_path / "f", json.dumps(numbers))) == (
+        Fact("Bo", "height", "1.8"),
+        Fact("<b>", "7", "<c>"),
+    )
+
+
 TWICE = "born\tWhere was {s} born?\nborn\twhere was {s} born\ttest\n"
 
 

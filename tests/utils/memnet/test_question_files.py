@@ -156,6 +156,13 @@ def test_facts_of_a_memory_may_name_their_fields_in_any_order(tmp_path):
     assert records[0].memory == (Fact("Ada", "born_in", "Oslo"), Fact("Bo", "x", "Brom"))
 
 
+def test_terms_of_rdf_in_a_memory_become_names(tmp_path):
+    memory = [["<http://e.org/Ada_Moor>", "<http://e.org/born_in>", "<http://e.org/New_Brom>"], ["too", "short"]]
+    records, notes = read(tmp_path / "q.json", json.dumps([ROWS[0] | {"memory": memory}]))
+    assert records[0].memory == (Fact("Ada Moor", "born_in", "New Brom"),)
+    assert "a fact of their memory is left out: a field is missing" in str(notes)
+
+
 def test_answers_that_are_a_list_in_a_text(tmp_path):
     records, _ = read(tmp_path / "q.txt", 'who?\t[\'Bo\', "O\'Hara"]\nwhere?\t["Oslo"]\n[REC] is by?\t[sic]\n')
     assert [record.answers for record in records] == [["Bo", "O'Hara"], ["Oslo"], "[sic]"]
