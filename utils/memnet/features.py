@@ -319,8 +319,9 @@ def assemble(
 
 
 def longest_question(features: MemoryFeatures, rows: np.ndarray) -> int:
-    """Words of the longest of these questions, at least 1."""
-    return max(1, int((features.question_ids[rows] > 0).sum(axis=1).max()))
+    """Places that the words of the longest of these questions take, at least 1; a name that is cut short leaves gaps of 0."""
+    filled = np.flatnonzero((features.question_ids[rows] > 0).any(axis=0))
+    return int(filled[-1]) + 1 if len(filled) else 1
 
 
 def padded_slots(sizes) -> np.ndarray:

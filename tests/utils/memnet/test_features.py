@@ -5,12 +5,14 @@ import pytest
 
 from utils.memnet.features import (
     NOTHING,
+    MemoryFeatures,
     Vocabulary,
     assemble,
     build_features,
     closed_vocabulary,
     encode_facts,
     encode_texts,
+    longest_question,
     open_vocabulary,
     read_vocabulary,
     relation_word,
@@ -92,6 +94,15 @@ def test_batches_are_padded_to_what_they_need():
     np.testing.assert_array_equal(inputs["key_ids"][0, :2], facts.keys[[0, 3]])
     assert not inputs["key_ids"][1].any() and not inputs["value_ids"][0, 2:].any()
     assert {array.dtype for array in inputs.values()} == {np.dtype("int32")}
+
+
+def test_questions_with_gaps_keep_their_last_words():
+    ids = np.array([[3, 0, 0, 0, 5, 6, 7, 8, 9, 4], [3, 4, 0, 0, 0, 0, 0, 0, 0, 0], [0] * 10])
+    features = MemoryFeatures(ids, np.array([[0], [1], [2]]), np.zeros((3, 1), bool))
+    _, facts = features_of([[0]], QUESTIONS[:1])
+    assert [longest_question(features, np.array([row])) for row in range(3)] == [10, 2, 1]
+    question_ids = assemble(features, facts, np.arange(3))["question_ids"]
+    assert question_ids.shape == (3, 16) and question_ids[:, :10].tolist() == ids.tolist()
 
 
 def test_targets_spread_over_all_that_answer():
