@@ -120,7 +120,7 @@ class Config(RunConfig):
     such as "Who directed films that Ada starred in?" (templates of two relations with ` -> ` between them)."""
     evidence: bool | None = None
     """Give the model evidence of how a question names the subjects of facts (exactly, in part, by how rare words) in the place of
-    names. Left out: for pointer with at most two steps and --retrieval words."""
+    names. Left out: for pointer with at most two steps, --retrieval words and --vocabulary open."""
     attention_supervision: float = 0.0
     """Weight of a loss on the attention, whose target is the facts that answer."""
     redraw: bool | None = None
@@ -234,8 +234,8 @@ def main(config: Config) -> int:
 def with_model_defaults(config: Config) -> Config:
     """The settings, with the model's defaults in the place of None."""
     defaults = dict(MODELS[config.model])
-    # With evidence the vectors hold no names, so that no index of vectors can find them.
-    defaults["evidence"] &= config.retrieval == "words" and config.num_hops <= 2
+    # With evidence the vectors hold no names, so that no index of vectors can find them; a closed vocabulary learns names.
+    defaults["evidence"] &= config.retrieval == "words" and config.num_hops <= 2 and config.vocabulary != "closed"
     return replace(config, **{name: value for name, value in defaults.items() if getattr(config, name, value) is None})
 
 

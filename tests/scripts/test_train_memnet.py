@@ -282,6 +282,7 @@ def test_files_that_cannot_be_learned_from_are_one_line(tmp_path, monkeypatch, c
         (("--unknown-words", "0.5"), "--unknown-words: is for models with evidence that may abstain"),
         (("--evidence", "True", "--model", "documented"), "--evidence: is for --model pointer"),
         (("--evidence", "True", "--num-hops", "3"), "--evidence: is for --retrieval words"),
+        (("--evidence", "True", "--vocabulary", "closed"), "--evidence: is for --model pointer and --vocabulary open"),
     ],
 )
 def test_bad_settings_are_one_line(tmp_path, monkeypatch, capsys, flags, words):
@@ -289,3 +290,12 @@ def test_bad_settings_are_one_line(tmp_path, monkeypatch, capsys, flags, words):
     assert run_in_process("train_memnet", "--run-dir", "run", "--tracking", "off", *flags) == 2
     assert words in error_line(capsys.readouterr().err)
     assert not (tmp_path / "run").exists()
+
+
+def test_evidence_is_off_by_default_where_the_settings_exclude_it():
+    from train_memnet import Config, check, with_model_defaults
+
+    for settings, has_evidence in (({}, True), ({"vocabulary": "closed"}, False), ({"retrieval": "vectors"}, False)):
+        config = with_model_defaults(Config(Path("run"), **settings))
+        check(config)
+        assert config.evidence is has_evidence
