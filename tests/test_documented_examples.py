@@ -35,3 +35,10 @@ def test_examples_print_what_the_page_says(page, tmp_path, monkeypatch):
             exec(compile(code, str(page), "exec"), {})
         expected = re.findall(r"^# (.*)$", code, re.MULTILINE)
         assert expected and printed.getvalue().splitlines() == expected
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_arrays_that_commands_read_are_part_of_the_project(page):
+    for command in re.findall(r"^python .*", page.read_text(encoding="utf-8"), re.MULTILINE):
+        for path in re.findall(r"answer\.py (\S+\.np[yz])\b", command):
+            assert (ROOT / path).is_file(), command
