@@ -34,13 +34,13 @@ def ask_file(predictor: MemnetPredictor, request: Request, report: OrderedReport
     """The answers to the questions of a file, in its order.
 
     The file has questions in any of the formats of training, with or without answers, or a question per line. A question that
-    brings facts of its own is answered from these.
+    brings facts of its own is answered from these alone; if none of them can be used, it has an error in the place of an answer.
     """
 
     def answer_questions(records):
         answers = [None] * len(records)
         for has_facts in (False, True):
-            places = [place for place, record in enumerate(records) if bool(record.memory) is has_facts]
+            places = [place for place, record in enumerate(records) if (record.memory is not None) is has_facts]
             if places:
                 facts = [records[place].memory for place in places] if has_facts else None
                 texts = [records[place].text for place in places]
@@ -60,6 +60,8 @@ def read_questions(path: Path, report: OrderedReport) -> Iterator[Record]:
         records = questions_of_file(path, report, needs_answers=False)
     for record in records:
         reason = problem_of(record, needs_answers=False)
+        if not reason and record.memory == ():
+            reason = "its memory has no fact that can be used; give some, or leave the memory out"
         if reason:
             report.leave_out(record.place, reason, id=record.id)
         else:

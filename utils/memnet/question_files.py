@@ -154,7 +154,7 @@ def _named_questions(path: Path, report: FileReport) -> Iterator[QuestionRecord]
         if isinstance(text, list):
             text = " ".join(map(name_text, text))
         answers = _answers_of(fields.get("answers"))
-        facts = None if memory is None else tuple(_memory_facts(memory, place, report))
+        facts = None if memory in (None, "") else tuple(_memory_facts(memory, place, report))
         yield QuestionRecord(place, name_text(text), answers, memory=facts, id=record_id(value))
 
 
