@@ -99,7 +99,8 @@ class MemnetAnswerer:
 
         Args:
             questions: texts.
-            facts: the facts that each question is answered from; left out, candidates among the known ones.
+            facts: the facts that each question is answered from, whatever the others have; left out, candidates among the known
+                ones.
             n_best: answers, and attended facts, that are returned for each question, at most.
 
         Returns:
@@ -112,32 +113,47 @@ class MemnetAnswerer:
                     without candidates;
                 `no_answer_probability`: that no fact answers; None where the model was not trained to say so;
                 `num_candidates`: the number of facts that the question was answered from;
-                `unknown_words`: the words that neither the vocabulary nor a fact's subject has.
+                `unknown_words`: the words that neither the vocabulary nor the subject of a fact has, of the known ones or of the
+                    question's own.
         """
         if not questions:
             return []
         question_ids = encode_texts(questions, self.vocabulary)
         if facts is None:
             answerer, memories = self, self.candidates(question_ids)
+            known_words = [np.unique(self.facts.subjects)] * len(questions)
         else:
             if not any(facts):
                 raise UserError("no facts to answer from; give each question some, or leave them all out")
-            answerer = self.with_facts(fact for memory in facts for fact in memory)
-            numbers = {fact: number for number, fact in enumerate(answerer.known_facts)}
-            memories = [[numbers[fact] for fact in dict.fromkeys(memory)] for memory in facts]
+            answerer, memories = self._with_memories(facts)
+            known_words = [np.unique(answerer.facts.subjects[numbers]) for numbers in memories]
         memory, _ = pad_rows(memories, padding=-1)
         features = MemoryFeatures(question_ids, memory, np.zeros(memory.shape, bool))
         answers = answerer.read_answers(features, answerer.score(features), n_best)
-        known_words = np.unique(answerer.facts.subjects)
         return [
             {
                 "question": question,
                 **answer,
                 "num_candidates": len(candidates),
-                "unknown_words": self._unknown_words(question, known_words),
+                "unknown_words": self._unknown_words(question, words),
             }
-            for question, candidates, answer in zip(questions, memories, answers, strict=True)
+            for question, candidates, words, answer in zip(questions, memories, known_words, answers, strict=True)
         ]
+
+    def _with_memories(self, facts: Sequence[Sequence[Fact]]) -> tuple[MemnetAnswerer, list[np.ndarray]]:
+        """The same model with the facts of some questions, and the numbers of each question's own.
+
+        A fact that is in several memories has a number in each, so that no answer depends on the facts of other questions.
+        """
+        answerer = self.with_facts(fact for memory in facts for fact in memory)
+        numbers = {fact: number for number, fact in enumerate(answerer.known_facts)}
+        memories = [tuple(dict.fromkeys(numbers[fact] for fact in memory)) for memory in facts]
+        distinct = list(dict.fromkeys(memories))
+        answerer.known_facts = [answerer.known_facts[number] for memory in distinct for number in memory]
+        answerer.facts = answerer.facts.of_memories(distinct)
+        ends = np.cumsum([len(memory) for memory in distinct]).tolist()
+        places = {memory: np.arange(end - len(memory), end) for memory, end in zip(distinct, ends, strict=True)}
+        return answerer, [places[memory] for memory in memories]
 
     def candidates(self, question_ids: np.ndarray) -> list[np.ndarray]:
         """The numbers of each question's candidate facts: by the words of the question, best first, and for a model that takes two

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +183,33 @@ class EncodedFacts:
     def slots(self, sizes) -> np.ndarray:
         """The slots, real and empty ones, that memories of these sizes are padded to."""
         return padded_slots(np.add(sizes, self.nothing > 0))
+
+    def of_memories(self, memories: Sequence[Sequence[int]]) -> EncodedFacts:
+        """The facts of some memories, one memory after another. Weights are those among a memory's own facts, and names have the
+        numbers that they would have alone plus those of the memories before, so that ties are broken alike.
+
+        Args:
+            memories: numbers of facts; not all of them are empty.
+        """
+        parts = [np.array(memory, np.int64) for memory in memories]
+        numbers = np.concatenate(parts)
+        has_subjects, has_weights = self.subject_numbers is not None, self.weights is not None
+        names, num_names = [np.zeros((1 + has_subjects, 0), int)], 0
+        for part in parts:
+            of_memory = np.concatenate([self.objects[part], self.subject_numbers[part] if has_subjects else part[:0]])
+            _, first, place = np.unique(of_memory, return_index=True, return_inverse=True)
+            names.append(num_names + first.argsort().argsort()[place].reshape(1 + has_subjects, -1))
+            num_names += len(first)
+        names = np.concatenate(names, axis=1, dtype=np.int32)
+        return replace(
+            self,
+            subjects=self.subjects[numbers],
+            keys=self.keys[numbers],
+            values=self.values[numbers],
+            objects=names[0],
+            subject_numbers=names[1] if has_subjects else None,
+            weights=np.concatenate([word_weights(self.subjects[part]) for part in parts]) if has_weights else None,
+        )
 
 
 def encode_facts(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from utils.memnet.evidence import word_weights
 from utils.memnet.features import (
     NOTHING,
     MemoryFeatures,
@@ -103,6 +104,21 @@ def test_questions_with_gaps_keep_their_last_words():
     assert [longest_question(features, np.array([row])) for row in range(3)] == [10, 2, 1]
     question_ids = assemble(features, facts, np.arange(3))["question_ids"]
     assert question_ids.shape == (3, 16) and question_ids[:, :10].tolist() == ids.tolist()
+
+
+def test_facts_of_memories_have_the_weights_of_their_own_memory():
+    facts = encode_facts(BASE.facts, open_vocabulary(BASE, QUESTIONS), with_evidence=True, num_hops=2)
+    memories = [(0, 3), (), (3, 6, 9)]
+    together = facts.of_memories(memories)
+    numbers = [0, 3, 3, 6, 9]
+    for name in ("subjects", "keys", "values"):
+        assert getattr(together, name).tolist() == getattr(facts, name)[numbers].tolist()
+    assert together.objects.tolist() == [0, 1, 4, 5, 6] and together.subject_numbers.tolist() == [2, 3, 7, 8, 9]
+    for memory, start in zip(memories, (0, 2, 2), strict=True):
+        expected = word_weights(facts.subjects[list(memory)])
+        np.testing.assert_array_equal(together.weights[start : start + len(memory)], expected)
+    assert facts.weights[3].tolist() != together.weights[1].tolist() != together.weights[2].tolist()
+    assert encode_facts(BASE.facts, Vocabulary(["a"])).of_memories(memories).weights is None
 
 
 def test_targets_spread_over_all_that_answer():

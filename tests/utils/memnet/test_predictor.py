@@ -86,6 +86,23 @@ def test_given_facts_are_the_only_ones_that_answer(run_dir):
         predictor.answer(["Who?"], facts=[[]])
 
 
+@pytest.mark.parametrize("make_run", [abstaining_memnet_run, two_step_memnet_run])
+def test_an_answer_does_not_depend_on_the_facts_of_other_questions(make_run):
+    predictor = MemnetPredictor.load(make_run())
+    own = [Fact("Nora Quill", "born_in", "Leeds"), Fact("Tom Quill", "born_in", "York"), Fact("York", "born_in", "Zed")]
+    others = [Fact(f"P{number} Quill", "born_in", f"Town {number}") for number in range(40)]
+    questions = ["Where was Nora Quill born?", "Where was P3 Quill born?", "Where was Tom P3 Quill born?"]
+    memories = [own, [*others, own[1]], own]
+    expected = [predictor.answer([question], [memory])[0] for question, memory in zip(questions, memories, strict=True)]
+    answers = predictor.answer(questions, memories)
+    assert_same(answers, expected)
+    assert expected[0]["answers"][0]["answer"] == "Leeds" and "p3" in expected[2]["unknown_words"]
+    for answer, other in zip(answers, expected, strict=True):
+        texts = [[entry["answer"] for entry in one["answers"]] for one in (answer, other)]
+        assert texts[0] == texts[1]
+        assert answer["no_answer_probability"] == pytest.approx(other["no_answer_probability"], abs=1e-5)
+
+
 def test_a_question_that_shares_no_word_with_a_fact_has_no_answer(run_dir):
     (answer,) = MemnetPredictor.load(run_dir).answer(["Qwxyz zzyqq?"])
     assert answer["answers"] == answer["facts"] == [] and answer["num_candidates"] == 0
