@@ -21,6 +21,7 @@ from utils.app.markup import bar, breakable, escaped, message, table
 from utils.app.page_model import PageModel
 from utils.common.errors import UserError, counted
 from utils.memnet.features import encode_texts
+from utils.memnet.metrics import NOTHING_IN_COMMON
 from utils.memnet.records import BadFactError, Fact, fact_from
 
 MAX_ANSWERS = 20
@@ -83,6 +84,8 @@ class MemnetTab:
             return "".join([*notes, message("No fact shares a word with the question."), self.model.caption()])
         if result["answers"]:
             best = f'<p class="qkv-answer" dir="auto">{escaped(result["answers"][0]["answer"])}</p>'
+        elif result["no_answer_reason"] == NOTHING_IN_COMMON:
+            best = message("The subjects of this question have nothing in common.")
         else:
             best = message(f"No fact answers this (probability {result['no_answer_probability']:.2f}).")
         answers = [[breakable(entry["answer"]), bar(entry["probability"])] for entry in result["answers"]]

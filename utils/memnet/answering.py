@@ -14,7 +14,7 @@ from utils.common.inputs import as_texts
 from utils.memnet.evaluation import score_slots
 from utils.memnet.features import MemoryFeatures, Vocabulary, encode_facts, encode_texts
 from utils.memnet.index import WordIndex
-from utils.memnet.metrics import SlotScores, abstentions, ranked_values
+from utils.memnet.metrics import NO_FACT, SlotScores, abstention_reasons, ranked_values
 from utils.memnet.records import Fact, fact_from
 from utils.text.words import is_whole_word, split_words
 
@@ -107,11 +107,13 @@ class MemnetAnswerer:
             for each question a dict of:
                 `question`;
                 `answers`: best first, each a dict of `answer` and `probability`; none for a question without candidates, or where
-                    "no fact answers" has more weight than any key;
+                    the model abstains;
                 `facts`: most attended first, each a dict of `subject`, `relation`, `object` and `weight`; for a model that takes
                     two steps also `through`, the fact that led to it, None for a fact of the first step; none for a question
                     without candidates;
                 `no_answer_probability`: that no fact answers; None where the model was not trained to say so;
+                `no_answer_reason`: why the model abstains, `"no fact answers"` where that has more weight than any key, else
+                    `"the subjects have nothing in common"` where the named subjects share no object; None where it does not;
                 `num_candidates`: the number of facts that the question was answered from;
                 `unknown_words`: the words that neither the vocabulary nor the subject of a fact has, of the known ones or of the
                     question's own.
@@ -217,7 +219,7 @@ class MemnetAnswerer:
             n_best: answers and facts per question, at most.
         """
         texts = dict(zip(self.facts.objects.tolist(), (fact.object for fact in self.known_facts), strict=True))
-        abstains = abstentions(slots, features.memory, self.facts)
+        reasons = abstention_reasons(slots, features.memory, self.facts)
         answers = []
         for row, (memory, scores, address) in enumerate(zip(features.memory, slots.scores, slots.address, strict=True)):
             mask = memory >= 0
@@ -228,7 +230,7 @@ class MemnetAnswerer:
             nothing = None if slots.nothing is None else float(slots.nothing[row])
             if nothing is not None:
                 probabilities = probabilities * (1 - nothing)
-                values = values[: 0 if abstains[row] else None]
+                values = values[: 0 if reasons[row] else None]
             attended = [slot for slot in address.argsort()[::-1] if mask[slot]][:n_best]
             facts = [_attended_fact(self.known_facts[memory[slot]], address[slot]) for slot in attended]
             if slots.steps is not None:
@@ -243,6 +245,7 @@ class MemnetAnswerer:
                     ],
                     "facts": facts,
                     "no_answer_probability": nothing,
+                    "no_answer_reason": reasons[row],
                 }
             )
         return answers
@@ -291,8 +294,9 @@ def answer_lines(answer: dict) -> Iterator[str]:
     if not answer["facts"]:
         yield "(no memory: no fact shares a word with the question)"
         return
-    if not answer["answers"]:
-        yield f"{answer['no_answer_probability']:.3f}  (no fact answers)"
+    if reason := answer["no_answer_reason"]:
+        # The probability is that of the other reason.
+        yield f"{answer['no_answer_probability']:.3f}  ({reason})" if reason == NO_FACT else f"({reason})"
     for entry in answer["answers"]:
         yield f"{entry['probability']:.3f}  {entry['answer']}"
     yield "attended to:"

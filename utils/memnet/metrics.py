@@ -17,6 +17,9 @@ MINOR_SUBJECT = 0.02
 """A question is about a named subject if its most attended key has at least this fraction of the highest weight of a key."""
 UNSEEN = 1e-4
 """The probability that a named subject leaves for each value that its facts do not have."""
+NO_FACT = "no fact answers"
+NOTHING_IN_COMMON = "the subjects have nothing in common"
+"""Why a question is left unanswered."""
 
 
 @dataclass(frozen=True)
@@ -154,22 +157,30 @@ def _best_keys(slots: SlotScores, memory: np.ndarray, facts: EncodedFacts, row: 
     return best
 
 
-def abstentions(slots: SlotScores, memory: np.ndarray, facts: EncodedFacts) -> np.ndarray:
-    """Whether a model that can say that no fact answers says so, bool `(questions,)`.
+def abstention_reasons(slots: SlotScores, memory: np.ndarray, facts: EncodedFacts) -> list[str | None]:
+    """Why a model that can say that no fact answers leaves each question unanswered; None for one that it answers.
 
-    It does where "no fact answers" has more weight than the most attended key (see `certainty`), and where a question is about
-    several subjects whose keys have no object in common. Little attention does not count (`MINOR_SUBJECT`, `MINOR_KEY`), because a
-    name may stand in a question by chance.
+    It is `NO_FACT` where "no fact answers" has more weight than the most attended key (see `certainty`), and else
+    `NOTHING_IN_COMMON` where a question is about several subjects whose keys have no object in common. Little attention does not
+    count (`MINOR_SUBJECT`, `MINOR_KEY`), because a name may stand in a question by chance.
     """
+    reasons: list[str | None] = [None] * len(memory)
     if slots.nothing is None:
-        return np.zeros(len(memory), bool)
-    abstains = slots.nothing > certainty(slots, memory, facts)
+        return reasons
     for row in _rows_with_several_subjects(slots):
         keys = _best_keys(slots, memory, facts, row)
         highest = max(weight for weight, _ in keys)
         objects = [objects for weight, objects in keys if weight >= MINOR_SUBJECT * highest]
-        abstains[row] |= not set.intersection(*objects)
-    return abstains
+        if not set.intersection(*objects):
+            reasons[row] = NOTHING_IN_COMMON
+    for row in np.flatnonzero(slots.nothing > certainty(slots, memory, facts)):
+        reasons[row] = NO_FACT
+    return reasons
+
+
+def abstentions(slots: SlotScores, memory: np.ndarray, facts: EncodedFacts) -> np.ndarray:
+    """Whether the model leaves each question unanswered, bool `(questions,)`, see `abstention_reasons`."""
+    return np.array([reason is not None for reason in abstention_reasons(slots, memory, facts)], bool)
 
 
 def evaluate_slots(

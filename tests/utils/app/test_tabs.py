@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.page_runs import ANSWERS, QUESTION, SENTENCES, TEXT, page_runs
+from tests.helpers.small_runs import abstaining_memnet_run
 from utils.app import memnet, ranking, squad, tracing, vectors
 from utils.app.page_model import PageModel, describe
 from utils.common.errors import UserError
@@ -79,6 +80,15 @@ def test_memnet_answers_from_added_facts_too(tabs, runs):
 def test_memnet_says_what_no_fact_has(tabs):
     html = tabs["memnet"].show("zyx zyx", "")
     assert "No fact is about: zyx" in html and "No fact shares a word" in html
+
+
+def test_memnet_says_why_it_does_not_answer():
+    tab = memnet.MemnetTab(PageModel("memnet", str(abstaining_memnet_run()), memnet.load))
+    with ThreadPoolExecutor(1) as executor:
+        tab.model.start(executor)
+    assert "No fact answers this (probability 1.00)" in tab.show("Where does Ada Holt work?", "")
+    html = tab.show("Where were Ada Holt and Bo Holt born?", "")
+    assert "The subjects of this question have nothing in common." in html and "No fact answers" not in html
 
 
 def test_tracing_draws_ability_and_the_next_item(tabs):

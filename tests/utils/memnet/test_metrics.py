@@ -6,8 +6,11 @@ import numpy as np
 
 from utils.memnet.features import EncodedFacts, build_features
 from utils.memnet.metrics import (
+    NO_FACT,
+    NOTHING_IN_COMMON,
     UNSEEN,
     SlotScores,
+    abstention_reasons,
     abstention_scores,
     abstentions,
     answer_ranks,
@@ -161,3 +164,7 @@ def test_subjects_with_nothing_in_common_are_left_unanswered():
     assert not abstains(0.5, 0.49, 0.0, 0.01)  # the second name stands there by chance
     assert not abstains(0.3, 0.3, 0.01, 0.39, nothing=None)  # a model that always answers
     assert not abstains(0.3, 0.3, 0.01, 0.39, named=None)
+    address = np.array([[0.3, 0.3, 0.01, 0.39]])
+    for weight, reason in ((0.0, NOTHING_IN_COMMON), (0.98, NOTHING_IN_COMMON), (1.0, NO_FACT)):
+        slots = SlotScores(address, address, nothing=np.array([weight]), named=named)
+        assert abstention_reasons(slots, memory, facts) == [reason]

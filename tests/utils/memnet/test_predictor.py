@@ -170,9 +170,24 @@ def test_a_model_that_learned_to_abstain_does_not_answer_from_other_facts():
     assert given["answers"][0]["answer"] == "the mill"
 
 
+def test_why_a_question_is_left_unanswered():
+    predictor = MemnetPredictor.load(abstaining_memnet_run())
+    facts = [("Ada Holt", "born_in", "Arnwick"), ("Bo Lind", "born_in", "Skel"), ("Cy Dane", "born_in", "Skel")]
+    questions = ["Where was Ada Holt born?", "Where does Ada Holt work?", "Where were Ada Holt and Bo Lind born?"]
+    answered, no_fact, apart, common = predictor([*questions, "Where were Cy Dane and Bo Lind born?"], facts)
+    assert answered["no_answer_reason"] is common["no_answer_reason"] is None
+    assert common["answers"][0]["answer"] == "Skel"
+    assert no_fact["no_answer_reason"] == "no fact answers" and no_fact["no_answer_probability"] > 0.5
+    assert apart["answers"] == [] and apart["no_answer_probability"] < 0.1
+    lines = list(answer_lines(apart))
+    assert "(the subjects have nothing in common)" in lines and not [
+        line for line in lines if "no fact answers" in line
+    ]
+
+
 def test_a_model_that_did_not_learn_to_abstain_says_so(run_dir):
     (answer,) = MemnetPredictor.load(run_dir).answer(["Where was Zed Quill born?"])
-    assert answer["no_answer_probability"] is None
+    assert answer["no_answer_probability"] is answer["no_answer_reason"] is None
 
 
 def test_a_second_step_retrieves_facts_about_the_objects_of_the_first_one():
