@@ -114,7 +114,7 @@ def test_the_predictor_gives_the_stored_predictions(finished):
     assert [row["question"] for row in rows] == texts
     for row, answer in zip(rows, predictor.answer(texts, memories), strict=True):
         assert answer["answers"][0]["answer"] == row["answer"]
-        fact = answer["facts"][0]
+        fact = answer["supporting_fact"]
         assert f"{fact['subject']} / {fact['relation']} / {fact['object']}" == row["fact"]
 
 

@@ -108,6 +108,7 @@ class MemnetAnswerer:
                 `question`;
                 `answers`: best first, each a dict of `answer` and `probability`; none for a question without candidates, or where
                     the model abstains;
+                `supporting_fact`: the most attended fact whose object is the best answer, as in `facts`; None without an answer;
                 `facts`: most attended first, each a dict of `subject`, `relation`, `object` and `weight`; for a model that takes
                     two steps also `through`, the fact that led to it, None for a fact of the first step; none for a question
                     without candidates;
@@ -211,7 +212,7 @@ class MemnetAnswerer:
         return self.model.predict_on_batch(inputs)
 
     def read_answers(self, features: MemoryFeatures, slots: SlotScores, n_best: int) -> list[dict]:
-        """The `answers` and `facts` of each question, as `answer` returns them.
+        """What `answer` returns of each question, as far as it follows from the scores.
 
         Args:
             features: the questions with their memories.
@@ -231,24 +232,33 @@ class MemnetAnswerer:
             if nothing is not None:
                 probabilities = probabilities * (1 - nothing)
                 values = values[: 0 if reasons[row] else None]
-            attended = [slot for slot in address.argsort()[::-1] if mask[slot]][:n_best]
-            facts = [_attended_fact(self.known_facts[memory[slot]], address[slot]) for slot in attended]
-            if slots.steps is not None:
-                for fact, slot in zip(facts, attended, strict=True):
-                    number = self._fact_before(memory, slots.steps[:, row], slot)
-                    fact["through"] = None if number is None else _as_dict(self.known_facts[number])
+            steps = None if slots.steps is None else slots.steps[:, row]
+            attended = [slot for slot in address.argsort()[::-1] if mask[slot]]
+            supporting = None  # the most attended fact may have another object, where several with the answer add up
+            if len(values):
+                slot = next(slot for slot in attended if self.facts.objects[memory[slot]] == values[0])
+                supporting = self._attended_fact(memory, address, steps, slot)
             answers.append(
                 {
                     "answers": [
                         {"answer": texts[value], "probability": float(probability)}
                         for value, probability in zip(values[:n_best].tolist(), probabilities, strict=False)
                     ],
-                    "facts": facts,
+                    "supporting_fact": supporting,
+                    "facts": [self._attended_fact(memory, address, steps, slot) for slot in attended[:n_best]],
                     "no_answer_probability": nothing,
                     "no_answer_reason": reasons[row],
                 }
             )
         return answers
+
+    def _attended_fact(self, memory: np.ndarray, address: np.ndarray, steps: np.ndarray | None, slot: int) -> dict:
+        """The fact of a slot with its weight, and where the model takes two steps with the fact that led to it."""
+        fact = {**_as_dict(self.known_facts[memory[slot]]), "weight": float(address[slot])}
+        if steps is not None:
+            number = self._fact_before(memory, steps, slot)
+            fact["through"] = None if number is None else _as_dict(self.known_facts[number])
+        return fact
 
     def _fact_before(self, memory: np.ndarray, steps: np.ndarray, slot: int) -> int | None:
         """The number of the fact from which the second step came to a slot; None where the first step did."""
@@ -270,10 +280,6 @@ class MemnetAnswerer:
 
 def _as_dict(fact: Fact) -> dict:
     return {"subject": fact.subject, "relation": fact.relation, "object": fact.object}
-
-
-def _attended_fact(fact: Fact, weight: float) -> dict:
-    return {**_as_dict(fact), "weight": float(weight)}
 
 
 def path_text(fact: dict) -> str:

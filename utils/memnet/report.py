@@ -24,7 +24,7 @@ def format_scores(split: str, metrics: dict) -> str:
 
 
 def write_predictions(run_dir: Path, questions: Sequence[MemoryQuestion], answers: Sequence[dict]) -> None:
-    """Write `predictions.json`: each question with its correct answers, the best value, and the most attended fact.
+    """Write `predictions.json`: each question with its correct answers, the best value, and the fact that it rests on.
 
     Args:
         run_dir: the run directory.
@@ -35,7 +35,7 @@ def write_predictions(run_dir: Path, questions: Sequence[MemoryQuestion], answer
     for question, answer in zip(questions, answers, strict=True):
         row = {"id": question.id, "question": question.text, "correct_answers": list(question.answers), "answer": None}
         if answer["answers"]:
-            fact = answer["facts"][0]
+            fact = answer["supporting_fact"]
             row["answer"] = answer["answers"][0]["answer"]
             row["fact"] = f"{fact['subject']} / {fact['relation']} / {fact['object']}"
         rows.append(row)

@@ -3,6 +3,7 @@
 import json
 
 import keras
+import numpy as np
 import pytest
 
 from models.kv_memnet import KVMemNet
@@ -12,7 +13,8 @@ from utils.common.files import write_json
 from utils.memnet.answering import answer_lines
 from utils.memnet.data import write_facts
 from utils.memnet.demo import demo_people
-from utils.memnet.features import open_vocabulary, save_vocabulary
+from utils.memnet.features import MemoryFeatures, open_vocabulary, save_vocabulary
+from utils.memnet.metrics import SlotScores
 from utils.memnet.predictor import MemnetPredictor
 from utils.memnet.records import Fact
 from utils.memnet.splits import split_templates
@@ -170,6 +172,22 @@ def test_a_model_that_learned_to_abstain_does_not_answer_from_other_facts():
     assert given["answers"][0]["answer"] == "the mill"
 
 
+def test_the_supporting_fact_has_the_answer_as_its_object(run_dir):
+    predictor = MemnetPredictor.load(run_dir).with_facts(
+        [("Darwin", "year", "1809"), ("Newton", "land", "England"), ("Darwin", "land", "England")]
+    )
+    address = np.array([[0.4, 0.25, 0.35], [0.5, 0.3, 0.2], [0.0, 0.0, 0.0]])
+    memory = np.array([[0, 1, 2], [0, 1, -1], [-1, -1, -1]])
+    features = MemoryFeatures(np.zeros((3, 1), int), memory, np.zeros(memory.shape, bool))
+    scores = np.where(memory >= 0, np.log(np.maximum(address, 1e-9)), -np.inf)
+    two, one, none = predictor.read_answers(features, SlotScores(scores, address), n_best=1)
+    assert two["answers"][0]["answer"] == "England" and two["facts"][0]["object"] == "1809"
+    assert two["supporting_fact"] == {"subject": "Darwin", "relation": "land", "object": "England", "weight": 0.35}
+    assert one["supporting_fact"] == one["facts"][0] and none["supporting_fact"] is None
+    (abstains, *_) = predictor.read_answers(features, SlotScores(scores, address, np.array([0.9, 0, 1])), n_best=1)
+    assert abstains["answers"] == [] and abstains["supporting_fact"] is None and abstains["facts"]
+
+
 def test_why_a_question_is_left_unanswered():
     predictor = MemnetPredictor.load(abstaining_memnet_run())
     facts = [("Ada Holt", "born_in", "Arnwick"), ("Bo Lind", "born_in", "Skel"), ("Cy Dane", "born_in", "Skel")]
@@ -198,6 +216,7 @@ def test_a_second_step_retrieves_facts_about_the_objects_of_the_first_one():
     assert [answer["num_candidates"] for answer in answers] == [2, 2, 1]
     through = {"subject": "Emma", "relation": "author", "object": "Jane Austen"}
     assert [answer["facts"][0]["through"] for answer in answers] == [through, None, None]
+    assert [answer["supporting_fact"] for answer in answers] == [answer["facts"][0] for answer in answers]
     lines = list(answer_lines(answers[0]))
     assert lines[-2].endswith("  Emma / author / Jane Austen, Jane Austen / born_in / Steventon")
     others = [("Ulysses", "author", "Joyce"), ("Joyce", "born_in", "Rathgar"), ("Joyce", "author", "Ulysses")]
