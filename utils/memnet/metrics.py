@@ -104,7 +104,10 @@ def answer_ranks(
     questions: Sequence[MemoryQuestion],
     add_up: bool,
 ) -> np.ndarray:
-    """The rank of the best correct value of each question, from 1; infinite where the memory holds none, `(questions,)`."""
+    """The rank of the best correct value of each question, from 1; infinite where the memory holds none, `(questions,)`.
+
+    A value is correct if its text is one of the question's answers, also where the fact that has it is about something else.
+    """
     numbers = dict(zip((fact.object for fact in base.facts), facts.objects.tolist(), strict=True))
     ranks = np.full(len(questions), np.inf)
     for row, question in enumerate(questions):
@@ -193,8 +196,9 @@ def evaluate_slots(
 ) -> Evaluation:
     """The evaluation of some questions, at least one, from the scores of their slots.
 
-    A question whose memory holds no correct answer counts as wrong everywhere, and one that the model does not answer has no
-    correct answer. Intervals resample subjects.
+    An answer is correct if its text is one of the question's answers, whichever fact of the memory it comes from. Where no fact of
+    the memory has such a text, the question is wrong in accuracy and 0 in hits@10 and MRR. A question that the model does not
+    answer is wrong in accuracy; hits@10 and MRR are those of the ranking that it has all the same. Intervals resample subjects.
 
     Args:
         slots: scores of a model or of a baseline.
@@ -206,8 +210,9 @@ def evaluate_slots(
 
     Returns:
         `accuracy`, the fraction of questions whose best value is correct; `hits@10` and `mrr`, of the best correct value;
-        `gold_key_accuracy`, the fraction whose most attended fact answers; `candidate_recall`, the fraction whose memory holds an
-        answer; `total`, the number of questions; and for a model that can say that no fact answers what `abstention_scores` gives.
+        `gold_key_accuracy`, the fraction whose most attended fact answers; `candidate_recall`, the fraction whose memory holds a
+        fact that answers (`KnowledgeBase.gold`); `total`, the number of questions; and for a model that can say that no fact
+        answers what `abstention_scores` gives.
     """
     ranks = answer_ranks(slots, features, facts, base, questions, add_up)
     abstains = abstentions(slots, features.memory, facts)
@@ -235,15 +240,16 @@ def abstention_scores(
     """How well a model knows what its facts do not answer.
 
     Args:
-        is_correct: whether the best value is correct, `(questions,)`.
+        is_correct: whether the text of the best value is a correct answer, also where the model abstains, `(questions,)`.
         certainties: from `certainty`, `(questions,)`.
         abstains: from `abstentions`, `(questions,)`.
         is_answerable: whether a fact of the memory answers, `(questions,)`.
 
     Returns:
         `aurc`, the area under the risk-coverage curve (Geifman and El-Yaniv 2017), less is better: the questions are answered from
-        the most certain one to the least certain one, and the fraction of wrong answers so far is averaged over them. An answer to
-        a question without one is wrong. `abstained_answerable`: the fraction of the answerable questions that the model does not
+        the most certain one to the least certain one, and the fraction of wrong answers so far is averaged over them. Each
+        counts by its best value, also where the model abstains; one that no fact answers is right if that value has the text of a
+        correct answer. `abstained_answerable`: the fraction of the answerable questions that the model does not
         answer. `answered_unanswerable`: the fraction of the others that it answers. Each only where there are such questions.
     """
     order = np.argsort(-certainties, kind="stable")
