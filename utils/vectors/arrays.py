@@ -160,7 +160,6 @@ def _unnamed(path: Path, arrays: dict[str, np.ndarray], report: FileReport) -> d
 
 def _numbers(path: Path, vectors: np.ndarray, report: FileReport) -> np.ndarray:
     """The vectors as numbers that NumPy can compute with; a memory map stays one."""
-    kind = vectors.dtype.kind
     if vectors.ndim == 3 and vectors.size:
         raise UserError(
             f"{path}: vectors are {vectors.dtype} {vectors.shape}; they must be (count, dim): save "
@@ -173,18 +172,27 @@ def _numbers(path: Path, vectors: np.ndarray, report: FileReport) -> np.ndarray:
 
         report.remark("takes its 2-byte numbers as bfloat16")
         return vectors.view(ml_dtypes.bfloat16)
-    if kind == "i":
-        report.remark(
-            f"takes its {vectors.dtype} numbers as they are; if they were quantised with an offset or are packed bits, save floats"
-        )
-    elif kind in "ub":
-        raise UserError(
-            f"{path}: vectors are {vectors.dtype}, as packed bits and quantised vectors with an offset are; turn them back into "
-            "floats (np.unpackbits, or offset and scale), and save those"
-        )
-    elif kind != "f":
-        raise UserError(f"{path}: vectors are {vectors.dtype}; save them as vectors.astype('float32')")
+    check_number_type(path, vectors.dtype, report)
     return vectors
+
+
+def check_number_type(path: str | Path, dtype: np.dtype, report: FileReport) -> None:
+    """Check that numbers of this type are the elements of vectors as they stand, and remark on those that may not be.
+
+    Raises:
+        UserError: they are not.
+    """
+    if dtype.kind == "i":
+        report.remark(
+            f"takes its {dtype} numbers as they are; if they were quantised with an offset or are packed bits, save floats"
+        )
+    elif dtype.kind in "ub":
+        raise UserError(
+            f"{path}: vectors are {dtype}, as packed bits and quantised vectors with an offset are; turn them back into floats "
+            "(np.unpackbits, or offset and scale), and save those"
+        )
+    elif dtype.kind != "f":
+        raise UserError(f"{path}: vectors are {dtype}; save them as vectors.astype('float32')")
 
 
 def _labels(path: Path, document: np.ndarray, count: int) -> np.ndarray:

@@ -204,3 +204,23 @@ def number_or_none(value) -> float | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return number if np.isfinite(number) else None
+
+
+def positions_of(values: Sequence, column: str, report: FileReport) -> list[float | None] | None:
+    """The numbers in a column of positions; None in the place of each value that is none.
+
+    Where the whole column holds none, the rows stand as they are: the result is None, and a remark says so.
+
+    Args:
+        values: of the column, one for each row.
+        column: its name in the file.
+        report: of the file.
+    """
+    positions = [number_or_none(value) for value in values]
+    if any(position is not None for position in positions):
+        return positions
+    value = next((value for value in values if value not in (None, "")), None)
+    if value is not None:
+        shown = [shortened(str(text), MAX_SHOWN) for text in (column, value)]
+        report.remark(f"does not use its column {shown[0]}, which holds no numbers, but such as {shown[1]!r}")
+    return None

@@ -9,6 +9,7 @@ import numpy as np
 from utils.common.archives import open_parquet
 from utils.common.errors import UserError
 from utils.common.reading import FileReport
+from utils.vectors.arrays import check_number_type
 from utils.vectors.columns import (
     VECTOR_COLUMNS,
     VectorTable,
@@ -16,7 +17,7 @@ from utils.vectors.columns import (
     document_column,
     label_text,
     leave_out_rows,
-    number_or_none,
+    positions_of,
 )
 
 ROWS_AT_ONCE = 16_384
@@ -33,7 +34,7 @@ def read_parquet_vectors(path: str | Path, report: FileReport) -> VectorTable | 
         the rows as float32; None where the file has no column of vectors.
 
     Raises:
-        UserError: the file cannot be read, or does not say which document each vector belongs to.
+        UserError: the file cannot be read, does not say which document each vector belongs to, or its numbers are unsigned.
     """
     import pyarrow
 
@@ -46,8 +47,8 @@ def read_parquet_vectors(path: str | Path, report: FileReport) -> VectorTable | 
                 return None
             columns = columns_of(path, schema.names, VECTOR_COLUMNS) | vectors
             label = document_column(path, columns)
-            if "position" in columns and not _is_number(schema.field(columns["position"]).type):
-                del columns["position"]
+            value_type = schema.field(columns["vectors"]).type.value_type
+            check_number_type(path, np.dtype(value_type.to_pandas_dtype()), report)
             rows = _Rows(columns | {"label": columns[label]})
             for batch in file.iter_batches(ROWS_AT_ONCE, columns=sorted(set(rows.columns.values()))):
                 rows.add(batch)
@@ -59,17 +60,11 @@ def read_parquet_vectors(path: str | Path, report: FileReport) -> VectorTable | 
     return table
 
 
-def _is_number(kind) -> bool:
-    from pyarrow import types
-
-    return types.is_integer(kind) or types.is_floating(kind)
-
-
 def _is_list_of_numbers(kind) -> bool:
     from pyarrow import types
 
     is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-    return is_list and _is_number(kind.value_type)
+    return is_list and (types.is_integer(kind.value_type) or types.is_floating(kind.value_type))
 
 
 class _Rows:
@@ -101,8 +96,11 @@ class _Rows:
         lengths = np.concatenate([np.zeros(0, np.int64), *self.lengths])
         present = lengths[lengths > 0]
         dim = int(np.bincount(present).argmax()) if len(present) else 1
-        positions = [number_or_none(value) for value in self.values.get("position", ())]
-        has_place = np.array([position is not None for position in positions] or np.ones(len(lengths)), bool)
+        positions, has_place = None, np.ones(len(lengths), bool)
+        if "position" in self.values:
+            positions = positions_of(self.values["position"], self.columns["position"], report)
+        if positions is not None:
+            has_place = np.array([position is not None for position in positions])
         usable = lengths == dim
         leave_out_rows(report, np.flatnonzero(~usable), f"its vector is not a list of {dim} numbers")
         leave_out_rows(report, np.flatnonzero(usable & ~has_place), "its position is not a number")
@@ -118,6 +116,6 @@ class _Rows:
             np.array([label_text(value) for value in self.values["label"]]),
             [str(value or "") for value in self.values["texts"]] if "texts" in self.values else None,
             [str(value or "") for value in self.values["names"]] if "names" in self.values else None,
-            np.array([position or 0 for position in positions]) if positions else None,
+            None if positions is None else np.array([position or 0 for position in positions]),
             ~(usable & has_place),
         )

@@ -25,6 +25,7 @@ from utils.vectors.columns import (
     document_column,
     label_text,
     number_or_none,
+    positions_of,
     whole_characters,
 )
 from utils.vectors.parquet import read_parquet_vectors
@@ -67,8 +68,6 @@ def read_record_file(path: str | Path, report: FileReport) -> VectorTable | list
     vectors = columns_of(path, {name for name, value in values.items() if _vector(value) is not None}, VECTOR_COLUMNS)
     if "vectors" in vectors:
         columns = columns_of(path, values, VECTOR_COLUMNS) | vectors
-        if number_or_none(values.get(columns.get("position"))) is None:
-            columns.pop("position", None)
         return _vector_table(path, records, columns, report)
     unread = columns_of(path, values, {"vectors": VECTOR_COLUMNS["vectors"]}).get("vectors")
     if unread:
@@ -124,14 +123,15 @@ def _vector_table(
         labels.append(label_text(record.get(columns[column])))
         texts.append(whole_characters(str(record.get(columns.get("texts")) or "")))
         names.append(label_text(record.get(columns.get("names"))))
-        positions.append(number_or_none(record.get(columns.get("position"))))
+        positions.append(record.get(columns.get("position")))
+    positions = positions_of(positions, columns["position"], report) if "position" in columns else None
     dim = Counter(len(vector) for vector in vectors if vector is not None).most_common(1)[0][0]
     unusable = np.zeros(len(vectors), bool)
     table = np.zeros((len(vectors), dim), np.float32)
     for row, vector in enumerate(vectors):
         if vector is None or len(vector) != dim:
             report.leave_out(places[row], f"its vector is not a list of {dim} numbers")
-        elif "position" in columns and positions[row] is None:
+        elif positions is not None and positions[row] is None:
             report.leave_out(places[row], "its position is not a number")
         else:
             table[row] = vector
@@ -142,7 +142,7 @@ def _vector_table(
         np.array(labels),
         texts if "texts" in columns else None,
         names if "names" in columns else None,
-        np.array([position or 0 for position in positions]) if "position" in columns else None,
+        None if positions is None else np.array([position or 0 for position in positions]),
         unusable,
         places,
         column == "id",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from utils.common.errors import UserError, some_of
 from utils.common.files import has_lone_surrogate
 from utils.common.reading import FileReport
 from utils.text.words import shortened
-from utils.vectors.columns import MAX_SHOWN, VECTOR_COLUMNS, columns_of, in_order, label_text, number_or_none
+from utils.vectors.columns import MAX_SHOWN, VECTOR_COLUMNS, columns_of, in_order, label_text, positions_of
 
 CHUNK_NAMES = ("chunk", "sentence", "passage", "paragraph", "segment", "utterance")
 """Names of a column that holds a piece of a document."""
@@ -55,7 +55,7 @@ class _Record:
     text: str | list[str]
     document: str
     name: str
-    position: float | None
+    position: object
 
 
 def text_documents(
@@ -88,9 +88,9 @@ def text_documents(
             '{"text": "..."}, or a vector with its document, such as {"document": 1, "vector": [0.1, 0.2]}'
         )
     others = columns_of(path, [name for name in examples if name != column], OTHER_COLUMNS)
-    if number_or_none(examples.get(others.get("position"))) is None:
-        others.pop("position", None)
     used = [record for pair in records if (record := _text_record(pair, column, bool(split), others, report))]
+    if "position" in others:
+        used = _with_positions(used, others["position"], report)
     report.used += len(used)
     documents = {record.document for record in used}
     if not split and (chunk or ("document" in others and len(documents) <= len(used) / 2)):
@@ -128,7 +128,7 @@ def _text_record(
     text = record.get(column)
     parts = text if is_split else [text]
     document, name = (label_text(record.get(others[key])) if key in others else "" for key in ("document", "name"))
-    position = number_or_none(record.get(others.get("position")))
+    position = record.get(others.get("position"))
     if text is None or not text:
         report.skip(place, "it has no text")
     elif not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
@@ -137,8 +137,6 @@ def _text_record(
         )
     elif any(map(has_lone_surrogate, parts)):
         report.leave_out(place, "its text holds half a character (a broken \\u escape)")
-    elif position is None and "position" in others:
-        report.leave_out(place, "its position is not a number")
     elif not any(part.strip() for part in parts):
         report.skip(place, "it has no text")
     else:
@@ -147,6 +145,19 @@ def _text_record(
         kept = [" ".join(part.split()) for part in parts if part.strip()]
         return _Record(place, kept if is_split else text, document, name, position)
     return None
+
+
+def _with_positions(records: Sequence[_Record], column: str, report: FileReport) -> list[_Record]:
+    """The records with numbers as positions; those without one are counted, unless no record has one."""
+    positions = positions_of([record.position for record in records], column, report) or [None] * len(records)
+    has_positions = any(position is not None for position in positions)
+    used = []
+    for record, position in zip(records, positions, strict=True):
+        if has_positions and position is None:
+            report.leave_out(record.place, "its position is not a number")
+        else:
+            used.append(replace(record, position=position))
+    return used
 
 
 def _whole_documents(path: str | Path, records: Sequence[_Record], report: FileReport) -> list[TextDocument]:

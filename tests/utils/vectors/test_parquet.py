@@ -1,5 +1,7 @@
 """Parquet files of vectors."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
@@ -60,3 +62,32 @@ def test_files_without_vectors_or_documents_are_one_line(tmp_path):
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(UserError, match="is not a readable Parquet file"):
         read(path)
+
+
+def test_positions_of_any_type_order_rows_and_others_are_told(tmp_path):
+    vectors, order = [vector.tolist() for vector in VECTORS[::-1]], list(range(65))[::-1]
+    said = "its rows are put in the order of their positions"
+    for positions in (
+        list(map(str, order)),
+        list(map(Decimal, order)),
+        pyarrow.array(map(str, order), pyarrow.dictionary(pyarrow.int32(), pyarrow.string())),
+    ):
+        data, notes = read(write(tmp_path, vector=vectors, document=DOCUMENT[::-1], position=positions))
+        assert notes == [said] and data.file_rows(np.arange(3)).tolist() == [5, 4, 3]
+    some = ["no number", *map(str, order[1:])]
+    data, notes = read(write(tmp_path, vector=vectors, document=DOCUMENT[::-1], position=some))
+    assert data.count == 64 and "1 of 65 records left out, its position is not a number (row 0)" in notes
+    data, notes = read(write(tmp_path, vector=vectors, document=DOCUMENT[::-1], position=["nurse"] * 65))
+    assert data.rows is None and notes == [
+        "does not use its column position, which holds no numbers, but such as 'nurse'"
+    ]
+    empty = pyarrow.array([None] * 65, pyarrow.string())
+    assert read(write(tmp_path, vector=vectors, document=DOCUMENT, position=empty))[1] == []
+
+
+def test_whole_numbers_are_refused_or_told_like_those_of_arrays(tmp_path):
+    whole = (np.abs(VECTORS) * 20 + 1).astype(int).tolist()
+    with pytest.raises(UserError, match="vectors are uint8, as packed bits and quantised vectors with an offset are"):
+        read(write(tmp_path, vector=pyarrow.array(whole, pyarrow.list_(pyarrow.uint8())), document=DOCUMENT))
+    _, notes = read(write(tmp_path, vector=pyarrow.array(whole, pyarrow.list_(pyarrow.int8())), document=DOCUMENT))
+    assert [note[:37] for note in notes] == ["takes its int8 numbers as they are; i"]

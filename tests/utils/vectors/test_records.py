@@ -49,6 +49,20 @@ def test_names_of_documents_stand_in_for_ids_and_positions_order_rows(tmp_path):
     assert data.file_rows(np.arange(6)).tolist() == [5, 4, 3, 2, 1, 0]
 
 
+def test_positions_that_are_no_numbers_are_left_out_or_told(tmp_path):
+    rows = [row | {"position": str(64 - n)} for n, row in enumerate(ROWS)]
+    rows[0]["position"] = "no number"
+    data, notes = read(write(tmp_path, rows))
+    assert sorted(notes) == [
+        "1 of 65 records left out, its position is not a number (line 1)",
+        "its rows are put in the order of their positions",
+    ]
+    assert data.count == 64 and data.file_rows(np.arange(3)).tolist() == [8, 7, 6]
+    data, notes = read(write(tmp_path, [row | {"position": "nurse"} for row in ROWS]))
+    check(data)
+    assert notes == ["does not use its column position, which holds no numbers, but such as 'nurse'"]
+
+
 def test_bad_rows_are_left_out_and_counted_by_their_line(tmp_path):
     bad = copy.deepcopy(ROWS)
     bad[3]["vector"] = [1, 2, 3]

@@ -47,6 +47,16 @@ def test_documents_and_chunks_under_common_names(tmp_path, rows, expected):
     assert documents_of(write(tmp_path, rows))[0] == expected
 
 
+def test_positions_that_are_no_numbers_are_left_out_or_told(tmp_path):
+    rows = [{"doc": "a", "chunk": text, "position": place} for text, place in ((A, "first"), (B, "2"), (A, 1))]
+    documents, notes = documents_of(write(tmp_path, rows), max_bad_fraction=0.5)
+    assert documents == [("a", [A, B])]
+    assert notes == ["1 of 3 records left out, its position is not a number (line 1)"]
+    documents, notes = documents_of(write(tmp_path, [row | {"position": "nurse"} for row in rows]))
+    assert documents == [("a", [A, B, A])]
+    assert notes == ["does not use its column position, which holds no numbers, but such as 'nurse'"]
+
+
 @pytest.mark.parametrize(
     ("name", "row"),
     [
