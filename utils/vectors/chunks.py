@@ -81,7 +81,8 @@ def embed_documents(
     texts, numbers = encodable_chunks(documents, encoder, report, language)
     vectors = _cached_vectors(path, texts, encoder, cache_dir)
     names = [document.name for document in documents]
-    return VectorDocuments(vectors, np.array(numbers, np.int64), texts, names, str(path))
+    ids = [document.id for document in documents]
+    return VectorDocuments(vectors, np.array(numbers, np.int64), texts, names, str(path), ids=ids if all(ids) else None)
 
 
 def encodable_chunks(

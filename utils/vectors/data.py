@@ -15,8 +15,9 @@ from utils.common.errors import UserError
 from utils.common.files import content_kind, file_kind, read_json
 from utils.common.reading import FileReport, Reading
 from utils.common.tables import read_table
+from utils.text.words import shortened
 from utils.vectors.arrays import read_arrays
-from utils.vectors.columns import VECTOR_COLUMNS, VectorTable, changes, columns_of, in_order, usable_rows
+from utils.vectors.columns import MAX_SHOWN, VECTOR_COLUMNS, VectorTable, changes, columns_of, in_order, usable_rows
 from utils.vectors.joined import join_vectors
 from utils.vectors.plain_text import read_plain_text, refuse_other_formats
 from utils.vectors.records import KNOWN_COLUMNS, read_record_file
@@ -24,6 +25,7 @@ from utils.vectors.text_records import CHUNK_NAMES, TEXT_NAMES
 
 TABLES = (".csv", ".tsv")
 """Endings of files that are tables, even if nothing in them says so."""
+_WHOLE_NUMBER = re.compile(r"-?\d+")
 NAME_AN_ENCODER = "name the encoder that turns it into vectors with --embed-with FOLDER"
 
 
@@ -39,6 +41,7 @@ class VectorDocuments:
         file: where the vectors come from, for messages.
         rows: int `(count,)`, the row of `vectors` where each vector stands, where some are left out or stand in another order.
             None: all are used as they stand. None of those that are used is zero.
+        ids: what the file tells its documents apart by, one for each; None where it has no ids.
     """
 
     vectors: np.ndarray
@@ -47,6 +50,7 @@ class VectorDocuments:
     names: Sequence[str]
     file: str
     rows: np.ndarray | None = None
+    ids: Sequence[str] | None = None
 
     @property
     def dim(self) -> int:
@@ -199,16 +203,27 @@ def _documents(path: str | Path, table: VectorTable, report: FileReport) -> Vect
         list(names),
         str(path),
         None if len(order) == len(table.vectors) and (order == np.arange(len(order))).all() else order,
+        list(map(str, labels)),
     )
 
 
 def join(files: Sequence[VectorDocuments]) -> VectorDocuments:
-    """The documents of several files as one; a single file stays as it is, and so do the vectors of large ones."""
+    """The documents of several files as one; a single file stays as it is, and so do the vectors of large ones.
+
+    Raises:
+        UserError: their vectors differ in size, or two files have one document (`shared_ids` that are no numbers).
+    """
     first = files[0]
     if len(files) == 1:
         return first
     for data in files[1:]:
         check_same_dim(data, first)
+    for name, (one, other) in shared_ids(files).items():
+        if not _WHOLE_NUMBER.fullmatch(name):
+            raise UserError(
+                f"{other}: has the document {shortened(name, MAX_SHOWN)!r}, as {one} has; put all of its rows into one file, or "
+                "give each its own id if they are two documents"
+            )
     offsets = np.cumsum([0] + [len(data.names) for data in files[:-1]])
     document = np.concatenate([data.document + offset for data, offset in zip(files, offsets, strict=True)])
     texts = [text for data in files for text in data.texts] if all(data.texts for data in files) else None
@@ -222,6 +237,21 @@ def join(files: Sequence[VectorDocuments]) -> VectorDocuments:
     return VectorDocuments(
         vectors, document, texts, names, ", ".join(data.file for data in files), None if is_whole else rows
     )
+
+
+def shared_ids(files: Sequence[VectorDocuments]) -> dict[str, tuple[str, str]]:
+    """The ids of documents that several files have, each with the first two of these files.
+
+    A text, such as `doc7`, names one document in all files. A whole number need not, because files often count theirs from 0.
+    """
+    file_of: dict[str, int] = {}
+    shared = {}
+    for number, data in enumerate(files):
+        for name in data.ids or ():
+            first = file_of.setdefault(name, number)
+            if first != number:
+                shared.setdefault(name, (files[first].file, data.file))
+    return shared
 
 
 def check_same_dim(data: VectorDocuments, other: VectorDocuments) -> None:

@@ -14,7 +14,7 @@ from utils.common.reading import Reading
 from utils.common.splitting import hold_out
 from utils.text.words import shortened
 from utils.vectors.columns import MAX_SHOWN, ROWS_AT_ONCE
-from utils.vectors.data import VectorDocuments, check_same_dim, join, read_file
+from utils.vectors.data import VectorDocuments, check_same_dim, join, read_file, shared_ids
 from utils.vectors.demo import demo_vectors
 from utils.vectors.overlap import Overlap, overlaps
 
@@ -141,6 +141,11 @@ def read_splits(
         contents = [read_file(path, reading, embed) for path in paths[name]]
         if contents:
             files[name] = join(contents)
+            if numbers := shared_ids(contents):
+                notes.append(
+                    f"{files[name].file}: have {len(numbers):,} numbers of documents in common ({some_of(list(numbers))}), which "
+                    "are read as different documents; if a document stands in several files, put all of its rows into one"
+                )
     files = files or {"train": demo_vectors(split_seed)}
     main = files["train"]
     needed = 1 + ("validation" not in files) + ("test" not in files)

@@ -42,11 +42,13 @@ class TextDocument:
         name: its name.
         text: its whole text; empty where its chunks are known.
         chunks: the texts that are to have a vector each; None: the text is still to be split.
+        id: what tells it apart where its chunks are records of their own; else empty.
     """
 
     name: str
     text: str = ""
     chunks: Sequence[str] | None = None
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,6 @@ def _chunked_documents(path: str | Path, records: Sequence[_Record]) -> list[Tex
     for row in order:
         chunks.setdefault(str(labels[row]), []).append(records[row])
     return [
-        TextDocument(parts[0].name or label, chunks=[" ".join(part.text.split()) for part in parts])
+        TextDocument(parts[0].name or label, chunks=[" ".join(part.text.split()) for part in parts], id=label)
         for label, parts in chunks.items()
     ]

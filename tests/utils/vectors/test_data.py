@@ -1,11 +1,13 @@
 """Documents of vectors, and files of them."""
 
+import json
+
 import numpy as np
 import pytest
 
 from tests.helpers.vector_files import DOCUMENT, VECTORS, read, save_npy, save_npz
 from utils.common.errors import UserError
-from utils.vectors.data import VectorDocuments, check_same_dim, join
+from utils.vectors.data import VectorDocuments, check_same_dim, join, shared_ids
 
 
 @pytest.mark.parametrize("save", [save_npz, save_npy])
@@ -65,3 +67,32 @@ def test_a_document_for_each_vector_is_said(tmp_path):
     document = np.array([f"Text {number}." for number in range(len(VECTORS))])
     _, notes = read(save_npz(tmp_path, document=document))
     assert notes == ["has another document for each vector; if several belong together, give them the same `document`"]
+
+
+@pytest.mark.parametrize("kind", ["npz", "jsonl", "chunks"])
+def test_a_document_that_stands_in_two_files_is_one_line(tmp_path, kind):
+    def embed(path, documents, report):
+        ids = [document.id for document in documents]
+        return VectorDocuments(VECTORS[: len(ids)], np.arange(len(ids)), None, ids, str(path), ids=ids)
+
+    def read_part(name, ids):
+        path = tmp_path / f"{name}.{kind}"
+        if kind == "npz":
+            np.savez(path, vectors=VECTORS[: 2 * len(ids)], document=np.repeat(ids, 2))
+        else:
+            rows = [{"document": id_, "chunk": "some text"} for id_ in ids]
+            if kind == "jsonl":
+                rows = [
+                    {"document": id_, "vector": VECTORS[0].tolist(), "name": "title"} for id_ in ids for _ in range(2)
+                ]
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return read(path, embed=embed)[0]
+
+    first, second, third = read_part("one", ["a", "b"]), read_part("two", ["c", "b"]), read_part("three", ["d"])
+    assert len(join([first, third]).names) == 3
+    with pytest.raises(
+        UserError, match=r"two\.\w+: has the document 'b', as .*one\.\w+ has; put all of its rows into one"
+    ):
+        join([third, first, second])
+    numbers = [read_part("four", [0, 1]), read_part("five", [0, 1, -2])]
+    assert len(join(numbers).names) == 5 and list(shared_ids(numbers)) == ["0", "1"]

@@ -88,7 +88,7 @@ def test_documents_of_the_test_files_are_left_out_of_training_and_named(tmp_path
     test = copies(tmp_path, "test.npz", train, [3, 5])
     splits = read_splits([train], test_files=[test, other])
     assert not {3, 5} & set(splits.parts["train"].documents) and len(splits.parts["test"].documents) == 8
-    assert splits.notes[0] == (
+    assert splits.notes[1] == (
         f"{test}, {other}: 2 of the 8 test documents ('3', '5') are in the train documents as well; 2 train documents are left out"
     )
     with pytest.raises(
@@ -146,3 +146,15 @@ def test_a_ranking_that_takes_long_is_named(tmp_path, monkeypatch):
     validation_note, note = read_splits([path]).notes
     assert "--validation-files with fewer documents" in validation_note
     assert "ranking 6 test targets among 16 vectors takes long; a smaller --test-fraction takes less" in note
+
+
+def test_numbers_that_files_share_are_different_documents_and_that_is_said(tmp_path):
+    one, two = write(tmp_path, "one.npz", (7,) * 6), write(tmp_path, "two.npz", (7,) * 8)
+    splits = read_splits([one, two])
+    assert sum(len(part.documents) for part in splits.parts.values()) == 14
+    (note,) = [note for note in splits.notes if "in common" in note]
+    assert (
+        note.startswith(f"{one}, {two}: have 6 numbers of documents in common ('0', '1'")
+        and "different documents" in note
+    )
+    assert not any("in common" in note for note in read_splits([one]).notes)
