@@ -13,7 +13,6 @@ answerer(["Who built the bridge?"], [("the bridge", "built_by", "Mira Holt")])[0
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from pathlib import Path
 
@@ -21,8 +20,10 @@ from utils.common.errors import UserError, exit_on_user_error, one_line
 from utils.common.exported import read_exported
 from utils.common.files import has_lone_surrogate
 from utils.common.onnx_model import OnnxModel
+from utils.common.tables import read_table
 from utils.memnet.answering import MemnetAnswerer, answer_lines
 from utils.memnet.features import Vocabulary
+from utils.memnet.ntriples import names_of_terms
 from utils.memnet.records import BadFactError, Fact, fact_from
 
 COLUMNS = ["subject", "relation", "object"]
@@ -51,28 +52,23 @@ class Answerer(MemnetAnswerer):
 
 
 def read_fact_file(path: Path) -> tuple[Fact, ...]:
-    """Read a table of facts in UTF-8: subject, relation and object, with tabs between. Its first line may name these columns.
+    """Read a table of facts: subject, relation and object, with tabs between. Its first line may name these columns.
+
+    Quotes and terms of RDF are read as in training.
 
     Raises:
         UserError: the file cannot be read, a line holds no fact, or there is none.
     """
     facts: dict[Fact, None] = {}
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, delimiter="\t")
-            for row in rows:
-                if not row or (rows.line_num == 1 and [name.strip().lower() for name in row] == COLUMNS):
-                    continue
-                try:
-                    facts[fact_from(row)] = None
-                except BadFactError as error:
-                    place = f"{path}, line {rows.line_num:,}"
-                    raise UserError(
-                        f"{place}: is no fact ({error}); give subject, relation and object with tabs between"
-                    ) from None
-    except (OSError, ValueError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path}: cannot be read ({reason}); give a table in UTF-8 with tabs between columns") from None
+    for place, (line, row) in enumerate(read_table(path, "\t")):
+        if place == 0 and [name.strip().lower() for name in row] == COLUMNS:
+            continue
+        try:
+            facts[fact_from(names_of_terms(row))] = None
+        except BadFactError as error:
+            raise UserError(
+                f"{path}, line {line:,}: is no fact ({error}); give subject, relation and object with tabs between"
+            ) from None
     if not facts:
         raise UserError(f"{path}: has no facts; give subject, relation and object in each line, with tabs between")
     return tuple(facts)

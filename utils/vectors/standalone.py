@@ -24,7 +24,11 @@ from utils.common.errors import UserError, exit_on_user_error, one_line
 from utils.common.exported import read_exported
 from utils.common.onnx_model import OnnxModel
 from utils.vectors.answering import VectorsAnswerer, answer_lines
+from utils.vectors.columns import VECTOR_COLUMNS, changes, columns_of, in_order
 from utils.vectors.data import VectorDocuments
+
+KINDS = {"document": ("iufU", "a number or a text"), "position": ("iuf", "a number")}
+"""The types of arrays other than texts, and what each element is."""
 
 
 class Answerer(VectorsAnswerer):
@@ -51,7 +55,9 @@ def read_vectors(path: str | Path) -> VectorDocuments:
     """Read the documents of a file of arrays.
 
     - `.npz`: `vectors` `(rows, dim)`, and `document` `(rows,)`, numbers or texts that tell which rows belong together; without it,
-      all rows are one document. `texts` and `names` (of documents) `(rows,)` are shown beside the rows, if there are any.
+      `names` or `id` tell that, and without these all rows are one document. The rows of a document are put in the order of
+      `position` `(rows,)`, numbers, if there is one. `texts` and `names` (of documents) `(rows,)` are shown beside the rows, if
+      there are any. Arrays may have the other names that training knows (`VECTOR_COLUMNS`).
     - `.npy`: the vectors of one document, or of those that `NAME.document.npy` beside `NAME.npy` tells apart.
 
     Args:
@@ -72,30 +78,42 @@ def read_vectors(path: str | Path) -> VectorDocuments:
     if len(wrong):
         raise UserError(f"{path}, row {wrong[0]:,}: the vector is zero or not finite; leave the row out")
     for name, array in arrays.items():
-        if array.shape != (len(vectors),) or array.dtype.kind not in ("iufU" if name == "document" else "U"):
+        kinds, what = KINDS.get(name, ("U", "a text"))
+        if array.shape != (len(vectors),) or array.dtype.kind not in kinds:
             raise UserError(
-                f"{path}: {name} is {array.dtype} {array.shape}; give one for each of {len(vectors):,} vectors, "
-                + ("a number or a text" if name == "document" else "a text")
+                f"{path}: {name} is {array.dtype} {array.shape}; give one for each of {len(vectors):,} vectors, {what}"
             )
-    labels = arrays.get("document", np.zeros(len(vectors), np.int64))
-    starts = np.append(True, labels[1:] != labels[:-1])
-    values, counts = np.unique(labels[starts], return_counts=True)
-    if counts.max() > 1:
-        again = str(values[counts.argmax()])[:40]
-        raise UserError(f"{path}: the rows of document {again!r} do not stand together; put them together, in order")
-    texts = arrays["texts"].tolist() if "texts" in arrays else None
-    names = map(str, arrays.get("names", labels)[starts].tolist())
-    return VectorDocuments(vectors, np.cumsum(starts) - 1, texts, list(names), str(path))
+    labels, position = arrays.get("document", np.zeros(len(vectors), np.int64)), arrays.get("position")
+    if position is not None and not np.isfinite(position).all():
+        raise UserError(f"{path}: a position is not finite; number the rows of each document")
+    in_file = np.arange(len(vectors))
+    order = in_order(path, in_file, labels, position)
+    starts = changes(labels[order])
+    texts = arrays["texts"][order].tolist() if "texts" in arrays else None
+    names = map(str, arrays.get("names", labels)[order[starts]].tolist())
+    rows = None if (order == in_file).all() else order
+    return VectorDocuments(vectors, np.cumsum(starts) - 1, texts, list(names), str(path), rows)
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file that `read_vectors` uses; nothing is unpickled."""
     try:
         if zipfile.is_zipfile(path):
-            with open_npz(path) as arrays:
-                return {name: arrays[name] for name in ("vectors", "document", "texts", "names") if name in arrays}
+            with open_npz(path) as archive:
+                names = columns_of(path, archive.files, VECTOR_COLUMNS)
+                by_id = names.pop("id", None)
+                if "document" not in names and (name := names.get("names", by_id)):
+                    names["document"] = name
+                arrays = {column: archive[name] for column, name in names.items()}
+                if names.get("document", "") == by_id and len(np.unique(arrays["document"])) == len(arrays["document"]):
+                    raise UserError(
+                        f"{path}: has another `id` for each vector; add `document`, which tells what belongs together"
+                    )
+                return arrays
         beside = path.with_suffix(".document.npy")
         return {"vectors": open_npy(path)} | ({"document": open_npy(beside)} if beside.exists() else {})
+    except UserError:
+        raise
     except Exception as error:  # NumPy raises many kinds for damaged files
         reason = getattr(error, "strerror", None) or "it holds no arrays of numbers, or is damaged"
         raise UserError(f"{path}: cannot be read ({reason}); give a file of np.save or np.savez") from None

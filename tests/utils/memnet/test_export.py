@@ -9,6 +9,8 @@ from models.kv_memnet import KVMemNet
 from tests.helpers.bare_python import run_bare
 from tests.helpers.small_runs import abstaining_memnet_run, memnet_run, two_step_memnet_run
 from utils.common.errors import UserError
+from utils.common.reading import Reading
+from utils.memnet.data import read_facts
 from utils.memnet.export import export_memnet
 from utils.memnet.features import Vocabulary
 from utils.memnet.predictor import MemnetPredictor
@@ -122,7 +124,7 @@ def test_the_command_line_answers_or_says_in_one_line_what_is_wrong(export, tmp_
     assert json.loads(run.stdout)["answers"] == [{"answer": "Mira Holt", "probability": 1.0}]
     for arguments, problem in (
         ((" ",), "the question is empty"),
-        (("Who?", "--facts", "none.tsv"), "none.tsv: cannot be read"),
+        (("Who?", "--facts", "none.tsv"), "none.tsv: no such file"),
     ):
         run = run_bare(script, *arguments, cwd=tmp_path)
         assert run.returncode == 2 and run.stdout == ""
@@ -135,7 +137,7 @@ def test_the_command_line_answers_or_says_in_one_line_what_is_wrong(export, tmp_
         (b"a\tb\n", "line 1: is no fact (a field is missing)"),
         (b"subject\trelation\tobject\na\tb\t\n", "line 2: is no fact (its object is empty)"),
         (b"subject\trelation\tobject\n", "has no facts"),
-        (b"a\tb\t\xff\n", "cannot be read"),
+        (b"a\tb\t\xff\n", "line 1: is not UTF-8 text"),
         (b"a\tb\t" + b"x" * 1_001, "line 1: is no fact (a field is longer than 1,000"),
     ],
 )
@@ -145,6 +147,16 @@ def test_bad_facts_are_refused_in_one_line(tmp_path, content, problem):
     with pytest.raises(UserError) as error:
         read_fact_file(path)
     assert problem in str(error.value) and str(error.value).startswith(str(path))
+
+
+@pytest.mark.parametrize("header", ["", "subject\trelation\tobject\n"])
+def test_facts_are_read_as_by_the_predictor(tmp_path, header):
+    rows = ['"Weird Al" Yankovic\tborn\tDowney', 'Ada\tsaid\t"yes', "Bo\tborn\tOslo", '"a ""b"""\tborn\t"Rome\tNY"']
+    rows += ["<http://e.org/Ada_Moor>\t<http://e.org/born_in>\t<http://e.org/New_Brom>", 'Cy\tsaid\t"no"']
+    (tmp_path / "facts.tsv").write_text(header + "\n".join(rows) + "\n")
+    facts = read_fact_file(tmp_path / "facts.tsv")
+    assert facts == read_facts([tmp_path / "facts.tsv"], Reading(0)).facts
+    assert facts[0].subject == '"Weird Al" Yankovic' and len(facts) == 6
 
 
 def test_the_folder_says_what_it_holds(export):

@@ -106,20 +106,53 @@ def test_files_of_vectors_are_read_as_by_the_predictor(predictor, tmp_path):
     assert read_vectors(tmp_path / "one.npy").names == ["0"]
 
 
+def test_rows_are_put_in_the_order_of_their_positions_as_by_the_predictor(predictor, tmp_path):
+    order = np.random.default_rng(1).permutation(16)
+    arrays = {"vectors": np.concatenate(articles()), "document": np.repeat(["first", "second"], [9, 7])}
+    arrays |= {"texts": np.array([f"text {row}" for row in range(16)]), "position": np.arange(16)}
+    np.savez(tmp_path / "v.npz", **{name: array[order] for name, array in arrays.items()})
+    data, (expected, _) = read_vectors(tmp_path / "v.npz"), predictor.read_documents(tmp_path / "v.npz")
+    assert list(data.names) == list(expected.names) and data.texts == expected.texts
+    assert data.rows.tolist() == expected.rows.tolist() != list(range(16))
+    np.testing.assert_array_equal(data.take(np.arange(16)), expected.take(np.arange(16)))
+    np.savez(tmp_path / "v.npz", **arrays)
+    assert read_vectors(tmp_path / "v.npz").rows is None
+
+
+def test_arrays_are_known_by_the_names_that_training_knows(predictor, tmp_path):
+    labels = np.repeat(["first", "second"], [9, 7])
+    for arrays in (
+        {"doc_id": labels, "chunk_index": np.arange(16)[::-1], "sentences": np.array(["a"] * 16)},
+        {"title": labels},
+        {"ids": np.repeat([4, 2], [9, 7])},
+    ):
+        np.savez(tmp_path / "v.npz", embeddings=np.concatenate(articles()), **arrays)
+        data, (expected, _) = read_vectors(tmp_path / "v.npz"), predictor.read_documents(tmp_path / "v.npz")
+        assert list(data.names) == list(expected.names) and data.texts == expected.texts
+        np.testing.assert_array_equal(data.take(np.arange(16)), expected.take(np.arange(16)))
+
+
 @pytest.mark.parametrize(
     ("arrays", "problem"),
     [
         ({"x": np.ones((2, 4))}, "has no array `vectors`"),
         ({"vectors": np.ones(4)}, "has no array `vectors`"),
         ({"vectors": np.array([[1, "a"]], object)}, "cannot be read"),
+        ({"vectors": np.ones((2, 4)), "id": [7, 8]}, "has another `id` for each vector"),
         ({"vectors": np.array([[1.0, 0], [1e200, 0]])}, "row 1: the vector is zero or not finite"),
         ({"vectors": np.array([[1.0, 0], [0, 0]])}, "row 1: the vector is zero or not finite"),
         (
             {"vectors": np.ones((2, 4)), "document": np.zeros(3)},
             "document is float64 (3,); give one for each of 2 vectors",
         ),
+        (
+            {"vectors": np.ones((2, 4)), "position": ["1", "0"]},
+            "position is <U1 (2,); give one for each of 2 vectors, a number",
+        ),
+        ({"vectors": np.ones((2, 4)), "position": [1, np.nan]}, "a position is not finite"),
+        ({"vectors": np.ones((3, 4)), "position": [1, 0, 0]}, "document 0 has the position 0 twice"),
         ({"vectors": np.ones((2, 4)), "texts": ["a"]}, "texts is <U1 (1,); give one for each of 2 vectors, a text"),
-        ({"vectors": np.ones((3, 4)), "document": [0, 1, 0]}, "the rows of document '0' do not stand together"),
+        ({"vectors": np.ones((3, 4)), "document": [0, 1, 0]}, "row 2: document 0 began earlier, and another document"),
     ],
 )
 def test_bad_vectors_are_refused_in_one_line(tmp_path, arrays, problem):
