@@ -13,6 +13,7 @@ import numpy as np
 
 from utils.common.asking import OrderedReport, json_line
 from utils.common.files import atomic_file
+from utils.common.fonts import drawable
 from utils.text.words import shortened
 from utils.tracing.sequences import ResponseSequence
 
@@ -158,7 +159,7 @@ def plot_mastery(rows: Sequence[dict], path: Path, num_students: int, num_respon
     size = max(5.0, 2.5 + 0.3 * len(skills)), max(3.0, 1.8 + 0.22 * len(students))
     figure, (ax,) = figure_and_axes(*size, 1, title=title)
     image = ax.imshow(mastery, "viridis", aspect="auto", interpolation="nearest", vmin=0, vmax=1)
-    names = [[shortened(str(name), MAX_NAME) for name in names] for names in (skills, students)]
+    names = [[drawable(shortened(str(name), MAX_NAME)) for name in names] for names in (skills, students)]
     ax.set_xticks(range(len(skills)), names[0], rotation=45, ha="right", fontsize=8)
     ax.set_yticks(range(len(students)), names[1], fontsize=8)
     ax.set(xlabel="skill", ylabel="student")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.small_runs import ability_run, tracing_run
-from utils.common import figures
+from utils.common import figures, fonts
 from utils.common.asking import OrderedReport, Request
 from utils.tracing.asking import ask, ask_file, load
 from utils.tracing.mastery import MAX_DRAWN, plot_mastery, skill_mastery, write_folder
@@ -111,3 +111,14 @@ def test_the_picture_of_many_students_and_skills_says_what_it_leaves_out(tmp_pat
     rows = [{"student": f"s{n}", "skill": f"k{k}", "mastery": 0.5} for n in range(3) for k in range(count)]
     plot_mastery(rows, tmp_path / "mastery.png", 1234, Counter({f"k{k}": k for k in range(count)}))
     assert f"the first 3 of 1,234 students\nthe {MAX_DRAWN} of {count} skills" in titles[0]
+
+
+def test_names_in_letters_without_a_font_are_no_empty_boxes(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(fonts, "has_font", str.isascii)
+    monkeypatch.setattr(figures, "save_figure", lambda figure, path: drawn.append(figure))
+    rows = [{"student": "王明", "skill": "分数 0", "mastery": 0.5}]
+    plot_mastery(rows, tmp_path / "mastery.png", 1, Counter({"分数 0": 1}))
+    axes = drawn[0].axes[0]
+    labels = [[label.get_text() for label in part] for part in (axes.get_xticklabels(), axes.get_yticklabels())]
+    assert labels == [["(3 characters in CJK letters, no font)"], ["(2 characters in CJK letters, no font)"]]
