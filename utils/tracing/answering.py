@@ -128,7 +128,7 @@ class TracingAnswerer:
         for start in with_progress(range(0, len(order), BATCH_SIZE), "predicting responses"):
             numbers = order[start : start + BATCH_SIZE]
             repeated = np.resize(numbers, min(BATCH_SIZE, len(order)))  # all batches of a length have one shape
-            inputs, *_ = assemble([pieces[number] for number in repeated], max(lengths))
+            inputs, *_ = assemble([pieces[number] for number in repeated])
             batch = {name: np.asarray(array) for name, array in self.run(inputs).items()}
             for row, number in enumerate(numbers):
                 # Copies: a view would keep the outputs of the whole batch in memory.

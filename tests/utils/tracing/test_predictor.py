@@ -90,6 +90,20 @@ def test_a_prediction_is_that_of_the_same_step_in_a_sequence(predictor):
     )
 
 
+def test_histories_of_similar_lengths_have_batches_of_one_shape(predictor, monkeypatch):
+    """JAX compiles the model for each shape."""
+    shapes, run = set(), predictor.run
+
+    def run_and_note_shape(inputs):
+        shapes.add(inputs["item_ids"].shape)
+        return run(inputs)
+
+    monkeypatch.setattr(predictor, "run", run_and_note_shape)
+    for length in (0, 3, 18, 31):
+        predictor.predict([ResponseSequence("a", ("1",) * length, np.ones(length, int))], ["2", "4"])
+    assert shapes == {(2, 32)}
+
+
 def test_a_model_without_ability_predicts_probabilities_alone():
     model = DKT(6, 3, hidden_dim=5)
     model.build()
