@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
+
+
+def plain_name(text: str) -> str:
+    """A name as a file has it, without blanks around it. `12.0` is `12`: pandas writes ids so where a column had empty cells.
+
+    >>> plain_name(" 12.0 "), plain_name("1.5"), plain_name("unit 2.0")
+    ('12', '1.5', 'unit 2.0')
+    """
+    name = text.strip()
+    return name[:-2] if re.fullmatch(r"\d+\.0", name, re.ASCII) else name
 
 
 class Names(Sequence):

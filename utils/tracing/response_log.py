@@ -14,7 +14,7 @@ import numpy as np
 from utils.common.files import has_lone_surrogate
 from utils.common.reading import NUM_EXAMPLES, FileReport
 from utils.tracing.credit import MISSING, response_value
-from utils.tracing.names import Names
+from utils.tracing.names import Names, plain_name
 from utils.tracing.sequences import ResponseSequence
 
 NO_RESPONSE, NO_NUMBER, NEGATIVE = -1, -2, -3
@@ -237,7 +237,7 @@ class ResponseLog:
 
 def _number(text: str, names: dict[str, int]) -> int:
     """The number of a name, which is new if need be; -1 for a cell without a name, or with one that cannot be written again."""
-    name = text.strip()
+    name = plain_name(text)
     return -1 if name.casefold() in MISSING or has_lone_surrogate(name) else names.setdefault(name, len(names))
 
 

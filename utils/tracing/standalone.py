@@ -25,6 +25,7 @@ from utils.common.exported import read_exported
 from utils.common.onnx_model import OnnxModel
 from utils.tracing.answering import TracingAnswerer, answer_lines
 from utils.tracing.credit import credit_category, response_value
+from utils.tracing.names import plain_name
 from utils.tracing.sequences import NEW_STUDENT, ResponseSequence
 
 COLUMNS = ("student", "item", "response")
@@ -73,7 +74,7 @@ class Answerer(TracingAnswerer):
                     student, item, text = (
                         str(row.get(name) if row.get(name) is not None else "").strip() for name in COLUMNS
                     )
-                    value = response_value(text)
+                    student, item, value = plain_name(student), plain_name(item), response_value(text)
                     if not student or not item or value is None or not value >= 0:
                         raise UserError(
                             f"{path}, line {line:,}: {text[:40]!r} is not the response of a student to an item; give student, item "

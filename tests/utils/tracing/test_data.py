@@ -33,6 +33,19 @@ def test_names_that_repeat_are_stored_once(tmp_path):
     assert len({id(item) for sequence in sequences for item in sequence.items}) == 2
 
 
+def test_ids_that_pandas_wrote_as_fractions_are_the_same_ids(tmp_path):
+    names = "student,item,response,skill"
+    rows, floats = ["1,12,1,3", "1,13,0,4"], ["1.0,12.0,1,3.0", "1.0,13.0,0,4.0"]
+    expected = {"1": (["12", "13"], [1, 0], ["3", "4"])}
+    for name, lines in (("ids.csv", rows), ("floats.csv", floats), ("both.csv", [rows[0], floats[1]])):
+        assert contents(read_file(table(tmp_path / name, lines, names))[0]) == expected
+    records = [dict(zip(names.split(","), map(float, row.split(",")), strict=True)) for row in rows]
+    path = write(tmp_path / "r.jsonl", "\n".join(map(json.dumps, records)))
+    assert contents(read_file(path)[0]) == expected
+    path = table(tmp_path / "chapters.csv", ["1.50,1.1,1,2.0.0"], names)
+    assert contents(read_file(path)[0]) == {"1.50": (["1.1"], [1], ["2.0.0"])}
+
+
 @pytest.mark.parametrize(
     ("times", "order"),
     [

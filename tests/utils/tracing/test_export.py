@@ -104,6 +104,15 @@ def test_files_of_histories_are_read_as_by_the_predictor(predictor, export, tmp_
     assert "columns that are not read: minute" in answerer.read_histories(_written(path, table))[1][0]
 
 
+def test_ids_that_are_written_as_fractions_are_the_same_ids(export, tmp_path):
+    answerer = Answerer(export[0])
+    table = "student,item,response\n12,7.0,1\n12.0,7,0\n"
+    records = '{"student": 12, "item": 7.0, "response": 1}\n{"student": 12.0, "item": 7, "response": 0}\n'
+    for content in (table, records):
+        (history,), _ = answerer.read_histories(_written(tmp_path / "histories", content))
+        assert (history.student, history.items, history.responses.tolist()) == ("12", ("7", "7"), [1, 0])
+
+
 def _written(path, content):
     path.write_text(content, errors="surrogateescape")
     return path
