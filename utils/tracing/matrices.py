@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from utils.common.errors import UserError
 from utils.common.reading import FileReport
-from utils.tracing.columns import missing_columns
+from utils.common.tables import find_columns
+from utils.tracing.columns import ALIASES, missing_columns
 from utils.tracing.credit import response_value
 from utils.tracing.response_log import ResponseLog
 from utils.tracing.sequences import MAX_CATEGORIES
@@ -44,7 +45,8 @@ def read_matrix_log(table: Table, columns: Mapping[str, int], report: FileReport
     if _has_objects(columns, table):
         items, rows = "responses by item", _rows_of_objects(table, columns, report)
     else:
-        student, others = _place_of_students(table, columns.get("student")), _other_columns(table)
+        others = _other_columns(table, columns)
+        student = _place_of_students(table, columns.get("student"), others)
         names = [name for place, name in enumerate(table.header) if place != student and place not in others]
         if others:
             report.remark(
@@ -58,13 +60,12 @@ def read_matrix_log(table: Table, columns: Mapping[str, int], report: FileReport
     return log
 
 
-def _other_columns(table: Table) -> list[int]:
-    """The places of columns that are no items by their names."""
-    return [place for place, name in enumerate(table.header) if _is_no_item(name)]
-
-
-def _is_no_item(name: str) -> bool:
-    return re.sub(r"[\W_]", "", name.casefold()) in NO_ITEMS
+def _other_columns(table: Table, columns: Mapping[str, int]) -> list[int]:
+    """The places of columns that hold neither the students nor an item: names of `NO_ITEMS`, times, and other names of students."""
+    names = {name: () for column in ("student", "time") for name in (column, *ALIASES[column])}
+    places = {*columns.values(), *find_columns(table.path, table.header, names).values()}
+    places |= {place for place, name in enumerate(table.header) if re.sub(r"[\W_]", "", name.casefold()) in NO_ITEMS}
+    return sorted(places - {columns.get("student")})
 
 
 def _has_objects(columns: Mapping[str, int], table: Table) -> bool:
@@ -89,8 +90,13 @@ def _rows_of_objects(table: Table, columns: Mapping[str, int], report: FileRepor
         seen.add(student)
 
 
-def _place_of_students(table: Table, student: int | None) -> int | None:
+def _place_of_students(table: Table, student: int | None, others: Sequence[int]) -> int | None:
     """The column of the students in a table with a column per item; None where the table does not name them.
+
+    Args:
+        table: the table.
+        student: the column, if its name says so.
+        others: places of columns that are no items.
 
     Raises:
         UserError: the table is no such table.
@@ -99,13 +105,13 @@ def _place_of_students(table: Table, student: int | None) -> int | None:
     if student is None and rows:
         first = [str(fields[0]) for fields in rows]
         is_name = len(set(first)) == len(first) and not all(map(_is_response, first))
-        is_name &= not _is_no_item(table.header[0])
+        is_name &= 0 not in others
         student = 0 if table.header[0].casefold() in ROW_NAMES or is_name else None
     students = [str(fields[student]) for fields in rows] if student is not None else []
-    others = {student, *_other_columns(table)}
-    cells = [str(field) for fields in rows for place, field in enumerate(fields) if place not in others]
+    no_items = {student, *others}
+    cells = [str(field) for fields in rows for place, field in enumerate(fields) if place not in no_items]
     is_matrix = (
-        len(table.header) - len(others - {None}) > 1
+        len(table.header) - len(no_items - {None}) > 1
         and len(set(table.header)) == len(table.header)
         and not all(re.fullmatch(r"[-+.\d]+", name) for name in table.header)  # then the names are missing
         and (len(set(students)) == len(students) or table.header[student].casefold() in ROW_NAMES)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.helpers.tracing_files import contents, read_file, write
 from utils.common.errors import UserError
+from utils.tracing.data import ResponseFormat
 
 
 @pytest.mark.parametrize("header", ["student,i0,i1,i2", ",i0,i1,i2", "pupil,i0,i1,i2", "user_id,0,1,2"])
@@ -46,6 +47,15 @@ def test_columns_about_the_students_and_sums_are_no_items(tmp_path):
     sequences, notes = read_file(write(tmp_path / "r.csv", text))
     assert contents(sequences) == {"r.csv:0": (["i0", "i1"], [1, 0], None), "r.csv:1": (["i0", "i1"], [1, 1], None)}
     assert notes[0] == "leaves out columns that are not items: 'Timestamp', 'age', 'gender', 'Total score'"
+
+
+@pytest.mark.parametrize("columns", [{}, {"time": "ended"}])
+def test_times_and_other_names_of_students_are_no_items(tmp_path, columns):
+    time = columns.get("time", "order_id")
+    text = f"student,{time},user_id,i0,start_time,i1\nann,7,71,1,3,0\nbob,8,72,1,4,1\n"
+    sequences, notes = read_file(write(tmp_path / "r.csv", text), ResponseFormat(columns))
+    assert contents(sequences) == {"ann": (["i0", "i1"], [1, 0], None), "bob": (["i0", "i1"], [1, 1], None)}
+    assert notes[0] == f"leaves out columns that are not items: '{time}', 'user_id', 'start_time'"
 
 
 def test_a_column_of_ids_is_no_item_although_an_id_comes_twice(tmp_path):
