@@ -59,7 +59,7 @@ def describe_parameters(
         }
     has_ability = "ability" in outputs[split][0]
     if has_ability and "validation" in outputs:
-        abilities = predictor.last_abilities(outputs["validation"])
+        abilities = predictor.last_abilities(pieces["validation"], outputs["validation"])
         predictor.ability_deviation = max(float(abilities.std()), MIN_DEVIATION)
         details["abilities"] = {"mean": float(abilities.mean()), "deviation": predictor.ability_deviation}
     # The truth is that of a partial credit model whose discrimination is the item's.
@@ -69,7 +69,8 @@ def describe_parameters(
         and settings.get("item_discrimination", True)
         and predictor.head == "gpcm"
     )
-    plot_items(items, data, predictor, outputs[split], run_dir, f"{model_and_data}, {split}")
+    abilities = predictor.last_abilities(pieces[split], outputs[split]) if has_ability else None
+    plot_items(items, data, predictor, abilities, run_dir, f"{model_and_data}, {split}")
     if has_ability:
         link = link_to_truth(data, items) if has_truth else None
         curves = student_curves(data, predictor, pieces[split], split, link)
@@ -92,7 +93,7 @@ def plot_items(
     items: dict[str, np.ndarray],
     data: ResponseData,
     predictor: TracingPredictor,
-    outputs: Sequence[dict],
+    abilities: np.ndarray | None,
     run_dir: Path,
     conditions: str,
 ) -> None:
@@ -102,7 +103,7 @@ def plot_items(
         items: from `predictor.item_parameters()`.
         data: the students.
         predictor: the trained model.
-        outputs: its outputs for the pieces of the split that is drawn.
+        abilities: the last abilities of the students of the split that is drawn, `(students,)`; None for a model without ability.
         run_dir: folder for the PNG files.
         conditions: model, data and split, for the titles.
     """
@@ -113,7 +114,7 @@ def plot_items(
         curves = items["discrimination"], items["thresholds"], PROBABILITIES[predictor.head]
         title = f"Responses by ability, for items from easy to hard\n{conditions}"
         plot_item_curves(data.item_names, *curves, run_dir / "item_curves.png", title)
-        abilities, title = predictor.last_abilities(outputs), f"Students and items on one scale\n{conditions}"
+        title = f"Students and items on one scale\n{conditions}"
         plot_wright_map(abilities, items["thresholds"], run_dir / "wright_map.png", title)
 
 

@@ -121,9 +121,15 @@ class TracingPredictor(TracingAnswerer):
         )
 
     @staticmethod
-    def last_abilities(outputs: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
-        """Each piece's ability before its last response, `(pieces,)`."""
-        return np.array([output["ability"][-1] for output in outputs])
+    def last_abilities(pieces: Sequence[Piece], outputs: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
+        """Each student's ability before the last response, `(students,)`.
+
+        Args:
+            pieces: of whole sequences, in order.
+            outputs: their `ability`.
+        """
+        last = {piece.student: output["ability"][-1] for piece, output in zip(pieces, outputs, strict=True)}
+        return np.array(list(last.values()))
 
     def errors_by_items(self, piece: Piece, output: dict[str, np.ndarray], items: dict[str, np.ndarray]) -> np.ndarray:
         """Standard error of ability before each response of a piece, `(steps,)`, as from `ability_errors`, from outputs without
