@@ -66,8 +66,15 @@ class FittedBaselines:
 
 def fit_baselines(data: ResponseData) -> FittedBaselines:
     """Fit the baselines to the training students, all but their decision rules."""
-    training, counts = data.pairs("train"), count_responses(data)
-    return FittedBaselines(counts, *fit_items(_drawn(training), *counts.shape))
+    training, counts = _drawn(data.pairs("train")), count_responses(data)
+    discrimination, thresholds = fit_items(training, *counts.shape)
+    # Items without a response become average items, as item 0 does, which stands for all that training does not have.
+    is_fitted = np.zeros(len(counts), bool)
+    is_fitted[np.concatenate([items for items, _ in training])] = True
+    average_slope = discrimination[is_fitted].mean()
+    intercepts = discrimination[is_fitted, None] * thresholds[is_fitted]  # logits are linear in them and in the slope
+    discrimination[~is_fitted], thresholds[~is_fitted] = average_slope, intercepts.mean(axis=0) / average_slope
+    return FittedBaselines(counts, discrimination, thresholds)
 
 
 def count_responses(data: ResponseData) -> np.ndarray:

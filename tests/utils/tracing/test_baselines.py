@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from utils.tracing import baselines as baselines_module
 from utils.tracing.baselines import FittedBaselines, evaluate_baselines, fit_baselines, headroom
@@ -27,6 +28,13 @@ def test_majorities_are_the_frequencies_of_training():
     metrics = baselines["majority"]["test"].metrics
     assert metrics["accuracy"] == (responses == frequencies.argmax()).mean()
     assert metrics["qwk"] == 0
+
+
+def test_an_item_that_training_does_not_have_is_an_average_item():
+    fitted = fit_baselines(DATA)
+    intercepts = -fitted.discrimination[:, None] * fitted.thresholds
+    assert fitted.discrimination[0] == pytest.approx(fitted.discrimination[1:].mean())
+    np.testing.assert_allclose(intercepts[0], intercepts[1:].mean(axis=0))
 
 
 def test_what_baselines_learned_is_the_same_after_it_was_stored():
