@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from utils.common.files import read_lines
 from utils.common.reading import FileReport
-from utils.tracing.credit import response_value
+from utils.tracing.credit import is_response
 from utils.tracing.response_log import ResponseLog
 
 SAMPLE_LINES = 600
@@ -77,8 +76,7 @@ def _widths_agree(block: Block, columns: Sequence[str]) -> bool:
     """Whether all lines after the first have the same number of entries, and the responses are numbers."""
     entries = {column: part for column, (_, part) in zip(columns, block[1:], strict=True)}
     widths = {len(part) for part in entries.values() if part != ["NA"]}
-    values = [response_value(text) for text in entries["response"]]
-    return len(widths) == 1 and 0 not in widths and not any(value is not None and math.isnan(value) for value in values)
+    return len(widths) == 1 and 0 not in widths and all(map(is_response, entries["response"]))
 
 
 def _layout_of(blocks: Sequence[Block], columns: tuple[str, ...], num_first: int) -> tuple[BlockLayout | None, float]:

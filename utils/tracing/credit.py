@@ -51,6 +51,16 @@ def response_value(text: str) -> float | None:
     return value if value <= LARGEST else math.nan
 
 
+def is_response(text: str) -> bool:
+    """Whether a text of a file is a response, or says that there is none.
+
+    >>> is_response("3/4"), is_response("NA"), is_response("B")
+    (True, True, False)
+    """
+    value = response_value(text)
+    return value is None or not math.isnan(value)
+
+
 def has_fractions(values: np.ndarray) -> bool:
     """Whether some values are not whole numbers."""
     return bool((values != np.floor(values)).any())

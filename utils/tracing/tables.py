@@ -12,6 +12,7 @@ from utils.common.reading import FileReport
 from utils.common.records import read_records
 from utils.common.tables import find_columns, read_table
 from utils.tracing.columns import KNOWN_COLUMNS, REQUIRED, columns_in_words, is_skill
+from utils.tracing.credit import is_response
 from utils.tracing.response_log import ResponseLog
 
 SAMPLE_ROWS = 50
@@ -166,12 +167,26 @@ def _rows_of_texts(table: Table, columns: Mapping[str, int], report: FileReport)
 
 def _has_lists(table: Table, columns: Mapping[str, int]) -> bool:
     """Whether a row holds lists: as such, or as texts like `1,0,1` of as many items as responses."""
-    for _, fields in table.sample:
-        if len(fields) > max(columns.values()):
-            items, responses = (split_list(fields[columns[column]]) for column in ("item", "response"))
-            if isinstance(fields[columns["response"]], list) or len(items) == len(responses) > 1:
-                return True
-    return False
+    cells = [
+        [fields[columns[column]] for column in ("item", "response")]
+        for _, fields in table.sample
+        if len(fields) > max(columns.values())
+    ]
+    is_pykt = table.header[columns["response"]].casefold() == "responses"
+    return any(isinstance(response, list) or _are_lists(str(item), str(response), is_pykt) for item, response in cells)
+
+
+def _are_lists(item: str, response: str, is_pykt: bool) -> bool:
+    """Whether an item and a response as a text are lists of as many items as responses, and not `Aufgabe 1` and `0,5`.
+
+    A response that may have a decimal comma is a list only in a column with pyKT's name, beside items with a comma.
+    """
+    entries = split_list(response)
+    return (
+        len(split_list(item)) == len(entries) > 1
+        and all(map(is_response, entries))
+        and (not is_response(response) or (is_pykt and "," in item))
+    )
 
 
 def _is_filled(table: Table, place: int) -> bool:

@@ -106,6 +106,22 @@ def test_rows_that_pykt_repeats_for_each_concept_are_one_answer(tmp_path):
     assert contents(sequences) == {"7": (["9", "4"], [1, 0], ["1+2", "1"])} and "they repeat an answer" in notes[-1]
 
 
+@pytest.mark.parametrize(
+    ("texts", "categories"),
+    [(("0,0", "0,5", "1,0"), (0, 1, 2)), (("0", "0,5", "1"), (0, 1, 2)), (("0 %", "50 %", "100 %"), (0, 1, 2))],
+)
+@pytest.mark.parametrize("item", ["Aufgabe 1", "Aufgabe 1, Teil 2"])
+def test_a_decimal_comma_makes_no_list(tmp_path, texts, categories, item):
+    rows = [f"s{n};{item};{text}" for n, text in enumerate(texts)]
+    sequences, _ = read_file(write(tmp_path / "r.csv", "\n".join(["student;item;response", *rows])))
+    assert contents(sequences) == {f"s{n}": ([item], [category], None) for n, category in enumerate(categories)}
+
+
+def test_two_responses_of_pykt_are_no_decimal_comma(tmp_path):
+    sequences, _ = read_file(write(tmp_path / "r.csv", 'uid,questions,responses\n7,"11,4","1,0"\n8,"3,4","0,1"\n'))
+    assert contents(sequences) == {"7": (["11", "4"], [1, 0], None), "8": (["3", "4"], [0, 1], None)}
+
+
 def test_lists_in_json_lines_and_lists_that_do_not_fit(tmp_path):
     records = [{"student": f"s{n}", "items": ["a", "b"], "responses": [n % 2, 1]} for n in range(30)]
     records.append({"student": "bad", "items": ["a"], "responses": [1, 0]})
