@@ -65,7 +65,7 @@ def read_responses(
         paths: the files.
         reading: counts what is left out, and holds the notes.
         response_format: how the responses are read.
-        needs_columns: a table without one of the format's columns is an error; otherwise, common names are looked for.
+        needs_columns: a file without one of the format's columns is an error; otherwise, common names are looked for.
 
     Returns:
         the students' sequences of each file, and the format with what the responses told: `credit_levels` is 0 where responses are
@@ -98,6 +98,11 @@ def read_responses(
 def _read_log(path: Path, report: FileReport, columns: Mapping[str, str], needs_columns: bool) -> ResponseLog:
     """The rows of one file, after the first checks."""
     if content_kind(path) == "text" and (layout := find_block_layout(path)):
+        if columns and needs_columns:
+            raise UserError(
+                f"{path}: has {layout}, and no columns that --columns {next(iter(columns))}= could name; leave --columns out, or "
+                "give a table whose first line names its columns"
+            )
         log = read_block_log(path, layout, report)
     else:
         table = open_table(path, columns, report)

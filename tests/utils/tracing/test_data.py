@@ -46,6 +46,17 @@ def test_ids_that_pandas_wrote_as_fractions_are_the_same_ids(tmp_path):
     assert contents(read_file(path)[0]) == {"1.50": (["1.1"], [1], ["2.0.0"])}
 
 
+@pytest.mark.parametrize("columns", [{"item": "task"}, {"time": ""}])
+def test_names_of_columns_for_a_file_without_columns_are_refused(tmp_path, columns):
+    path = write(tmp_path / "r.txt", "2\n5,2\n0,1\n")
+    with pytest.raises(
+        UserError, match=r"r.txt: has 3 lines per student: .* --columns (item|time)= .*; leave --columns"
+    ):
+        read_file(path, ResponseFormat(columns))
+    (sequences,), _ = read_responses([path], Reading(), ResponseFormat(columns), needs_columns=False)
+    assert sequences[0].items == ("5", "2")  # a model that was trained on a table reads other layouts
+
+
 @pytest.mark.parametrize(
     ("times", "order"),
     [
