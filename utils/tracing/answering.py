@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from utils.common.batching import round_up
 from utils.common.errors import UserError, counted
 from utils.common.inputs import as_texts
 from utils.common.progress import with_progress
-from utils.tracing.features import Piece, assemble, cut
+from utils.tracing.features import LENGTH_MULTIPLE, Piece, assemble, cut
 from utils.tracing.item_response import ability_error, item_information, softmax
 from utils.tracing.sequences import ResponseSequence, as_sequence
 
 BATCH_SIZE = 64
+MAX_SQUARED_STEPS = 2**24
+"""A batch has fewer pieces where their number times the square of their steps is above this: attention needs that much memory."""
 
 
 class TracingAnswerer:
@@ -124,10 +127,9 @@ class TracingAnswerer:
             for each piece name to array `(steps, ...)`.
         """
         lengths = [len(piece.items) for piece in pieces]
-        order, outputs = np.argsort(lengths, kind="stable"), [{} for _ in pieces]
-        for start in with_progress(range(0, len(order), BATCH_SIZE), "predicting responses"):
-            numbers = order[start : start + BATCH_SIZE]
-            repeated = np.resize(numbers, min(BATCH_SIZE, len(order)))  # all batches of a length have one shape
+        outputs = [{} for _ in pieces]
+        for numbers, size in with_progress(_batches(lengths), "predicting responses"):
+            repeated = np.resize(numbers, size)  # all batches of a length have one shape
             inputs, *_ = assemble([pieces[number] for number in repeated])
             batch = {name: np.asarray(array) for name, array in self.run(inputs).items()}
             for row, number in enumerate(numbers):
@@ -170,6 +172,17 @@ class TracingAnswerer:
             ability_error(ability[step], discrimination[:step], thresholds[:step], self.ability_deviation, self.head)
             for step in steps
         ]
+
+
+def _batches(lengths: Sequence[int]) -> list[tuple[np.ndarray, int]]:
+    """The places of pieces that are predicted together, the longest first; and how many pieces a batch of their length has."""
+    order, batches = np.argsort(lengths, kind="stable")[::-1], []
+    while len(order):
+        steps = round_up(lengths[order[0]], LENGTH_MULTIPLE)
+        size = max(1, min(BATCH_SIZE, len(lengths), MAX_SQUARED_STEPS // steps**2))
+        batches.append((order[:size], size))
+        order = order[size:]
+    return batches
 
 
 def most_informative(predictions: Sequence[dict]) -> list[dict]:

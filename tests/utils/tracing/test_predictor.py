@@ -104,6 +104,25 @@ def test_histories_of_similar_lengths_have_batches_of_one_shape(predictor, monke
     assert shapes == {(2, 32)}
 
 
+def test_batches_of_long_histories_are_small(predictor, monkeypatch):
+    """Memory for attention grows with the square of the steps."""
+    history = ResponseSequence("a", ("1", "3") * 50, np.arange(100) % 4)
+    shapes, run = [], predictor.run
+    expected = predictor.predict([history, NEW_STUDENT], ["2", "4", "5"])
+
+    def run_and_note_shape(inputs):
+        shapes.append(inputs["item_ids"].shape)
+        return run(inputs)
+
+    monkeypatch.setattr(predictor, "run", run_and_note_shape)
+    monkeypatch.setattr(module, "MAX_SQUARED_STEPS", 2 * 128**2)
+    answers = predictor.predict([history, NEW_STUDENT], ["2", "4", "5"])
+    assert shapes == [(2, 128), (2, 128), (6, 32)]
+    for student, other in zip(answers, expected, strict=True):
+        for prediction, before in zip(student["predictions"], other["predictions"], strict=True):
+            assert prediction["probabilities"] == pytest.approx(before["probabilities"], abs=1e-5)
+
+
 def test_a_model_without_ability_predicts_probabilities_alone():
     model = DKT(6, 3, hidden_dim=5)
     model.build()
