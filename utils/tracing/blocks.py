@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from utils.common.errors import UserError
 from utils.common.files import read_lines
 from utils.common.reading import FileReport
 from utils.tracing.credit import is_response
@@ -50,7 +51,11 @@ class BlockLayout:
 
 
 def find_block_layout(path: Path) -> BlockLayout | None:
-    """The layout of a file of some lines per student, or None where the file is something else."""
+    """The layout of a file of some lines per student, or None where the file is something else.
+
+    Raises:
+        UserError: the first lines of the students are not clear.
+    """
     lines = list(itertools.islice(read_lines(path), SAMPLE_LINES))
     first = next((entries for _, line in lines if (entries := split_entries(line))), [])
     if not 1 <= len(first) <= 2:
@@ -65,6 +70,11 @@ def find_block_layout(path: Path) -> BlockLayout | None:
         score = (len(fitting) / len(blocks), count_share)
         if layout is not None and score > best_score:
             best_layout, best_score = layout, score
+    if best_layout is not None and best_layout.count is None and best_layout.student is None:
+        raise UserError(
+            f"{path}: a student's first line, such as {','.join(first)!r}, has no number of responses, and does not tell who the "
+            "student is; write the number of responses and the student there, such as '3,ann'"
+        )
     if best_layout is None and len(first) == 1 and first[0].isdecimal():
         return BlockLayout(
             LAYOUTS[0]
@@ -90,14 +100,39 @@ def _layout_of(blocks: Sequence[Block], columns: tuple[str, ...], num_first: int
     count = max(range(num_first), key=shares.__getitem__) if max(shares) > 0.5 else None
     if count is None and all(width == num_first for width in widths):
         return None, 0.0  # a table whose rows all have as many fields as its header
-    unique = [place for place in range(num_first) if len({block[0][1][place] for block in blocks}) == len(blocks)]
-    student = next((place for place in reversed(unique) if place != count), None)
+    student = _place_of_student([block[0][1] for block in blocks], count)
     missing = (
         column
         for place, column in enumerate(columns, start=1)
         if all(block[place][1] == ["NA"] and widths[number] != 1 for number, block in enumerate(blocks))
     )
     return BlockLayout(columns, count, student, frozenset(missing)), shares[count] if count is not None else 0.0
+
+
+def _place_of_student(first_lines: Sequence[Sequence[str]], count: int | None) -> int | None:
+    """Which entry of the students' first lines names the student, who may have several blocks; None where none does.
+
+    Beside the number of responses or a running number it is the other entry. Else it is the last one that differs in all lines, if
+    that holds for each entry.
+
+    Args:
+        first_lines: the entries of each.
+        count: place of the number of responses, or None.
+    """
+    entries, number = list(zip(*first_lines, strict=True)), count
+    if number is None and len(entries) == 2:
+        numbers = [[int(entry) if entry.isdecimal() else -1 for entry in column] for column in entries]
+        running = [place for place, column in enumerate(numbers) if _is_running(column)]
+        # A student's number may grow from line to line, too, but not as slowly.
+        number = min(running, key=lambda place: numbers[place][-1], default=None)
+    if number is not None:
+        return 1 - number if len(entries) == 2 else None
+    return len(entries) - 1 if all(len(set(column)) == len(column) for column in entries) else None
+
+
+def _is_running(numbers: Sequence[int]) -> bool:
+    """Whether numbers begin at 0 or 1 and grow."""
+    return numbers[0] in (0, 1) and all(earlier < later for earlier, later in itertools.pairwise(numbers))
 
 
 def split_entries(line: str) -> list[str]:

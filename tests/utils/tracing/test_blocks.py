@@ -73,6 +73,36 @@ def test_six_lines_a_student_are_those_of_pykt(tmp_path):
     assert contents(sequences)["bob"] == (["6", "5", "6"], [1, 1, 0], None) and "a skill counts as an item" in notes[0]
 
 
+@pytest.mark.parametrize(
+    ("first", "lines"),
+    [
+        ("{k},u{student}", "1,2,3\n1,0,1"),
+        ("u{student},{number}", "1,2,3\n1,0,1"),
+        ("{gap},u{student}", "1,2,3\n1,0,1"),
+        ("u{student},3", "1,2,3\n5,6,7\n1,0,1\n1{k},2{k},3{k}\n9,9,9"),
+        ("3,{student}", "1,2,3\n1,0,1"),
+    ],
+)
+def test_a_student_of_several_blocks_is_one(tmp_path, first, lines):
+    """Whether the blocks are within the lines that tell the layout or not."""
+    for count, num_students in ((40, 10), (300, 280)):
+        names = [{"k": k, "number": k + 1, "gap": k + k // 7, "student": k % num_students} for k in range(count)]
+        text = "".join(f"{first}\n{lines}\n".format(**name) for name in names)
+        sequences, notes = read_file(write(tmp_path / "r.txt", text))
+        assert len(sequences) == num_students and "they continue a student from further up" in notes[-1]
+        assert {s.student.strip("u") for s in sequences} == {str(number) for number in range(num_students)}
+        assert len(sequences[1].items) == 3 * -(-count // num_students)
+
+
+@pytest.mark.parametrize("first", ["{number},u{student}", "u{student}"])
+def test_first_lines_that_do_not_tell_the_student_are_refused(tmp_path, first):
+    blocks = [f"{first.format(number=900 - k, student=k // 4)}\n1,2,3\n4,5,6\n1,0,1\n" for k in range(40)]
+    with pytest.raises(
+        UserError, match=r"r.txt: a student's first line, such as '.*u0', .*; write the number of responses"
+    ):
+        read_file(write(tmp_path / "r.txt", "".join(blocks)))
+
+
 GOOD = "".join(f"4\n{n},2,3,5\n0,1,1,0\n" for n in range(20))
 
 
