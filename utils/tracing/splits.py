@@ -15,8 +15,10 @@ from utils.common.errors import UserError
 from utils.common.reading import Reading
 from utils.common.splitting import hold_out
 from utils.tracing.checks import (
+    check_paths,
     check_students,
     distinct_names,
+    notes_on_equal_students,
     notes_on_single_categories,
     notes_on_unknown_items,
 )
@@ -176,7 +178,7 @@ def read_files(
         reading: counts records that cannot be used; left out, with its own limit.
 
     Raises:
-        UserError: a file is not usable, a student is in two files, or the true parameters belong to other files.
+        UserError: a file is not usable or named twice, a student is in two files, or the true parameters belong to other files.
     """
     reading = reading or Reading()
     split_of_path = [
@@ -184,7 +186,9 @@ def read_files(
         for split, paths in zip(SPLITS, (train_files, validation_files, test_files), strict=True)
         for path in paths
     ]
-    students_of_file, response_format = read_responses([path for _, path in split_of_path], reading, response_format)
+    paths = [path for _, path in split_of_path]
+    check_paths(paths)
+    students_of_file, response_format = read_responses(paths, reading, response_format)
     sequences, files = {}, []
     for (split, path), students in zip(split_of_path, students_of_file, strict=True):
         sequences.setdefault(split, []).extend(distinct_names(students, path, files))
@@ -193,6 +197,7 @@ def read_files(
     check_students(everyone)
     num_categories, empty_categories = count_categories(everyone, categories or response_format.credit_levels)
     notes = [*reading.notes, *empty_categories, *notes_on_expanded_skills(everyone, num_categories)]
+    notes += notes_on_equal_students(sequences)
     data = ResponseData(sequences, num_categories, files, notes, response_format=response_format)
     data.reading = reading.description()
     if truth_file:

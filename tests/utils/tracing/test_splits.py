@@ -103,6 +103,38 @@ def test_students_without_names_are_others_in_every_file(tmp_path):
     assert len({sequence.student for part in data.sequences.values() for sequence in part}) == 18
 
 
+def test_a_file_that_is_named_twice_is_refused(tmp_path):
+    path = tmp_path / "a.txt"
+    write_three_lines(path, 9, np.random.default_rng(1))
+    other_name = tmp_path / "." / "none" / ".." / "a.txt"
+    for train_files, test_files in (([path], [other_name]), ([path, path], [])):
+        with pytest.raises(UserError, match=r"a.txt: was named twice; name each file once"):
+            read_files(train_files, HeldOut(), test_files=test_files)
+
+
+def test_students_of_two_splits_with_the_same_responses_are_noted(tmp_path):
+    """Files without names, and the same students under other names; sequences that may be the same by chance do not count."""
+    blocks = [f"12\n{','.join(f'q{(n * k) % 13}' for n in range(12))}\n1,0,1,1,0,0,1,0,0,0,1,1\n" for k in range(1, 10)]
+    ordinary = ["3\n1,2,3\n0,1,1\n", f"12\n{','.join(map(str, range(12)))}\n{','.join('110111101111')}\n"]
+    for name, text in (("a.txt", [*blocks, *ordinary]), ("b.txt", [*ordinary, *blocks[:4]]), ("c.txt", ordinary)):
+        (tmp_path / name).write_text("".join(text))
+    rows = [f"pia,q{(n * 3) % 13},{response}" for n, response in enumerate("101100100011")]
+    named = table(tmp_path / "d.csv", rows, "student,item,response")
+    files = [tmp_path / name for name in ("a.txt", "b.txt", "c.txt")]
+
+    def notes(**others):
+        return [note for note in read_files(files[:1], HeldOut(), **others).notes if "the same items" in note]
+
+    (note,) = notes(validation_files=files[1:2], test_files=files[2:])
+    assert note.startswith("validation: 4 of 6 students have the same items and responses as a student of train (")
+    assert f"{files[1]}, line 9 and {files[0]}, line 3); if they are the same students" in note
+    assert notes(test_files=[named])[0].startswith("test: 1 of 1 students have the same items")
+    assert notes() == notes(test_files=files[2:]) == []
+    many = [f"12\n{','.join(map(str, range(n, n + 12)))}\n{','.join('110111101100')}\n" for n in range(400)]
+    files[2].write_text("".join([*many, *blocks[:3]]))
+    assert notes(test_files=files[2:]) == []
+
+
 def test_rows_without_a_skill_have_one_of_their_own(tmp_path):
     rows = [f"s{n},{item},{n % 2},{skill}" for n in range(9) for item, skill in (("a", "x"), ("b", ""), ("c", ""))]
     data = read_files([table(tmp_path / "r.csv", rows)], HeldOut())
