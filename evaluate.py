@@ -207,8 +207,12 @@ def compare(config: Config, runs: list, names: list[str], scored_runs: list, out
     from utils.training.rescoring import comparison_lines
 
     first, second = scored_runs
-    if first.data["checksum"] != second.data["checksum"]:
-        raise UserError(f"{names[0]} and {names[1]} have different test data of their own; name one with --test-files")
+    compared = [scored.compared_data or scored.data["checksum"] for scored in scored_runs]
+    if compared[0] != compared[1]:
+        raise UserError(
+            f"{names[0]} and {names[1]} were scored on different examples, or among different others (answers that are searched, "
+            "facts of a memory); name the same data with --test-files, or train both with the same"
+        )
     comparisons = {
         split: compare_evaluations(evaluation, second.evaluations[split], first.compared)
         for split, evaluation in first.evaluations.items()

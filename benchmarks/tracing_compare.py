@@ -87,6 +87,7 @@ def plot(rows: list[dict], metrics: dict[str, str], path: Path) -> None:
         row["model"]: {
             title: (mean(row["scores"][name]), min(row["scores"][name]), max(row["scores"][name]))
             for name, title in metrics.items()
+            if None not in row["scores"][name]
         }
         for row in rows
     }

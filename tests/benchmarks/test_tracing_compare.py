@@ -37,6 +37,9 @@ def test_means_and_deviations_stand_below_the_baselines(tmp_path, monkeypatch, c
     assert (tmp_path / "scores.png").stat().st_size > 5_000
     compare(tracing_compare, monkeypatch, "--models", "sakt", "--out", tmp_path)
     assert "| 1.2000 |  | 0.9700 |" in capsys.readouterr().out
+    write_run(tmp_path / "flat", 0, None, ["--model", "flat"], headroom=None)  # as AUC where all responses are equal
+    compare(tracing_compare, monkeypatch, "--models", "flat", "sakt", "--out", tmp_path)
+    assert "|  |  | 0.9700 |" in capsys.readouterr().out
 
 
 def test_runs_without_test_students_are_refused(tmp_path, monkeypatch):

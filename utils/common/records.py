@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -156,6 +157,9 @@ def _table_records(
     for number, fields in read_table(path, known_columns=known_columns):
         if names is None:
             names = [name.strip() for name in fields]
+            twice = [name for name, count in Counter(filter(None, names)).items() if count > 1]
+            if twice:
+                raise UserError(f"{path}: its first line has the column {twice[0]!r} twice; rename one")
         elif [name.strip() for name in fields] == names:
             report.skip(f"line {number:,}", "it repeats the first line")
         elif len(fields) != len(names):

@@ -149,7 +149,9 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         notes += data.notes
         if not source.is_own:
             notes += run.leak_note(subject_keys(data.questions["test"]), "subjects")
-    checksum = _checksum(data.questions)
+    checksum = compared_data = _checksum(data.questions)
+    if any(question.memory is None for part in data.questions.values() for question in part):
+        compared_data += f", {settings['distractors']} distractors"
     for name, questions in data.questions.items():
         data.questions[name] = [questions[number] for number in options.drawn(len(questions))]
     predictor = MemnetPredictor(
@@ -178,6 +180,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         compared=COMPARED,
         data={**data.description(files), "checksum": checksum, "reading": options.reading.description()},
         write=write,
+        compared_data=compared_data,
         notes=notes,
     )
 

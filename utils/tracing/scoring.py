@@ -169,7 +169,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
             notes.append(
                 f"baselines missing ({', '.join((*PLAIN_BASELINES, 'fitted_items'))}): the run has not kept them"
             )
-    checksum = data.checksum
+    checksum, compared_data = data.checksum, data.checksum_of(split)
     data = _drawn(data, split, options)
     pieces = {split: cut(data.sequences[split], predictor.item_numbers, length, history)}
     scores = score_splits(predictor, data, pieces, fitted, rule)
@@ -190,6 +190,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         compared=COMPARED,
         data={**data.description, "checksum": checksum},
         write=write,
+        compared_data=compared_data,
         details=details,
         notes=notes,
     )

@@ -91,7 +91,8 @@ def fit(
         the rows of `metrics.csv`, one per epoch.
 
     Raises:
-        UserError: the loss or a weight is not finite. The last good checkpoint is kept.
+        UserError: the loss or a weight is not finite, and the last good checkpoint is kept; or `resume` has results to go on from,
+            and no checkpoint.
     """
     part = batch_part()
     step_log = StepLog(Path(run_dir) / "steps.csv", log_every, steps_per_epoch)
@@ -102,6 +103,11 @@ def fit(
     model.optimizer.build(model.trainable_variables)
     if resume and has_any_checkpoint(callback.checkpoint):
         callback.restore(model)
+    elif resume and callback.has_results():
+        raise UserError(
+            f"{run_dir}: its checkpoints are gone, so the training cannot go on, and would begin again in place of its results; "
+            "put checkpoint.npz back, or start a new --run-dir"
+        )
     if keras.backend.backend() != "torch" and not is_distributed():  # there, every step asks whether to stop
         model.steps_per_execution = steps_per_execution
     if keras.backend.backend() == "jax":
@@ -203,6 +209,10 @@ class RunCallback(keras.callbacks.Callback):
         if not self.patience or not self.rows:
             return False
         return len(self.rows) - best_row(self.rows, self.monitor)["epoch"] >= self.patience
+
+    def has_results(self) -> bool:
+        """Whether an epoch of this training, or all of it, has ended."""
+        return any((self.run_dir / name).exists() for name in ("metrics.csv", "results.json"))
 
     def restore(self, model) -> None:
         """Continue where the checkpoint was written."""

@@ -131,6 +131,7 @@ def _head(results: dict, notes: dict, name: str) -> str:
             source_url=SOURCE,
         )
         for metric in metrics
+        if results["metrics"][split].get(metric) is not None
     ]
     data = ModelCardData(
         library_name="keras",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import itertools
@@ -50,7 +51,13 @@ def run_script(main, config_class) -> None:
         keep_freed_memory()
         try:
             with machines(config, with_run_dir) as own_config:
-                status = main(own_config)
+                try:
+                    status = main(own_config)
+                except UserError:
+                    if getattr(config, "run_dir", "") is None:  # made for this run; with files in it, it stays
+                        with contextlib.suppress(OSError):
+                            own_config.run_dir.rmdir()
+                    raise
         except SystemExit as end:  # a signal, or a process that is not the first, at the end of the training
             status = end.code
         sys.stdout.flush()
@@ -132,10 +139,16 @@ def with_run_dir(config):
 
 
 def new_run_dir(task: str) -> Path:
-    """A run directory that does not exist yet: `runs/TASK-TIME`, with a number where several runs start in one second."""
+    """A new empty run directory: `runs/TASK-TIME`, with a number where several runs start in one second.
+
+    It is made at once, so that no other run takes it while this one reads its data.
+    """
     name = f"{task}-{datetime.now():%Y%m%d-%H%M%S}"
-    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return next(path for path in map(Path("runs").joinpath, names) if not path.exists())
+    for path in map(Path("runs").joinpath, itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))):
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(parents=True)
+            return path
+    raise AssertionError("numbers do not end")
 
 
 def check_run_dir(config) -> None:

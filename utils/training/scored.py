@@ -134,6 +134,7 @@ class Scored:
         columns: metric to title, for the table.
         compared: the metrics in which two runs are compared.
         data: `data` of `results.json`.
+        compared_data: identifies what was scored: two runs are compared only if it is the same. Left out: the checksum of `data`.
         details: `details` of `results.json`.
         notes: lines on what is known to the run and which baselines are missing.
         write: writes predictions and plots to a folder.
@@ -147,5 +148,6 @@ class Scored:
     compared: tuple[str, ...]
     data: dict
     write: Callable[[Path], None]
+    compared_data: str = ""
     details: dict = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

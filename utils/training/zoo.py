@@ -35,6 +35,7 @@ TOLERANCE = 0.1
 PERCENT_METRICS = ("exact_match", "f1")
 """Metrics from 0 to 100; the others are fractions, or nats."""
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_FILE_ENDING = re.compile(r"\.[A-Za-z]\w*$")
 _FOLDER = re.compile(r"^(~|\.{1,2})?/|^[A-Za-z]:\\")
 
 
@@ -289,12 +290,22 @@ def without_folders(value, name: str):
     Args:
         value: JSON values.
         name: of the published model, which takes the run directory's place.
+
+    Raises:
+        UserError: files of different folders have one name.
     """
     if isinstance(value, dict):
-        return {
+        plain = {
             _file_name(key): _plain_command(entry, name) if key == "command" else without_folders(entry, name)
             for key, entry in value.items()
         }
+        if len(plain) < len(value):
+            file = next(key for key in plain if sum(_file_name(other) == key for other in value) > 1)
+            raise UserError(
+                f"{file}: several of the run's files have this name, and a published model knows its files by name; rename one, "
+                "and train again"
+            )
+        return plain
     if isinstance(value, list):
         return [without_folders(entry, name) for entry in value]
     return _file_name(value) if isinstance(value, str) else value
@@ -308,7 +319,7 @@ def _file_name(text: str) -> str:
 def _plain_command(command: str, name: str) -> str:
     """A training's command without folders, and with `runs/NAME` as its run directory."""
     words = shlex.split(command)
-    plain = [PurePath(word).name if "/" in word and not word.startswith("hf://") else word for word in words]
+    plain = [_plain_word(word) for word in words]
     for place, word in enumerate(words):
         if word.startswith("--run-dir="):
             plain[place] = f"--run-dir=runs/{name}"
@@ -317,6 +328,13 @@ def _plain_command(command: str, name: str) -> str:
     if plain[0].startswith("train_"):
         plain.insert(0, "python")
     return shlex.join(plain)
+
+
+def _plain_word(word: str) -> str:
+    """A word of a command without the folders of a file; names of models, such as `google/electra-small`, have none."""
+    flag, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    is_file = _FOLDER.match(value) or ("/" in value and _FILE_ENDING.search(value) and not value.startswith("hf://"))
+    return flag + equals + (PurePath(value).name if is_file else value)
 
 
 def _check_no_folders(folder: Path, run_dir: Path) -> None:

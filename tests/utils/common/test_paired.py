@@ -44,11 +44,11 @@ def test_the_test_exchanges_whole_groups_and_is_corrected_for_the_number_of_metr
 
 
 def test_metrics_that_are_no_means_have_an_interval_and_no_p():
-    def with_kappa(scale):
+    def with_kappa(scale, groups=GROUPS):
         return Evaluation(
             {"kappa": float(scale * BASE.mean()), "nan": float("nan")},
             {},
-            GROUPS,
+            groups,
             lambda weights: {"kappa": scale * np.average(BASE, weights=weights), "nan": float("nan")},
         )
 
@@ -56,6 +56,10 @@ def test_metrics_that_are_no_means_have_an_interval_and_no_p():
     assert set(compared) == {"kappa"} and compared["kappa"]["p"] is None and compared["kappa"]["is_clear"]
     assert compared["kappa"]["difference"] == pytest.approx(BASE.mean() / 2)
     assert not compare_evaluations(with_kappa(1.0), with_kappa(1.0), ("kappa",))["kappa"]["is_clear"]
+    one_group = np.zeros(150)
+    assert not compare_evaluations(with_kappa(1.0, one_group), with_kappa(0.5, one_group), ("kappa",))["kappa"][
+        "is_clear"
+    ]
 
 
 def test_other_examples_are_refused():

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from utils.common.errors import UserError
-from utils.common.reading import Reading
+from utils.common.reading import FileReport, Reading
 from utils.common.records import read_json_values, read_records
 
 RECORDS = [{"a": 1, "b": "x"}, {"a": 2, "b": "y, z"}, {"a": 3, "b": "ü"}]
@@ -82,6 +82,12 @@ def test_what_is_no_table_of_records_is_refused(tmp_path):
     (tmp_path / "a.xml").write_text("<posts/>")
     with pytest.raises(UserError, match="is XML"):
         read(tmp_path / "a.xml")
+
+
+def test_a_column_that_is_named_twice_is_refused(tmp_path):
+    (tmp_path / "t.csv").write_text("question,answer,answer,,\nWho?,London,Rome,,\n")
+    with pytest.raises(UserError, match="its first line has the column 'answer' twice; rename one"):
+        list(read_records(tmp_path / "t.csv", FileReport("t.csv")))
 
 
 def test_a_header_that_is_repeated_is_no_record(tmp_path):

@@ -144,6 +144,16 @@ def test_several_steps_per_call_are_the_same_steps(tmp_path):
             np.testing.assert_array_equal(one[name], other[name])
 
 
+def test_results_without_a_checkpoint_are_not_replaced(tmp_path):
+    run(tmp_path, epochs=2)
+    before = (tmp_path / "best.keras").read_bytes()
+    for path in tmp_path.glob("checkpoint*"):
+        path.unlink()
+    with pytest.raises(UserError, match="its checkpoints are gone, so the training cannot go on"):
+        run(tmp_path, epochs=3, resume=True)
+    assert (tmp_path / "best.keras").read_bytes() == before
+
+
 @pytest.mark.parametrize("steps_per_epoch", [1, STEPS])
 def test_a_signal_during_evaluation_stops_the_run_which_can_be_resumed(tmp_path, steps_per_epoch):
     def evaluate(model):

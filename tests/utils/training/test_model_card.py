@@ -34,6 +34,12 @@ def test_the_head_is_what_the_hub_reads():
     assert scores["mrr"].task_type == "table-question-answering" and scores["mrr"].source_url == "results.json"
 
 
+def test_a_score_that_is_not_defined_is_not_in_the_head():
+    metrics = {**RESULTS["metrics"], "test": {**RESULTS["metrics"]["test"], "accuracy": None}}
+    data = ModelCard(model_card({**RESULTS, "metrics": metrics}, SETTINGS, NOTES, "people-small")).data
+    assert [result.metric_type for result in data.eval_results] == ["mrr"]
+
+
 def test_the_text_has_scores_beside_baselines_and_how_it_was_trained():
     card = model_card(RESULTS, SETTINGS, NOTES, "people-small")
     assert "| **this model** | 0.8700 (0.8100 to 0.9200) | 0.9000 |" in card

@@ -230,15 +230,18 @@ def test_a_run_directory_that_is_left_out_is_new_and_said_first(monkeypatch, tmp
     monkeypatch.chdir(tmp_path)
     configs = []
     for _ in range(2):
-        assert (
-            status_of(
-                monkeypatch, main_that(lambda config: configs.append(config) or config.run_dir.mkdir(parents=True))
-            )
-            == 0
-        )
+        assert status_of(monkeypatch, main_that(lambda config: configs.append(config))) == 0
     first, second = (config.run_dir for config in configs)
     assert re.fullmatch(r"runs/\w+-\d{8}-\d{6}", str(first)) and second != first
     assert capsys.readouterr().out == f"run directory: {first}\nrun directory: {second}\n"
+    assert first.is_dir() and second.is_dir()
+
+    def refuse(config):
+        configs.append(config)
+        raise UserError("no such file")
+
+    assert status_of(monkeypatch, main_that(refuse)) == 2 and not configs[-1].run_dir.exists()
+    capsys.readouterr()
     assert status_of(monkeypatch, main_that(pytest.fail), "--resume") == 2
     assert capsys.readouterr().err == "error: --resume: name the run to continue with --run-dir\n"
 

@@ -173,6 +173,17 @@ def test_paths_become_names():
     }
 
 
+def test_flags_and_names_of_models_stay_in_a_command():
+    rest = "--embed-with google/electra-small --init-from BAAI/bge-v1.5 --limit 1/2"
+    plain = without_folders({"command": f"train_vectors.py --train-files=/x/a.json {rest}"}, "mine")
+    assert plain == {"command": f"python train_vectors.py --train-files=a.json {rest}"}
+
+
+def test_two_files_of_one_name_are_not_published():
+    with pytest.raises(UserError, match=r"^a\.json: several of the run's files have this name"):
+        without_folders({"train_files": {"a.json": "sha256:1", "/x/a.json": "sha256:2"}}, "mine")
+
+
 @pytest.mark.parametrize("weights", [None, b"no model"])
 def test_a_run_without_good_weights_is_one_line(run, tmp_path, weights):
     (run / "best.keras").unlink()
