@@ -67,6 +67,17 @@ def test_questions_of_files_are_answered_from_the_run_s_facts_and_their_own_memo
     assert scored.data["facts"] == 4 and scored.data["counts"] == {"test": 3}
 
 
+def test_other_distractors_make_another_test_of_questions_without_a_memory(files):
+    templates = {"facts": [files / "facts.tsv"], "templates": [files / "templates.tsv"]}
+    run, scored = scored_run("memnet", files / "run"), []
+    for distractors in (1, 2):
+        config = json.loads((run / "config.json").read_text())
+        (run / "config.json").write_text(json.dumps({**config, "distractors": distractors}))
+        scored.append(score(run, **templates))
+    assert scored[0].data["checksum"] == scored[1].data["checksum"]
+    assert scored[0].compared_data != scored[1].compared_data
+
+
 def test_what_cannot_be_scored_is_one_line(files):
     run = scored_run("memnet", files / "run")
     with pytest.raises(UserError, match="--facts needs --test-files with questions, or --templates"):

@@ -86,6 +86,10 @@ def test_items_of_the_test_alone_are_noted_and_one_category_is_refused(tmp_path)
 def test_the_checksum_is_that_of_the_contents():
     assert small().checksum == small().checksum != small(seed=1).checksum
     assert len(small(limit=5).sequences["train"]) == 5
+    # Two runs with the same test students can be compared, whoever else they were trained on.
+    assert small(limit=5).checksum != small().checksum and small(limit=5).checksum_of("test") == small().checksum_of(
+        "test"
+    )
 
 
 def test_a_student_of_two_files_is_refused_whichever_they_are(tmp_path):
