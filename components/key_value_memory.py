@@ -12,7 +12,8 @@ class KeyValueMemory(keras.layers.Layer):
 
         address = softmax_i(query . key_i + bias_i);  read = sum_i address_i value_i
 
-    An empty memory is read as zeros. The layer has no weights. The address is computed in float32 at any precision.
+    An empty memory is read as zeros. The layer has no weights. From the products of query and keys on, the address
+    is computed in float32 at any precision.
 
     Call arguments:
         query: float `(batch, key_dim)`.
@@ -31,7 +32,12 @@ class KeyValueMemory(keras.layers.Layer):
         ((2, 7), (2, 5))
     """
 
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.autocast = False  # the bias stays in float32
+
     def call(self, query, keys, values, memory_mask, bias=None):
+        query, keys, values = (ops.cast(part, self.compute_dtype) for part in (query, keys, values))
         logits = ops.cast(ops.einsum("bd,bnd->bn", query, keys), "float32") + masking_bias(memory_mask, "float32")
         if bias is not None:
             logits = logits + ops.cast(bias, "float32")

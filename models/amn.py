@@ -127,7 +127,8 @@ class AMN(keras.Model):
 
     def _attention(self, vectors, mask):
         """Return `a`, float32 `(batch, context)`."""
-        # (K x + k) . q = x . K'q + k . q, so the keys themselves need not be computed.
+        # (K x + k) . q = x . K'q + k . q, so the keys themselves need not be computed. k . q changes no weight of a context: it is
+        # the same for all of its places. Stored models have k.
         query = self.queries(vectors[:, -1])
         scores = ops.einsum("bcd,bd->bc", vectors, ops.matmul(query, ops.transpose(self.keys.kernel)))
         scores = scores + ops.matmul(query, self.keys.bias[:, None])

@@ -117,6 +117,8 @@ class QATransformer(keras.Model):
             "layer_dropout": layer_dropout,
             "hashed_words": hashed_words,
         }
+        if not 1 <= self.config["context_query_after"] <= max(1, num_layers):
+            raise ValueError(f"context_query_after {context_query_after} must be from 1 to num_layers {num_layers}")
         policy = self.dtype_policy
         layers = keras.layers
 

@@ -57,6 +57,7 @@ class ReplacedTokenPretrainer(keras.Model):
         super().__init__(**kwargs)
         if encoder.get("hashed_words"):
             raise ValueError("an encoder with hashed_words cannot learn from replaced tokens: their words are unknown")
+        self.autocast = False  # in bfloat16 the draws would have few values, and most words could not be drawn
         policy = self.dtype_policy
         self.encoder_config = dict(encoder)
         self.mask_id, self.generator_dim, self.generator_heads = mask_id, generator_dim, generator_heads

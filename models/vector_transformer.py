@@ -36,6 +36,9 @@ class VectorTransformer(keras.Model):
         A dict of float32 arrays: `predicted` `(batch, dim)`, of unit norm; `query` `(batch, dim)`, of unit norm, only with
         `query_head`; `attention` `(batch, context_length)`, that of the last step in the last block, averaged over heads.
 
+    Raises:
+        ValueError: a context does not have `context_length` places.
+
     Example:
 
     >>> model = VectorTransformer(dim=3, context_length=5, hidden_dim=6, num_heads=2, num_layers=1, intermediate_dim=7)
@@ -98,6 +101,9 @@ class VectorTransformer(keras.Model):
 
     def call(self, inputs, training=None):
         vectors, mask = ops.cast(inputs["vectors"], self.compute_dtype), inputs["padding_mask"]
+        steps = self.config["context_length"]  # positions count from the first place
+        if isinstance(vectors.shape[1], int) and vectors.shape[1] != steps:
+            raise ValueError(f"a context has {vectors.shape[1]} vectors; it must be padded to context_length {steps}")
         # A unit vector's elements have the size 1 / sqrt(dim). Scaled up, they are as large as the positions added to them.
         state = self.position(self.input_projection(vectors * self.config["dim"] ** 0.5))
         for block in self.blocks:

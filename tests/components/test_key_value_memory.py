@@ -35,6 +35,14 @@ def test_empty_slots_change_nothing_and_get_no_attention():
     assert (logits[MASK == 0] < -1e8).all()
 
 
+def test_the_bias_is_added_in_float32_at_any_precision():
+    bias = np.array([[20.0, 20.05, 20.3, 0, 0]] * BATCH, "float32")
+    layer = KeyValueMemory(dtype="mixed_bfloat16")
+    zeros = np.zeros_like(QUERY)
+    logits = ops.convert_to_numpy(layer(zeros, KEYS, VALUES, np.ones_like(MASK), bias)[1])
+    np.testing.assert_allclose(logits, bias, rtol=1e-6)
+
+
 def test_an_empty_memory_is_read_as_zeros():
     actual, _ = read(mask=np.zeros_like(MASK))
     np.testing.assert_array_equal(actual, np.zeros((BATCH, VALUE_DIM)))

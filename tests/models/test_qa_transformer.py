@@ -204,6 +204,11 @@ def test_context_query_attention_comes_after_half_of_the_blocks_and_at_most_two(
     assert called.index("context_query") == blocks_before and len(called) == num_layers + 1
 
 
+def test_context_query_attention_behind_the_last_block_is_refused():
+    with pytest.raises(ValueError, match="context_query_after 3 must be from 1 to num_layers 2"):
+        make_model(FULL, num_layers=2, context_query_after=3)
+
+
 def test_a_model_saved_before_the_setting_has_the_attention_after_half_of_its_blocks():
     config = make_model(FULL, num_layers=5).get_config()
     assert QATransformer.from_config(config).config["context_query_after"] == 2

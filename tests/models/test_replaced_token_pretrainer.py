@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from keras import ops
 
+from models import replaced_token_pretrainer as module
 from models.replaced_token_pretrainer import ReplacedTokenPretrainer
 from tests.helpers.calls import outputs
 from tests.helpers.model_cases import CASES
@@ -46,6 +48,17 @@ def test_shapes_are_those_of_the_tokens_that_are_seen():
     changed = outputs(model, inputs)["replaced"]
     np.testing.assert_array_equal(changed[..., 1], expected[..., 1])
     assert (changed[..., 0] != expected[..., 0]).any()
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_what_is_drawn_does_not_depend_on_the_precision(precision, monkeypatch):
+    model, inputs, drawn_with = CASE.make(dtype=precision), CASE.inputs(3, 13), []
+    sampled_ids = module.sampled_ids
+    monkeypatch.setattr(
+        module, "sampled_ids", lambda logits, draws: drawn_with.append(draws) or sampled_ids(logits, draws)
+    )
+    model(inputs)
+    np.testing.assert_array_equal(ops.convert_to_numpy(drawn_with[0]), inputs["draws"])
 
 
 def test_hashed_words_are_refused():

@@ -34,5 +34,11 @@ def test_the_order_matters():
     assert np.abs(outputs(model, shuffled)["predicted"][0] - outputs(model, inputs)["predicted"][0]).max() > 1e-4
 
 
+def test_a_shorter_context_is_refused():
+    model = VectorTransformer(3, 5, hidden_dim=6, num_heads=2, num_layers=1, intermediate_dim=7)
+    with pytest.raises(ValueError, match="a context has 4 vectors; it must be padded to context_length 5"):
+        model({"vectors": np.ones((1, 4, 3), "float32"), "padding_mask": np.ones((1, 4))})
+
+
 def test_it_learns():
     check_learning(make())

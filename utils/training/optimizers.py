@@ -144,8 +144,8 @@ class AdamW(keras.optimizers.AdamW):
 
     def _use_weight_decay(self, variable):
         # TensorFlow passes its own variable, whose name is not the path: look the Keras variable up.
-        path = self._trainable_variables[self._get_variable_index(variable)].path
-        return path.rsplit("/", 1)[-1] not in NOT_DECAYED
+        variable = self._trainable_variables[self._get_variable_index(variable)]
+        return variable.path.rsplit("/", 1)[-1] not in NOT_DECAYED and super()._use_weight_decay(variable)
 
 
 @keras.saving.register_keras_serializable(package="qkv_zoo")

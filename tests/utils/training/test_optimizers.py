@@ -141,6 +141,15 @@ def test_only_whole_last_parts_of_paths_are_left_out_of_weight_decay(model):
         np.testing.assert_allclose(ops.convert_to_numpy(variable), before[variable.path] * factor, rtol=1e-6)
 
 
+def test_what_is_excluded_from_weight_decay_has_none():
+    layer = keras.layers.Dense(2)
+    layer.build((None, 3))
+    optimizer = AdamW(0.01, weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(var_list=[layer.kernel])
+    optimizer.build(layer.trainable_variables)
+    assert not any(optimizer._use_weight_decay(variable) for variable in layer.trainable_variables)
+
+
 def test_a_path_that_only_contains_bias_is_decayed():
     layer = keras.layers.Dense(2, name="match_bias_0")
     layer.build((None, 3))

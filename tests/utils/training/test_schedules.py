@@ -42,6 +42,11 @@ def test_without_warm_up_the_first_step_is_nearly_the_peak():
     np.testing.assert_allclose(rates(WarmupThenDecay(PEAK, 0, 4, "linear"), range(4)), PEAK * np.arange(3, -1, -1) / 4)
 
 
+@pytest.mark.parametrize("decay", DECAYS)
+def test_a_training_of_one_step_has_a_rate(decay):
+    assert rates(WarmupThenDecay(PEAK, 0, 1, decay), [0]) == pytest.approx([PEAK * DECAYS[decay](0.5)])
+
+
 def test_an_optimizer_steps_by_it():
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
