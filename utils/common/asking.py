@@ -132,7 +132,8 @@ def answer_in_order(
 ) -> Iterator[dict]:
     """Yield a dict for each record, in order: its `id`, and what `answer` gives for it, or `error`.
 
-    A record without an id is named after its number, from 1. Where a batch fails, its records are answered one by one.
+    A record without an id is named after its number, from 1. Where a batch fails, its halves are answered, down to the records that
+    fail.
 
     Args:
         records: from `OrderedReport.in_order`.
@@ -155,8 +156,10 @@ def _answers_or_errors(records: list[Record], answer, report: OrderedReport) -> 
     try:
         answers = answer([record.value for record in records])
     except (UserError, ValueError) as error:
-        if len(records) > 1:
-            return [content for record in records for content in _answers_or_errors([record], answer, report)]
+        if len(records) > 1:  # one bad record of many then costs few calls
+            half = len(records) // 2
+            parts = records[:half], records[half:]
+            return [content for part in parts for content in _answers_or_errors(part, answer, report)]
         (record,) = records
         report.note_failure(record, str(error))
         return [{"error": f"{record.place}: {error}"}]

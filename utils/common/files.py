@@ -92,14 +92,17 @@ def content_kind(path: str | Path) -> str:
 
 def _is_json_per_line(text: str) -> bool:
     """Whether at least half of the first lines, 2 or more, are JSON objects or lists; some may be damaged."""
-    lines = [line for line in text.split("\n") if line.strip()][:10]  # JSON may hold other ends of lines within a text
+    # Not all ends of lines that Python knows: JSON may hold the others within a text.
+    lines = [line for line in re.split(r"\r\n|\r|\n", text) if line.strip()][:10]
+    if len(lines) < 2:
+        return False
     num_values = 0
     for line in lines:
         try:
             num_values += isinstance(json.loads(line), (dict, list))
         except (ValueError, RecursionError):
             continue
-    return len(lines) > 1 and num_values >= len(lines) / 2
+    return num_values >= len(lines) / 2
 
 
 def open_binary(path: str | Path):

@@ -11,9 +11,11 @@ from utils.common.asking import OrderedReport, Record
 from utils.common.files import content_kind, has_lone_surrogate, read_lines
 from utils.common.records import read_json_values, read_records
 
-QUESTION = ("question", "query", "text", "query_text", "question_text", "q")
+QUESTION = ("question", "query", "text", "query_text", "question_text", "q", "title")
 IDENTIFIER = ("id", "_id", "qid", "query_id", "question_id", "topic_id")
 """The names of each field, in the order in which they are looked for."""
+PARTS_OF_ARTICLES = ("paragraphs", "context", "qas")
+"""Names that an article of SQuAD and its parts have beside the title."""
 _SEPARATORS = re.compile(r"[\t,;|]")
 
 
@@ -64,7 +66,9 @@ def _values(values: Iterator[tuple[str, object]]) -> Iterator[tuple]:
     for place, value in values:
         if isinstance(value, dict):
             names = {str(name).strip().lower(): name for name in value}
-            question = next((value[names[name]] for name in QUESTION if name in names), None)
+            is_text = not names.keys().isdisjoint(PARTS_OF_ARTICLES)  # whose title is no question
+            known = [name for name in QUESTION if name in names and not (is_text and name == "title")]
+            question = value[names[known[0]]] if known else None
             yield place, record_id(value), question
         else:
             yield place, None, value

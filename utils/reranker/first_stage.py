@@ -37,7 +37,7 @@ def name_from_run(name: str, run_dir: Path) -> str:
 
 
 def name_to_load(name: str, run_dir: Path) -> str:
-    """The name for `load_first_stage` of what a run keeps; runs before commit 1084633 keep it as it was typed."""
+    """The name for `load_first_stage` of what a run keeps; older runs keep the name as it was typed."""
     return str(run_dir / name) if name != BM25_STAGE and (run_dir / name).exists() else name
 
 

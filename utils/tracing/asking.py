@@ -11,6 +11,7 @@ from utils.tracing.answering import most_informative
 from utils.tracing.item_response import PROBABILITIES
 from utils.tracing.mastery import skill_mastery
 from utils.tracing.mastery import write_folder as write_folder  # predict.py writes by it
+from utils.tracing.names import plain_name
 from utils.tracing.predictor import TracingPredictor
 from utils.tracing.sequences import NEW_STUDENT, ResponseSequence
 
@@ -118,4 +119,4 @@ def _check_n_best(predictor: TracingPredictor, request: Request) -> None:
 
 
 def _named_items(request: Request) -> list[str]:
-    return [item.strip() for item in request.question.split(",") if item.strip()]
+    return [plain_name(item) for item in request.question.split(",") if item.strip()]

@@ -126,7 +126,9 @@ def _place_of_student(first_lines: Sequence[Sequence[str]], count: int | None) -
         # A student's number may grow from line to line, too, but not as slowly.
         number = min(running, key=lambda place: numbers[place][-1], default=None)
     if number is not None:
-        return 1 - number if len(entries) == 2 else None
+        if len(entries) == 1 or (count is not None and len(set(entries[1 - number])) == 1):  # one value is no name
+            return None
+        return 1 - number
     return len(entries) - 1 if all(len(set(column)) == len(column) for column in entries) else None
 
 

@@ -18,6 +18,12 @@ def plain_name(text: str) -> str:
     return name[:-2] if re.fullmatch(r"\d+\.0", name, re.ASCII) else name
 
 
+def with_plain_names(numbers: dict[str, int]) -> dict[str, int]:
+    """The numbers of items of a run, whose names older runs have as `12.0`, by `plain_name`; unchanged where two would be one."""
+    plain = {plain_name(name): number for name, number in numbers.items()}
+    return plain if len(plain) == len(numbers) else numbers
+
+
 class Names(Sequence):
     """A sequence of names that are stored once for many sequences.
 

@@ -17,6 +17,7 @@ from utils.tracing.data import COMMON_FORMAT, ResponseFormat, read_responses
 from utils.tracing.evaluation import Predictions
 from utils.tracing.features import Piece
 from utils.tracing.item_response import softmax
+from utils.tracing.names import plain_name, with_plain_names
 from utils.tracing.sequences import MAX_CATEGORIES, ResponseSequence
 from utils.training.finished import checked_number, damaged_run_as_user_error, read_run, read_run_file
 
@@ -76,6 +77,7 @@ class TracingPredictor(TracingAnswerer):
         highest = model.get_config()["num_items"] - 1
         for item in item_numbers:
             checked_number(item_numbers, item, 1, highest)
+        item_numbers = with_plain_names(item_numbers)
         return cls(model, item_numbers, ability_deviation, skill_of_item=_skill_names(run_dir, model, item_numbers))
 
     def read_histories(
@@ -166,7 +168,8 @@ class TracingPredictor(TracingAnswerer):
 def _skill_names(run_dir: Path, model, item_numbers: dict[str, int]) -> dict[str, str]:
     """Item to the name of its skill; a run of an earlier version has numbers alone. Empty where skills are unknown."""
     if (run_dir / "skills.json").is_file():
-        return {item: str(skill) for item, skill in read_run_file(run_dir, "skills.json").items()}
+        skills = read_run_file(run_dir, "skills.json")
+        return {item if item in item_numbers else plain_name(item): str(skill) for item, skill in skills.items()}
     skills = model.get_config().get("item_skills")
     return {item: f"skill {skills[number]}" for item, number in item_numbers.items()} if skills else {}
 

@@ -61,16 +61,17 @@ def write_export(
     Returns:
         name of each exported model to its size and its largest difference from the model, or to why it was left out.
     """
-    folder = Path(folder)
-    exports = {}
+    folder, exports = Path(folder), {}
+    folder.mkdir(parents=True, exist_ok=True)
+    # First what `export.py` knows an export by, so that it can be repeated where it was interrupted.
+    packages = write_answer_script(f"utils.{task}.standalone", folder / "answer.py")
+    write_json(folder / "settings.json", settings)
     for part in models:
         for export in export_model(part.model, folder, part.signature, part.examples, part.suffix):
             exports[export.name] = export
     _remove_other_models(folder, exports)
-    write_json(folder / "settings.json", settings)
     for name, content in files.items():
         write_atomically(folder / name, content)
-    packages = write_answer_script(f"utils.{task}.standalone", folder / "answer.py")
     write_atomically(folder / "requirements.txt", "\n".join(map(requirement, packages)) + "\n")
     request = {name: np.asarray(array).tolist() for name, array in models[0].examples[0].items()}
     request = {name: request[name] for name in models[0].signature.inputs}

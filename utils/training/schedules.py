@@ -12,7 +12,7 @@ class WarmupThenDecay(keras.optimizers.schedules.LearningRateSchedule):
 
         t < warmup:   rate = learning_rate * t / warmup
         t >= warmup:  rate = learning_rate * (final_fraction + (1 - final_fraction) * f(p))
-                      p = (t - warmup) / max(total - warmup, 2), so that a training of one step has a rate above 0
+                      p = (t - warmup) / (total - warmup); 1 / 2 in a training of one step, whose rate would be 0
                       linear f(p) = 1 - p; cosine f(p) = (1 + cos(pi p)) / 2; polynomial f(p) = (1 - p)^2; constant f(p) = 1
 
     `t` counts steps from 1. After `total_steps` the rate stays at its last value.
@@ -43,7 +43,8 @@ class WarmupThenDecay(keras.optimizers.schedules.LearningRateSchedule):
         # The optimizer counts from 0. A first step at rate 0 would be wasted.
         step = ops.cast(step, "float32") + 1.0
         rise = step / max(self.warmup_steps, 1)
-        done = ops.clip((step - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 2), 0.0, 1.0)
+        num_steps = self.total_steps - self.warmup_steps if self.total_steps > 1 else 2
+        done = ops.clip((step - self.warmup_steps) / num_steps, 0.0, 1.0)
         if self.decay == "linear":
             factor = 1.0 - done
         elif self.decay == "cosine":

@@ -317,7 +317,7 @@ def _file_name(text: str) -> str:
 
 
 def _plain_command(command: str, name: str) -> str:
-    """A training's command without folders, and with `runs/NAME` as its run directory."""
+    """A training's command without the folders of its files, and with `runs/NAME` as its run directory."""
     words = shlex.split(command)
     plain = [_plain_word(word) for word in words]
     for place, word in enumerate(words):

@@ -105,6 +105,8 @@ def _load(path: Path) -> dict[str, np.ndarray]:
                 if "document" not in names and (name := names.get("names", by_id)):
                     names["document"] = name
                 arrays = {column: archive[name] for column, name in names.items()}
+                if names.get("texts", "texts") != "texts" and arrays["texts"].dtype.kind not in "US":
+                    del arrays["texts"]  # an array of another meaning, such as numbers of chunks
                 if names.get("document", "") == by_id and len(np.unique(arrays["document"])) == len(arrays["document"]):
                     raise UserError(
                         f"{path}: has another `id` for each vector; add `document`, which tells what belongs together"

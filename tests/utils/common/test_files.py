@@ -194,6 +194,7 @@ def test_broken_json_is_one_line(tmp_path, content, problem):
         (b"<http://a> <http://b> <http://c> .\n", "text"),
         (b'{"a": 1}\n{"a": 2}\n', "jsonl"),
         (b'["a", "b"]\r\n["a", "b"]', "jsonl"),
+        (b'["a", "b"]\r["a", "b"]\r', "jsonl"),
         (b'{"a": 1\n{"a": 2}\n', "jsonl"),
         ('{"a": "x\u2028y\x0cz"}\n{"a": "\x85"}\n{"a": "\u2029"}\n'.encode(), "jsonl"),
         (b'{"a": "' + b"x" * 2**20 + b'"}\n{"a": 2}\n', "jsonl"),

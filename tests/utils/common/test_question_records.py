@@ -25,6 +25,8 @@ def read(path, content):
         ("id,question\n1,Who?\n2,When?\n", [("1", "Who?"), ("2", "When?")]),
         ("question\nWho?\nWhen?\n", [(None, "Who?"), (None, "When?")]),
         ("Question;Level\nWho?;easy\n", [(None, "Who?")]),
+        ("id,title\n1,how to brew\n2,why hops\n", [("1", "how to brew"), ("2", "why hops")]),
+        ('{"id": 5, "title": "Why hops?", "body": "I see them."}\n', [(5, "Why hops?")]),
     ],
 )
 def test_formats(tmp_path, content, questions):

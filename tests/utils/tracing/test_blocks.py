@@ -165,3 +165,8 @@ def test_random_files_are_read_back(tmp_path, has_skills):
         lines += [str(count), *map(",".join, columns)]
     sequences, _ = read_file(write(tmp_path / "r.txt", "\n".join(lines)))
     assert contents(sequences) == students
+
+
+def test_a_class_beside_the_number_of_responses_is_no_student(tmp_path):
+    sequences, _ = read_file(write(tmp_path / "d.txt", "2,7\n1,2\n1,0\n" * 4))
+    assert len(sequences) == 4

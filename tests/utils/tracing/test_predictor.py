@@ -1,11 +1,15 @@
 """The predictor: pieces put back in order, students one by one and together."""
 
+import json
+import shutil
+
 import keras
 import numpy as np
 import pytest
 
 from models.dkt import DKT
 from models.integrated_gpcm import IntegratedAttentionGPCM
+from tests.helpers.small_runs import tracing_run
 from tests.helpers.tracing_sequences import SEQUENCES
 from utils.common.errors import UserError
 from utils.tracing import answering as module
@@ -151,6 +155,16 @@ def test_histories_are_read_as_the_training_files_were(predictor, tmp_path):
         )
     path.write_text("student,item,response\nann,a,1\n")
     assert trained.read_histories(path)[0][0].responses.tolist() == [2]
+
+
+def test_items_that_an_older_run_wrote_as_fractions_are_known(tmp_path):
+    run_dir = tmp_path / "run"
+    shutil.copytree(tracing_run(), run_dir)
+    numbers = json.loads((run_dir / "items.json").read_text())
+    (run_dir / "items.json").write_text(json.dumps({f"{number}.0": number for number in numbers.values()}))
+    (run_dir / "skills.json").write_text(json.dumps({f"{number}.0": "a" for number in numbers.values()}))
+    loaded = TracingPredictor.load(run_dir)
+    assert list(loaded.item_numbers) == [str(number) for number in numbers.values()] == list(loaded.skill_of_item)
 
 
 def test_a_call_takes_pairs_of_item_and_response(predictor):

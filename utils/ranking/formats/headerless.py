@@ -44,10 +44,11 @@ def text_layout(path: Path) -> str:
     if has_judgement_header(path):
         return "judgements"
     fields = set(find_fields(path, header))
-    names_text = "text" in find_columns(path, header, DOCUMENT_FIELDS)
-    if len(header) == 1 and names_text and _has_one_column(path):
+    columns = find_columns(path, header, DOCUMENT_FIELDS).keys()
+    if columns == {"text"} and len(header) == 1 and _has_one_column(path):
         return "documents"
-    if len(header) > 1 and names_text and not fields & {"query", "positive", "relevance"}:
+    # A text and one more known name: a sentence may begin with "Body, mind and soul".
+    if "text" in columns and columns & {"id", "title"} and not fields & {"query", "positive", "relevance"}:
         return "documents"
     if len(header) > 1 and fields & {"query", "candidate", "relevance", "positive", "negative"}:
         return "records"

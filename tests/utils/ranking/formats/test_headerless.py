@@ -29,6 +29,7 @@ def test_features_and_ids_are_no_texts(tmp_path, content, words):
     [
         ("It opened in 1887\nIt closed in 1920\n", ["It opened in 1887", "It closed in 1920"]),
         ("Contents\nThe first, and more\n", ["Contents", "The first, and more"]),
+        ("Body, mind and soul.\nMilk, too.\n", ["Body, mind and soul.", "Milk, too."]),
         ('text\n"Dry, in a jar."\nOld\n', ["Dry, in a jar.", "Old"]),
         ('title,body\nBeans,"Dry, in a jar."\n', ["Beans Dry, in a jar."]),
         ('title,text\nBeans,"Dry, in a jar."\n', ["Beans Dry, in a jar."]),
