@@ -73,7 +73,8 @@ def content_kind(path: str | Path) -> str:
     with errors_of(path), open_binary(path) as file:
         head = file.read(_SNIFFED_BYTES)
         if head.lstrip()[:1] in (b"{", b"[") and b"\n" not in head:  # a long first line: is it the only one?
-            head += file.readline(MAX_LINE_BYTES) + file.read(_SNIFFED_BYTES)
+            line, rest = file.readline(MAX_LINE_BYTES), file.read(_SNIFFED_BYTES)
+            head += line + rest if rest.strip() else b""
     for magic, kind in ((b"PAR1", "parquet"), (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"\x93NUMPY", "npy")):
         if head.startswith(magic):
             return kind
