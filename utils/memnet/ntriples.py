@@ -60,9 +60,8 @@ def names_of_terms(fields: Sequence) -> Sequence:
     """
     if len(fields) != 3:
         return fields
-    subject, relation, object_ = map(
-        name_text, fields
-    )  # as `fact_from` reads them, so that a written fact is read back the same
+    # As `fact_from` reads them, so that a written fact is read back the same.
+    subject, relation, object_ = map(name_text, fields)
     if not (_IRI_ALONE(subject) and _IRI_ALONE(relation)):
         return fields
     return [_name(subject), _last_part(relation), _name(object_) if _TERM(object_) else object_]

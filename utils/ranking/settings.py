@@ -114,9 +114,8 @@ def check_settings(config) -> None:
         unknown = [name for name in names if name not in RANKING_LOSSES]
         if unknown:
             raise UserError(f"{flag} {unknown[0]}: no such loss; choose from {', '.join(RANKING_LOSSES)}")
-    defaults = {name: type(config).__dataclass_fields__[name].default for name in ("loss", "seed")}
-    for name, default in defaults.items():
-        if config.suite and getattr(config, name) != default:
+    for name in ("loss", "seed") if config.suite else ():
+        if getattr(config, name) != getattr(type(config), name):  # the class has the defaults
             raise UserError(f"--{name} {getattr(config, name)}: a suite has several; give --losses and --seeds")
     if config.teacher and (config.suite or config.mine == "encoder"):
         raise UserError("--teacher: scores the same negatives once, in one run; leave out --suite and --mine encoder")

@@ -73,7 +73,7 @@ def find_block_layout(path: Path) -> BlockLayout | None:
     if best_layout is not None and best_layout.count is None and best_layout.student is None:
         raise UserError(
             f"{path}: a student's first line, such as {','.join(first)!r}, has no number of responses, and does not tell who the "
-            "student is; write the number of responses and the student there, such as '3,ann'"
+            "student is; write the number of responses and the student into it, such as '3,ann'"
         )
     if best_layout is None and len(first) == 1 and first[0].isdecimal():
         return BlockLayout(
