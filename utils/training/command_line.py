@@ -8,6 +8,7 @@ import difflib
 import inspect
 import re
 import textwrap
+from pathlib import Path
 from types import NoneType
 from typing import Annotated, get_args, get_type_hints
 
@@ -30,7 +31,7 @@ def parse_command_line(config_class: type, description: str | None = None):
         description: what `--help` says above the settings.
 
     Raises:
-        UserError: there is no such flag; the message names the nearest one.
+        UserError: there is no such flag (the message names the nearest one), or a flag names one file twice.
         SystemExit: `--help`, or a value that a setting cannot have, which is printed.
     """
     import tyro
@@ -55,7 +56,24 @@ def parse_command_line(config_class: type, description: str | None = None):
         similar = difflib.get_close_matches(unknown[0], map(as_flag, settings), 1)
         hint = f"did you mean {similar[0]}? " if similar else ""
         raise UserError(f"{unknown[0]}: no such flag or argument; {hint}--help lists them all")
-    return config_class(**{name: value for group in parts for name, value in vars(getattr(nested, group)).items()})
+    values = {name: value for group in parts for name, value in vars(getattr(nested, group)).items()}
+    for name, value in values.items():
+        if isinstance(value, list):
+            check_named_once(as_flag(name), [path for path in value if isinstance(path, Path)])
+    return config_class(**values)
+
+
+def check_named_once(flag: str, paths: list[Path]) -> None:
+    """Check that a flag names each file once: else its records would count twice.
+
+    Raises:
+        UserError: a file is named twice.
+    """
+    place_of_file: dict[Path, Path] = {}
+    for path in paths:
+        if (first := place_of_file.setdefault(path.resolve(), path)) is not path:
+            as_name = "" if str(path) == str(first) else f" (as {first} too)"
+            raise UserError(f"{flag}: {path} is named twice{as_name}; name it once")
 
 
 def setting_groups(config_class: type) -> dict[str, tuple[str, str]]:

@@ -72,6 +72,14 @@ def test_help_shows_the_groups_in_order(monkeypatch, capsys):
     assert re.search(r"QUESTION\s+What is asked. \(required\)", text)
 
 
+def test_a_file_that_is_named_twice_is_refused(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="^--train-files: a is named twice; name it once$"):
+        parse(monkeypatch, "Who?", "--train-files", "a", "b", "a")
+    with pytest.raises(UserError, match=r"is named twice \(as a too\); name it once$"):
+        parse(monkeypatch, "Who?", "--train-files", "a", str(tmp_path / "a"))
+
+
 def test_values_and_defaults(monkeypatch):
     config = parse(monkeypatch, "Who?", "--train-files", "a", "b", "--encoder", "words", "--run-dir", "x")
     assert config == Config(
