@@ -30,7 +30,8 @@ class AbilityFilter(keras.layers.Layer):
     The response changes the state by assumed-density filtering: ability's posterior is replaced by the normal distribution with
     its mean and variance (Minka 2001, chapter 3), both by Gauss-Hermite quadrature. A response model with such a state is a dynamic
     item response model (Wang, Berger and Burdick 2013). Training with cross-entropy maximises its marginal likelihood, as far as
-    these approximations go. All deviations, the factors f, l and the mean gain are learned, one each for level, gain and all slots.
+    these approximations go. All deviations and the factors f are learned, one each for level, gain and all slots; so are l and
+    the mean gain, one number each.
     Computed in float32; in a model of lower precision give it `dtype="float32"`, or its inputs are rounded.
 
     Args:

@@ -45,6 +45,9 @@ class BertEncoder(keras.layers.Layer):
     Returns:
         float `(batch, sequence, hidden_dim)`, finite but meaningless at padding.
 
+    Raises:
+        ValueError: `num_heads` does not divide `hidden_dim`, or a sequence is longer than `max_length`.
+
     Example:
         >>> layer = BertEncoder(vocabulary_size=13, hidden_dim=6, num_layers=1, num_heads=3, intermediate_dim=5)
         >>> tuple(layer(ops.array([[1, 2, 3, 4, 5]])).shape)

@@ -17,7 +17,7 @@ class HashedEmbedding(keras.layers.Layer):
 
     Args:
         vocabulary_size: int, number of ids with a learned vector, including 0.
-        dim: int, size of a vector; even if words are hashed.
+        dim: int, size of a vector; an even number if words are hashed.
         num_buckets: int, rows of the fixed table; 0 if there are no unknown words.
         gain: float, initial value of the learned factor `gain`. The fixed vectors have a norm of about 1.
 

@@ -31,10 +31,10 @@ def sampled_ids(logits, draws):
     shape = ops.shape(probabilities)
     blocks = ops.pad(probabilities, ((0, 0), (0, 0), (0, num_blocks * BLOCK - num_ids)))
     blocks = ops.reshape(blocks, (shape[0], shape[1], num_blocks, BLOCK))
-    before = ops.cumsum(ops.sum(blocks, axis=-1), axis=-1)  # and with each block
-    draws = ops.cast(draws, "float32")[:, :, None] * before[:, :, -1:]  # the sum of all may be a little off 1
-    block = ops.minimum(ops.sum(ops.cast(before <= draws, "int32"), axis=-1, keepdims=True), num_blocks - 1)
-    rest = draws - ops.where(block > 0, ops.take_along_axis(before, ops.maximum(block - 1, 0), axis=-1), 0.0)
+    totals = ops.cumsum(ops.sum(blocks, axis=-1), axis=-1)  # of each block and those before it
+    draws = ops.cast(draws, "float32")[:, :, None] * totals[:, :, -1:]  # the sum of all may be a little off 1
+    block = ops.minimum(ops.sum(ops.cast(totals <= draws, "int32"), axis=-1, keepdims=True), num_blocks - 1)
+    rest = draws - ops.where(block > 0, ops.take_along_axis(totals, ops.maximum(block - 1, 0), axis=-1), 0.0)
     within = ops.cumsum(ops.take_along_axis(blocks, block[:, :, :, None], axis=2)[:, :, 0], axis=-1)
     place = ops.sum(ops.cast(within <= rest, "int32"), axis=-1)
     return ops.minimum(block[:, :, 0] * BLOCK + ops.minimum(place, BLOCK - 1), num_ids - 1)

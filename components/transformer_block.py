@@ -26,7 +26,7 @@ class TransformerBlock(keras.layers.Layer):
         norm_epsilon: float, added to the variance in the normalisations.
         kernel_initializer: initialiser of all kernels.
 
-    Call arguments and return values are those of `MultiHeadSelfAttention`.
+    Call arguments, return values and errors are those of `MultiHeadSelfAttention`.
 
     Example:
         >>> layer = TransformerBlock(num_heads=3, intermediate_dim=11)

@@ -9,7 +9,7 @@ LARGEST_SETTINGS = {
     **dict.fromkeys(("max_length", "context_length", "hidden_dim", "value_dim"), 2**13),
     "num_slots": 2**12,
 }
-"""The largest value (of a list, length) of those settings from which a model computes something before it has weights. No other
+"""The largest value, or length of a list, of the settings from which a model computes something before it has weights. No other
 number is above `LARGEST_NUMBER`."""
 LARGEST_NUMBER = 10**9
 LARGEST_TABLE = 2**25
@@ -49,7 +49,7 @@ def load_model(path):
 
     Raises:
         UserError: there is no such file, directory or published model, or it cannot be downloaded.
-        ValueError: the file is damaged, or it holds a model that is not of this package.
+        ValueError: the directory has no `best.keras`, the file is damaged, or it holds a model that is not of this package.
     """
     import keras
 

@@ -24,8 +24,8 @@ class BiEncoder(keras.Model):
         score(q, c) = E_Q(q) . E_C(c) / t        both vectors have unit norm; t is the temperature
 
     With `lexical` the score is L(q, c) + w E_Q(q) . E_C(c), with BM25's weights of the words that both share, whose parameters are
-    learned (`components.lexical_weights`), and a learned w that starts at 0, so that texts first rank as BM25 ranks them, or where
-    `set_vector_weight` sets it.
+    learned (`components.lexical_weights`), and a learned w that starts where `set_vector_weight` sets it, else at 0, so that
+    texts first rank as BM25 ranks them.
 
     Args:
         encoder: dict, the constructor arguments of `components.bert_encoder.BertEncoder`.

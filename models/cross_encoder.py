@@ -20,7 +20,7 @@ class CrossEncoder(keras.Model):
 
     Inputs, a dict of int arrays `(..., sequence)`, such as `(pairs, sequence)` or `(batch, slots, sequence)`:
         token_ids: ids of the tokens of question and text, special tokens included.
-        segment_ids: 0 for the question and the special tokens around it, 1 for the text.
+        segment_ids: 1 for the text and the separator after it, 0 elsewhere.
         padding_mask: 1 for a real token. The first token always counts as real.
 
     Returns:

@@ -63,7 +63,7 @@ class DeepGPCM(keras.Model):
         with `ability_filter`, `ability_error` `(batch, steps)`.
 
     Raises:
-        ValueError: `head` is not one of the three.
+        ValueError: an unknown head or `response_embedding`, fewer than two categories, or not one skill for each item.
 
     Example:
 

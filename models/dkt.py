@@ -40,6 +40,9 @@ class DKT(keras.Model):
     Returns:
         A dict of float32 `logits` `(batch, steps, K)`.
 
+    Raises:
+        ValueError: an unknown `response_embedding`, or not one skill for each item.
+
     Example:
 
     >>> model = DKT(num_items=11, num_categories=5)

@@ -50,7 +50,7 @@ class KVMemNet(keras.Model):
     Args:
         vocabulary_size: int, number of words with a learned vector, padding (id 0) included. Larger ids are hashed
             (`components.hashed_embedding`).
-        hidden_dim: int, size of the vectors; even where words are hashed.
+        hidden_dim: int, size of the vectors; an even number if words are hashed.
         num_hops: int, number of reads, at least 1; at most 2 with evidence.
         scoring: str, `pointer`, `tied` or `untied`.
         encoder: str, `words`, `position` or `transformer`.

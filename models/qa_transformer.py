@@ -43,8 +43,8 @@ class QATransformer(keras.Model):
         relative_positions: bool, add a `RelativePositionBias` to every block's attention.
         convolution_width: int, width of the two gated convolutions before each block; 0 for none. Of all options it brought most.
         context_query_attention: bool, add one `ContextQueryAttention`.
-        context_query_after: int, the number of blocks before it; None is 2, and 1 where there are no more than two. The blocks that
-            come after it gain most (docs/squad_levers.md).
+        context_query_after: int, the number of blocks before it; None is 2, or 1 where there are at most two blocks. The blocks
+            that come after it gain most (docs/squad_levers.md).
         layer_dropout: float in [0, 1), fraction of examples for which the last block is skipped in training, with its convolutions;
             block b of n, counted from 1, is skipped for b / n of it (`LayerDropout`).
         hashed_words: int, rows of an embedding of whole words and their stems, which is added to that of the tokens:
@@ -63,7 +63,7 @@ class QATransformer(keras.Model):
         they are -1e9, see `components.span_logits`; the first token stands for "no answer in this window".
 
     Raises:
-        ValueError: a layer refuses its settings, such as an even `convolution_width`.
+        ValueError: `context_query_after` is out of range, or a layer refuses its settings (an even `convolution_width`).
 
     Example:
 
@@ -98,6 +98,10 @@ class QATransformer(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if context_query_after is None:
+            context_query_after = 2 if num_layers > 2 else 1
+        if not 1 <= context_query_after <= max(1, num_layers):
+            raise ValueError(f"context_query_after {context_query_after} must be from 1 to num_layers {num_layers}")
         self.config = {
             "vocabulary_size": vocabulary_size,
             "hidden_dim": hidden_dim,
@@ -113,12 +117,10 @@ class QATransformer(keras.Model):
             "relative_positions": relative_positions,
             "convolution_width": convolution_width,
             "context_query_attention": context_query_attention,
-            "context_query_after": context_query_after or (2 if num_layers > 2 else 1),
+            "context_query_after": context_query_after,
             "layer_dropout": layer_dropout,
             "hashed_words": hashed_words,
         }
-        if not 1 <= self.config["context_query_after"] <= max(1, num_layers):
-            raise ValueError(f"context_query_after {context_query_after} must be from 1 to num_layers {num_layers}")
         policy = self.dtype_policy
         layers = keras.layers
 

@@ -23,9 +23,9 @@ class SAKT(keras.Model):
         logits_t = (0, C gelu(W [norm(x_t); q_t] + b) + c)
 
     In the paper, keys are computed from items with their responses; here from items alone, as in AKT (Ghosh et al. 2020). In the
-    place of its vectors of positions, `PastAttention` has a bias by distance. Of this model are the normalisation before each layer
-    and the last hidden layer, which sees the item again. A second block did not improve the AUC on ASSISTments 2009
-    (docs/tracing.md).
+    place of its vectors of positions, `PastAttention` has a bias by distance. This model's own are the normalisation before the
+    feed-forward network and before the last hidden layer, and that layer, which sees the item again. A second block did not improve
+    the AUC on ASSISTments 2009 (docs/tracing.md).
 
     Args:
         num_items: int, number of item ids. Id 0 is an item that training did not have.
@@ -45,6 +45,9 @@ class SAKT(keras.Model):
 
     Returns:
         A dict of float32 `logits` `(batch, steps, K)`.
+
+    Raises:
+        ValueError: an unknown `response_embedding`, not one skill for each item, or `num_heads` does not divide `hidden_dim`.
 
     Example:
 

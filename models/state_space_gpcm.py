@@ -34,7 +34,7 @@ class StateSpaceGPCM(keras.Model):
         alpha_t, beta_t = IRTParameters(q_t)          discrimination, thresholds
         logits_t, m_t, s_t = AbilityFilter(w, alpha, beta, responses before t)
 
-    It has few weights: those of the items and some twelve numbers of the filter.
+    It has few weights: those of the items and eleven numbers of the filter.
 
     Args:
         num_items: int, number of item ids. Id 0 is an item that training did not have.
@@ -56,7 +56,7 @@ class StateSpaceGPCM(keras.Model):
         `(batch, steps)`; `thresholds` `(batch, steps, K - 1)`; `address` `(batch, steps, num_slots)`.
 
     Raises:
-        ValueError: an unknown head.
+        ValueError: an unknown head, fewer than two categories, or not one skill for each item.
 
     Example:
 

@@ -30,7 +30,7 @@ class TextEncoder(keras.Model):
         encoder: dict, the constructor arguments of `components.bert_encoder.BertEncoder`.
         pooling: str, one of the above, or several.
         output_dim: int, size of the projection, or None for no projection.
-        dense: dicts, the constructor arguments of `keras.layers.Dense` layers after the pooling.
+        dense: dicts of `units`, `activation` and `use_bias`, one for each Dense layer after the pooling.
         normalize: bool, whether the vector is scaled to unit norm.
 
     Inputs, a dict of int arrays `(batch, sequence)`:

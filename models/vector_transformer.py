@@ -12,7 +12,7 @@ from components.transformer_block import TransformerBlock
 class VectorTransformer(keras.Model):
     """Predicts the next unit vector from the last state of causal Pre-LN blocks (Vaswani et al. 2017; Xiong et al. 2020).
 
-        h = W x + position
+        h = sqrt(dim) W x + position
         h = blocks(h)                                       causal: each step attends to itself and the steps before it
         p = normalize(V LayerNorm(h_n) + b)
         p = normalize(m + (V LayerNorm(h_n) + b) / sqrt(dim))      with `recency`; m is a learned mean of the context

@@ -28,7 +28,7 @@ class InfoNCE(RankingLoss):
     name = "infonce"
     uses_temperature = True
     own_negatives = True
-    """Whether a query's own less relevant candidates are negatives, and with them all slots of other queries."""
+    """Whether a query's own less relevant candidates are negatives."""
     batch_negatives = True
     """Whether the candidates of other queries are negatives; without `own_negatives`, only their most relevant ones."""
 

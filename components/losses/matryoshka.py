@@ -29,7 +29,7 @@ class Matryoshka(RankingLoss):
 
     def __init__(self, loss, dims=(32, 64, 128), **kwargs):
         super().__init__(**kwargs)
-        self.loss = loss if isinstance(loss, keras.losses.Loss) else keras.saving.deserialize_keras_object(loss)
+        self.loss = keras.losses.get(loss)
         self.dims = tuple(dims)
 
     @classmethod

@@ -41,7 +41,7 @@ class RDrop(keras.losses.Loss):
         super().__init__(name=name, **kwargs)
         if weight < 0:
             raise ValueError(f"weight {weight} must be 0 or more")
-        self.loss = loss
+        self.loss = keras.losses.get(loss)
         self.weight = weight
 
     def call(self, y_true, y_pred):
@@ -57,7 +57,3 @@ class RDrop(keras.losses.Loss):
     def get_config(self):
         loss = keras.saving.serialize_keras_object(self.loss)
         return {**super().get_config(), "loss": loss, "weight": self.weight}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})

@@ -207,6 +207,8 @@ def test_context_query_attention_comes_after_half_of_the_blocks_and_at_most_two(
 def test_context_query_attention_behind_the_last_block_is_refused():
     with pytest.raises(ValueError, match="context_query_after 3 must be from 1 to num_layers 2"):
         make_model(FULL, num_layers=2, context_query_after=3)
+    with pytest.raises(ValueError, match="context_query_after 0 must be from 1 to num_layers 2"):
+        make_model(FULL, num_layers=2, context_query_after=0)
 
 
 def test_a_model_saved_before_the_setting_has_the_attention_after_half_of_its_blocks():

@@ -74,7 +74,7 @@ def test_help_shows_the_groups_in_order(monkeypatch, capsys):
 
 def test_a_file_that_is_named_twice_is_refused(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="^--train-files: a is named twice; name it once$"):
+    with pytest.raises(UserError, match=r"^--train-files: a is named twice; name it once$"):
         parse(monkeypatch, "Who?", "--train-files", "a", "b", "a")
     with pytest.raises(UserError, match=r"is named twice \(as a too\); name it once$"):
         parse(monkeypatch, "Who?", "--train-files", "a", str(tmp_path / "a"))
