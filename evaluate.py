@@ -152,9 +152,13 @@ def check_task(config: Config, tasks: list[str]) -> None:
     """Check that the runs are of one task, which has the settings that are given.
 
     Raises:
-        UserError: the tasks differ, or a setting is for another task.
+        UserError: the task is not scored here, the tasks differ, or a setting is for another task.
     """
-    if tasks[0] not in TASKS or len(set(tasks)) > 1:
+    if tasks[0] not in TASKS:
+        raise UserError(
+            f"{config.runs[0]}: is a run of the task {str(tasks[0])[:80]!r}, which this script does not score"
+        )
+    if len(set(tasks)) > 1:
         raise UserError(f"{' and '.join(config.runs)}: runs of {' and '.join(map(str, tasks))}; name runs of one task")
     if config.onnx and len(tasks) > 1:
         raise UserError("--onnx: is for one run; leave it out")

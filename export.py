@@ -55,17 +55,21 @@ def main(config: Config) -> int:
     module = importlib.import_module(f"utils.{task}.predictor")
     predictor = getattr(module, f"{task.capitalize()}Predictor").load(config.model)
     print("exporting, up to a minute", flush=True)
-    for name, export in predictor.export(out).items():
+    exports = predictor.export(out)
+    for name, export in exports.items():
         if "left_out" not in export:
             print(f"{out / name}: {export['bytes']:,} bytes, within {export['largest_difference']:.1e} of the model")
+    if all("left_out" in export for export in exports.values()):
+        raise UserError(f"{out}: no model could be written, for the reasons above")
     if config.int8:
         from utils.training.int8 import quantize_onnx
 
         for path in sorted(out.glob("model*.onnx")):
-            if not path.stem.startswith("model_int8"):
-                small = quantize_onnx(path)
-                print(f"{small}: {small.stat().st_size:,} bytes; python answer.py --model {small.name} uses it")
-        print(f"what it costs: python evaluate.py {config.model} --onnx {out / 'model_int8.onnx'} --test-files FILES")
+            small = quantize_onnx(path)
+            print(f"{small}: {small.stat().st_size:,} bytes")
+        if (small := out / "model_int8.onnx").exists():  # of two encoders, each has a file of its own
+            print(f"python answer.py --model {small.name} uses it")
+            print(f"what it costs: python evaluate.py {config.model} --onnx {small} --test-files FILES")
     print(f"{out / 'README.md'} says how to use it")
     return 0
 

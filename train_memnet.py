@@ -261,7 +261,9 @@ def check(config: Config) -> None:
     if config.hidden_dim % 2:
         raise UserError(f"--hidden-dim {config.hidden_dim}: must be even")
     if bool(config.templates) != bool(config.facts and not config.train_files):
-        raise UserError("--facts needs --templates (or --train-files with questions), and --templates needs --facts")
+        raise UserError(
+            "--facts needs --templates, or --train-files with questions, but not both; --templates needs --facts"
+        )
     if not config.validation_files and not config.validation_fraction:
         raise UserError("--validation-fraction 0.0: leaves nothing to choose the best epoch on; give more than 0")
     check_evidence(config, is_pointer=MODELS[config.model]["scoring"] == "pointer")

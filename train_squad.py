@@ -15,7 +15,7 @@ This takes 3 minutes on two AMD EPYC cores with avx512_bf16 (seed 0). F1 on 800 
     python train_squad.py --train-files train.json.gz --test-files dev.json.gz --precision bfloat16 --run-dir runs/squad
 
 This takes 21 minutes on the same cores with 36,521 questions and reaches F1 63.5 on SQuAD 1.1 dev, where word overlap
-reaches 25.4. docs/squad.md has all scores with their conditions. More examples:
+reaches 25.3. docs/squad.md has all scores with their conditions. More examples:
 
     python train_squad.py --data squad --model distilbert --run-dir runs/distilbert
     python train_squad.py --model bert --init-from FOLDER --train-files train.json.gz --run-dir runs/bert
@@ -48,7 +48,8 @@ class Config(CachedRunConfig):
     validation_fraction: float = 0.05
     """Fraction of the training questions to hold out, whole articles at a time, if no validation files are named."""
     overfit: int = 0
-    """Sanity check: memorise this many questions without dropout, smoothing, EMA or --limit; exit 1 unless EM and F1 are 100."""
+    """Sanity check: memorise this many questions without dropout, smoothing, weight decay, EMA or --limit;
+    exit 1 unless EM and F1 are 100."""
     # --- model
     model: Literal["matching", "plain", "minilm", "distilbert", "bert"] = "matching"
     """The encoder. The options below override its parts one by one; left out: the model's own value."""

@@ -111,6 +111,29 @@ def test_unlabelled_squad_gives_the_official_files(predict, tmp_path):
         assert predictions[name] == ("" if null_scores[name] > 0.5 else best[0]["text"])
 
 
+def test_a_question_without_an_answer_is_counted_once_and_changes_no_number(tmp_path):
+    from utils.common.asking import OrderedReport, Record, answer_in_order
+    from utils.common.errors import UserError
+    from utils.squad.asking import write_folder
+
+    class Predictor:
+        null_threshold = None
+
+    def answer(values):
+        if 4 in values:
+            raise UserError("it cannot be answered")
+        return [{"answer": f"answer {value}", "n_best": []} for value in values]
+
+    ids = ["q1", "q1", None, None, "q1"]
+    report = OrderedReport(tmp_path / "dev.json")
+    records = report.in_order(Record(name, f"question {number}", number) for number, name in enumerate(ids))
+    (tmp_path / "out").mkdir()
+    write_folder(tmp_path / "out", answer_in_order(records, answer, report, 2), Predictor(), report)
+    predictions = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert predictions == {"q1": "answer 0", "3": "answer 2", "4": "answer 3"}
+    assert (report.used, report.num_bad) == (3, 2)
+
+
 def test_questions_alone_are_answered_from_one_text(predict, tmp_path):
     (tmp_path / "report.txt").write_text(CONTEXT)
     (tmp_path / "questions.txt").write_text("Who built it?\n\nWhen, and where, was it built?\n")

@@ -57,7 +57,7 @@ class Guard:
     Args:
         app: the application.
         endpoints: name to function of the API, by which the number and the names of arguments are checked.
-        rate: requests of a client in a minute, at most; 0 for any number. Only those count that ask for something to be computed.
+        rate: requests of a client in a minute, at most; 0 for any number. Only POST requests count.
         clock: gives seconds.
     """
 
@@ -90,13 +90,13 @@ class Guard:
             raise Refused(404, "no such address; the API is documented in docs/app.md")
         if scope["method"] != "POST":
             return await self.app(scope, receive, send)
-        if self.waiting >= MAX_WAITING:
-            raise Refused(503, "the page is busy; try again in some seconds")
         self._count(scope)
+        body = await _whole_body(scope, receive)
+        self._check_call(path, body)
+        if self.waiting >= MAX_WAITING:  # only now: a body that never comes takes no place
+            raise Refused(503, "the page is busy; try again in some seconds")
         self.waiting += 1
         try:
-            body = await _whole_body(scope, receive)
-            self._check_call(path, body)
             await self.app(scope, _replayed(body, receive), send)
         finally:
             self.waiting -= 1

@@ -67,7 +67,7 @@ class VectorsTab:
         self.documents = functools.lru_cache(maxsize=8)(self._read_documents)
 
     def answer(self, sentence: int, article: str = "", count: int = 5) -> dict:
-        """Rank the sentences of an article by how likely they follow one, a number from 1. An empty article is the example."""
+        """Rank the sentences of an article by how likely each follows sentence number `sentence`, from 1. Empty: the example."""
         article = checked_text(article, "article", is_needed=False)
         if article.strip() and not self.reads_text:
             raise UserError(
@@ -146,17 +146,14 @@ class VectorsTab:
 
     def open(self):
         """The slider and the result for a page that opens."""
-        return self._with_slider("", EXAMPLE_START)
+        return self.read("")
 
     def read(self, article: str):
         """The slider and the result for another article."""
-        return self._with_slider(article, EXAMPLE_START)
-
-    def _with_slider(self, article: str, sentence: int):
         import gradio as gr
 
         count = self.answer(1, article, 1)["sentences"]
-        sentence = min(sentence, max(count - 1, 1))
+        sentence = min(EXAMPLE_START, max(count - 1, 1))
         return gr.Slider(maximum=count, value=sentence), self.show(sentence, article)
 
     def _read_documents(self, predictor, encoder, article: str):

@@ -121,10 +121,13 @@ def write_folder(folder: Path, answers: Iterable[dict], predictor: SquadPredicto
         files = {key: stack.enter_context(JsonObjectFile(folder / name)) for key, name in names.items()}
         for answer in answers:
             identifier = str(answer["id"])
+            if "error" in answer:  # it is counted already
+                continue
             if identifier in written:
                 report.used -= 1
-                report.leave_out(f"question {identifier!r}", "another question has the same id")
-            elif "error" not in answer:
-                written.add(identifier)
-                for key, file in files.items():
-                    file.add(identifier, answer[key])
+                record = Record(identifier, f"question {identifier!r}", None)
+                report.note_failure(record, "another question has the same id")
+                continue
+            written.add(identifier)
+            for key, file in files.items():
+                file.add(identifier, answer[key])

@@ -31,7 +31,7 @@ _WORD = re.compile(
     r"(?:[A-Z]\.){2,}|(?:Dr|Mrs?|Ms|Prof|St|Sen|Gen|Rev)\.|\d+(?:[.,:]\d+)*(?!\w)|\w+(?:[-'’.&]\w+)*?(?=['’]s\b)|\w+(?:[-'’&]\w+)*|['’]s\b|\S"
 )
 _NUMBER = re.compile(r"\d+([.,]\d+)*")
-_YEAR = re.compile(r"(1\d|20)\d\d(s|-\d\d(\d\d)?)?")
+_YEAR = re.compile(r"(1\d|20)\d\ds?")
 Kind = Literal["date", "number", "name", "phrase", "noun"]
 
 

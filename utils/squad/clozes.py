@@ -21,6 +21,7 @@ from utils.common.reading import MAX_BAD_FRACTION, Reading
 from utils.squad.cloze_questions import cloze_questions
 from utils.squad.pretraining.texts import excluded_files, read_paragraphs, without_excluded
 from utils.squad.squad_file import squad_file
+from utils.training.settings import check_ranges
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -47,11 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     with exit_on_user_error():
+        check_ranges(options, less_than_1="max_bad_fraction")
         excluded = excluded_files(options.exclude_files)
         if options.max_questions < 1:
             raise UserError(f"--max-questions {options.max_questions}: must be at least 1")
         if options.out.resolve() in [path.resolve() for path in (*options.text_files, *excluded)]:
             raise UserError(f"--out {options.out}: is one of the files to read; name another one")
+        if options.out.is_dir():
+            raise UserError(f"--out {options.out}: is a folder; name a file")
         if not options.out.absolute().parent.is_dir():
             raise UserError(f"--out {options.out}: there is no such folder; make it first")
         reading = Reading(options.max_bad_fraction)
@@ -73,7 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise UserError(
                 "--text-files: no paragraph names something twice in different sentences; give more English text"
             )
-        write_atomically(options.out, squad_file(questions, is_compressed=options.out.suffix == ".gz"))
+        try:
+            write_atomically(options.out, squad_file(questions, is_compressed=options.out.suffix == ".gz"))
+        except OSError as error:
+            raise UserError(f"--out {options.out}: cannot be written ({error.strerror}); name another file") from None
         print(f"{options.out}: {len(questions):,} questions about {len(paragraphs):,} paragraphs")
 
 

@@ -175,7 +175,7 @@ def _collect(
                 continue
             if earlier.id not in questions:
                 report.skip(
-                    entry.where(), "an earlier file has the same question, with other answers, which are kept alone"
+                    entry.where(), "an earlier file has the same question, with other answers: only those are kept"
                 )
                 continue
             report.skip(entry.where(), "an earlier record has the same question: their answers are joined")

@@ -32,6 +32,7 @@ from utils.squad.metrics import (
 )
 from utils.squad.predictions import read_null_scores, read_predictions
 from utils.squad.splits import article_groups
+from utils.training.settings import check_ranges
 
 COMPARE_BY = {"language": None, "word": False, "character": True}
 """The choices of `--compare-by`, as `by_character` of the metrics."""
@@ -174,8 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _scores_of_files(options: argparse.Namespace, reading: Reading) -> dict[str, float | int]:
     if options.null_threshold is not None and not options.null_scores:
         raise UserError("--null-threshold needs --null-scores FILE")
-    if not 0 <= options.max_bad_fraction < 1:
-        raise UserError(f"--max-bad-fraction {options.max_bad_fraction}: must be at least 0 and less than 1")
+    check_ranges(options, less_than_1="max_bad_fraction")
     by_character = COMPARE_BY[options.compare_by]
     questions = read_squad(options.dataset, reading, require_offsets=False, ids_are_keys=True)
     predictions = read_predictions(options.predictions, reading)

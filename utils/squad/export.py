@@ -44,9 +44,15 @@ def export_squad(predictor, folder: Path) -> dict:
         inputs={name: Tensor(sequence, MEANINGS[name]) for name in predictor.model.feature_names},
         outputs={
             "start": Tensor(
-                sequence, "logits of an answer's first token; the first place stands for no answer", "float32"
+                sequence,
+                "logits of an answer's first token; the first place stands for no answer; -1e9 where no answer can start",
+                "float32",
             ),
-            "end": Tensor(sequence, "logits of an answer's last token; -1e9 where no answer can be", "float32"),
+            "end": Tensor(
+                sequence,
+                "logits of an answer's last token; the first place stands for no answer; -1e9 where no answer can end",
+                "float32",
+            ),
         },
         max_sizes={"sequence": settings["max_length"]},
     )

@@ -22,6 +22,7 @@ from utils.squad.data import read_squad
 from utils.squad.question import Question
 from utils.squad.splits import split_by_article
 from utils.squad.squad_file import squad_file
+from utils.training.settings import check_ranges
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"be unusable, 0-1 ({MAX_BAD_FRACTION})")  # fmt: skip
     options = parser.parse_args(arguments)
     with exit_on_user_error():
+        check_ranges(options, less_than_1="max_bad_fraction")
         reading = Reading(options.max_bad_fraction)
         paths = output_paths(options.train_files, options.out)
         sources = {}
@@ -76,20 +78,24 @@ def output_paths(files: Sequence[Path], folder: Path) -> dict[Path, Path]:
     """Maps each file that is to be written in `folder` to the file that its questions come from.
 
     Raises:
-        UserError: two files would be written to the same place, or one to a file that is read; or there are other files beside,
-            which a training on `train/*` would read.
+        UserError: two files would be written to the same place, or one to a file that is read; or the folder holds files of
+            another split.
     """
     paths: dict[Path, Path] = {}
     for file in files:
         path = folder / "train" / (file.name.removesuffix(".gz").removesuffix(".json") + ".json.gz")
         if path in paths:
             raise UserError(f"--train-files {file}: another file has the same name; rename one of them")
-        if path.resolve() in [other.resolve() for other in files]:
-            raise UserError(f"--out {folder}: {path} is one of the files to read; name another folder")
+        for written in (path, folder / "validation.json.gz"):
+            if written.resolve() in [other.resolve() for other in files]:
+                raise UserError(f"--out {folder}: {written} is one of the files to read; name another folder")
         paths[path] = file
     others = sorted(path for path in (folder / "train").glob("*") if path not in paths)
     if others:
         raise UserError(f"--out {folder}: {others[0]} is of another split; remove it, or name another folder")
+    validation = folder / "validation.json.gz"
+    if validation.exists() and not any(path.exists() for path in paths):
+        raise UserError(f"--out {folder}: {validation} is of another split; remove it, or name another folder")
     return paths
 
 

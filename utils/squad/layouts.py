@@ -8,9 +8,12 @@
 from __future__ import annotations
 
 import ast
+import io
+import itertools
 import json
 import math
 import re
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,7 +210,7 @@ def _parsed(text: str):
     A text that only begins with a bracket (`[sic]`) is an answer itself.
 
     Raises:
-        BadRecord: the text begins like a list or an object of answers, but is not one.
+        BadRecord: the text begins like a list or an object of answers, but is not one, or it lacks commas.
     """
     try:
         return json.loads(text)
@@ -215,12 +218,23 @@ def _parsed(text: str):
         pass
     if len(text) <= MAX_PYTHON_LENGTH:
         try:
-            return ast.literal_eval(_WithoutArrays().visit(ast.parse(text.strip(), mode="eval")))
+            value = ast.literal_eval(_WithoutArrays().visit(ast.parse(text.strip(), mode="eval")))
         except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             pass
+        else:
+            if _lacks_commas(text):
+                raise BadRecord("the answers have no commas between them, as where NumPy prints a list")
+            return value
     if re.match(r"\s*(?:\[\s*)?(?:\{\s*)?[\"']|\s*\[\s*\{", text):
         raise BadRecord("the answers look like JSON and are not")
     return text
+
+
+def _lacks_commas(text: str) -> bool:
+    """Whether texts stand side by side, as in NumPy's `['a' 'b']`: Python makes one text of them."""
+    tokens = tokenize.generate_tokens(io.StringIO(text.strip()).readline)
+    kinds = [token.type for token in tokens if token.type != tokenize.NL]
+    return (tokenize.STRING, tokenize.STRING) in itertools.pairwise(kinds)
 
 
 class _WithoutArrays(ast.NodeTransformer):

@@ -45,7 +45,7 @@ def mixed_tokens(text: str) -> list[str]:
 
 @functools.lru_cache(maxsize=10_000)
 def is_by_character(context: str) -> bool:
-    """Whether answers in this text are compared by character: it has more characters of scripts without spaces than other words.
+    """Whether answers in this text are compared by character: at least as many characters of scripts without spaces as words.
 
     Korean has spaces and is compared by word.
 

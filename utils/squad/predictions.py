@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from utils.common.reading import FileReport, Reading
 from utils.common.records import read_records
 from utils.squad.layouts import IDENTIFIER, as_text, first_value
 
+LARGEST = 1e300
+"""Null scores beyond it are not taken for numbers."""
 PREDICTION = ("prediction_text", "prediction", "answer", "answer_text")
 """The names under which a record holds its prediction; the first one is Hugging Face's."""
 
@@ -59,12 +60,12 @@ def read_null_scores(path: str | Path, reading: Reading | None = None) -> dict[s
             raise UserError(f"{path}: holds no JSON object; give one that maps each question id to a finite number")
         for identifier, value in pairs:
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not is_number or not math.isfinite(value):
+            if not is_number or not abs(value) < LARGEST:  # NaN is not
                 raise UserError(f"{path}: the value of {identifier!r} is {str(value)[:40]!r}; give a finite number")
             if identifier in null_scores:
                 report.leave_out(f"question {identifier!r}", "there is an earlier null score for it")
             else:
-                null_scores[identifier] = value
+                null_scores[identifier] = float(value)
                 report.used += 1
     return null_scores
 

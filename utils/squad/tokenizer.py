@@ -16,8 +16,8 @@ WORDS_PER_PIECE = 80
 """Words of training text for each piece of a vocabulary whose size is not set."""
 VOCABULARY_RANGE = (1_000, 16_000)
 MAX_CHARACTERS = 2**29
-"""Text that a tokenizer is trained on, at most; of more text, every n-th paragraph and question. It is 300 times what the largest
-vocabulary asks for."""
+"""Text that a tokenizer is trained on, at most; of more text, every n-th paragraph and question. It is about 70 times what the
+largest vocabulary asks for."""
 
 
 def prepare_tokenizer(

@@ -102,7 +102,7 @@ def cut_windows(
     if max_length - num_special - int(question_lengths.max(initial=0)) <= doc_stride:
         raise UserError(
             f"--max-length {max_length} leaves no room beside a question of {question_lengths.max()} tokens and a "
-            f"--doc-stride of {doc_stride}: raise the one or lower the others"
+            f"--doc-stride of {doc_stride}: raise --max-length, lower --doc-stride, or shorten the question"
         )
     tokenized_contexts = tokenize(list(context_index), tokenizer, progress and f"{progress}: paragraphs")
     num_tokens = np.diff(tokenized_contexts.offsets)

@@ -28,7 +28,7 @@ def train_tokenizer(texts, vocabulary_size: int = 16_000, lowercase: bool = True
     Args:
         texts: iterable of strings; one that can be gone through several times need not fit into memory. Pass training text only;
             otherwise the test set leaks into the vocabulary.
-        vocabulary_size: the most tokens, special tokens included.
+        vocabulary_size: the most tokens, special tokens included; more where the characters of the texts alone are more.
         lowercase: lower-case the text, and strip the accents of Latin, Greek and Cyrillic text, before splitting. Offsets still
             point into the original text.
         min_frequency: pairs that occur less often are not merged.

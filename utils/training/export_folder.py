@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.files import write_atomically, write_json
-from utils.training.export import MAX_DIFFERENCE, ExportedModel, export_model
+from utils.training.export import MAX_DIFFERENCE, ExportedModel, export_model, remove
 from utils.training.signature import Signature
 from utils.training.standalone import write_answer_script
 
@@ -83,8 +82,8 @@ def write_export(
 def _remove_other_models(folder: Path, exports: Mapping[str, ExportedModel]) -> None:
     """Remove the models of an earlier export, such as one in 8 bits, which would answer with the tokenizer of this one."""
     for path in [*folder.glob("model*.onnx"), *folder.glob("saved_model*")]:
-        if path.name not in exports or exports[path.name].problem:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if path.name not in exports:
+            remove(path)
 
 
 def requirement(package: str) -> str:

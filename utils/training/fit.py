@@ -279,10 +279,10 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.compiling.cancel()
+        self.step = min(self.first_step + batch + 1, self.steps_per_epoch)
         loss = float(logs["loss"])
         if not math.isfinite(loss):
             self._raise_not_finite("the loss")
-        self.step = min(self.first_step + batch + 1, self.steps_per_epoch)
         self._log_step()
         # Several processes do what one of them asked for with this step's batch, so that all do it after the same step.
         request = int(logs["request"]) if "request" in logs else self.wanted_request()
@@ -378,7 +378,7 @@ class RunCallback(keras.callbacks.Callback):
             path, state = last
             saved = f"the last good checkpoint (epoch {state['epoch']}, step {state['step']}) is {path}"
         raise UserError(
-            f"{what} is not a finite number at epoch {self.epoch + 1}, step {self.step + 1}: {saved}; "
+            f"{what} is not a finite number at epoch {self.epoch + 1}, step {self.step}: {saved}; "
             "try a lower --learning-rate, or --precision float32"
         )
 

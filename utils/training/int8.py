@@ -10,7 +10,7 @@ OPERATIONS = ("MatMul", "Gather")
 
 
 def quantize_onnx(path: Path, per_channel: bool = True) -> Path:
-    """Write `model_int8.onnx` beside `model.onnx`: weights in 8 bits, and what they are multiplied with rounded as it comes.
+    """Write `model_int8.onnx` beside `model.onnx`: weights in 8 bits; their inputs are rounded to 8 bits at each call.
 
     Each column of a matrix has a scale of its own. With one scale for a whole matrix, vectors of MiniLM-L6 have a mean cosine of
     0.870 with those of float32, with one for each column 0.992. Weights use 7 of the 8 bits: processors without VNNI cut

@@ -50,7 +50,7 @@ def read_notes(path: str | Path) -> dict:
     unknown = sorted(map(str, notes.keys() - set(NOTES))) if isinstance(notes, dict) else ["no entries"]
     if unknown:
         raise UserError(f"{path}: has {', '.join(unknown)}; a card's notes are {', '.join(NOTES)}")
-    return notes
+    return {name: entry for name, entry in notes.items() if entry is not None}  # an entry left empty is missing
 
 
 def model_card(results: dict, settings: dict, notes: dict | None = None, name: str = "") -> str:

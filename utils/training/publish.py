@@ -154,15 +154,17 @@ def verdict(results: dict, headline: Headline) -> list[str]:
     }
     lines = [
         f"baseline {name}, {split}: {headline.title} "
-        + (f"{score:.{digits}f}" if isfinite(score) else "is not defined")
+        + (f"{score:.{digits}f}" if _is_defined(score) else "is not defined")
         for name, score in scores.items()
     ]
-    if not isfinite(value):
+    if not _is_defined(value):
         return [*lines, f"{headline.title} is not defined on {split}: no verdict"]
     low, high = results["intervals"].get(split, {}).get(metric, (value, value))
+    if not (_is_defined(low) and _is_defined(high)):
+        low = high = value
     interval = f" ({low:.{digits}f} to {high:.{digits}f})" if low < high else ""
     line = f"{headline.title} {value:.{digits}f}{interval} on {split}"
-    plain = {name.replace("_", " ") for name in headline.plain} & {name for name in scores if isfinite(scores[name])}
+    plain = {name.replace("_", " ") for name in headline.plain} & {name for name in scores if _is_defined(scores[name])}
     if not plain:
         return [*lines, f"{line}: no plain baseline to compare with"]
     sign = -1 if headline.lower_is_better else 1
@@ -176,3 +178,8 @@ def verdict(results: dict, headline: Headline) -> list[str]:
     else:
         outcome = f"not {above} {best}"
     return [*lines, f"{line}: {outcome}, {scores[best]:.{digits}f}"]
+
+
+def _is_defined(score: float | None) -> bool:
+    """Whether a score is a number; `results.json` has None in the place of NaN."""
+    return score is not None and isfinite(score)

@@ -101,7 +101,7 @@ def disk_message(error: OSError, has_resume: bool) -> str:
 
 
 def set_up_streams() -> None:
-    """Let printing never fail: a stream that is closed is replaced, and characters that it has not are escaped."""
+    """Let printing never fail: a stream that is closed is replaced, and characters that its encoding lacks are escaped."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started the script
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (it is open as long as the script runs)

@@ -55,10 +55,12 @@ def file_checksums(settings: Mapping, names: Sequence[str] = FILE_SETTINGS) -> d
     """
     checksums: dict[str, dict[str, str]] = {}
     for setting in names:
-        for path in paths_of(settings, setting):
-            if path.exists():
-                files = checksums.setdefault(setting, {})
-                files[path.name if path.name not in files else str(path)] = checksum_of(path)
+        paths = [path for path in paths_of(settings, setting) if path.exists()]
+        names_of_files = [path.name for path in paths]
+        if paths:
+            checksums[setting] = {
+                path.name if names_of_files.count(path.name) == 1 else str(path): checksum_of(path) for path in paths
+            }
     return checksums
 
 

@@ -112,7 +112,7 @@ def check_training(config: TrainingConfig) -> None:
     """Check the settings of every training.
 
     Raises:
-        UserError: a number is out of range, or tracking is to be online on a machine that is not logged in.
+        UserError: a number is out of range, a setting has no effect, or tracking cannot be as asked.
     """
     from utils.training.tracking import check_tracking
 
@@ -122,6 +122,8 @@ def check_training(config: TrainingConfig) -> None:
         more_than_0="epochs batch_size learning_rate model_devices",
         at_least_0="warmup_steps weight_decay seed log_every",
     )
+    if config.model_devices and config.distribute != "model":
+        raise UserError(f"--model-devices {config.model_devices}: is for --distribute model; add that, or leave it out")
     check_tracking(config.tracking)
 
 
@@ -185,11 +187,14 @@ def weighted_parts(flag: str, texts: list[str], parts: tuple[str, ...]) -> dict[
     """The weights of a sum, from texts `name=weight` or `name`, which means `name=1`.
 
     Raises:
-        UserError: a name that is not one of `parts`, a weight that is not a number of 0 or more, or no weight above 0.
+        UserError: a name that is given twice or is not one of `parts`, a weight that is not a number of 0 or more, or no weight
+            above 0.
     """
     weights = {}
     for text in texts:
         name, _, weight = text.partition("=")
+        if name in weights:
+            raise UserError(f"{flag} {text}: {name} is named twice; name it once")
         try:
             weights[name] = float(weight or 1)
         except ValueError:

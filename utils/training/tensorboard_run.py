@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import socket
@@ -93,11 +92,6 @@ class TensorBoardRun:
         event.wall_time = time.time()
         self.writer.write(event.SerializeToString())
         self.file.flush()
-
-
-def is_installed() -> bool:
-    """Whether the package `tensorboard` is there."""
-    return importlib.util.find_spec("tensorboard") is not None
 
 
 def _as_markdown(values: dict) -> str:

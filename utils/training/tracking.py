@@ -173,14 +173,14 @@ def check_tracking(mode: str) -> None:
     Raises:
         UserError: the mode is unknown; "online" on a machine that is not logged in; "tensorboard" without the package.
     """
-    from utils.training.tensorboard_run import is_installed
+    from utils.training.backends import is_installed
     from utils.training.wandb_run import logged_in
 
     if mode not in ("auto", "online", "offline", "off", "tensorboard"):
         raise UserError(f"--tracking {mode}: unknown; choose auto, online, offline, off or tensorboard")
     if mode == "online" and not logged_in():
         raise UserError("--tracking online: not logged in to Weights & Biases; run `wandb login` or set WANDB_API_KEY")
-    if mode == "tensorboard" and not is_installed():
+    if mode == "tensorboard" and not is_installed("tensorboard"):
         raise UserError("--tracking tensorboard: the package is not installed; pip install tensorboard")
 
 

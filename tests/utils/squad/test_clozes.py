@@ -88,6 +88,8 @@ def test_paragraphs_of_test_files_are_refused_or_left_out(text, tmp_path, capsys
     [
         ({"--max-questions": 0}, "--max-questions 0: must be at least 1"),
         ({"--out": "nowhere/clozes.json"}, "there is no such folder"),
+        ({"--out": "."}, "--out .: is a folder; name a file"),
+        ({"--max-bad-fraction": 5}, "--max-bad-fraction 5.0: must be at least 0 and less than 1"),
         ({"--out": "text.txt"}, "is one of the files to read"),
         ({"--text-files": "missing.txt"}, "missing.txt: no such file"),
         ({"--text-files": "poor.txt"}, "no paragraph names something twice"),

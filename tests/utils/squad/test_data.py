@@ -149,6 +149,10 @@ BAD_ENTRIES = {
     "start true": (entry(answers=[{"text": "6,052", "answer_start": True}]), "answer_start is not a number"),
     "lengths": (entry(answers={"text": ["6,052"], "answer_start": [1, 2]}), "the answers have more texts than offsets"),
     "JSON": (entry(answers="{'text': ['6,052']"), "the answers look like JSON and are not"),
+    "no commas": (
+        entry(answers="['6,052' '6,053']"),
+        "the answers have no commas between them, as where NumPy prints a list",
+    ),
     "impossible": (entry(is_impossible="maybe"), "is_impossible is neither true nor false"),
     "contradiction": (entry(is_impossible=True), "there are answers although is_impossible is true"),
     "half a character": (entry(question="Why \ud83d?"), "the question holds half a character"),

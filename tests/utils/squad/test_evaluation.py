@@ -149,6 +149,7 @@ def test_command_refuses_bad_predictions(tmp_path, capsys, content, problem):
         ({"q1": "high"}, "'q1' is 'high'; give a finite number"),
         ({"q1": True}, "'q1' is 'True'; give a finite number"),
         ({"q1": float("nan")}, "give a finite number"),
+        ({"q1": 10**400}, "give a finite number"),
         ({"q2": 0.5}, "'q1' has a prediction but no null score; give one"),
     ],
 )

@@ -78,6 +78,7 @@ def test_what_cannot_be_done_is_said_in_a_line(train_files, tmp_path, capsys, mo
     ("files", "message"),
     [
         (["split/train/one.json.gz"], "is one of the files to read; name another folder"),
+        (["split/validation.json.gz"], "is one of the files to read; name another folder"),
         (["one.json", "other/one.json.gz"], "--train-files other/one.json.gz: another file has the same name"),
     ],
 )
@@ -98,3 +99,11 @@ def test_a_folder_with_another_split_is_left_alone(train_files, tmp_path, capsys
     with pytest.raises(SystemExit):
         main(["--train-files", str(train_files[0]), "--out", str(tmp_path / "split")])
     assert "two.json.gz is of another split; remove it, or name another folder" in capsys.readouterr().err
+
+
+def test_validation_questions_of_another_split_are_not_written_over(train_files, tmp_path, capsys):
+    (tmp_path / "validation.json.gz").write_bytes(b"another's")
+    with pytest.raises(SystemExit):
+        main(["--train-files", str(train_files[0]), "--out", str(tmp_path)])
+    assert "validation.json.gz is of another split; remove it, or name another folder" in capsys.readouterr().err
+    assert (tmp_path / "validation.json.gz").read_bytes() == b"another's"

@@ -183,6 +183,11 @@ def test_verdicts_without_a_plain_baseline():
     assert line(0.7, None, {"count": float("nan"), "words": 0.5}) == "X 0.70 on test: above words, 0.50"
 
 
+def test_scores_that_are_not_defined_may_come_from_results_json():
+    assert line(None, [None, None], {"words": 0.5}) == "X is not defined on test: no verdict"
+    assert line(0.7, [None, None], {"words": None}) == "X 0.70 on test: no plain baseline to compare with"
+
+
 def test_the_verdict_is_on_the_last_split_where_there_is_no_test():
     assert line(0.7, None, {"words": 0.5}, splits=("train", "validation")) == "X 0.70 on validation: above words, 0.50"
 

@@ -199,7 +199,7 @@ def test_off_says_and_writes_nothing(tmp_path, capsys):
 
 
 def test_what_cannot_be_tracked_is_a_user_error(tmp_path, monkeypatch):
-    monkeypatch.setattr("utils.training.tensorboard_run.is_installed", lambda: False)
+    monkeypatch.setattr("utils.training.backends.is_installed", lambda package: False)
     for mode, message in (("online", "wandb login"), ("onlin", "onlin: unknown"), ("tensorboard", "pip install")):
         with pytest.raises(UserError, match=message):
             start_tracking(Settings(tmp_path, mode), "squad")

@@ -26,7 +26,7 @@ def split_paragraphs(
         `(train, validation)`, each in the order of the text and neither empty.
 
     Raises:
-        UserError: there are fewer than two paragraphs or articles.
+        UserError: there is a single paragraph.
     """
     names = group_names(paragraphs)
     groups = Counter(names)

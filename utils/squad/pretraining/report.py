@@ -38,13 +38,13 @@ def describe_text(config, parts: dict[str, Sequence[Paragraph]], reading) -> dic
     return {
         "files": {name: [str(path) for path in paths] for name, paths in files.items()},
         "counts": {name: len(part) for name, part in parts.items()},
-        "checksum": {name: keys_checksum(part) for name, part in parts.items()},
+        "checksum": {name: texts_checksum(part) for name, part in parts.items()},
         "file_checksums": file_checksums(files, tuple(files)),
         "reading": reading.description(),
     }
 
 
-def keys_checksum(paragraphs: Sequence[Paragraph]) -> str:
+def texts_checksum(paragraphs: Sequence[Paragraph]) -> str:
     """SHA-256 of the texts of some paragraphs in their order."""
     digest = hashlib.sha256()
     for paragraph in paragraphs:

@@ -48,6 +48,8 @@ class TextWindows:
 def cut_text(paragraphs: Sequence[str], tokenizer, max_length: int, progress: str | None = None) -> TextWindows:
     """Cut each paragraph into windows of at most `max_length` tokens, as equal in length as can be, that do not overlap.
 
+    A paragraph of fewer than `MIN_TOKENS` tokens has no window.
+
     Args:
         paragraphs: the texts.
         tokenizer: `tokenizers.Tokenizer`.
@@ -110,10 +112,12 @@ def prepare_windows(
         except OSError as error:
             print(f"{path}: cannot keep the tokenized text ({error.strerror}); the next run will build it again")
     windows, spans = text_windows.windows, text_windows.spans
+    num_short = len(texts) - len(np.unique(windows.window_context))
     num_tokens = int((windows.window_end - windows.window_start).sum())
     print(
         f"{split}: {len(texts):,} paragraphs, {len(windows):,} windows, {num_tokens:,} tokens, "
-        f"{len(spans.cluster_offsets) - 1:,} recurring spans with {len(spans.places):,} occurrences",
+        f"{len(spans.cluster_offsets) - 1:,} recurring spans with {len(spans.places):,} occurrences"
+        + (f"; {num_short:,} paragraphs of fewer than {MIN_TOKENS} tokens are left out" if num_short else ""),
         flush=True,
     )
     return text_windows

@@ -93,6 +93,7 @@ def _texts_of(record, place: str, article: str, report: FileReport, depth: int =
     if not isinstance(record, dict) or depth > MAX_DEPTH:
         report.leave_out(place, "it is not a JSON object" if depth <= MAX_DEPTH else "it is nested too deeply")
         return
+    record = {str(name).strip().lower(): value for name, value in record.items()}
     article = as_text(first_value(record, TITLE)) or article
     parts = next((record[name] for name in ("paragraphs", "data") if name in record), None)
     if parts is not None:

@@ -28,8 +28,8 @@ class Checkpoint:
         architecture: its `model_type`, such as `bert`.
         encoder: constructor arguments of `components.bert_encoder.BertEncoder`.
         weights: path of each variable within the encoder to its array, float32.
-        special_ids: ids of special tokens that its config.json names: `pad_token_id`, and in RoBERTa's layout `bos_token_id` and
-            `eos_token_id`.
+        special_ids: ids of special tokens that its config.json names: `pad_token_id`, and in the layouts of RoBERTa and MPNet
+            `bos_token_id` and `eos_token_id`.
         span_head: `kernel` and `bias` of the question-answering head; empty if the checkpoint has none.
         heads: names of the tensors of other heads, which are not used.
     """

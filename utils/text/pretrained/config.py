@@ -22,6 +22,19 @@ MAX_DISTANCE = 127
 _SUPPORTED = ", ".join(LAYOUTS)
 ACTIVATIONS = {"gelu": "gelu", "relu": "relu", "silu": "silu", "swish": "silu"}
 ACTIVATIONS |= dict.fromkeys(("gelu_new", "gelu_pytorch_tanh"), "gelu_tanh")
+SETTINGS = {
+    "vocabulary_size": "vocab_size",
+    "max_length": "max_position_embeddings",
+    "num_segments": "type_vocab_size",
+    "embedding_dim": "embedding_size",
+    "norm_epsilon": "layer_norm_eps",
+}
+"""What config.json calls the arguments of an encoder, alike in all layouts."""
+NAMED_BY_LAYOUT = (
+    *("hidden_dim", "num_layers", "num_heads", "intermediate_dim"),
+    *("dropout", "attention_dropout", "activation"),
+)
+"""The arguments whose names in config.json differ between layouts, in the order in which `encoder_arguments` reads them."""
 
 
 def read_config(folder: Path) -> dict:
@@ -115,7 +128,8 @@ def encoder_arguments(config: dict, file: Path) -> dict:
     }
     if layout == "mpnet":
         arguments["max_distance"] = MAX_DISTANCE
-    _check_numbers(arguments | {"pad_token_id": config.get("pad_token_id", 1)}, layout, file)
+    settings = SETTINGS | dict(zip(NAMED_BY_LAYOUT, names, strict=True))
+    _check_numbers(arguments | {"pad_token_id": config.get("pad_token_id", 1)}, settings, layout, file)
     if dim % heads:
         raise UserError(
             f"{file}: a width of {dim} is not divisible by {heads} attention heads; download the checkpoint again"
@@ -126,15 +140,24 @@ def encoder_arguments(config: dict, file: Path) -> dict:
     return arguments
 
 
-def _check_numbers(arguments: dict, layout: str, file: Path) -> None:
-    """Check the types and ranges of numbers; the padding id counts in RoBERTa's layout alone."""
+def _check_numbers(arguments: dict, settings: dict[str, str], layout: str, file: Path) -> None:
+    """Check the types and ranges of numbers; the padding id counts in RoBERTa's layout alone.
+
+    Args:
+        arguments: the numbers.
+        settings: the name of an argument in config.json, for messages, where it has another one there.
+        layout: the layout of the config.
+        file: the file, for messages.
+    """
     for name, value in arguments.items():
         if name == "activation" or (name == "pad_token_id" and layout != "roberta"):
             continue
         if name in ("dropout", "attention_dropout", "norm_epsilon"):
             if type(value) not in (int, float) or not 0 <= value < 1:
-                raise UserError(f"{file}: {name} must be a number from 0 to 1, but is {str(value)[:80]!r}; correct it")
+                raise UserError(
+                    f"{file}: {settings.get(name, name)} must be a number from 0 to 1, but is {str(value)[:80]!r}; correct it"
+                )
         elif type(value) is not int or value < (0 if name in ("num_segments", "pad_token_id") else 1):
             raise UserError(
-                f"{file}: {name} must be a whole number above 0, but is {str(value)[:80]!r}; download it again"
+                f"{file}: {settings.get(name, name)} must be a whole number above 0, but is {str(value)[:80]!r}; download it again"
             )

@@ -35,6 +35,12 @@ def test_squad_files_and_records(tmp_path):
     assert [paragraph.article for paragraph in read_paragraphs([squad, table])] == ["T", "T", "U", "V"]
 
 
+def test_names_of_columns_may_have_capital_letters(tmp_path):
+    (tmp_path / "texts.csv").write_text("Title,Text\nBridges,A bridge of stone.\n")
+    (paragraph,) = read_paragraphs([tmp_path / "texts.csv"], Reading())
+    assert (paragraph.text, paragraph.article) == ("A bridge of stone.", "Bridges")
+
+
 def test_records_without_text_are_counted(tmp_path):
     path = tmp_path / "b.jsonl"
     path.write_text('{"text": "E f."}\n{"other": "G h."}\n{"text": "\\ud83d"}\n')
