@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from utils.app.guard import MAX_BODY, MAX_DROPPED, Guard
+from utils.app.guard import MAX_BODY, MAX_DROPPED, MAX_WAITING, Guard
 
 
 def answer(question: str, context: str, count: int = 5) -> dict:
@@ -135,6 +135,39 @@ def test_a_client_has_so_many_requests_a_minute():
     assert request(guard, "/gradio_api/queue/join", b"{}", client="5.6.7.8")[0] == 200
     seconds[0] = 21  # a third of a minute: one more
     assert [call(guard, data=["q", "c", 1])[0] for _ in range(2)] == [200, 429]
+
+
+def test_requests_whose_body_never_comes_keep_nobody_waiting(guard):
+    async def never():
+        await asyncio.Event().wait()
+
+    async def ignore(event):
+        pass
+
+    async def fill_and_ask():
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/gradio_api/run/squad",
+            "client": ("9.9.9.9", 5),
+            "headers": [],
+        }
+        tasks = [asyncio.ensure_future(guard(dict(scope), never, ignore)) for _ in range(MAX_WAITING + 1)]
+        await asyncio.sleep(0)
+        sent, events = [], [{"type": "http.request", "body": b'{"data": ["q", "c", 1]}', "more_body": False}]
+
+        async def receive():
+            return events.pop(0)
+
+        async def send(event):
+            sent.append(event)
+
+        await guard(scope, receive, send)
+        for task in tasks:
+            task.cancel()
+        return sent[0]["status"]
+
+    assert asyncio.run(fill_and_ask()) == 200
 
 
 def test_an_error_of_the_application_becomes_a_line(guard, capsys):

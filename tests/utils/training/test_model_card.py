@@ -72,6 +72,12 @@ def test_what_storing_cost_is_a_table():
     assert "Scores of the stored weights" in card
 
 
+def test_an_entry_of_the_notes_that_is_left_empty_is_missing(tmp_path):
+    (tmp_path / "card.yaml").write_text("summary:\ntags: [a]\ntraining:\n")
+    notes = read_notes(tmp_path / "card.yaml")
+    assert notes == {"tags": ["a"]} and model_card(RESULTS, SETTINGS, notes)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,16 @@ def test_two_files_of_one_name_keep_their_checksums(files, tmp_path):
     (tmp_path / "more" / "train.txt").write_text("others")
     checksums = file_checksums({"train_files": [files["train"], tmp_path / "more" / "train.txt"], "truth": None})
     assert len(checksums["train_files"]) == 2 and set(checksums) == {"train_files"}
+
+
+def test_a_file_of_this_folder_keeps_its_checksum_beside_one_of_the_same_name_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("more").mkdir()
+    for name in ("train.txt", "more/train.txt"):
+        Path(name).write_text(name)
+    paths = [Path("more/train.txt"), Path("train.txt")]
+    checksums = file_checksums({"train_files": paths})["train_files"]
+    assert checksums == {str(path): checksum_of(path) for path in paths}
 
 
 def test_without_files_a_run_is_scored_on_its_own_test_data(files):

@@ -64,6 +64,8 @@ def test_the_common_settings_are_checked(monkeypatch):
     for name in ("validation_files", "test_files"):
         with pytest.raises(UserError, match=f"^{as_flag(name)} goes with --train-files$"):
             check_common(Config(Path("x"), **{name: [Path("a")]}))
+    with pytest.raises(UserError, match=r"^--model-devices 2: is for --distribute model"):
+        check_common(Config(Path("x"), model_devices=2, distribute="data"))
     monkeypatch.setattr(wandb_run, "logged_in", lambda: False)
     with pytest.raises(UserError, match=r"^--tracking online: not logged in"):
         check_common(Config(Path("x"), tracking="online"))
@@ -91,6 +93,8 @@ def test_weights_of_a_sum():
     for text in ("mse=-1", "mse=much", "mse=inf", "mse=nan", "other", "", "=2"):
         with pytest.raises(UserError, match=f"^--loss {text}: give one of mse, cosine, nce, optionally"):
             weighted_parts("--loss", [text], parts)
+    with pytest.raises(UserError, match=r"^--loss mse=2: mse is named twice; name it once$"):
+        weighted_parts("--loss", ["mse=1", "nce", "mse=2"], parts)
     for texts in (["mse=0"], ["mse=0", "nce=0"], []):
         with pytest.raises(UserError, match="all weights are 0; give one that is more"):
             weighted_parts("--loss", texts, parts)
