@@ -193,7 +193,9 @@ def main(config: Config) -> int:
             print(note)
         title = model_and_data(f"{config.model} with {config.loss}", test_files, config.data)
         plot_training(config.run_dir, rows, by_name(baselines), title)
-        plot_test(config.run_dir, search, evaluations["test"], baselines["test"][BM25_NAME], title, "test", own)
+        plot_test(
+            config.run_dir, search, evaluations["test"], baselines["test"][BM25_NAME], title, "test", own, "re-ranker"
+        )
         exports = predictor.export(config.run_dir / "export") if config.export else {}
         print_scores(config.loss, evaluations, {})
         headline, *more_headlines = headlines(evaluations["test"])

@@ -120,7 +120,8 @@ def main(config: Config) -> int:
         from utils.vectors.leaderboard import compare
 
         same_context = () if config.context_length else ("--context-length", str(COMMON_CONTEXT))
-        return compare(config, MODELS, unknown_flags={"amn": ("--num-layers",)}, added_flags=same_context)
+        unknown_flags = {"amn": ("--num-layers", "--hidden-dim"), "gru": ("--hidden-dim",)}
+        return compare(config, MODELS, unknown_flags=unknown_flags, added_flags=same_context)
     fill_in_own_settings(config)
     from models import load_model
     from utils.common.figures import model_and_data

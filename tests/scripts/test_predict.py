@@ -160,6 +160,12 @@ def test_questions_about_facts(predict, tmp_path):
     (tmp_path / "facts.tsv").write_text("Bo Lind\tborn_in\tLorn\n")
     status, output, errors = predict(memnet_run(), "--input", "questions.txt", "--file", "facts.tsv")
     assert status == 0 and parsed(output)[0]["answers"][0]["answer"] == "Lorn" and len(parsed(output)) == 2, errors
+    (tmp_path / "facts.tsv").write_text("Bo Lind\tborn_in\tLorn\nBo Lind\tborn_in\n")
+    arguments = ("--input", "questions.txt", "--file", "facts.tsv")
+    status, _, errors = predict(memnet_run(), *arguments)
+    assert status == 2 and "raise --max-bad-fraction" in errors
+    status, output, errors = predict(memnet_run(), *arguments, "--max-bad-fraction", "0.5")
+    assert status == 0 and parsed(output)[0]["answers"][0]["answer"] == "Lorn", errors
 
 
 def test_histories_give_the_next_responses(predict, tmp_path, monkeypatch):

@@ -220,6 +220,7 @@ def test_texts_of_any_script_are_embedded_trained_on_and_asked(tmp_path, monkeyp
         (("--test-fraction", "0"), "leaves no test documents"),
         (("--dropout", "1"), "--dropout 1"),
         (("--model", "amn", "--num-layers", "2"), "--num-layers 2: --model amn has no such setting"),
+        (("--model", "gru", "--hidden-dim", "64"), "--hidden-dim 64: --model gru has no such setting"),
     ],
 )
 def test_bad_settings_and_files_are_one_line(tmp_path, monkeypatch, capsys, flags, message):

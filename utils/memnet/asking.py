@@ -22,7 +22,7 @@ N_BEST = 3
 
 def load(request: Request) -> MemnetPredictor:
     """The predictor that answers, from the facts of the request's file or of the run."""
-    return MemnetPredictor.load(request.reference, [request.file] if request.file else [])
+    return MemnetPredictor.load(request.reference, [request.file] if request.file else [], request.max_bad_fraction)
 
 
 def ask(predictor: MemnetPredictor, request: Request) -> list[dict]:

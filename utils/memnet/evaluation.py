@@ -44,7 +44,8 @@ def score_slots(
     num_slots = facts.slots(features.sizes)
     for slots in np.unique(num_slots).tolist():
         same_size = np.flatnonzero(num_slots == slots)
-        batch_size = min(MAX_BATCH_SIZE, max(1, max_slots_per_batch // slots))
+        # A power of two, because batches are filled up to one.
+        batch_size = min(MAX_BATCH_SIZE, 1 << max(0, (max_slots_per_batch // slots).bit_length() - 1))
         for start in with_progress(range(0, len(same_size), batch_size), f"answering from {slots:,} facts"):
             rows = same_size[start : start + batch_size]
             filled = np.resize(rows, 1 << (len(rows) - 1).bit_length())

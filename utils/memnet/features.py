@@ -384,7 +384,7 @@ def training_batches(
         features_of_epoch: function of an epoch's number; returns the features of that epoch, of the same questions each time.
         num_questions: number of these questions.
         facts: the facts that memories number.
-        batch_size: questions per batch; the last one of an epoch may be smaller.
+        batch_size: questions per batch; one batch of an epoch may be smaller.
         seed: seed of the order.
         first_step: global step to begin at.
         part: the rows of every batch to make.

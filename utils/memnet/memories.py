@@ -107,7 +107,7 @@ def draw_memories(drawer: MemoryDrawer, questions: Sequence[MemoryQuestion], cou
         drawer: draws the memory of one question.
         questions: the questions, which are drawn for in this order.
         count: distractors per question.
-        seed: seed of the draw, a number or a tuple of numbers.
+        seed: seed of the draw, a number or a tuple of numbers; or a generator, which goes on.
     """
     rng = np.random.default_rng(seed)
     return [drawer.draw(rng, question, count) if question.memory is None else question.memory for question in questions]

@@ -79,7 +79,7 @@ def attention_examples(
     examples = []
     for row, answer in zip(rows, answers, strict=True):
         memory, address, gold = features.memory[row], slots.address[row], features.gold[row]
-        attended = [slot for slot in address.argsort()[::-1][:NUM_FACTS] if memory[slot] >= 0]
+        attended = [slot for slot in address.argsort()[::-1] if memory[slot] >= 0][:NUM_FACTS]
         facts = [
             (path_text(fact), float(address[slot]), bool(gold[slot]))
             for fact, slot in zip(answer["facts"], attended, strict=True)

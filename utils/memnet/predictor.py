@@ -10,7 +10,7 @@ import numpy as np
 
 from models import load_model
 from utils.common.onnx_model import OnnxModel
-from utils.common.reading import Reading
+from utils.common.reading import MAX_BAD_FRACTION, Reading
 from utils.common.references import model_folder
 from utils.memnet.answering import MemnetAnswerer
 from utils.memnet.data import read_facts
@@ -56,21 +56,32 @@ class MemnetPredictor(MemnetAnswerer):
         self.notes: list[str] = []
 
     @classmethod
-    def load(cls, run_dir: str | Path, fact_files: Sequence[str | Path] = ()) -> MemnetPredictor:
+    def load(
+        cls,
+        run_dir: str | Path,
+        fact_files: Sequence[str | Path] = (),
+        max_bad_fraction: float = MAX_BAD_FRACTION,
+    ) -> MemnetPredictor:
         """Load the best model of a finished run of `train_memnet.py`.
 
         Args:
             run_dir: the run directory, the name of a published model, or `hf://owner/name`.
             fact_files: files of facts to answer from, as `read_facts` reads them; left out, the facts of the run.
+            max_bad_fraction: fraction of a file's records that may be unusable.
 
         Raises:
             UserError: there is no finished run of this task, or one of its files is damaged; or a file of facts cannot be read.
         """
         read_run(run_dir, "memnet")  # checks that the run is finished
-        return cls.load_best_epoch(run_dir, fact_files)
+        return cls.load_best_epoch(run_dir, fact_files, max_bad_fraction)
 
     @classmethod
-    def load_best_epoch(cls, run_dir: str | Path, fact_files: Sequence[str | Path] = ()) -> MemnetPredictor:
+    def load_best_epoch(
+        cls,
+        run_dir: str | Path,
+        fact_files: Sequence[str | Path] = (),
+        max_bad_fraction: float = MAX_BAD_FRACTION,
+    ) -> MemnetPredictor:
         """Load the best model so far of a run that need not be finished. See `load`."""
         run_dir = model_folder(run_dir)
         with damaged_run_as_user_error(run_dir):
@@ -84,7 +95,7 @@ class MemnetPredictor(MemnetAnswerer):
             num_hashes = NUM_HASHES if vocabulary.hashed and not sizes["num_evidence"] else 0
             if len(vocabulary) != sizes["vocabulary_size"] or sizes["num_buckets"] ** 2 < num_hashes:
                 raise ValueError("vocabulary.json is that of another model")
-        reading = Reading()
+        reading = Reading(max_bad_fraction)
         base = read_facts(fact_files or [run_dir / "facts.tsv"], reading)
         predictor = cls(model, vocabulary, base, num_candidates, retrieval)
         predictor.notes = [*reading.notes, *base.notes] if fact_files else []

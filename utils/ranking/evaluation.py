@@ -191,10 +191,13 @@ def evaluate_scores(
         included: bool `(questions,)`, which questions count; None is all.
     """
     search = scores if isinstance(scores, Search) else evaluation_set.search(scores)
-    everything = search.retrieve(included)
-    return Evaluation.from_examples(
-        search.rerank(included) | {f"{name}_all": values for name, values in everything.items()}
-    )
+    return evaluate_searches(search, search, included)
+
+
+def evaluate_searches(own: Search, everything: Search, included: np.ndarray | None = None) -> Evaluation:
+    """The metrics of ranking own answers in one search, and under names with `_all` those of finding them in another."""
+    metrics = {f"{name}_all": values for name, values in everything.retrieve(included).items()}
+    return Evaluation.from_examples(own.rerank(included) | metrics)
 
 
 def evaluate_encoder(

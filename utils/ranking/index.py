@@ -22,7 +22,7 @@ import numpy as np
 from utils.common.disk_rows import FlatRows, RowsWriter, TextRows, text_row
 from utils.common.errors import UserError, exit_on_user_error
 from utils.common.files import read_json, write_json
-from utils.common.reading import Reading
+from utils.common.reading import MAX_BAD_FRACTION, Reading
 from utils.ranking.bm25 import BM25, BM25Scores
 from utils.ranking.data import NamedText, files_of_texts, iterate_texts
 from utils.ranking.lexical import WordAndVectorScores
@@ -33,6 +33,7 @@ from utils.ranking.trec import distinct_names, escaped_name
 from utils.ranking.vector_files import encode_to_file
 from utils.ranking.vector_lists import VectorLists
 from utils.text.embedding import iterate_token_ids
+from utils.training.settings import check_ranges
 
 STATE = "text_index.json"
 """What the folder holds, and how much of it is done."""
@@ -226,9 +227,16 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="folder of the index")
     parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="type of the stored vectors")
     parser.add_argument("--approximate", action="store_true", help="also make lists for approximate search (faiss)")
+    parser.add_argument(
+        "--max-bad-fraction",
+        type=float,
+        default=MAX_BAD_FRACTION,
+        help=f"fraction of the records of a file that may be unusable ({MAX_BAD_FRACTION})",
+    )
     arguments = parser.parse_args()
     with exit_on_user_error():
-        predictor, reading = RankingPredictor.load(arguments.run), Reading()
+        check_ranges(arguments, less_than_1="max_bad_fraction")
+        predictor, reading = RankingPredictor.load(arguments.run), Reading(arguments.max_bad_fraction)
         if not arguments.file.exists():
             raise UserError(f"{arguments.file}: there is no such file")
         source, texts = source_of(arguments.file), iterate_texts(arguments.file, reading)

@@ -39,14 +39,12 @@ class LossResults:
         validation: metric to its mean over the runs.
         per_seed: metric to its test value in each run.
         seconds: mean training time of a run.
-        checksums: run directory to the checksum of its data.
     """
 
     test: Evaluation
     validation: dict[str, float]
     per_seed: dict[str, list[float]]
     seconds: float
-    checksums: dict[Path, str]
 
 
 def make_leaderboard(run_dir: Path, runs: dict[str, list[Path]], data: str) -> tuple[list[str], list[list[str]]]:
@@ -67,12 +65,12 @@ def make_leaderboard(run_dir: Path, runs: dict[str, list[Path]], data: str) -> t
     Raises:
         UserError: a file of a run is missing or damaged, or two runs had different data.
     """
-    losses = {loss: read_loss(folders) for loss, folders in runs.items()}
-    checksums = {folder: checksum for results in losses.values() for folder, checksum in results.checksums.items()}
+    checksums = {folder: data_checksum(folder) for folders in runs.values() for folder in folders}
     first, *others = checksums
     for folder in others:
         if checksums[folder] != checksums[first]:
             raise UserError(f"{folder}: was trained on other data than {first}; start a new suite in another --run-dir")
+    losses = {loss: read_loss(folders) for loss, folders in runs.items()}
     baselines = read_baselines(next(iter(runs.values()))[0])
     tests = {loss: results.test for loss, results in losses.items()} | baselines
     best = {metric: max(losses, key=lambda loss: losses[loss].validation[metric]) for metric in monitored(losses)}
@@ -130,6 +128,16 @@ def monitored(losses: dict[str, LossResults]) -> list[str]:
     ]
 
 
+def data_checksum(folder: Path) -> str:
+    """The checksum of the data of a finished run.
+
+    Raises:
+        UserError: its results are missing or damaged.
+    """
+    with damaged_run_as_user_error(folder):
+        return json.loads((folder / "results.json").read_text())["data"]["checksum"]
+
+
 def read_loss(folders: list[Path]) -> LossResults:
     """Read the finished runs of one loss.
 
@@ -153,7 +161,6 @@ def read_loss(folders: list[Path]) -> LossResults:
         },
         per_seed={metric: [run["metrics"]["test"][metric] for run in results] for metric in test},
         seconds=float(np.mean([run["seconds"] for run in results])),
-        checksums={folder: run["data"]["checksum"] for folder, run in zip(folders, results, strict=True)},
     )
 
 

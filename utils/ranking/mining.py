@@ -138,8 +138,8 @@ class NegativeMiner:
             scores = RandomScores(seed, len(features.query_ids), len(features.candidate_ids))
             self.fixed = mine_negatives(scores, features, -math.inf, self.max_negatives)
         elif source == "bm25":
-            index = BM25([candidate.text for query in queries for candidate in query.candidates])
-            scores = BM25Scores(index, [query.text for query in queries])
+            questions, candidates = self.texts
+            scores = BM25Scores(BM25(candidates), questions)
             self.fixed = mine_negatives(scores, features, margin, self.max_negatives)
 
     def mine(self, epoch: int) -> list[np.ndarray]:

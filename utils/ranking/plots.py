@@ -55,26 +55,28 @@ def plot_test(
     model_and_data: str,
     split: str,
     own_search: Search | None = None,
+    system: str = "encoder",
 ) -> None:
-    """Draw `scores_by_grade.png`, the encoder's scores of own answers, and `bm25_differences.png`.
+    """Draw `scores_by_grade.png`, a system's scores of own answers, and `bm25_differences.png`.
 
     Args:
         folder: where to write.
-        search: what the encoder found for the questions.
+        search: what the system found for the questions.
         evaluation: of its scores.
         bm25: the evaluation of BM25 on the same questions; None draws no differences.
         model_and_data: the model's name and the data's, for the titles.
         split: name of the questions' split.
         own_search: what it found among own answers, where it scores these otherwise.
+        system: what the pictures call it.
     """
     conditions = f"{model_and_data}, {split}"
     plot_grades(own_search or search, folder / "scores_by_grade.png", f"Scores of own answers by grade\n{conditions}")
     if bm25 is not None:
         queries = search.questions.queries
         texts = [queries[number].text for number in answerable(queries)]
-        ranks = {"encoder": 1 / evaluation.per_example["mrr_all"], "BM25": 1 / bm25.per_example["mrr_all"]}
-        title = f"Where the encoder and BM25 differ: rank of the first relevant answer among all\n{conditions}"
-        plot_differences(texts, ranks["encoder"], ranks["BM25"], folder / "bm25_differences.png", title)
+        ranks, bm25_ranks = (1 / scores.per_example["mrr_all"] for scores in (evaluation, bm25))
+        title = f"Where the {system} and BM25 differ: rank of the first relevant answer among all\n{conditions}"
+        plot_differences(texts, ranks, bm25_ranks, folder / "bm25_differences.png", title, system)
 
 
 def plot_grades(search: Search, path: Path, title: str) -> None:
@@ -119,21 +121,22 @@ def plot_grades(search: Search, path: Path, title: str) -> None:
 
 
 def plot_differences(
-    texts: list[str], encoder_ranks: np.ndarray, bm25_ranks: np.ndarray, path: Path, title: str
+    texts: list[str], ranks: np.ndarray, bm25_ranks: np.ndarray, path: Path, title: str, system: str = "encoder"
 ) -> None:
     """The ranks that two systems give, question by question, and the questions in which they differ most.
 
     Args:
         texts: the questions.
-        encoder_ranks: rank of the first relevant answer by the encoder, from 1, `(questions,)`.
+        ranks: rank of the first relevant answer by the system that is compared with BM25, from 1, `(questions,)`.
         bm25_ranks: the same by BM25.
         path: the PNG file to write. Without questions it says "no values".
         title: title of the plot; a line on who is ahead is added.
+        system: what the picture calls the system.
     """
-    gain = np.log(bm25_ranks / encoder_ranks)
+    gain = np.log(bm25_ranks / ranks)
     ahead, behind = (np.flatnonzero(np.abs(gain) * (np.sign(gain) == sign) > 1e-9) for sign in (1, -1))
     title += (
-        f"\nencoder ahead in {len(ahead):,} of {len(texts):,} questions, BM25 in {len(behind):,}, "
+        f"\n{system} ahead in {len(ahead):,} of {len(texts):,} questions, BM25 in {len(behind):,}, "
         f"equal in {len(texts) - len(ahead) - len(behind):,}"
     )
     examples = [*ahead[np.argsort(-gain[ahead], kind="stable")][:NUM_EXAMPLES]]
@@ -141,13 +144,13 @@ def plot_differences(
     height = 0.6 + 0.4 * max(1, len(examples))
     figure, (all_ax, ax) = figure_and_axes(7.5, 4.6 + height, 1, 2, title, height_ratios=[3.4, height])
     if len(texts):
-        _draw_all_ranks(all_ax, encoder_ranks, bm25_ranks)
+        _draw_all_ranks(all_ax, ranks, bm25_ranks, system)
     else:
         no_values(all_ax)
     for position, number in enumerate(examples):
-        pair = encoder_ranks[number], bm25_ranks[number]
+        pair = ranks[number], bm25_ranks[number]
         ax.plot(pair, (position, position), color="0.7", linewidth=1, zorder=0)
-        for rank, colour, name in zip(pair, ("tab:blue", "tab:orange"), ("encoder", "BM25"), strict=True):
+        for rank, colour, name in zip(pair, ("tab:blue", "tab:orange"), (system, "BM25"), strict=True):
             ax.plot(rank, position, "o", markersize=5, color=colour, label=name if position == 0 else None)
         text = drawable(shortened(texts[number], MAX_LETTERS))
         ax.text(0.01, position - 0.28, text, transform=ax.get_yaxis_transform(), fontsize=8, va="center")
@@ -163,19 +166,19 @@ def plot_differences(
     save_figure(figure, path)
 
 
-def _draw_all_ranks(ax, encoder_ranks: np.ndarray, bm25_ranks: np.ndarray) -> None:
+def _draw_all_ranks(ax, ranks: np.ndarray, bm25_ranks: np.ndarray, system: str) -> None:
     """One dot per question, moved a little at random, so that equal ranks do not hide one another."""
     rng = np.random.default_rng(0)
-    moved = [ranks * np.exp(rng.uniform(-0.1, 0.1, len(ranks))) for ranks in (bm25_ranks, encoder_ranks)]
-    ax.scatter(*moved, s=9, alpha=min(1, max(0.15, 300 / len(encoder_ranks))), linewidths=0)
-    longest = max(encoder_ranks.max(), bm25_ranks.max(), 2)
+    moved = [each * np.exp(rng.uniform(-0.1, 0.1, len(each))) for each in (bm25_ranks, ranks)]
+    ax.scatter(*moved, s=9, alpha=min(1, max(0.15, 300 / len(ranks))), linewidths=0)
+    longest = max(ranks.max(), bm25_ranks.max(), 2)
     ax.plot([1, longest], [1, longest], color="gray", linewidth=1, linestyle=":")
     for axis in (ax.xaxis, ax.yaxis):
         _log_ranks(axis)
     ax.set_xlabel("rank by BM25 (logarithmic)", fontsize=9)
-    ax.set_ylabel("rank by the encoder (logarithmic)", fontsize=9)
+    ax.set_ylabel(f"rank by the {system} (logarithmic)", fontsize=9)
     ax.grid(alpha=0.3)
-    for x, y, text, alignment in ((0.98, 0.04, "encoder ahead", "right"), (0.02, 0.93, "BM25 ahead", "left")):
+    for x, y, text, alignment in ((0.98, 0.04, f"{system} ahead", "right"), (0.02, 0.93, "BM25 ahead", "left")):
         ax.text(x, y, text, transform=ax.transAxes, ha=alignment, color="gray", fontsize=9)
 
 

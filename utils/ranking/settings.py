@@ -108,8 +108,10 @@ def check_settings(config) -> None:
     if config.batch_size % config.chunks:
         raise UserError(f"--batch-size {config.batch_size}: must be a multiple of --chunks {config.chunks}")
     for name, values in (("losses", config.losses), ("seeds", config.seeds)):
-        if len(set(values)) < len(values) or not config.seeds:
-            raise UserError(f"--{name} {' '.join(map(str, values))}: give at least one seed, and each value once")
+        if len(set(values)) < len(values):
+            raise UserError(f"--{name} {' '.join(map(str, values))}: give each value once")
+    if not config.seeds:
+        raise UserError("--seeds: give at least one seed")
     for flag, names in (("--loss", [config.loss]), ("--losses", config.losses)):
         unknown = [name for name in names if name not in RANKING_LOSSES]
         if unknown:

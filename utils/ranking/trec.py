@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.common.files import temporary_name
+from utils.common.files import atomic_file
 from utils.ranking.evaluation import Search, answerable, rerankable
 from utils.ranking.records import Candidate
 from utils.ranking.text_numbers import SeenTexts
@@ -113,16 +113,8 @@ def _write_lines(path: Path, lines: Iterator[str]) -> None:
     first = next(lines, None)
     if first is None:
         return
-    temporary = temporary_name(path)
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            file.write(first)
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(path) as file:
+        file.writelines(line.encode() for line in itertools.chain([first], lines))
 
 
 def escaped_name(name: str) -> str:

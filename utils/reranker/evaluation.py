@@ -8,7 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 from utils.common.evaluation import Evaluation
-from utils.ranking.evaluation import DEPTH, EvaluationSet, Search, TextsOf, answerable, evaluate_scores
+from utils.ranking.evaluation import (
+    DEPTH,
+    EvaluationSet,
+    Search,
+    TextsOf,
+    answerable,
+    evaluate_scores,
+    evaluate_searches,
+)
 from utils.ranking.metrics import ndcg, pad_arrays
 from utils.ranking.retrieval import QuestionRanking
 from utils.ranking.scores import Scores
@@ -68,7 +76,7 @@ class PairsToRead:
         evaluation_set: the questions and what is searched for them.
         first: the first stage's scores of them.
         depth: how many different texts of the first stage's best are read.
-        own_weight: whether the first stage's scores count among own answers, too.
+        weighs_own: whether the first stage's scores count among own answers, too.
 
     Attributes:
         best: for each question, the ascending places of the first stage's best texts, with copies of them at other places.
@@ -77,8 +85,8 @@ class PairsToRead:
         first_scores: the first stage's scores of those that are read.
     """
 
-    def __init__(self, evaluation_set: EvaluationSet, first: Scores, depth: int, own_weight: bool = False):
-        self.evaluation_set, self.first, self.own_weight = evaluation_set, first, own_weight
+    def __init__(self, evaluation_set: EvaluationSet, first: Scores, depth: int, weighs_own: bool = False):
+        self.evaluation_set, self.first, self.weighs_own = evaluation_set, first, weighs_own
         texts, searched = evaluation_set.texts, evaluation_set.searched
         rng, everything = np.random.default_rng(0), slice(0, first.shape[1])
         self.best, self.own, self.read, self.first_scores = [], [], [], []
@@ -140,7 +148,7 @@ class PairsToRead:
         """
         deviation = max(float(np.std(np.concatenate(self.first_scores))), 1e-9)
         weights = [weight / deviation for weight in WEIGHTS]
-        own = max(weights if self.own_weight else weights[:1], key=lambda weight: self._own_ndcg(scores, weight))
+        own = max(weights if self.weighs_own else weights[:1], key=lambda weight: self._own_ndcg(scores, weight))
         return Weights(own, max(weights, key=lambda weight: self._ndcg(scores, weight)))
 
     def _mixed(self, scores: Sequence[np.ndarray], number: int, weight: float) -> np.ndarray:
@@ -188,12 +196,6 @@ def best_places(row: np.ndarray, repeated: np.ndarray, depth: int, rng: np.rando
     last = np.partition(row[allowed], -depth)[-depth]
     above, equal = allowed[row[allowed] > last], allowed[row[allowed] == last]
     return np.append(above, rng.permutation(equal)[: depth - len(above)])
-
-
-def evaluate_searches(own: Search, everything: Search, included: np.ndarray | None = None) -> Evaluation:
-    """The metrics of ranking own answers in one search, and under names with `_all` those of finding them in another."""
-    metrics = {f"{name}_all": values for name, values in everything.retrieve(included).items()}
-    return Evaluation.from_examples(own.rerank(included) | metrics)
 
 
 def evaluate_test(

@@ -48,7 +48,7 @@ def score_run(run: FinishedRun, source: DataSource, options: ScoringOptions) -> 
         for note in write_runs(folder, search, own):
             print(note)
         title = model_and_data(run.name, source.files_of(split), run.settings.get("data", ""))
-        plot_test(folder, search, evaluations[split], baselines.get(BM25_NAME), title, split, own)
+        plot_test(folder, search, evaluations[split], baselines.get(BM25_NAME), title, split, own, "re-ranker")
 
     files = [path for paths in source.files.values() for path in paths]
     return Scored(

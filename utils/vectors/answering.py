@@ -14,6 +14,8 @@ from utils.vectors.features import BATCH_SIZE, contexts, contexts_at_once
 from utils.vectors.metrics import EXCLUSION
 
 CANDIDATES_AT_ONCE = 65_536
+SIMILARITIES_AT_ONCE = 2**25
+"""Similarities of asked rows to those that are searched, which are in memory together."""
 MAX_PRINTED = 100
 """Characters of a text that are printed."""
 
@@ -140,8 +142,9 @@ class VectorsAnswerer:
         outputs = self.predict_rows(data, numbers, include_row=True)
         queries = outputs.get("query", outputs["predicted"])
         searches = [_Search(data, row, n_best) for row in numbers.tolist()]
-        for start in range(0, data.count, CANDIDATES_AT_ONCE):
-            candidates = np.arange(start, min(start + CANDIDATES_AT_ONCE, data.count))
+        at_once = max(1, min(CANDIDATES_AT_ONCE, SIMILARITIES_AT_ONCE // len(numbers)))
+        for start in range(0, data.count, at_once):
+            candidates = np.arange(start, min(start + at_once, data.count))
             for search, similarity in zip(searches, queries @ data.take(candidates).T, strict=True):
                 search.add(start, similarity)
         answers = []

@@ -14,13 +14,11 @@ from utils.common.files import content_kind, write_arrays
 from utils.common.question_records import record_id
 from utils.common.reading import FileReport
 from utils.common.records import read_json_values
-from utils.vectors.answering import CANDIDATES_AT_ONCE
+from utils.vectors.answering import CANDIDATES_AT_ONCE, SIMILARITIES_AT_ONCE
 from utils.vectors.answering import answer_lines as answer_lines  # predict.py prints by it
 from utils.vectors.data import VectorDocuments, check_same_dim
 from utils.vectors.predictor import VectorsPredictor
 
-SIMILARITIES_AT_ONCE = 2**25
-"""Similarities of rows to all rows that are searched, which are in memory together."""
 SHOWN = 3
 """Rows that are listed as the next one."""
 

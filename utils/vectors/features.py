@@ -67,7 +67,7 @@ def training_batches(
 
     The targets of a document are drawn anew each epoch in groups of up to `GROUP_SIZE`, and the groups are shuffled. So a batch
     holds several targets of a document, which serve one another as negatives. Every target comes once per epoch; the last batch
-    is smaller. Where `part` is not the whole, only its rows of every batch are read.
+    may be smaller. Where `part` is not the whole, only its rows of every batch are read.
     """
     steps_per_epoch = -(-len(rows) // batch_size)
     borders = np.flatnonzero(np.diff(data.document[rows])) + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components.losses.vector_loss import VectorLoss
 from utils.common.errors import UserError
-from utils.training.settings import check_common, check_held_out, check_ranges, weighted_parts
+from utils.training.settings import as_flag, check_common, check_held_out, check_ranges, weighted_parts
 
 OWN_SETTINGS = {
     "amn": {"context_length": 160},
@@ -51,8 +51,9 @@ def check_settings(config) -> None:
     hidden_dim = config.hidden_dim or OWN_SETTINGS["transformer"]["hidden_dim"]
     if config.model in ("transformer", "all") and hidden_dim % config.num_heads:
         raise UserError(f"--hidden-dim {hidden_dim}: must be a multiple of --num-heads {config.num_heads}")
-    if config.num_layers and config.model == "amn":
-        raise UserError(f"--num-layers {config.num_layers}: --model amn has no such setting; leave it out")
+    for name, models in (("num_layers", ("amn",)), ("hidden_dim", ("amn", "gru"))):
+        if (value := getattr(config, name)) and config.model in models:
+            raise UserError(f"{as_flag(name)} {value}: --model {config.model} has no such setting; leave it out")
     own = COMMON_CONTEXT if config.model == "all" else OWN_SETTINGS[config.model]["context_length"]
     context_length = config.context_length or own
     if config.min_context > context_length:

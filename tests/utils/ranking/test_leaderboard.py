@@ -113,6 +113,11 @@ def test_runs_on_different_data_are_not_compared(tmp_path, runs):
     file.write_text(file.read_text().replace("sha256:1", "sha256:2"))
     with pytest.raises(UserError, match=r"mse-0: was trained on other data than .*triplet-0"):
         make_leaderboard(tmp_path, runs, "a.jsonl")
+    file = runs["mse"][0] / "per_question.npz"  # two seeds whose tests differ in size
+    with np.load(file) as arrays:
+        np.savez(file, **{name: array[:-1] for name, array in arrays.items()})
+    with pytest.raises(UserError, match=r"mse-0: was trained on other data than .*triplet-0"):
+        make_leaderboard(tmp_path, runs, "a.jsonl")
 
 
 def test_runs_are_a_group_and_their_scores_are_tracked_as_numbers(tmp_path, runs, monkeypatch):

@@ -115,7 +115,7 @@ def test_the_weight_has_the_best_ndcg_among_all(tables, depth):
         assert pairs.best_weights(scores).search == pytest.approx(weights[int(np.argmax(all_scores))])
     assert pairs.best_weights(scores).search in weights.tolist()
     assert pairs.best_weights(scores).own == 0
-    pairs.own_weight = True
+    pairs.weighs_own = True
     own_scores = [pairs.evaluate(scores, Weights(value, 0.0)).metrics["ndcg@10"] for value in weights]
     assert pairs.best_weights(scores).own == pytest.approx(weights[int(np.argmax(own_scores))])
     useless = pairs.score(TableModel(np.zeros_like(table)), FORMAT)

@@ -60,7 +60,7 @@ def read_collection(path: Path, reading: Reading) -> Rankings:
     for file in questions:
         with reading.file(file) as report:
             for place, id_, text in read_documents(file, report):
-                reports[id_] = place, report
+                reports.setdefault(id_, (place, report))
                 _add(texts, Candidate(id_, text), place, report)
     parts = {}
     for split, file in judgements.items():
@@ -223,9 +223,8 @@ def _judgements(path: Path, report: FileReport) -> Iterator[tuple[str, str, str,
 def has_judgement_header(path: Path) -> bool:
     """Whether the first line of a table names the columns of judgements and none with texts, as BEIR's qrels do."""
     _, first = next(read_table(path, known_columns=KNOWN_NAMES), (1, []))
-    return {"query_id", "candidate_id"} <= set(find_columns(path, first, FIELDS)) and not {"query", "candidate"} & set(
-        find_columns(path, first, FIELDS)
-    )
+    fields = set(find_columns(path, first, FIELDS))
+    return {"query_id", "candidate_id"} <= fields and not {"query", "candidate"} & fields
 
 
 def _files(folder: Path, words: frozenset[str]) -> list[Path]:

@@ -16,7 +16,7 @@ QUESTION, ANSWER = "1", "2"
 
 
 def read_posts(path: Path, report: FileReport) -> Iterator[Query]:
-    """Yield the questions that have answers. Only the texts of questions and answers are kept while the file is read."""
+    """Yield the questions with their answers, if they have any. Of the file, only the texts of these are kept while it is read."""
     questions: dict[int, tuple[int, str, str | None]] = {}
     answers: dict[int, list[Candidate]] = {}
     for line, event, name, row in read_elements(path, report):

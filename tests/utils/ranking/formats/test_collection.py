@@ -91,6 +91,14 @@ def test_a_file_of_a_split_is_used_as_a_whole(tmp_path):
     assert {split: judged(part) for split, part in rankings.parts.items()} == {"": {"q2": {"d2": 1}}}
 
 
+def test_a_question_that_two_files_have_is_counted_in_the_first(tmp_path):
+    folder = beir(tmp_path / "b", train=TRAIN)
+    write(folder / "queries_more.jsonl", QUERIES + json.dumps({"_id": "q99", "text": "Why?"}) + "\n")
+    reading = Reading(0.9)
+    read_rankings(folder, reading)
+    assert all(report.used >= 0 for report in reading.reports)
+
+
 def test_unknown_ids_bad_grades_and_repeated_judgements_are_counted(tmp_path):
     rows = "q0\td0\t1\n" * 2 + "q0\td0\t2\nq9\td0\t1\nq0\td9\t1\nq1\td1\tgood\nq1\td2\t-1\nq1\td3\t1\n"
     folder = beir(tmp_path / "b", train=HEADER + rows)
