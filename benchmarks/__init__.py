@@ -1,1 +1,1 @@
-"""Side-by-side measurements; each file is a script: `python -m benchmarks.NAME --help`."""
+"""Measurements, and makers of data and pictures; a file with a `main` is a script: `python -m benchmarks.NAME --help`."""

@@ -54,7 +54,7 @@ def main() -> int:
     print(f"{options.users} users, {options.seconds:g} s, pauses of {options.pause:g} s on average")
     print(f"{'tab':<10}{'answers':>9}{'p50':>8}{'p95':>8}{'longest':>9}")
     everything = [value for values in seconds.values() for value in values]
-    for tab, values in [*sorted(seconds.items()), ("all", everything)]:
+    for tab, values in [*sorted(seconds.items()), *([("all", everything)] if everything else [])]:
         p50, p95 = percentile(values, 0.5), percentile(values, 0.95)
         print(f"{tab:<10}{len(values):>9}{p50:>8.3f}{p95:>8.3f}{max(values):>9.3f}")
     print(f"lost or wrong: {len(failures)}", *failures[:5], sep="\n")

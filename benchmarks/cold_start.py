@@ -1,7 +1,8 @@
 """Where the seconds go of one question to a model, asked in a new process: importing, loading, answering.
 
-Measured    Each phase in a process of its own, `--rounds` times; the median of the seconds that pass, and of the seconds that
-            the processor computes. `whole` is `python predict.py MODEL QUESTION [TEXT]` from its start to its end.
+Measured    All phases but `whole` one after another in a new process, `whole` in another, `--rounds` times; the median of the
+            seconds that pass, and of the seconds that the processor computes. `whole` is `python predict.py MODEL QUESTION
+            [TEXT]` from its start to its end.
 
     python -m benchmarks.cold_start squad-matching "Who wrote it?" "The report was written by Ada Lovelace in 1843."
 """

@@ -9,8 +9,8 @@ Fairness    All sides are the same network and start from the same weights: wher
             first batch, the benchmark ends. The mean losses of the last round are printed; they agree only if the training is the
             same, too. Dropout is off. All sides get the same invented batches, made beforehand, without padding. Each runs in its
             own process with the same allocator settings and threads. After a round to warm up they take turns, round by round. A
-            ratio is the median of the rounds' ratios. The lengths beyond the first are measured for this project alone: the
-            median of `--rounds` rounds, lengths in turns; memory in processes of their own.
+            ratio is the median of the rounds' ratios. Those of `--lengths` are lengths of a sequence that are measured for this
+            project alone: the median of `--rounds` rounds, lengths in turns; memory in processes of their own.
 
     python -m benchmarks.dkvmn_step --rounds 9 --out runs/dkvmn_step.json
 
@@ -99,7 +99,13 @@ def parse():
     add("--rounds", type=int, default=5, help="measured rounds of each side")
     add("--backends", nargs="+", default=["tensorflow", "jax"], choices=["tensorflow", "jax"])
     add("--no-peer", action="store_true", help="measure the lengths alone, which needs no PyTorch")
-    add("--lengths", type=int, nargs="*", default=[50, 100, 200, 400, 800, 1600], help="further lengths of a sequence")
+    add(
+        "--lengths",
+        type=int,
+        nargs="*",
+        default=[50, 100, 200, 400, 800, 1600],
+        help="lengths of a sequence, for this project alone",
+    )
     add("--threads", type=int, default=usable_cores())
     add("--seed", type=int, default=0)
     add("--out", type=Path, help="write everything as JSON to this file")

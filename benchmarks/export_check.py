@@ -6,7 +6,7 @@ Difference  the largest, of the exported model's outputs for two batch sizes and
             numbers of an answer (`answer.py` beside the predictor). Answers with other texts or rows count as infinitely far
 Time        median of one answer from raw input to result: Keras' predictor, and `answer.py` with ONNX Runtime. One question about
             100 of 1,950 facts, about a text of 150 words or with 20 answers to rank; one student with 100 responses; one row of 60
-Processes   one for each model, with 2 threads
+Processes   one for each model; Keras has 2 threads, ONNX Runtime one for each core
 
     python -m benchmarks.export_check --models squad-matching ranking-small memnet-people tracing-practice vectors-wiki
     python -m benchmarks.export_check --calls 50 --out runs/export_check.json

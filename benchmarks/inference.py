@@ -46,7 +46,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=400, help="questions, and texts, that are drawn")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--names", nargs="+", help="measure these rows alone, beside `ours float32`")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    threads_help = "of Keras and PyTorch; ONNX Runtime takes one for each core"
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help=threads_help)
     parser.add_argument("--out", type=Path, help="write a JSON report here")
     parser.add_argument("--row", nargs=2, metavar=("JOB", "NAME"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -131,7 +132,7 @@ def take_turns(folder: Path, options) -> dict:
     first = {job: measured[job, names[0]][0]["results"] for job, names in ROWS.items()}
     for (job, _), rounds in measured.items():
         for values in rounds:
-            values["difference"] = difference(job, first[job], values.pop("results")) if values is not first else ""
+            values["difference"] = difference(job, first[job], values.pop("results"))
     return {row: measured[row] for row in order}
 
 

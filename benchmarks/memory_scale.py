@@ -113,9 +113,8 @@ def prepare(options, folder: Path):
     vocabulary = open_vocabulary(small_base, data.questions["train"])
     save_vocabulary(folder / "vocabulary.json", vocabulary)
     question_ids = data.encode_questions(vocabulary)["train"]
-    for (
-        kind
-    ) in options.indices:  # the vectors of a model that reads evidence hold no names, so each index has its own model
+    # The vectors of a model that reads evidence hold no names, so each index has its own model.
+    for kind in options.indices:
         kind_config = with_model_defaults(replace(config, retrieval=kind))
         keras.utils.set_random_seed(options.seed)
         facts = encode_facts(small_base.facts, vocabulary, kind_config.evidence)

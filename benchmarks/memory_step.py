@@ -74,13 +74,15 @@ def parse():
 
 def measure(case: str, options) -> dict:
     """Train one model on both sides, in turns."""
-    from train_memnet import Config, load_data, with_model_defaults
+    from train_memnet import Config, with_model_defaults
+    from utils.common.reading import Reading
     from utils.memnet.features import VOCABULARIES, encode_facts, training_batches
+    from utils.memnet.settings import load_data
 
     # PyTorch's side has no evidence.
     config = Config(Path("unused"), model=case, batch_size=options.batch_size, seed=options.seed, evidence=False)
     config = with_model_defaults(config)
-    data = load_data(config)
+    data = load_data(config, Reading())
     vocabulary = VOCABULARIES[config.vocabulary](data.base, data.questions["train"])
     facts, question_ids = encode_facts(data.base.facts, vocabulary), data.encode_questions(vocabulary)["train"]
     features_of_epoch = data.training_features(question_ids, facts, config.distractors, config.seed, redraw=False)

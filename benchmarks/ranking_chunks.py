@@ -4,11 +4,11 @@ Model       The encoder of train_ranking.py from scratch: 2 layers of 128, 8,000
             float32, on TensorFlow without XLA, on JAX compiled. The timed steps use AdamW.
 Batches     Random word pieces: questions of 64 tokens, each with two answers of 128 tokens.
 Cases       small       a batch of the chunk's size
-            chunks      the large batch in chunks (`--chunks`); each chunk is encoded twice
+            chunks      the large batch in chunks (`--chunks` of train_ranking.py); each chunk is encoded twice
             whole       the large batch at once
-Measured    Each case runs in a process of its own. Memory is the peak resident memory after three steps minus that before the first
-            step. Time is the median of the second and the third step. The gradients of `chunks` and `whole` are compared by the
-            weights after one step of plain gradient descent with rate 1.
+Measured    Each case runs in a process of its own: one step of plain gradient descent with rate 1, whose change of the weights is
+            the gradient that is compared between `chunks` and `whole`, then three of AdamW. Memory is the peak resident memory
+            after them minus that before. Time is the median of the last two.
 
     python -m benchmarks.ranking_chunks --out runs/ranking_chunks.json
     python -m benchmarks.ranking_chunks --batch-size 256

@@ -30,6 +30,8 @@ NUM_BODIES = 5_000
 
 def main() -> int:
     options = parse()
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     cases = []
     for megabytes in options.megabytes:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:

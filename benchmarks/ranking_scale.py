@@ -112,9 +112,8 @@ def write_texts(folder: Path, size: int, seed: int) -> None:
             drawn = words[np.minimum(np.searchsorted(cumulated, rng.random(lengths.sum())), VOCABULARY - 1)]
             for number, part in enumerate(np.split(drawn, np.cumsum(lengths)[:-1]), start=start):
                 high, low = divmod(number, VOCABULARY)
-                file.write(
-                    f"{' '.join(part)} {spelt(high)} {spelt(low)}\n"
-                )  # the last words make every text a different one
+                # The last words make every text a different one.
+                file.write(f"{' '.join(part)} {spelt(high)} {spelt(low)}\n")
 
 
 def spelt(number: int) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.harness import report_head, write_report
 from utils.common.files import read_json
-from utils.ranking import bm25
+from utils.ranking import bm25, word_scores
 from utils.ranking.metrics import reciprocal_rank
 
 
@@ -43,7 +43,7 @@ def measure(path: Path) -> dict:
     paragraphs = [paragraph for article in read_json(path)["data"] for paragraph in article["paragraphs"]]
     texts = [paragraph["context"] for paragraph in paragraphs]
     questions = [(entry["question"], place) for place, paragraph in enumerate(paragraphs) for entry in paragraph["qas"]]
-    with mock.patch.object(bm25, "split_words", lambda text: re.findall(r"\w+", text.lower())):
+    with mock.patch.object(word_scores, "split_words", lambda text: re.findall(r"\w+", text.lower())):
         plain = mrr(texts, questions)
     counts = {"file": path.name, "questions": len(questions), "paragraphs": len(texts)}
     return counts | {"mrr": mrr(texts, questions), "mrr_of_plain_words": plain}

@@ -39,7 +39,7 @@ def run_watched(arguments: list[str], limit_mib: float = float("inf"), environme
 
     Returns:
         the measurements, in which `phase` names a phase and `seconds` its time; beside each the peaks `own` and `resident` in MiB
-        from the phase's begin to its end. The whole run is under `all`; `all.status` is the exit status.
+        since the phase before it ended. The whole run is under `all`; `all.status` is the exit status.
     """
     child = subprocess.Popen(
         [sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True, env=os.environ | (environment or {})

@@ -1,7 +1,8 @@
 """How exactly span labels fit their answers, in several languages and with several tokenizers.
 
 A label covers whole tokens. It is "wider" where its answer begins or ends within a token, and "cut" where it lacks part of its
-answer, such as a vowel sign that the tokenizer drops. Texts are compared as the metrics compare them.
+answer, such as a vowel sign that the tokenizer drops. It is "lost" where the tokenizer drops the whole answer or no window has it.
+Texts are compared as the metrics compare them.
 
 Tokenizers  `own`: trained on the questions and paragraphs, as train_squad.py trains it.
             `uncased`: WordPiece that lower-cases and strips all marks, as that of bert-base-multilingual-uncased does, with one

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import os
 import random
 import shutil
 import sys
@@ -27,14 +26,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.resident import Phases, run_watched
+from benchmarks.squad_step import staged_files
 
 PHASES = ("read", "tokenizer", "features", "word vectors", "steps")
 
 
 def write_data(path: Path, num_bytes: int, seed: int = 0) -> None:
     """Write a file of that size, one article after another, in SQuAD's layout."""
-    folder = Path(os.environ["QKV_ZOO_DATA"]) / "squad"
-    with gzip.open(folder / "train-v1.1-partial.json.gz", "rt") as file:
+    if not (staged := staged_files()):
+        sys.exit("error: QKV_ZOO_DATA: name the folder that holds squad/train-v1.1-partial.json.gz")
+    with gzip.open(staged[0], "rt") as file:
         articles = json.load(file)["data"]
     draw, written, turn = random.Random(seed), 0, 0
     with open(path, "w") as file:

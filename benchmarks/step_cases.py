@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -62,6 +62,7 @@ def squad_case(batch_size=32, length=128, vocabulary_size=1000, precision="float
 def memnet_case(batch_size=32, slots=16, num_words=16, key_words=3, precision="float32", **settings) -> StepCase:
     """`train_memnet.py`: a question with a memory of `slots` facts."""
     import train_memnet as script
+    from utils.memnet.evidence import FEATURES
     from utils.memnet.features import Vocabulary
 
     config = script.with_model_defaults(script.Config(batch_size=batch_size, **settings))
@@ -77,6 +78,9 @@ def memnet_case(batch_size=32, slots=16, num_words=16, key_words=3, precision="f
         "memory_mask": np.ones((batch_size, slots)),
     }
     inputs = {name: array.astype(np.int32) for name, array in inputs.items()}
+    if config.evidence:  # the vectors hold no names: a key is a relation alone
+        inputs["key_ids"] = inputs["key_ids"][..., :1]
+        inputs["evidence"] = rng.random((batch_size, slots, len(FEATURES)), np.float32)
     target = np.eye(slots, dtype=np.float32)[rng.integers(0, slots, batch_size)]
     targets = {"scores": target, "address": target}
     return StepCase("memnet", model, (inputs, targets), batch_size, {"slots": slots, **settings})
@@ -105,8 +109,10 @@ def vectors_case(batch_size=128, dim=256, precision="float32", **settings) -> St
     import train_vectors as script
     from utils.vectors.data import VectorDocuments
     from utils.vectors.features import GROUP_SIZE, training_batches
+    from utils.vectors.settings import fill_in_own_settings
 
     config = script.Config(batch_size=batch_size, **settings)
+    fill_in_own_settings(config)
     _set_up(precision)
     model = script.build_model(config, dim)
     script.compile_model(model, config, TOTAL_STEPS)
@@ -313,8 +319,3 @@ def count_kernels(text: str) -> int:
         return total
 
     return count(entry) if entry else 0
-
-
-def with_sizes(case: StepCase, **sizes) -> StepCase:
-    """The case with more named sizes."""
-    return replace(case, sizes=case.sizes | sizes)

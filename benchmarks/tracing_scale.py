@@ -40,6 +40,8 @@ def main() -> None:
     add("--limit-mib", type=int, default=0, help="limit of the memory beyond that of the imports; 0 is none")
     add("--out", type=Path, help="write everything as JSON to this file")
     options = parser.parse_args()
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     results = []
     for rows in options.rows:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:

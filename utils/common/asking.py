@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.common.errors import UserError, counted
-from utils.common.files import finite_or_none, has_lone_surrogate, temporary_name
+from utils.common.files import atomic_file, finite_or_none, has_lone_surrogate, temporary_name
 from utils.common.reading import FileReport
 
 _NOT_ESCAPED_BY_JSON = re.compile("[\x7f-\x9f\u2028\u2029]")
@@ -197,14 +197,9 @@ def print_json_lines(values: Iterable) -> None:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write a text file line by line under another name, and rename it when it is complete."""
-    temporary = temporary_name(path)
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in lines)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a text file line by line; it appears under its name when it is complete."""
+    with atomic_file(path) as file:
+        file.writelines(f"{line}\n".encode() for line in lines)
 
 
 class JsonObjectFile:

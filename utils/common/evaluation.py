@@ -17,7 +17,7 @@ class Evaluation:
     Intervals, significance tests, leaderboards, tracking and `results.json` are written for this shape alone.
 
     Args:
-        metrics: name to value. Units are those of `docs/results_json.md`: percent for SQuAD's two, else fractions from 0 to 1.
+        metrics: name to value. Units are those of `docs/results_json.md`: percent for SQuAD's two, nats for NLL, mostly 0 to 1.
         per_example: name to one value per example, `(examples,)`; where a metric is a mean over examples, its values stand here
             under the metric's name.
         groups: the paragraph, document or student of each example, `(examples,)`; intervals resample these. None: each example

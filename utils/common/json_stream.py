@@ -19,8 +19,8 @@ from utils.common.files import MAX_DOCUMENT_BYTES, errors_of, open_binary, text_
 PIECE_BYTES = 2**20
 """Bytes that are read at once, at least."""
 LARGEST_TEXT = 32 * 2**20
-"""Characters of the longest text in a record. A mistake that stands so far before what was read is one; one nearer to the end may
-only be cut off there."""
+"""Characters of the longest text in a record. A mistake further than this from the end of what was read is certain; a nearer one
+may be a text that is only cut off there."""
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 

@@ -140,14 +140,16 @@ def plot_bars(
             if math.isnan(value):
                 ax.annotate("n/a", (position, 0), (0, 3), **VALUE_STYLE)
                 continue
-            ax.bar(position, value, width * 0.94, color=f"C{number}", label=name if group == 0 else None)
+            label = None if name in ax.get_legend_handles_labels()[1] else name
+            ax.bar(position, value, width * 0.94, color=f"C{number}", label=label)
             top = _interval(ax, position, value, low, high)
             ax.annotate(f"{value:.3g}", (position, top), (0, 3), **VALUE_STYLE)
     for number, (name, values) in enumerate((marks or {}).items()):
         for group, label in enumerate(groups):
             if label in values:
                 style = {"color": "black", "linewidth": 1.4, "linestyle": ("-", ":")[number % 2]}
-                ax.hlines(values[label], group - 0.45, group + 0.45, label=name if group == 0 else None, **style)
+                named = None if name in ax.get_legend_handles_labels()[1] else name
+                ax.hlines(values[label], group - 0.45, group + 0.45, label=named, **style)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if not groups:
         no_values(ax)
@@ -187,9 +189,10 @@ def plot_comparison(
     """
     names = list(dict.fromkeys(name for scores in rows.values() for name in scores))
     sign = 1 if names and names[0] in lower_is_better else -1
-    order = (
-        sorted(rows, key=lambda label: (sign * _number(rows[label].get(names[0], (None,))[0]), label)) if names else []
-    )
+    first = {label: sign * _number(scores.get(names[0], (None,))[0]) for label, scores in rows.items()} if names else {}
+    order = sorted(
+        first, key=lambda label: (math.isnan(first[label]), first[label], label)
+    )  # those without it stand last
     title = f"{title}\nsorted by {names[0]}, best first; {intervals}" if names else title
     num_lines = sum(1 + label.count(":--") for label in order)
     figure, axes = figure_and_axes(2.2 + 2.6 * max(1, len(names)), 1.5 + 0.27 * max(2, num_lines), max(1, len(names)),

@@ -76,9 +76,8 @@ def find_block_layout(path: Path) -> BlockLayout | None:
             "student is; write the number of responses and the student into it, such as '3,ann'"
         )
     if best_layout is None and len(first) == 1 and first[0].isdecimal():
-        return BlockLayout(
-            LAYOUTS[0]
-        )  # no table begins with a number alone; the records are bad, and the reader names them
+        # No table begins with a number alone: the records are bad, and the reader names them.
+        return BlockLayout(LAYOUTS[0])
     return best_layout
 
 

@@ -79,7 +79,10 @@ def find_transitions(sequences: Sequence[ResponseSequence]) -> Transitions:
 
 
 def fit_rasch(students: np.ndarray, skills: np.ndarray, responses: np.ndarray) -> np.ndarray:
-    """The probability that each response is 1 by its student and skill, `sigmoid(theta + beta)` with normal priors."""
+    """The probability that each response is 1, `sigmoid(theta + beta)` of its student and skill (Rasch 1960), `(responses,)`.
+
+    Fitted by Newton steps in turns, with priors theta ~ N(0, 1) and beta ~ N(0, 10), the latter a variance.
+    """
     theta, beta = np.zeros(students.max() + 1), np.zeros(skills.max() + 1)
     for _ in range(FITTING_ROUNDS):
         for parameters, places, precision in ((theta, students, 1.0), (beta, skills, 0.1)):

@@ -11,7 +11,7 @@ from utils.training.export_folder import ModelToExport, write_export
 from utils.training.signature import Signature, Tensor
 
 STEPS = ("batch", "steps")
-PADDING = "on the right, with 0 in all inputs. A step's outputs do not depend on its own response nor on what follows."
+PADDING = "on the right, with 0 in all inputs. A step's outputs depend neither on its own response nor on what follows."
 USAGE = """
 from answer import Answerer
 

@@ -19,7 +19,7 @@ def plain_name(text: str) -> str:
 
 
 def with_plain_names(numbers: dict[str, int]) -> dict[str, int]:
-    """The numbers of items of a run, whose names older runs have as `12.0`, by `plain_name`; unchanged where two would be one."""
+    """The item numbers of a run under plain names: older runs have `12.0` for `12`. Unchanged where two names would become one."""
     plain = {plain_name(name): number for name, number in numbers.items()}
     return plain if len(plain) == len(numbers) else numbers
 

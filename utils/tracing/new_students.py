@@ -39,7 +39,8 @@ def read_students(
     """
     students_of_file, understood = read_responses(paths, reading, response_format, needs_columns=False)
     if understood.credit_levels != response_format.credit_levels:
-        raise UserError(f"{paths[0]}: has fractions of credit, but the run was trained on categories; give categories")
+        named = " or ".join(map(str, paths))
+        raise UserError(f"{named}: has fractions of credit, but the run was trained on categories; give categories")
     students, files = [], []
     for path, part in zip(map(Path, paths), students_of_file, strict=True):
         students += distinct_names(part, path, files)

@@ -265,9 +265,8 @@ def number_of_times(text: str) -> Callable[[str], float]:
 
 
 def _date(text: str) -> datetime:
-    text = re.sub(
-        r"^(\d{4})/(\d\d)/(\d\d)(?!\d)", r"\1-\2-\3", text.strip()
-    )  # other orders of day and month are unclear
+    # Other orders of day and month are unclear.
+    text = re.sub(r"^(\d{4})/(\d\d)/(\d\d)(?!\d)", r"\1-\2-\3", text.strip())
     return datetime.fromisoformat(f"{text[:-4]}Z" if text.endswith(" UTC") else text)
 
 

@@ -69,7 +69,7 @@ def as_sequence(student: str, history: Iterable[tuple[str, int]]) -> ResponseSeq
         except (TypeError, ValueError):  # no pair, or no number
             item, is_response = None, False
         if not isinstance(item, str) or not is_response:
-            place = f"response {len(items)} of student {student}"
+            place = f"student {student}, response {len(items) + 1}"
             raise ValueError(f"{place}: {pair!r} is not (item, category from 0), such as ('17', 1)")
         items.append(item)
         responses.append(int(response))

@@ -172,7 +172,7 @@ def test_a_call_takes_pairs_of_item_and_response(predictor):
     sequences = [ResponseSequence("0", ("1", "4"), np.array([3, 0])), ResponseSequence("1", (), np.zeros(0, int))]
     assert predictor(histories, ["2", "77"]) == predictor.predict(sequences, ["2", "77"])
     for history in ([(1, 3)], [("1", "3")], [("1", -1)], [("1", 0.5)], [("1", True)]):
-        with pytest.raises(ValueError, match=r"response 0 of student 0: .* is not \(item, category from 0\)"):
+        with pytest.raises(ValueError, match=r"student 0, response 1: .* is not \(item, category from 0\)"):
             predictor([history], ["2"])
     with pytest.raises(TypeError, match="items is a text"):
         predictor(histories, "2")

@@ -37,5 +37,5 @@ def test_a_response_that_is_no_category_is_reported_with_its_line(tmp_path, name
 
 @pytest.mark.parametrize("pair", [("1",), ("1", None), ("1", float("nan")), ("1", 10**30), ("1", 1.5), (1, 1), 5])
 def test_what_is_no_response_is_named(pair):
-    with pytest.raises(ValueError, match=r"response 1 of student ann: .* is not .item, category from 0."):
+    with pytest.raises(ValueError, match=r"student ann, response 2: .* is not .item, category from 0."):
         as_sequence("ann", [("1", 0), pair])
