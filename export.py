@@ -64,7 +64,9 @@ def main(config: Config) -> int:
     if config.int8:
         from utils.training.int8 import quantize_onnx
 
-        for path in sorted(out.glob("model*.onnx")):
+        if not (paths := sorted(out.glob("model*.onnx"))):
+            raise UserError(f"--int8: {out / 'model.onnx'} was left out, so there is nothing to store in 8 bits")
+        for path in paths:
             small = quantize_onnx(path)
             print(f"{small}: {small.stat().st_size:,} bytes")
         if (small := out / "model_int8.onnx").exists():  # of two encoders, each has a file of its own

@@ -76,7 +76,7 @@ class Config:
     """A file of questions in the place of one. For tracing, of histories; for vectors, of documents to continue."""
     max_bad_fraction: float = 0.05
     """Records of --input that cannot be answered get an error in the output. If they are more than this fraction, the exit status
-    is 2."""
+    is 2. Of --file, records that cannot be used are left out, as long as they are at most this fraction."""
 
     # --- output
     output: Path | None = None

@@ -137,6 +137,8 @@ def main() -> None:
         + " | own, MiB | resident, MiB | disk, MiB |"
     )
     print("|" + "---|" * (len(phases) + 5))
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     for size in options.gib:
         folder = Path(tempfile.mkdtemp(prefix="squad-scale-", dir=options.folder))
         try:

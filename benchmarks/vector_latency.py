@@ -2,7 +2,7 @@
 
 Measured    Median and 95th percentile of 2,000 calls of the interpreter, each model in its own process. The weights are random.
 Models      published   768 dimensions, contexts of 5, one output, published sizes (AMN: 1,510,912 weights)
-            default     as train_vectors.py builds them: 384 dimensions, contexts of 20, two outputs
+            default     as train_vectors.py builds them: 384 dimensions, contexts of 160 (AMN) and 80, two outputs
 
     taskset -c 0 python -m benchmarks.vector_latency --out runs/vector_latency.json
 """

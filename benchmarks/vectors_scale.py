@@ -146,6 +146,8 @@ def main() -> None:
     rows, names = [], PHASES[: PHASES.index(options.until) + 1]
     print("| GiB | training targets | " + " | ".join(f"{name}, s" for name in names) + " | own, MiB | resident, MiB |")
     print("|" + "---|" * (len(names) + 4))
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     for size in options.gib:
         folder = Path(tempfile.mkdtemp(prefix="vectors-scale-", dir=options.folder))
         try:

@@ -28,7 +28,7 @@ def test_a_model_answers_its_batch(task):
         assert len(value) == case.examples and np.isfinite(ops.convert_to_numpy(value)).all()
 
 
-def test_words_with_and_without_their_stems_are_compared(tmp_path):
+def test_words_of_any_script_and_plain_ones_are_compared(tmp_path):
     entries = [{"context": "The bridges of stone.", "qas": [{"question": "Which bridge is it?"}]}]
     entries += [{"context": "A town of wood.", "qas": [{"question": "Where is the wooden town?"}]}]
     (tmp_path / "a.json").write_text(json.dumps({"data": [{"title": "A", "paragraphs": entries}]}))

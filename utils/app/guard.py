@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import re
@@ -18,6 +19,8 @@ MAX_DROPPED = 64 * 2**20
 """Bytes of a request that is too large which are read all the same, so that its sender gets an answer."""
 MAX_WAITING = 100
 """Requests that are being answered or wait for it, at most."""
+BODY_SECONDS = 30
+"""Seconds in which the body of a request must come."""
 MAX_CLIENTS = 10_000
 """Clients whose requests are counted; those that were quiet longest are forgotten first."""
 PATHS = re.compile(
@@ -91,7 +94,11 @@ class Guard:
         if scope["method"] != "POST":
             return await self.app(scope, receive, send)
         self._count(scope)
-        body = await _whole_body(scope, receive)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _whole_body(scope, receive)
+        except TimeoutError:
+            raise Refused(408, f"the request did not come within {BODY_SECONDS} seconds") from None
         self._check_call(path, body)
         if self.waiting >= MAX_WAITING:  # only now: a body that never comes takes no place
             raise Refused(503, "the page is busy; try again in some seconds")

@@ -65,8 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(note)
         try:
             (options.out / "train").mkdir(parents=True, exist_ok=True)
-            for path, questions in written.items():
+            for path, questions in reversed(
+                written.items()
+            ):  # validation.json.gz last: without it a split may be repeated
                 write_atomically(path, squad_file(questions, is_compressed=True))
+            for path, questions in written.items():
                 print(f"{path}: {len(questions):,} questions")
         except OSError as error:
             raise UserError(

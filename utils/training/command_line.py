@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import difflib
 import inspect
+import os
 import re
 import textwrap
 from pathlib import Path
@@ -69,9 +70,9 @@ def check_named_once(flag: str, paths: list[Path]) -> None:
     Raises:
         UserError: a file is named twice.
     """
-    place_of_file: dict[Path, Path] = {}
+    place_of_file: dict[str, Path] = {}
     for path in paths:
-        if (first := place_of_file.setdefault(path.resolve(), path)) is not path:
+        if (first := place_of_file.setdefault(os.path.realpath(path), path)) is not path:
             as_name = "" if str(path) == str(first) else f" (as {first} too)"
             raise UserError(f"{flag}: {path} is named twice{as_name}; name it once")
 

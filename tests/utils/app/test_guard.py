@@ -170,6 +170,22 @@ def test_requests_whose_body_never_comes_keep_nobody_waiting(guard):
     assert asyncio.run(fill_and_ask()) == 200
 
 
+def test_a_body_that_never_comes_is_given_up(guard, monkeypatch):
+    monkeypatch.setattr("utils.app.guard.BODY_SECONDS", 0.01)
+
+    async def never():
+        await asyncio.Event().wait()
+
+    sent = []
+
+    async def send(event):
+        sent.append(event)
+
+    scope = {"type": "http", "method": "POST", "path": "/gradio_api/run/squad", "client": ("9.9.9.9", 5), "headers": []}
+    asyncio.run(guard(scope, never, send))
+    assert sent[0]["status"] == 408 and b"did not come within" in sent[1]["body"]
+
+
 def test_an_error_of_the_application_becomes_a_line(guard, capsys):
     status, _, body = request(guard, "/config")
     assert status == 500 and "log says why" in json.loads(body)["error"]

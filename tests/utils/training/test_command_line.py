@@ -78,6 +78,8 @@ def test_a_file_that_is_named_twice_is_refused(monkeypatch, tmp_path):
         parse(monkeypatch, "Who?", "--train-files", "a", "b", "a")
     with pytest.raises(UserError, match=r"is named twice \(as a too\); name it once$"):
         parse(monkeypatch, "Who?", "--train-files", "a", str(tmp_path / "a"))
+    Path("loop").symlink_to("loop")  # the reader of the file names what is wrong with it
+    assert parse(monkeypatch, "Who?", "--train-files", "loop").train_files == [Path("loop")]
 
 
 def test_values_and_defaults(monkeypatch):
