@@ -190,9 +190,8 @@ def plot_comparison(
     names = list(dict.fromkeys(name for scores in rows.values() for name in scores))
     sign = 1 if names and names[0] in lower_is_better else -1
     first = {label: sign * _number(scores.get(names[0], (None,))[0]) for label, scores in rows.items()} if names else {}
-    order = sorted(
-        first, key=lambda label: (math.isnan(first[label]), first[label], label)
-    )  # those without it stand last
+    # Those without the first score stand last.
+    order = sorted(first, key=lambda label: (math.isnan(first[label]), first[label], label))
     title = f"{title}\nsorted by {names[0]}, best first; {intervals}" if names else title
     num_lines = sum(1 + label.count(":--") for label in order)
     figure, axes = figure_and_axes(2.2 + 2.6 * max(1, len(names)), 1.5 + 0.27 * max(2, num_lines), max(1, len(names)),
