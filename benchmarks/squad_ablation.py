@@ -33,7 +33,7 @@ from benchmarks.squad_compute import seconds_in_all
 from utils.common.errors import UserError
 from utils.common.reading import Reading
 from utils.common.references import model_folder
-from utils.common.statistics import bootstrap_interval
+from utils.common.statistics import bootstrap_interval, format_interval
 from utils.squad.metrics import question_scores
 from utils.squad.predictions import read_predictions
 from utils.squad.splits import article_groups, load_splits
@@ -252,7 +252,7 @@ def row_of(name: str, runs: dict[Path, dict]) -> dict:
         "variant": name,
         "questions": results[0]["data"]["counts"]["train"],
         "f1": [round(one["f1"], 2) for one in scores],
-        "f1_interval": [round(value, 1) for value in results[0]["intervals"]["validation"]["f1"]],
+        "f1_interval": results[0]["intervals"]["validation"]["f1"],
         "exact_match": [round(one["exact_match"], 2) for one in scores],
         "parameters": results[0]["parameters"],
         "minutes": [round(sum(seconds_in_all(run_dir).values()) / 60, 1) for run_dir in runs],
@@ -283,10 +283,10 @@ def as_markdown(rows: list[dict]) -> str:
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for row in rows:
         f1 = row["f1"]
-        low, high = (min(f1), max(f1)) if len(f1) > 1 else row["f1_interval"]
-        paired = "{:+.2f} ({:+.2f} to {:+.2f})".format(row["gain"], *row["gain_interval"]) if "gain" in row else ""
+        spread = f" ({min(f1)} to {max(f1)})" if len(f1) > 1 else format_interval(row["f1_interval"], 1)
+        paired = f"{row['gain']:+.2f}{format_interval(row['gain_interval'], 2, sign='+')}" if "gain" in row else ""
         lines.append(
-            f"| {row['variant']} | {row['questions']:,} | {mean(f1):.2f} ({low} to {high}) | {mean(row['exact_match']):.2f} "
+            f"| {row['variant']} | {row['questions']:,} | {mean(f1):.2f}{spread} | {mean(row['exact_match']):.2f} "
             f"| {paired} | {row['parameters']:,} | {mean(row['minutes']):.1f} |"
         )
     return "\n".join(lines)

@@ -16,6 +16,7 @@ import json
 from pathlib import Path
 from statistics import mean
 
+from utils.common.statistics import format_interval
 from utils.training.comparison import comparison_arguments, train_or_read
 
 
@@ -29,10 +30,10 @@ def main():
     print(f"| {' | '.join(titles)} | questions per second, validation included |")
     print("|---|---|---|---|---|---|---|")
     for row in rows:
-        f1, em, (low, high) = row["f1"], row["exact_match"], row["f1_interval"][0]
+        f1, em, interval = row["f1"], row["exact_match"], format_interval(row["f1_interval"][0], 1)
         print(
             f"| {row['model']} | {mean(f1):.2f} ({min(f1):.2f} to {max(f1):.2f}) | {mean(em):.2f} "
-            f"({min(em):.2f} to {max(em):.2f}) | {low:.1f} to {high:.1f} | {row['parameters']:,} "
+            f"({min(em):.2f} to {max(em):.2f}) | {interval.strip(' ()')} | {row['parameters']:,} "
             f"| {mean(row['seconds']):.0f} | {mean(row['questions_per_second']):.1f} |"
         )
     plot(rows, options.out / "scores.png")

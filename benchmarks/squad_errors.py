@@ -43,6 +43,7 @@ from utils.common.errors import UserError
 from utils.common.evaluation import Evaluation
 from utils.common.files import read_json, write_atomically
 from utils.common.reading import Reading
+from utils.common.statistics import format_interval
 from utils.squad.data import Question, read_squad_files
 from utils.squad.decoding import Answers
 from utils.squad.evaluation import evaluate
@@ -273,19 +274,14 @@ def write_table(rows: list[dict], path: Path) -> dict[str, int]:
 
 def as_markdown(report: dict) -> str:
     """The tables."""
-    scores, (low, high) = report["scores"], report["f1_interval"]
-    lines = [
-        f"EM {scores['exact_match']:.2f}, F1 {scores['f1']:.2f} ({low:.1f} to {high:.1f}) on {scores['questions']:,} questions"
-    ]
+    scores, interval = report["scores"], format_interval(report["f1_interval"], 1)
+    lines = [f"EM {scores['exact_match']:.2f}, F1 {scores['f1']:.2f}{interval} on {scores['questions']:,} questions"]
     tables = [(part, "group", rows) for part, rows in report["groups"].items()]
     for title, key, rows in [*tables, ("answers without an exact match", "class", report["classes"])]:
         lines += ["", f"| {title} | questions | F1 (95 %) | EM | lost |", "|---|---|---|---|---|"]
         for row in rows:
-            low, high = row["f1_interval"]
-            lines.append(
-                f"| {row[key]} | {row['questions']:,} | {row['f1']:.2f} ({low} to {high}) | {row['exact_match']:.2f} "
-                f"| {row['lost']:.2f} |"
-            )
+            f1 = f"{row['f1']:.2f}{format_interval(row['f1_interval'], 1)}"
+            lines.append(f"| {row[key]} | {row['questions']:,} | {f1} | {row['exact_match']:.2f} | {row['lost']:.2f} |")
     if report["oracle"]:
         lines += ["", "| best of the first | F1 | EM |", "|---|---|---|"]
         lines += [f"| {row['best of']} | {row['f1']:.2f} | {row['exact_match']:.2f} |" for row in report["oracle"]]

@@ -31,7 +31,7 @@ def compare_evaluations(
 
     Returns:
         metric to a dict: `difference`; `interval`, its 95 % interval; `p`, corrected, or None; `is_clear`, whether p is below 0.05,
-        or without p whether the interval leaves out 0 and the examples are of several groups.
+        or without p whether the interval leaves out 0. There is no interval, NaN, where the examples are of one group.
 
     Raises:
         UserError: the two were scored on different examples.
@@ -65,17 +65,14 @@ def compare_evaluations(
 
         for name, interval in bootstrap_metrics(difference, groups, seed=seed).items():
             differences[name] = first.metrics[name] - second.metrics[name], interval
-    corrected, is_one_group = holm(p_values), first.groups is not None and len(np.unique(first.groups)) == 1
+    corrected = holm(p_values)
     return {
         name: {
             "difference": differences[name][0],
             "interval": list(differences[name][1]),
             "p": corrected.get(name),
-            # All resamples of one group are alike, which is no certainty.
             "is_clear": bool(
-                corrected[name] < LEVEL
-                if name in corrected
-                else differences[name][1][0] * differences[name][1][1] > 0 and not is_one_group
+                corrected[name] < LEVEL if name in corrected else differences[name][1][0] * differences[name][1][1] > 0
             ),
         }
         for name in metrics

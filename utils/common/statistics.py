@@ -26,7 +26,7 @@ def bootstrap_interval(
         level: fraction of the resampled means that the interval covers, in (0, 1).
 
     Returns:
-        `(low, high)` in the unit of `values`.
+        `(low, high)` in the unit of `values`; NaN for both where all values are of one group, because its resamples are all alike.
 
     Raises:
         ValueError: no values, groups of another shape, or `level` or `resamples` out of range.
@@ -45,6 +45,8 @@ def bootstrap_interval(
         _, numbers = np.unique(groups, return_inverse=True)
         sums, counts = np.bincount(numbers, weights=values), np.bincount(numbers)
     rng, size = np.random.default_rng(seed), len(sums)
+    if size == 1:
+        return np.nan, np.nan
     means = np.empty(resamples)
     rows = max(1, MAX_DRAWN_NUMBERS // size)
     for start in range(0, resamples, rows):
@@ -68,7 +70,7 @@ def bootstrap_metrics(
         level: fraction of the resampled values that an interval covers, in (0, 1).
 
     Returns:
-        name to `(low, high)`; NaN where no resample defines the metric.
+        name to `(low, high)`; NaN where no resample defines the metric, and where there is one group.
     """
     _, numbers = np.unique(groups, return_inverse=True)
     rng, size, values = np.random.default_rng(seed), int(numbers.max()) + 1, {}
@@ -78,10 +80,27 @@ def bootstrap_metrics(
             values.setdefault(name, []).append(value)
     intervals = {}
     for name, resampled in values.items():
-        defined = np.array([value for value in resampled if not np.isnan(value)])
+        defined = np.array([value for value in resampled if not np.isnan(value) and size > 1])
         quantiles = np.quantile(defined, ((1 - level) / 2, (1 + level) / 2)) if len(defined) else (np.nan, np.nan)
         intervals[name] = (float(quantiles[0]), float(quantiles[1]))
     return intervals
+
+
+def format_interval(interval, digits: int, sign: str = "") -> str:
+    """An interval as it stands behind a score: `" (58.0 to 62.0)"`; empty where it is not defined.
+
+    >>> format_interval((58.04, 61.96), 1), format_interval(None, 1), format_interval((-0.5, 2.0), 2, sign="+")
+    (' (58.0 to 62.0)', '', ' (-0.50 to +2.00)')
+
+    Args:
+        interval: `(low, high)`, or None; each may be None or NaN, which is None in a file.
+        digits: digits after the decimal point.
+        sign: "+" where positive numbers have a sign too.
+    """
+    low, high = interval or (None, None)
+    if low is None or high is None or not low <= high:
+        return ""
+    return f" ({low:{sign}.{digits}f} to {high:{sign}.{digits}f})"
 
 
 def paired_randomisation(a: np.ndarray, b: np.ndarray, draws: int = 10000, seed: int = 0) -> float:

@@ -22,6 +22,7 @@ import numpy as np
 from utils.common.errors import UserError
 from utils.common.evaluation import Evaluation
 from utils.common.reading import MAX_BAD_FRACTION, Reading
+from utils.common.statistics import format_interval
 from utils.squad.data import Question, read_squad
 from utils.squad.metrics import (
     apply_null_threshold,
@@ -105,8 +106,8 @@ def validation_scores(predictor, features, questions: Sequence[Question]) -> dic
 
 def format_scores(split: str, evaluation: Evaluation, seed: int) -> str:
     """One line with EM and F1 of a split, and the interval of F1."""
-    scores, (low, high) = evaluation.metrics, evaluation.intervals(seed)["f1"]
-    line = f"{split}: EM {scores['exact_match']:.2f}  F1 {scores['f1']:.2f} ({low:.2f} to {high:.2f})"
+    scores, interval = evaluation.metrics, evaluation.intervals(seed)["f1"]
+    line = f"{split}: EM {scores['exact_match']:.2f}  F1 {scores['f1']:.2f}{format_interval(interval, 2)}"
     by_character = scores.get("by_character", 0)
     part = "all" if by_character == scores["total"] else f"{by_character:,}"
     return f"{line} on {scores['total']:,} questions" + (f", {part} compared by character" if by_character else "")

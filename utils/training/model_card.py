@@ -26,6 +26,7 @@ from pathlib import Path
 
 from utils.common.errors import UserError
 from utils.common.files import read_document
+from utils.common.statistics import format_interval
 
 NOTES_FILE = "card.yaml"
 NOTES = ("license", "language", "pipeline_tag", "tags", "datasets", "base_model", "dataset", "metrics", "summary", "usage",
@@ -197,8 +198,7 @@ def _score(value: float | None, limits: list | None = None) -> str:
     if value is None or not math.isfinite(value):
         return ""
     digits = 2 if abs(value) >= 10 else 4
-    interval = f" ({limits[0]:.{digits}f} to {limits[1]:.{digits}f})" if limits and limits[0] is not None else ""
-    return f"{value:.{digits}f}{interval}"
+    return f"{value:.{digits}f}{format_interval(limits, digits)}"
 
 
 def _training(results: dict, settings: dict, notes: dict) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from utils.common.evaluation import Evaluation
 from utils.common.files import finite_or_none, write_json
+from utils.common.statistics import format_interval
 from utils.training import environment
 from utils.training.fit import best_row
 from utils.training.run import plain_settings
@@ -159,11 +160,11 @@ def verdict(results: dict, headline: Headline) -> list[str]:
     ]
     if not _is_defined(value):
         return [*lines, f"{headline.title} is not defined on {split}: no verdict"]
-    low, high = results["intervals"].get(split, {}).get(metric, (value, value))
-    if not (_is_defined(low) and _is_defined(high)):
-        low = high = value
-    interval = f" ({low:.{digits}f} to {high:.{digits}f})" if low < high else ""
-    line = f"{headline.title} {value:.{digits}f}{interval} on {split}"
+    interval = results["intervals"].get(split, {}).get(metric)
+    low, high = interval or (value, value)
+    is_certain = _is_defined(low) and _is_defined(high)
+    shown = format_interval(interval, digits) if is_certain else " (one group, so no interval)"
+    line = f"{headline.title} {value:.{digits}f}{shown} on {split}"
     plain = {name.replace("_", " ") for name in headline.plain} & {name for name in scores if _is_defined(scores[name])}
     if not plain:
         return [*lines, f"{line}: no plain baseline to compare with"]
@@ -171,7 +172,7 @@ def verdict(results: dict, headline: Headline) -> list[str]:
     best = max(sorted(plain), key=lambda name: sign * scores[name])
     above = "below" if headline.lower_is_better else "above"
     edge = high if headline.lower_is_better else low
-    if sign * edge > sign * scores[best]:
+    if is_certain and sign * edge > sign * scores[best]:
         outcome = f"{above} {best}"
     elif sign * value > sign * scores[best]:
         outcome = f"not clearly {above} {best}"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from utils.common.files import finite_or_none, write_json
+from utils.common.statistics import format_interval
 from utils.training import environment
 from utils.training.publish import SCHEMA_VERSION, Headline, scores
 from utils.training.run_files import DataSource, checksum_of, file_checksums
@@ -89,7 +90,9 @@ def table(results: dict, columns: dict[str, str], headlines: Sequence[Headline],
         rows.append([baseline.replace("_", " "), *(_number(splits[first].get(metric), digits) for metric in shown)])
     for split, metrics in results["metrics"].items():
         intervals = {key: value for key, value in results["intervals"].get(split, {}).items() if key in with_interval}
-        cells = [_number(metrics.get(metric), digits) + _interval(intervals.get(metric), digits) for metric in shown]
+        cells = [
+            _number(metrics.get(metric), digits) + format_interval(intervals.get(metric), digits) for metric in shown
+        ]
         rows.append([name if split == first else f"{name}, {split.removeprefix('test_').replace('_', ' ')}", *cells])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -99,12 +102,6 @@ def _number(value: float | None, digits: int) -> str:
     if value is None:
         return "-"
     return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
-
-
-def _interval(interval: list | None, digits: int) -> str:
-    if not interval or None in interval or interval[0] == interval[1]:
-        return ""
-    return f" ({interval[0]:.{digits}f} to {interval[1]:.{digits}f})"
 
 
 def agreement(run: FinishedRun, results: dict) -> dict:
@@ -152,12 +149,11 @@ def comparison_lines(
     """
     lines = []
     for metric, entry in compared.items():
-        low, high = entry["interval"]
-        p = "" if entry["p"] is None else f", p {entry['p']:.4f}"
-        lines.append(
-            f"{columns.get(metric, metric)}, {names[0]} less {names[1]}: {entry['difference']:+.{digits}f} "
-            f"(95 % interval {low:+.{digits}f} to {high:+.{digits}f}{p})"
-        )
+        interval = format_interval(entry["interval"], digits, sign="+").strip(" ()")
+        p = "" if entry["p"] is None else f"p {entry['p']:.4f}"
+        certainty = ", ".join(filter(None, [interval and f"95 % interval {interval}", p])) or "no interval"
+        difference = f"{names[0]} less {names[1]}: {entry['difference']:+.{digits}f}"
+        lines.append(f"{columns.get(metric, metric)}, {difference} ({certainty})")
     clear = [columns.get(metric, metric) for metric, entry in compared.items() if entry["is_clear"]]
     unclear = [columns.get(metric, metric) for metric, entry in compared.items() if not entry["is_clear"]]
     if not clear:

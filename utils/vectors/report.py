@@ -9,6 +9,7 @@ import numpy as np
 
 from utils.common.evaluation import Evaluation
 from utils.common.files import write_arrays, write_csv, write_json
+from utils.common.statistics import format_interval
 from utils.vectors.predictor import VectorsPredictor
 from utils.vectors.splits import VectorSplit, VectorSplits
 
@@ -82,11 +83,8 @@ def format_scores(name: str, metrics: dict[str, float]) -> str:
 
 def format_gain(metric: str, gain: dict) -> str:
     """The gain over the best baseline in one line (see `utils.vectors.metrics.gain_over_best`)."""
-    low, high = gain["interval"]
-    return (
-        f"{metric}, over {gain['best']}: {gain['difference']:+.4f} "
-        f"(95 % interval over documents {low:+.4f} to {high:+.4f})"
-    )
+    interval = format_interval(gain["interval"], 4, sign="+").replace("(", "(95 % interval over documents ")
+    return f"{metric}, over {gain['best']}: {gain['difference']:+.4f}{interval}"
 
 
 def scores_table(evaluations: dict[str, Evaluation]) -> tuple[list[str], list[list]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from utils.common import statistics
-from utils.common.statistics import bootstrap_interval, bootstrap_metrics, holm, paired_randomisation
+from utils.common.statistics import bootstrap_interval, bootstrap_metrics, format_interval, holm, paired_randomisation
 
 
 def plain_interval(values, groups, resamples, seed, level):
@@ -42,10 +42,23 @@ def test_alike_examples_in_groups_widen_the_interval():
 
 
 def test_intervals_by_hand():
-    assert bootstrap_interval([3.0]) == (3.0, 3.0) and bootstrap_interval([2, 2, 2], level=0.5) == (2.0, 2.0)
+    assert bootstrap_interval([2, 2, 2], level=0.5) == (2.0, 2.0)
     assert bootstrap_interval([0, 1], resamples=4000) == (0.0, 1.0)
     assert bootstrap_interval(np.arange(9), seed=1) == bootstrap_interval(np.arange(9), seed=1)
     assert bootstrap_interval(np.arange(9), seed=1) != bootstrap_interval(np.arange(9), seed=2)
+
+
+def test_one_group_has_no_interval():
+    assert np.isnan(bootstrap_interval([3.0])).all()
+    assert np.isnan(bootstrap_interval([3.0, 4.0], ["a", "a"])).all()
+    intervals = bootstrap_metrics(lambda weights: {"mean": weights.mean()}, ["a", "a"])
+    assert list(intervals) == ["mean"] and np.isnan(intervals["mean"]).all()
+
+
+def test_intervals_behind_a_score():
+    assert format_interval([58.04, 61.96], 1) == " (58.0 to 62.0)" and format_interval((1, 1), 0) == " (1 to 1)"
+    assert format_interval((-0.5, 2), 2, sign="+") == " (-0.50 to +2.00)"
+    assert [format_interval(interval, 1) for interval in (None, [None, None], (np.nan, np.nan))] == ["", "", ""]
 
 
 @pytest.mark.parametrize(

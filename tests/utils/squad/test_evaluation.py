@@ -250,7 +250,7 @@ def test_the_printed_line_says_what_is_compared_by_character():
     chinese = [Question("zh", "", CHINESE[0]["context"], "？", (Answer("北京大学", 9),))]
     predictions["zh"] = "北京大学"
     line = format_scores("test", evaluate(chinese, predictions), 0)
-    assert line == "test: EM 100.00  F1 100.00 (100.00 to 100.00) on 1 questions, all compared by character"
+    assert line == "test: EM 100.00  F1 100.00 on 1 questions, all compared by character"
     assert format_scores("test", evaluate(english + chinese, predictions), 0).endswith(
         "on 4 questions, 1 compared by character"
     )

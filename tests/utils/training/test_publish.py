@@ -164,6 +164,8 @@ def line(value, interval, baselines, lower_is_better=False, plain=("count", "wor
         (0.5, [0.4, 0.8], False, "X 0.50 (0.40 to 0.80) on test: not above words, 0.50"),
         (0.4, [0.3, 0.45], False, "X 0.40 (0.30 to 0.45) on test: not above words, 0.50"),
         (0.7, None, False, "X 0.70 on test: above words, 0.50"),
+        (0.7, [None, None], False, "X 0.70 (one group, so no interval) on test: not clearly above words, 0.50"),
+        (0.1, [float("nan")] * 2, True, "X 0.10 (one group, so no interval) on test: not clearly below count, 0.20"),
         (float("nan"), None, False, "X is not defined on test: no verdict"),
         (0.1, [0.05, 0.15], True, "X 0.10 (0.05 to 0.15) on test: below count, 0.20"),
         (0.1, [0.05, 0.25], True, "X 0.10 (0.05 to 0.25) on test: not clearly below count, 0.20"),
@@ -185,7 +187,8 @@ def test_verdicts_without_a_plain_baseline():
 
 def test_scores_that_are_not_defined_may_come_from_results_json():
     assert line(None, [None, None], {"words": 0.5}) == "X is not defined on test: no verdict"
-    assert line(0.7, [None, None], {"words": None}) == "X 0.70 on test: no plain baseline to compare with"
+    alone = "X 0.70 (one group, so no interval) on test: no plain baseline to compare with"
+    assert line(0.7, [None, None], {"words": None}) == alone
 
 
 def test_the_verdict_is_on_the_last_split_where_there_is_no_test():

@@ -72,6 +72,16 @@ def test_two_runs_are_told_apart_in_one_line(clear, verdict):
     ]
 
 
+def test_two_runs_on_one_group_have_no_interval():
+    undefined = {"difference": 1.0, "interval": [float("nan")] * 2, "is_clear": False}
+    compared = {"f1": undefined | {"p": 1.0}, "em": undefined | {"p": None}}
+    assert comparison_lines(("a", "b"), compared, COLUMNS, 1) == [
+        "F1, a less b: +1.0 (p 1.0000)",
+        "EM, a less b: +1.0 (no interval)",
+        "a and b are not told apart by F1 or EM",
+    ]
+
+
 @pytest.mark.parametrize(
     ("reference", "name"),
     [("runs/mine/", "mine"), ("squad-matching", "squad-matching"), ("hf://owner/model@main", "model"), (".", "folder")],

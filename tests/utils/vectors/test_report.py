@@ -16,6 +16,8 @@ def test_scores_and_gains_are_one_line_each():
     assert format_scores("test", metrics) == line
     gain = {"best": "ridge", "difference": -0.02, "interval": [-0.03, 0.01]}
     assert format_gain("mrr", gain) == "mrr, over ridge: -0.0200 (95 % interval over documents -0.0300 to +0.0100)"
+    one_document = gain | {"interval": [float("nan")] * 2}
+    assert format_gain("mrr", one_document) == "mrr, over ridge: -0.0200"
 
 
 def test_the_table_has_a_row_for_baselines_and_splits():
