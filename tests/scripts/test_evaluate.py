@@ -42,8 +42,8 @@ def test_two_runs_are_scored_and_compared(folder, capsys):
     assert results["headline"]["metric"] == "f1" and results["evaluated"]["reference"] == "answers"
     assert results["evaluated"]["weights"].startswith("sha256:") and "agreement" not in results["evaluated"]
     assert set(results["data"]["file_checksums"]["test_files"]) == {"questions.json"}
-    low, high = results["intervals"]["test"]["f1"]
-    assert low <= f1["answers"] <= high and "word_overlap" in results["baselines"]
+    assert results["intervals"]["test"]["f1"] == [None, None]  # the file has one article
+    assert "word_overlap" in results["baselines"]
 
 
 @pytest.mark.parametrize(
