@@ -10,6 +10,7 @@ Measured    for each system, in a process of its own: seconds to make ready what
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 import time
@@ -69,10 +70,10 @@ def measure(name: str, depth: int, test_files: list[Path], search_files: list[Pa
     texts += [named.text for path in search_files for named in read_texts(path, reading)]
     texts = list(dict.fromkeys(texts))
     if name == "bm25":
-        system, title = BM25Stage(), "BM25"
+        system, short_name = BM25Stage(), "BM25"
     else:
         system = RerankerPredictor.load(name) if depth else RankingPredictor.load(name)
-        title = Path(name).name + (f", {depth} texts read" if depth else "")
+        short_name = Path(name).name
     if depth:
         system.depth = depth
     before, start = memory_of(os.getpid())["own"], time.perf_counter()
@@ -90,7 +91,9 @@ def measure(name: str, depth: int, test_files: list[Path], search_files: list[Pa
             ndcg([grades.get(entry["text"], 0.0) for entry in ranking], sorted(grades.values(), reverse=True))
         )
     return {
-        "system": title,
+        "system": short_name + (f", {depth} texts read" if depth else ""),
+        "name": short_name,
+        "depth": depth,
         "texts": len(texts),
         "questions": len(queries),
         "ready_seconds": ready,
@@ -108,20 +111,27 @@ def ndcg(retrieved: list[float], ideal: list[float]) -> float:
 
 
 def draw(rows: list[dict], path: Path) -> None:
-    """NDCG@10 against milliseconds for one question."""
+    """NDCG@10 against milliseconds for one question; a re-ranker has a line with a point for each number of texts that it reads."""
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
     from utils.common.figures import figure_and_axes, save_figure
 
     title = f"Search among {rows[0]['texts']:,} texts: quality and time, {rows[0]['questions']:,} questions"
     figure, (ax,) = figure_and_axes(6.5, 4, 1, title=title)
-    for row in rows:
-        ax.plot(row["milliseconds"], row["ndcg"], "o")
-        ax.annotate(
-            row["system"], (row["milliseconds"], row["ndcg"]), xytext=(5, 4), textcoords="offset points", fontsize=8
-        )
+    for name, points in itertools.groupby(rows, key=lambda row: row["name"]):
+        points = list(points)
+        label = name + (" (by the number of texts read)" if points[0]["depth"] else "")
+        ax.plot([row["milliseconds"] for row in points], [row["ndcg"] for row in points], "o-", label=label)
+        for row in points:
+            place = row["milliseconds"], row["ndcg"]
+            ax.annotate(row["depth"] or "", place, xytext=(0, 5), textcoords="offset points", ha="center", fontsize=8)
     ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("milliseconds for one question (logarithmic)", fontsize=9)
     ax.set_ylabel("NDCG@10 among all texts", fontsize=9)
-    ax.margins(x=0.25)
+    ax.legend(fontsize=8)
+    ax.margins(0.1)
     ax.grid(alpha=0.3)
     save_figure(figure, path)
 
