@@ -112,9 +112,7 @@ def ndcg(retrieved: list[float], ideal: list[float]) -> float:
 
 def draw(rows: list[dict], path: Path) -> None:
     """NDCG@10 against milliseconds for one question; a re-ranker has a line with a point for each number of texts that it reads."""
-    from matplotlib.ticker import FuncFormatter, NullLocator
-
-    from utils.common.figures import figure_and_axes, save_figure
+    from utils.common.plots import figure_and_axes, readable_log_axis, save_figure
 
     title = f"Search among {rows[0]['texts']:,} texts: quality and time, {rows[0]['questions']:,} questions"
     figure, (ax,) = figure_and_axes(6.5, 4, 1, title=title)
@@ -125,9 +123,7 @@ def draw(rows: list[dict], path: Path) -> None:
         for row in points:
             place = row["milliseconds"], row["ndcg"]
             ax.annotate(row["depth"] or "", place, xytext=(0, 5), textcoords="offset points", ha="center", fontsize=8)
-    ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.xaxis.set_minor_locator(NullLocator())
+    readable_log_axis(ax, "x")
     ax.set_xlabel("milliseconds for one question (logarithmic)", fontsize=9)
     ax.set_ylabel("NDCG@10 among all texts", fontsize=9)
     ax.legend(fontsize=8)

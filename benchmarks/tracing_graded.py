@@ -31,7 +31,7 @@ from pathlib import Path
 import numpy as np
 
 from utils.common.files import write_json
-from utils.common.statistics import bootstrap_interval, paired_randomisation
+from utils.common.statistics import bootstrap_interval, format_interval, paired_randomisation
 from utils.tracing.baselines import category_frequencies, count_responses
 from utils.tracing.ceilings import bayes_filter, fit_items
 from utils.tracing.item_response import gpcm_probabilities, graded_probabilities
@@ -171,11 +171,10 @@ def print_table(rows: list[dict]) -> None:
     """Print the rows as a Markdown table."""
     print("| | NLL (95 %) | less the best peer (95 %) | p | r of thresholds |\n|---|---|---|---|---|")
     for row in rows:
-        low, high = row["interval"]
-        cells = [row["name"], f"{row['nll']:.4f} ({low:.4f} to {high:.4f})", "", "", ""]
+        cells = [row["name"], f"{row['nll']:.4f}{format_interval(row['interval'], 4)}", "", "", ""]
         if "p" in row:
-            low, high = row["difference_interval"]
-            cells[2:4] = f"{row['difference']:+.4f} ({low:+.4f} to {high:+.4f}), {row['best_peer']}", f"{row['p']:.4f}"
+            interval = format_interval(row["difference_interval"], 4, sign="+")
+            cells[2:4] = f"{row['difference']:+.4f}{interval}, {row['best_peer']}", f"{row['p']:.4f}"
         if row["thresholds"] is not None:
             cells[4] = f"{row['thresholds']:.3f}"
         print(f"| {' | '.join(cells)} |")

@@ -238,15 +238,19 @@ def scores_with_intervals(evaluation: Evaluation, metrics: dict[str, str]) -> di
     return row
 
 
-def readable_log_axis(ax) -> None:
-    """Make the y axis logarithmic, with numbers at 1, 2 and 5 times the powers of ten, or at the powers where these are many."""
+def readable_log_axis(ax, axis: str = "y") -> None:
+    """Make the axis "x" or "y" logarithmic.
+
+    It has numbers at 1, 2 and 5 times the powers of ten, or at the powers where these are many.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    ax.set_yscale("log")
-    low, high = ax.get_ylim()
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 3e3 else (1,)))
-    ax.yaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.set(**{f"{axis}scale": "log"})
+    ticks = {"x": ax.xaxis, "y": ax.yaxis}[axis]
+    low, high = ticks.get_view_interval()
+    ticks.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 3e3 else (1,)))
+    ticks.set_minor_locator(NullLocator())
+    ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _interval(ax, position, value, low, high, colour="black", horizontal=False) -> float:

@@ -74,14 +74,16 @@ def bootstrap_metrics(
     """
     _, numbers = np.unique(groups, return_inverse=True)
     rng, size, values = np.random.default_rng(seed), int(numbers.max()) + 1, {}
-    for _ in range(resamples):
+    for _ in range(resamples if size > 1 else 1):  # those of one group are all alike
         counts = np.bincount(rng.integers(0, size, size), minlength=size)
         for name, value in metrics(counts[numbers].astype(np.float64)).items():
             values.setdefault(name, []).append(value)
     intervals = {}
     for name, resampled in values.items():
-        defined = np.array([value for value in resampled if not np.isnan(value) and size > 1])
-        quantiles = np.quantile(defined, ((1 - level) / 2, (1 + level) / 2)) if len(defined) else (np.nan, np.nan)
+        defined = np.array([value for value in resampled if not np.isnan(value)])
+        quantiles = (
+            np.quantile(defined, ((1 - level) / 2, (1 + level) / 2)) if len(defined) and size > 1 else (np.nan, np.nan)
+        )
         intervals[name] = (float(quantiles[0]), float(quantiles[1]))
     return intervals
 
